@@ -1,0 +1,118 @@
+"""The networks: parameter counts of the paper's Table 2, sizes, serialisation, training."""
+
+import os
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+from conftest import randomise
+
+from amseg_keras.models import AMSegNet, ResUNet, SqueezeUNet, UNet
+
+NETWORKS = {
+    "AM-SegNet": (AMSegNet, {}, 17_526_064, 8_314),
+    "AM-SegNet*": (AMSegNet, {"attention": False}, 16_342_575, 6_778),
+    "Res-U-Net": (ResUNet, {}, 33_139_535, 17_674),
+    "U-Net": (UNet, {}, 31_389_839, 11_786),
+    "Squeeze-U-Net": (SqueezeUNet, {}, 16_388_815, 9_802),
+}
+
+
+@pytest.fixture(params=NETWORKS)
+def small(request):
+    """Each network, narrow, with random weights."""
+    make, arguments, *_ = NETWORKS[request.param]
+    return randomise(make(base_filters=2, **arguments))
+
+
+def count(weights):
+    return sum(int(np.prod(weight.shape)) for weight in weights)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_parameter_counts_are_those_of_table_2(name):
+    make, arguments, trainable, non_trainable = NETWORKS[name]
+    model = make(**arguments)
+    assert count(model.trainable_weights) == trainable
+    assert count(model.non_trainable_weights) == non_trainable
+
+
+@pytest.mark.parametrize("size", [(16, 16), (48, 32), (64, 160)])
+def test_any_multiple_of_16_gives_probabilities_of_the_same_size(small, size):
+    out = small.predict_on_batch(np.random.default_rng(0).random((2, *size, 1), np.float32))
+    assert out.shape == (2, *size, 5)
+    np.testing.assert_allclose(out.sum(axis=-1), 1, atol=1e-5)
+
+
+def test_keras_file_round_trip_gives_the_same_probabilities(small, tmp_path):
+    x = np.random.default_rng(0).random((1, 32, 48, 1), np.float32)
+    small.save(tmp_path / "model.keras")
+    again = keras.saving.load_model(tmp_path / "model.keras")
+    np.testing.assert_allclose(again.predict_on_batch(x), small.predict_on_batch(x), atol=1e-5)
+
+
+def test_a_training_step_lowers_the_loss(small):
+    rng = np.random.default_rng(0)
+    x = rng.random((2, 32, 32, 1), np.float32)
+    y = keras.utils.to_categorical((x[..., 0] * 5).astype(int), 5)
+    small.compile(keras.optimizers.Adam(1e-2), "categorical_crossentropy")
+    losses = [float(small.train_on_batch(x, y)) for _ in range(15)]
+    assert losses[-1] < 0.8 * losses[0]
+
+
+def test_mixed_precision_keeps_probabilities_in_float32():
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        model = AMSegNet(base_filters=2)
+    finally:
+        keras.config.set_dtype_policy("float32")
+    out = model(np.zeros((1, 16, 16, 1), np.float32))
+    assert keras.backend.standardize_dtype(out.dtype) == "float32"
+    assert model.get_layer("encoder_1").compute_dtype == "bfloat16"
+
+
+def test_logits_are_what_the_softmax_gets(small):
+    x = np.random.default_rng(0).random((1, 16, 32, 1), np.float32)
+    logits = keras.Model(small.inputs, small.get_layer("logits").output)
+    expected = keras.ops.softmax(logits.predict_on_batch(x))
+    np.testing.assert_allclose(
+        small.predict_on_batch(x), keras.ops.convert_to_numpy(expected), atol=1e-6
+    )
+
+
+def test_a_size_that_cannot_be_pooled_names_one_that_can():
+    with pytest.raises(ValueError, match="multiples of 16, for example 192 or 208 instead of 200"):
+        AMSegNet(input_shape=(200, 400, 1))
+
+
+def test_without_attention_there_is_no_gate():
+    names = [layer.name for layer in AMSegNet(base_filters=2, attention=False).layers]
+    assert "attention_gate" not in names
+
+
+PREDICT = """
+import sys, numpy as np, keras
+from amseg_keras.models import AMSegNet
+model = AMSegNet(base_filters=4)
+model.load_weights(sys.argv[1])
+x = np.random.default_rng(0).random((1, 64, 96, 1), np.float32)
+np.save(sys.argv[2], model.predict_on_batch(x))
+"""
+
+
+@pytest.mark.parametrize("backend", ["tensorflow", "jax", "torch"])
+def test_one_weights_file_gives_the_same_probabilities_on_every_backend(backend, tmp_path):
+    pytest.importorskip(backend)
+    model = randomise(AMSegNet(base_filters=4))
+    model.save_weights(tmp_path / "a.weights.h5")
+    subprocess.run(
+        [sys.executable, "-c", PREDICT, tmp_path / "a.weights.h5", tmp_path / "out.npy"],
+        env={**os.environ, "KERAS_BACKEND": backend},
+        check=True,
+    )
+    x = np.random.default_rng(0).random((1, 64, 96, 1), np.float32)
+    there, here = np.load(tmp_path / "out.npy"), model.predict_on_batch(x)
+    assert here.argmax(-1).std() > 0, "random weights should give more than one class"
+    np.testing.assert_allclose(there, here, atol=1e-4)
