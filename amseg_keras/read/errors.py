@@ -1,0 +1,78 @@
+"""The one error of this package, and the narrow door through which library errors become it."""
+
+import logging
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+class ReadError(ValueError):
+    """A file, folder or frame that cannot be read.
+
+    The message is one sentence for the user: it begins with the file as it was given (with
+    ``::dataset`` or the frame number where known), says what is wrong, and what to do.
+
+    Example:
+        >>> raise ReadError("run_07.tif: is empty (0 bytes); copy or export it again")
+        Traceback (most recent call last):
+        amseg_keras.read.errors.ReadError: run_07.tif: is empty (0 bytes); copy or export it again
+    """
+
+
+@contextmanager
+def reading(where: str, kind: str) -> Iterator[None]:
+    """Turn whatever a file library raises inside the block into a `ReadError`.
+
+    Args:
+        where: Start of the message: the file, perhaps with a frame number.
+        kind: What the file was read as, for example ``"TIFF"``.
+
+    Raises:
+        ReadError: In place of any library exception, which stays chained as its cause.
+    """
+    try:
+        yield
+    except (ReadError, MemoryError):
+        raise
+    except PermissionError as error:
+        raise ReadError(
+            f"{where}: permission denied; ask its owner for the right to read it, or copy it"
+        ) from error
+    except FileNotFoundError as error:
+        raise ReadError(f"{where}: no such file or folder; check the path") from error
+    except Exception as error:
+        raise ReadError(
+            f"{where}: cannot be read as {kind} ({_reason(error)}); it may be damaged, cut short "
+            "or of another type: copy or export it again"
+        ) from error
+
+
+def _reason(error: Exception) -> str:
+    # OSError and PyAV put the path into str(); strerror is the reason alone.
+    text = str(getattr(error, "strerror", None) or error) or type(error).__name__
+    return " ".join(text.split())[:160]
+
+
+@contextmanager
+def quiet(*loggers: str) -> Iterator[list[logging.LogRecord]]:
+    """Keep what these loggers say in this thread off the terminal, and yield it as a list.
+
+    Other loggers, and the same loggers in other threads, go on as the user set them up.
+    """
+    thread = threading.get_ident()
+    records: list[logging.LogRecord] = []
+
+    def catch(record: logging.LogRecord) -> bool:
+        if record.thread != thread:
+            return True
+        records.append(record)
+        return False
+
+    targets = [logging.getLogger(name) for name in loggers]
+    for target in targets:
+        target.addFilter(catch)
+    try:
+        yield records
+    finally:
+        for target in targets:
+            target.removeFilter(catch)

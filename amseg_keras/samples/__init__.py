@@ -1,0 +1,33 @@
+"""Simulated frames that come with the package, to try it on: `sample:NAME` wherever a path goes.
+
+Made by `python -m amseg_keras.samples.make`; they are simulated, not recorded.
+"""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from pathlib import Path
+
+PREFIX = "sample:"
+
+
+def sample_names() -> tuple[str, ...]:
+    """The samples that there are.
+
+    Example:
+        >>> sample_names()
+        ('esrf-lpbf', 'esrf-welding')
+    """
+    folder = Path(str(files(__name__)))
+    return tuple(sorted(path.stem for path in folder.glob("*.tif")))
+
+
+def sample_path(name: str) -> Path:
+    """The TIFF stack of a sample.
+
+    Raises:
+        KeyError: there is no sample of this name.
+    """
+    if name not in sample_names():
+        raise KeyError(name)
+    return Path(str(files(__name__))) / f"{name}.tif"

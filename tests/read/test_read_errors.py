@@ -1,0 +1,116 @@
+"""Inputs that cannot be read: one sentence that begins with the file."""
+
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from amseg_keras.read import ReadError, find_stacks, open_stack
+
+SUFFIXES = [".png", ".jpg", ".bmp", ".tif", ".npy", ".h5", ".nxs", ".edf", ".mp4", ".avi", ".mkv"]
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_a_missing_file_is_missing(tmp_path, suffix):
+    path = tmp_path / f"a{suffix}"
+    with pytest.raises(ReadError) as caught:
+        open_stack(path)
+    assert str(caught.value) == f"{path}: no such file or folder; check the path"
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_an_empty_file_is_empty(tmp_path, suffix):
+    path = tmp_path / f"a{suffix}"
+    path.touch()
+    with pytest.raises(ReadError) as caught:
+        open_stack(path)
+    assert str(caught.value) == f"{path}: is empty (0 bytes); copy or export it again"
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+@pytest.mark.parametrize("content", [b"hello\n", b"\0" * 5000, bytes(range(256)) * 20])
+def test_a_file_of_something_else_is_an_error_without_noise(tmp_path, suffix, content, capfd):
+    path = tmp_path / f"a{suffix}"
+    path.write_bytes(content)
+    with pytest.raises(ReadError) as caught:
+        open_stack(path)
+    assert str(caught.value).startswith(f"{path}: ")
+    assert "\n" not in str(caught.value)
+    assert caught.value.__cause__ is not None
+    assert "".join(capfd.readouterr()) == ""
+
+
+def test_an_unsupported_extension_lists_the_supported(tmp_path):
+    (tmp_path / "a.cine").write_bytes(b"x")
+    with pytest.raises(ReadError, match=r"a\.cine: files of type '\.cine' are not.*\.tif.*\.mp4"):
+        open_stack(tmp_path / "a.cine")
+
+
+def test_a_folder_without_images_says_so(tmp_path):
+    (tmp_path / "notes.txt").write_text("x")
+    with pytest.raises(ReadError, match="is a folder without images"):
+        open_stack(tmp_path)
+
+
+def test_a_pattern_without_matches_says_so(tmp_path):
+    with pytest.raises(ReadError, match="no image matches this pattern"):
+        open_stack(tmp_path / "*.tif")
+
+
+def test_a_folder_named_as_an_image_is_an_error(tmp_path):
+    (tmp_path / "x.tif").mkdir()
+    with pytest.raises(ReadError, match=r"x\.tif: is a folder without images"):
+        open_stack(tmp_path / "x.tif")
+
+
+def test_a_folder_named_as_an_image_inside_a_folder_is_an_error_beside_the_rest(tmp_path):
+    (tmp_path / "x.tif").mkdir()
+    np.save(tmp_path / "a.npy", np.zeros((20, 20)))
+    stacks, errors = find_stacks([tmp_path])
+    assert [stack.name for stack in stacks] == ["a"]
+    assert str(errors[0]).startswith(f"{tmp_path}/x.tif: is a folder")
+
+
+def test_one_bad_input_leaves_the_others(tmp_path):
+    np.save(tmp_path / "a.npy", np.zeros((20, 20)))
+    stacks, errors = find_stacks([tmp_path / "gone.tif", tmp_path / "a.npy"])
+    assert [stack.name for stack in stacks] == ["a"]
+    assert len(errors) == 1
+
+
+def test_a_link_to_nothing_is_missing(tmp_path):
+    (tmp_path / "a.png").symlink_to(tmp_path / "gone.png")
+    with pytest.raises(ReadError, match=r"a\.png: no such file"):
+        open_stack(tmp_path / "a.png")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="rights work differently on Windows")
+def test_forbidden_files_and_folders_say_permission_denied():
+    check = (
+        "import os, sys\n"
+        "from amseg_keras.read import ReadError, open_stack\n"
+        "if os.geteuid() == 0: os.setuid(65534)\n"  # root may read everything
+        "for path in sys.argv[1:]:\n"
+        "    try: open_stack(path)\n"
+        "    except ReadError as error: print(error)\n"
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        path, closed = Path(folder, "a.npy"), Path(folder, "closed")
+        np.save(path, np.zeros((20, 20)))
+        closed.mkdir()
+        os.chmod(folder, 0o755)
+        path.chmod(0)
+        closed.chmod(0)
+        forbidden = [str(path), str(closed), str(closed / "a.npy")]
+        said = subprocess.run(
+            [sys.executable, "-c", check, *forbidden],
+            capture_output=True,
+            text=True,
+            check=True,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        ).stdout.splitlines()
+    assert [line.split(";")[0] for line in said] == [f"{p}: permission denied" for p in forbidden]

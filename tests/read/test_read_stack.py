@@ -1,0 +1,113 @@
+"""FrameStack: indexing, closing, laziness, and values that are not numbers."""
+
+import resource
+
+import numpy as np
+import pytest
+
+from amseg_keras.read import ReadError, open_stack
+
+
+def test_negative_indices_count_from_the_end(tmp_path, frames):
+    np.save(tmp_path / "a.npy", frames)
+    with open_stack(tmp_path / "a.npy") as stack:
+        np.testing.assert_array_equal(stack[-1], frames[-1])
+
+
+@pytest.mark.parametrize("index", [6, -7])
+def test_an_index_outside_is_an_index_error(tmp_path, frames, index):
+    np.save(tmp_path / "a.npy", frames)
+    with open_stack(tmp_path / "a.npy") as stack, pytest.raises(IndexError, match="among 6"):
+        stack[index]
+
+
+def test_a_frame_belongs_to_the_caller(tmp_path, frames):
+    np.save(tmp_path / "a.npy", frames)
+    with open_stack(tmp_path / "a.npy") as stack:
+        stack[0][:] = 0
+        np.testing.assert_array_equal(stack[0], frames[0])
+
+
+def test_a_closed_stack_says_so(file_format, frames, tmp_path):
+    stack = open_stack(file_format.write(tmp_path, frames))
+    stack.close()
+    stack.close()
+    with pytest.raises(ReadError, match="was closed"):
+        stack[0]
+
+
+def test_nan_is_an_error_of_its_frame(tmp_path):
+    stored = np.ones((5, 20, 30), dtype=np.float32)
+    stored[3, 4, :12] = np.nan
+    stored[4, 0, 0] = np.inf
+    np.save(tmp_path / "a.npy", stored)
+    with open_stack(tmp_path / "a.npy") as stack:
+        np.testing.assert_array_equal(stack[2], 1)
+        with pytest.raises(ReadError) as caught:
+            stack[3]
+        assert str(caught.value) == (
+            f"{tmp_path}/a.npy: frame 3 holds 12 values that are NaN or infinite; replace them "
+            "(for example by the median of their neighbours) and run again"
+        )
+        with pytest.raises(ReadError, match="frame 4 holds 1 values"):
+            stack[4]
+
+
+def test_a_stack_far_larger_than_memory_opens_and_gives_frames(tmp_path):
+    path = tmp_path / "big.npy"
+    shape = (20_000, 1000, 1000)
+    with open(path, "wb") as file:
+        header = {"descr": "<u2", "fortran_order": False, "shape": shape}
+        np.lib.format.write_array_header_1_0(file, header)
+        file.truncate(file.tell() + 2 * 20_000 * 1000 * 1000)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with open_stack(path) as stack:
+        assert stack.shape == shape
+        assert not stack[19_999].any()
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100_000  # kB
+
+
+def test_reading_edf_to_the_end_keeps_no_frames(tmp_path):
+    import tracemalloc
+
+    from fabio.edfimage import EdfImage
+
+    image = EdfImage(data=np.zeros((500, 500), np.uint16), header={})
+    for _ in range(19):
+        image.append_frame(data=np.zeros((500, 500), np.uint16))
+    image.write(str(tmp_path / "a.edf"))
+    with open_stack(tmp_path / "a.edf") as stack:
+        tracemalloc.start()
+        for frame in stack:
+            assert frame.shape == (500, 500)
+        held, _ = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+    assert held < 3 * 500_000
+
+
+@pytest.mark.parametrize(
+    "array",
+    [
+        np.array([["a"] * 20] * 20),
+        np.zeros((20, 20), complex),
+        np.zeros((20, 20), "datetime64[s]"),
+    ],
+    ids=["text", "complex", "dates"],
+)
+def test_values_that_are_not_grey_are_errors(tmp_path, array):
+    np.save(tmp_path / "a.npy", array)
+    with pytest.raises(ReadError, match=r"a\.npy: holds .* values, which are not grey"):
+        open_stack(tmp_path / "a.npy")
+
+
+def test_a_pickled_array_is_refused(tmp_path):
+    np.save(tmp_path / "a.npy", np.array([[{}]], dtype=object), allow_pickle=True)
+    with pytest.raises(ReadError, match="holds object values"):
+        open_stack(tmp_path / "a.npy")
+
+
+@pytest.mark.parametrize("shape", [(5,), (2, 3, 4, 5), (0, 20, 20)])
+def test_an_npy_of_wrong_dimensions_is_an_error(tmp_path, shape):
+    np.save(tmp_path / "a.npy", np.zeros(shape))
+    with pytest.raises(ReadError, match="has shape"):
+        open_stack(tmp_path / "a.npy")
