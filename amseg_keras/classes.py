@@ -1,0 +1,8 @@
+"""The paper's classes."""
+
+CLASS_NAMES = ("background", "powder", "substrate", "keyhole", "pore")
+"""In the order of the presets of this package (section 2.3)."""
+
+IGNORE = 255
+"""Label of pixels that have no class: those of a frame that could not be read, or, in training,
+those that nobody can tell."""

@@ -1,0 +1,134 @@
+"""Grey-level scaling: the same scene gives the same input whatever the detector's depth."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from amseg_keras.preprocess import GreyRange, GreyScaling
+from amseg_keras.read import ReadError
+
+
+def scene(frames=3, height=40, width=60, seed=0):
+    rng = np.random.default_rng(seed)
+    return rng.integers(0, 256, (frames, height, width), dtype=np.uint8)
+
+
+@pytest.mark.parametrize(
+    "convert",
+    [
+        lambda x: x.astype(np.uint16) * 16,
+        lambda x: x.astype(np.uint16) * 257,
+        lambda x: x.astype(np.int32) - 1000,
+        lambda x: x.astype(np.float32) / 255,
+        lambda x: x.astype(np.float64) * 1e-6 + 3,
+    ],
+    ids=["12 bit", "16 bit", "negative", "float32", "float64"],
+)
+def test_depth_and_offset_do_not_change_the_scaled_frame(convert):
+    frames = scene()
+    scaled = GreyScaling().measure(frames).apply(frames[0])
+    other = GreyScaling().measure(convert(frames)).apply(convert(frames)[0])
+    np.testing.assert_allclose(other, scaled, atol=2e-6)
+
+
+def test_range_is_that_of_the_percentiles_of_the_whole_stack():
+    frames = scene()
+    measured = GreyScaling(low_percent=5, high_percent=90).measure(frames)
+    assert (measured.low, measured.high) == tuple(np.percentile(frames, [5, 90]))
+
+
+def test_a_brighter_frame_does_not_change_the_brightness_of_its_neighbours():
+    frames = scene().astype(np.uint16)
+    frames[1] += 100
+    measured = GreyScaling().measure(frames)
+    assert measured.apply(frames[1]).mean() > measured.apply(frames[0]).mean() + 0.2
+
+
+def test_long_stacks_are_sampled_over_their_whole_length():
+    class Ramp:
+        """10,000 flat frames that brighten; counts what is read of them."""
+
+        read = 0
+
+        def __len__(self):
+            return 10_000
+
+        def __getitem__(self, index):
+            Ramp.read += 1
+            return np.full((20, 20), index, np.uint16)
+
+    measured = GreyScaling().measure(Ramp())
+    assert Ramp.read <= 64
+    assert measured.low < 100
+    assert measured.high > 9_900
+
+
+def test_unreadable_frames_are_left_out_of_the_range():
+    class OneBroken:
+        def __len__(self):
+            return 3
+
+        def __getitem__(self, index):
+            if index == 0:
+                raise ReadError("0.tif: truncated")
+            return np.full((4, 4), 10 * index, np.uint8)
+
+    measured = GreyScaling(low_percent=0, high_percent=100).measure(OneBroken())
+    assert (measured.low, measured.high) == (10, 20)
+
+
+def test_a_stack_without_readable_frames_says_why():
+    class Broken:
+        def __len__(self):
+            return 2
+
+        def __getitem__(self, index):
+            raise ReadError(f"{index}.tif: truncated")
+
+    with pytest.raises(ReadError, match=r"0\.tif: truncated"):
+        GreyScaling().measure(Broken())
+
+
+def test_as_is_passes_8_bit_frames_unchanged():
+    frames = scene()
+    measured = GreyScaling("as_is", top=255.0).measure(frames)
+    np.testing.assert_array_equal(measured.apply(frames[0]), frames[0].astype(np.float32))
+
+
+def test_as_is_stretches_deeper_frames_to_8_bit():
+    frames = scene().astype(np.uint16) * 16
+    scaled = GreyScaling("as_is", top=255.0).measure(frames).apply(frames[0])
+    assert scaled.min() == 0
+    assert scaled.max() == 255
+
+
+def test_a_flat_stack_becomes_black_not_an_error():
+    frames = np.full((2, 8, 8), 7, np.uint16)
+    assert GreyScaling().measure(frames).apply(frames[0]).max() == 0
+
+
+@given(
+    low=st.floats(-1e6, 1e6),
+    span=st.floats(1e-3, 1e6),
+    values=st.lists(st.floats(-1e7, 1e7), min_size=1, max_size=20),
+)
+def test_scaled_grey_levels_stay_inside_the_range_and_in_order(low, span, values):
+    scaled = GreyRange(low, low + span, 1.0).apply(np.sort(np.array([values])))
+    assert scaled.dtype == np.float32
+    assert scaled.min() >= 0
+    assert scaled.max() <= 1
+    assert (np.diff(scaled) >= 0).all()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"method": "magic"}, "neither"),
+        ({"low_percent": 60, "high_percent": 40}, "must be rising"),
+        ({"top": 0}, "must be above 0"),
+    ],
+)
+def test_impossible_scaling_is_refused(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        GreyScaling(**arguments)
