@@ -1,0 +1,157 @@
+"""Convert the weights that the authors of AM-SegNet publish into a preset folder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import keras
+
+from amseg_keras.layers import AttentionGate, ConvBlock, SqueezeExpand
+from amseg_keras.models import AMSegNet, UNet
+from amseg_keras.preprocess import GreyScaling
+from amseg_keras.pretrained.legacy_hdf5 import ConversionError, LegacyLayer, read_legacy_layers
+from amseg_keras.pretrained.preset import PresetInfo, write_preset
+
+__all__ = ["ConversionError", "convert_weights"]
+
+AUTHORS_GREY_LEVELS = GreyScaling(method="as_is", top=255.0)
+ESRF_PIXEL_SIZE_UM = 4.31
+TRAINED_ON = (
+    "the weights of {source}, converted; the authors trained on real ESRF frames (Li et al. 2024)"
+)
+
+
+def convert_weights(weights: Path, out: Path, class_names: Sequence[str]) -> str:
+    """Make a preset folder from a legacy Keras HDF5 weights file of AM-SegNet or U-Net.
+
+    Args:
+        weights: the file, written by `model.save_weights('….hdf5')` of Keras 2.
+        out: the preset folder.
+        class_names: of each output channel in order, which the file does not record; it is
+            recorded in the preset.
+
+    Returns:
+        Which network it was: `"amsegnet"` or `"unet"`.
+
+    Raises:
+        ConversionError: the file cannot be read, or its layers are not those of the network; the
+            message names the first that did not match.
+    """
+    layers = read_legacy_layers(weights)
+    model = _empty_network(weights, layers, len(class_names))
+    supply = _Supply(weights, layers)
+    for layer in model.layers:
+        if layer.weights:
+            _fill(layer, supply)
+    supply.finish()
+    try:
+        info = PresetInfo(
+            name=out.name,
+            class_names=tuple(class_names),
+            scaling=AUTHORS_GREY_LEVELS,
+            pixel_size_um=ESRF_PIXEL_SIZE_UM,
+            trained_on=TRAINED_ON.format(source=weights.name),
+        )
+    except ValueError as error:
+        raise ConversionError(f"--class-order: {error}") from error
+    write_preset(out, model, info)
+    return str(model.name)
+
+
+def _empty_network(weights: Path, layers: list[LegacyLayer], num_classes: int) -> keras.Model:
+    """The network that the layers look like, by what only it has."""
+    kernels = [layer.weights[0] for layer in layers if layer.kind == "conv"]
+    if not kernels:
+        raise ConversionError(f"{weights}: no convolutions in it")
+    in_file = kernels[-1].shape[-1]
+    if in_file != num_classes:
+        raise ConversionError(
+            f"{weights}: its last layer has {in_file} classes, but {num_classes} are named"
+        )
+    base_filters = kernels[0].shape[-1]
+    if any(layer.kind == "depthwise" for layer in layers):
+        attention = any(kernel.shape[-1] == 1 for kernel in kernels)
+        return AMSegNet(num_classes, base_filters, attention)
+    return UNet(num_classes, base_filters)
+
+
+class _Supply:
+    """Layers of the file, handed out kind by kind."""
+
+    def __init__(self, weights: Path, layers: list[LegacyLayer]) -> None:
+        self.weights = weights
+        self.left = {
+            kind: [layer for layer in layers if layer.kind == kind]
+            for kind in ("conv", "depthwise", "norm")
+        }
+
+    def take(self, kind: str, wanted: str) -> LegacyLayer:
+        if not self.left[kind]:
+            raise ConversionError(f"{self.weights}: ends before {wanted}: no {kind} is left for it")
+        return self.left[kind].pop(0)
+
+    def assign(self, target: keras.layers.Layer, source: LegacyLayer, wanted: str) -> None:
+        shapes = [tuple(weight.shape) for weight in target.weights]
+        found = [weight.shape for weight in source.weights]
+        if shapes != found:
+            raise ConversionError(
+                f"{self.weights}: {source} does not fit {wanted}, which has {shapes[0]}"
+            )
+        target.set_weights(list(source.weights))
+
+    def finish(self) -> None:
+        extra = next((layer for layers in self.left.values() for layer in layers), None)
+        if extra is not None:
+            raise ConversionError(f"{self.weights}: {extra} has no place in the network")
+
+
+def _fill(layer: keras.layers.Layer, supply: _Supply) -> None:
+    if isinstance(layer, SqueezeExpand):
+        _fill_squeeze_expand(layer, supply)
+        return
+    for kind, target in _parts(layer):
+        name = layer.name if target is layer else f"{layer.name}/{target.name}"
+        supply.assign(target, supply.take(kind, name), name)
+
+
+def _parts(layer: keras.layers.Layer) -> Iterator[tuple[str, keras.layers.Layer]]:
+    """The convolutions and norms of a layer in the order in which the authors make them."""
+    if isinstance(layer, ConvBlock):
+        yield from (("conv", layer.conv), ("norm", layer.norm))
+    elif isinstance(layer, AttentionGate):
+        yield from (("conv", layer.phi), ("conv", layer.theta), ("conv", layer.psi))
+        yield "norm", layer.norm
+    elif isinstance(layer, keras.layers.BatchNormalization):
+        yield "norm", layer
+    else:
+        yield "conv", layer
+
+
+def _fill_squeeze_expand(block: SqueezeExpand, supply: _Supply) -> None:
+    """The three branches can stand in any order in the file: their kernels tell them apart."""
+    squeeze = supply.take("conv", f"{block.name}/squeeze")
+    supply.assign(block.squeeze, squeeze, f"{block.name}/squeeze")
+    depthwise = supply.take("depthwise", f"{block.name}/depthwise")
+    supply.assign(block.depthwise, depthwise, f"{block.name}/depthwise")
+    branches = {
+        "residual": (block.residual, block.residual_norm),
+        "pointwise": (block.pointwise, block.separable_norm),
+        "expand": (block.expand, block.expand_norm),
+    }
+    for _ in range(len(branches)):
+        conv = supply.take("conv", f"{block.name}/{'/'.join(branches)}")
+        norm = supply.take("norm", f"{block.name}/{'/'.join(branches)} norm")
+        shape = conv.weights[0].shape
+        branch = next(
+            (name for name, (layer, _) in branches.items() if tuple(layer.kernel.shape) == shape),
+            None,
+        )
+        if branch is None:
+            raise ConversionError(
+                f"{supply.weights}: {conv} is none of the branches of {block.name} "
+                f"({', '.join(branches)})"
+            )
+        layer, layer_norm = branches.pop(branch)
+        supply.assign(layer, conv, f"{block.name}/{branch}")
+        supply.assign(layer_norm, norm, f"{block.name}/{branch} norm")
