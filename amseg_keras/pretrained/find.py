@@ -1,0 +1,63 @@
+"""From what a user calls a preset to its folder."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from importlib.resources import files
+from pathlib import Path
+
+from amseg_keras.pretrained import hub
+from amseg_keras.pretrained.preset import PREPROCESSING, PresetError, PresetInfo, read_info
+
+
+def list_presets() -> dict[str, PresetInfo]:
+    """The presets that come with the package and need no network, by name.
+
+    Each tells its classes, pixel size and what it was trained on.
+
+    Example:
+        >>> list_presets()["amsegnet-esrf"].class_names
+        ('background', 'powder', 'substrate', 'keyhole', 'pore')
+    """
+    folders = sorted(path.parent for path in _embedded().glob(f"*/{PREPROCESSING}"))
+    return {folder.name: read_info(folder, folder.name) for folder in folders}
+
+
+def find_preset(name: str | os.PathLike[str], revision: str | None = None) -> Path:
+    """The folder of a preset, downloaded if need be.
+
+    Args:
+        name: one of `list_presets()`, a folder, `owner/repo` or `hf://owner/repo`. A folder that
+            exists comes before a repository of the same name.
+        revision: tag, branch or commit of a repository.
+
+    Raises:
+        PresetError: there is no such preset; the message lists those that are.
+    """
+    text = os.fspath(name)
+    if text.startswith("hf://"):
+        return hub.pull(text.removeprefix("hf://"), revision)
+    embedded = list_presets()
+    folder = Path(text)
+    if text in embedded:
+        folder = _embedded() / text
+    elif not folder.is_dir():
+        if hub.REPOSITORY.fullmatch(text) and not text.startswith("."):
+            return hub.pull(text, revision)
+        close = difflib.get_close_matches(text, embedded, n=1)
+        hint = f"did you mean {close[0]}? " if close else ""
+        raise PresetError(
+            f"{text}: no preset, folder or repository (owner/repo) of this name; {hint}"
+            f"presets: {', '.join(embedded)}"
+        )
+    if revision is not None:
+        raise PresetError(f"{text}: revision={revision!r} needs a repository, owner/repo")
+    return folder
+
+
+def _embedded() -> Path:
+    """The folder of presets in an installed package, or the repository's `hub` in a checkout."""
+    package = Path(str(files("amseg_keras")))
+    installed = package / "presets"
+    return installed if installed.is_dir() else package.parent / "hub"
