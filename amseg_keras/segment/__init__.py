@@ -1,0 +1,6 @@
+"""From frames to label maps: the segmenter joins a network with the grey levels it wants."""
+
+from amseg_keras.segment.segmentation import LabelledFrame, Segmentation
+from amseg_keras.segment.segmenter import Segmenter, from_pretrained
+
+__all__ = ["LabelledFrame", "Segmentation", "Segmenter", "from_pretrained"]

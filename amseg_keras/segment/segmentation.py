@@ -1,0 +1,56 @@
+"""What a segmentation gives: label maps, and what is needed to understand them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from amseg_keras.preprocess import GreyRange
+
+
+@dataclass(frozen=True)
+class LabelledFrame:
+    """One frame of a stack after the network.
+
+    Args:
+        index: of the frame in its stack, from 0.
+        labels: class ids, uint8 `(height, width)`; all 255 where the frame is unreadable.
+        confidence: probability of the chosen class, float32 `(height, width)`, if asked for.
+        error: why the frame could not be read, `None` where it could.
+    """
+
+    index: int
+    labels: np.ndarray
+    confidence: np.ndarray | None = None
+    error: str | None = None
+
+
+@dataclass(frozen=True)
+class Segmentation:
+    """The label maps of a stack.
+
+    Args:
+        labels: class ids, uint8 `(frames, height, width)`; `labels == class_names.index("pore")`
+            is the mask of the pores. 255 where a frame could not be read.
+        class_names: name of each class id.
+        grey_range: the grey levels that were scaled to the ends of the network's input.
+        confidence: probability of the chosen class, float32 `(frames, height, width)`, if asked.
+        errors: for each unreadable frame its index and the reason.
+    """
+
+    labels: np.ndarray
+    class_names: tuple[str, ...]
+    grey_range: GreyRange
+    confidence: np.ndarray | None = None
+    errors: tuple[tuple[int, str], ...] = ()
+
+    def mask(self, class_name: str) -> np.ndarray:
+        """Where a class is, bool `(frames, height, width)`.
+
+        Raises:
+            ValueError: there is no class of this name.
+        """
+        if class_name not in self.class_names:
+            raise ValueError(f"no class {class_name!r} among {', '.join(self.class_names)}")
+        return self.labels == self.class_names.index(class_name)

@@ -1,0 +1,246 @@
+"""The segmenter: a pretrained network together with what it needs to know about frames."""
+
+from __future__ import annotations
+
+import math
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from amseg_keras.classes import IGNORE
+from amseg_keras.preprocess import GreyRange, GreyScaling
+from amseg_keras.pretrained import find_preset, hub
+from amseg_keras.pretrained.preset import CARD, PresetInfo, read_info, read_model, write_preset
+from amseg_keras.read import Frames, ReadError, open_stack
+from amseg_keras.segment.segmentation import LabelledFrame, Segmentation
+from amseg_keras.segment.tiling import predict_any_size
+
+MAX_BATCH = 4
+MAX_BATCH_PIXELS = 1 << 20
+
+
+def from_pretrained(name: str | os.PathLike[str], revision: str | None = None) -> Segmenter:
+    """Load a trained network, ready to segment frames.
+
+    Args:
+        name: a preset that comes with the package (`list_presets()`; works without a network), a
+            folder written by `Segmenter.save_pretrained`, or a repository on the Hugging Face Hub
+            as `owner/repo` or `hf://owner/repo`.
+        revision: tag, branch or commit of a repository.
+
+    Raises:
+        PresetError: it cannot be found, read, or trusted; no code that comes with it is ever run.
+
+    Example:
+        >>> segmenter = from_pretrained("amsegnet-esrf")
+        >>> segmenter.class_names
+        ('background', 'powder', 'substrate', 'keyhole', 'pore')
+        >>> import numpy as np
+        >>> segmenter.segment(np.zeros((2, 100, 200), "uint16")).labels.shape
+        (2, 100, 200)
+    """
+    folder = find_preset(name, revision)
+    info = read_info(folder)
+    card = folder / CARD
+    return Segmenter(
+        read_model(folder, info), info, card.read_text("utf-8") if card.is_file() else None
+    )
+
+
+class Segmenter:
+    """A network, its class names, its grey levels and its pixel size.
+
+    Args:
+        model: Keras model from `(batch, height, width, 1)` to class probabilities; sides of the
+            input multiples of 16.
+        info: what the network was trained on.
+        card: text of its model card, written with it.
+    """
+
+    def __init__(self, model: keras.Model, info: PresetInfo, card: str | None = None) -> None:
+        self.model = model
+        self.info = info
+        self.card = card
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """Name of each class id."""
+        return self.info.class_names
+
+    @property
+    def pixel_size_um(self) -> float | None:
+        """Size of a pixel in the training frames, in um."""
+        return self.info.pixel_size_um
+
+    @property
+    def scaling(self) -> GreyScaling:
+        """How grey levels are scaled before the network."""
+        return self.info.scaling
+
+    def segment(
+        self, frames: Any, *, confidence: bool = False, batch_size: int | None = None
+    ) -> Segmentation:
+        """Segment a frame or a stack.
+
+        Args:
+            frames: an array `(height, width)` or `(frames, height, width)` of any real dtype, or
+                the path of anything that `amseg segment` reads: a file, a folder, a glob,
+                `file.h5::/dataset`.
+            confidence: give the probability of the chosen class too.
+            batch_size: frames given to the network at once; by default up to 4, fewer when large.
+
+        Returns:
+            Label maps, always `(frames, height, width)`. Frames of a path that cannot be read are
+            labelled 255 and listed in `.errors`.
+
+        Raises:
+            ReadError: the path cannot be read at all.
+            ValueError: the array has another number of dimensions, no pixels, no real numbers, or
+                NaN or infinite values.
+        """
+        if isinstance(frames, str | os.PathLike):
+            with open_stack(frames) as stack:
+                return self._segment(stack, stack.shape, confidence, batch_size)
+        array = checked_frames(frames)
+        return self._segment(array, array.shape, confidence, batch_size)
+
+    def iter_labels(
+        self,
+        frames: Frames,
+        grey_range: GreyRange,
+        *,
+        start: int = 0,
+        batch_size: int | None = None,
+        confidence: bool = False,
+    ) -> Iterator[LabelledFrame]:
+        """Segment a stack of any length frame by frame, holding one batch in memory.
+
+        Args:
+            frames: a stack `(frames, height, width)`: an array, or a `FrameStack`.
+            grey_range: from `scaling.measure(frames)`.
+            start: first frame, a multiple of the batch size for results that do not depend on it.
+            batch_size: as in `segment`.
+            confidence: as in `segment`.
+        """
+        count = len(frames)
+        size = batch_size or default_batch_size(frames.shape[1:])
+        for first in range(start, count, size):
+            yield from self._label_batch(
+                frames, range(first, min(first + size, count)), grey_range, confidence
+            )
+
+    def save_pretrained(
+        self, folder: str | os.PathLike[str], *, half_precision: bool = False
+    ) -> Path:
+        """Write the network as a preset folder, which `from_pretrained` and Keras read.
+
+        Args:
+            folder: created; a preset in it is replaced.
+            half_precision: store kernels as float16, at half the size.
+        """
+        return write_preset(folder, self.model, self.info, self.card, half_precision)
+
+    def push_to_hub(
+        self, repo_id: str, *, private: bool = False, revision: str | None = None
+    ) -> str:
+        """Publish on the Hugging Face Hub, for `from_pretrained("owner/repo")`.
+
+        Args:
+            repo_id: `owner/repo`; made if it does not exist.
+            private: make a new repository private.
+            revision: branch to commit to.
+
+        Returns:
+            The address of the commit.
+
+        Raises:
+            PresetError: no access, or the Hub refused.
+        """
+        with tempfile.TemporaryDirectory() as scratch:
+            folder = self.save_pretrained(Path(scratch) / self.info.name)
+            return hub.push(folder, repo_id, private, revision)
+
+    def _segment(
+        self,
+        frames: Frames,
+        shape: tuple[int, ...],
+        confidence: bool,
+        batch_size: int | None,
+    ) -> Segmentation:
+        grey_range = self.scaling.measure(frames)
+        labels = np.empty(shape, np.uint8)
+        confidences = np.zeros(shape, np.float32) if confidence else None
+        errors = []
+        for frame in self.iter_labels(
+            frames, grey_range, batch_size=batch_size, confidence=confidence
+        ):
+            labels[frame.index] = frame.labels
+            if confidences is not None and frame.confidence is not None:
+                confidences[frame.index] = frame.confidence
+            if frame.error is not None:
+                errors.append((frame.index, frame.error))
+        return Segmentation(labels, self.class_names, grey_range, confidences, tuple(errors))
+
+    def _label_batch(
+        self,
+        frames: Frames,
+        indices: range,
+        grey_range: GreyRange,
+        confidence: bool,
+    ) -> Iterator[LabelledFrame]:
+        scaled: dict[int, np.ndarray] = {}
+        unreadable: dict[int, str] = {}
+        for index in indices:
+            try:
+                scaled[index] = grey_range.apply(frames[index])
+            except ReadError as error:
+                unreadable[index] = str(error)
+        results = {}
+        if scaled:
+            probabilities = predict_any_size(
+                self.model.predict_on_batch, np.stack(list(scaled.values()))
+            )
+            results = dict(zip(scaled, probabilities, strict=True))
+        for index in indices:
+            if index in unreadable:
+                labels = np.full(frames.shape[1:], IGNORE, np.uint8)
+                yield LabelledFrame(index, labels, error=unreadable[index])
+            else:
+                yield LabelledFrame(
+                    index,
+                    results[index].argmax(axis=-1).astype(np.uint8),
+                    results[index].max(axis=-1) if confidence else None,
+                )
+
+
+def default_batch_size(frame_shape: tuple[int, ...]) -> int:
+    """Frames given to the network at once: up to 4, so many that they hold about a megapixel."""
+    return max(1, min(MAX_BATCH, MAX_BATCH_PIXELS // math.prod(frame_shape)))
+
+
+def checked_frames(frames: Any) -> np.ndarray:
+    """An array of frames as `(frames, height, width)`; a `ValueError` says what is wrong."""
+    array = np.asarray(frames)
+    if array.ndim == 2:
+        array = array[None]
+    if array.ndim != 3 or not array.size:
+        raise ValueError(
+            f"frames of shape {np.shape(frames)}: want (height, width) or (frames, height, width), "
+            "grey, not empty"
+        )
+    if array.dtype == bool:
+        array = array.astype(np.uint8)
+    if array.dtype.kind not in "iuf":
+        raise ValueError(f"frames of dtype {array.dtype}: want real numbers")
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        bad = int(np.argmin(np.isfinite(array).all(axis=(1, 2))))
+        raise ValueError(
+            f"frame {bad} holds NaN or infinite values; replace them "
+            "(for example by the median of their neighbours)"
+        )
+    return array

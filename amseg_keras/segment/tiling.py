@@ -1,0 +1,87 @@
+"""A network that wants multiples of 16 and fits a memory, applied to frames of any size."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from amseg_keras.models.ends import MULTIPLE
+
+TILE = 1024
+"""Frames with a side longer than this are cut into tiles of this side, in pixels."""
+
+MARGIN = 112
+"""Pixels at a tile's inner edge that are thrown away: all networks here look 107 pixels far."""
+
+OVERLAP = 256
+"""Pixels that neighbouring tiles share; between the margins they are blended."""
+
+Predict = Callable[[np.ndarray], np.ndarray]
+"""From `(batch, height, width, 1)`, sides multiples of 16, to `(batch, height, width, classes)`."""
+
+
+def predict_any_size(predict: Predict, frames: np.ndarray, tile: int = TILE) -> np.ndarray:
+    """Probabilities of frames of any size.
+
+    Frames are padded at the bottom and right by their mirror image and the result is cropped
+    back. Larger ones are cut into overlapping tiles, one at a time in memory, on the grid of the
+    poolings; since the networks see no farther than the margin, the tiled result is that of the
+    whole frame.
+
+    Args:
+        predict: the network.
+        frames: scaled grey levels, float32 `(batch, height, width)`.
+        tile: longest side given to the network, a multiple of 16, more than `OVERLAP`.
+
+    Returns:
+        float32 `(batch, height, width, classes)`.
+    """
+    height, width = frames.shape[1:]
+    bottom, right = -height % MULTIPLE, -width % MULTIPLE
+    padded = np.pad(frames, ((0, 0), (0, bottom), (0, right)), mode="symmetric")[..., None]
+    if max(padded.shape[1:3]) <= tile:
+        probabilities = predict(padded)
+    else:
+        probabilities = np.concatenate([_tiled(predict, frame[None], tile) for frame in padded])
+    return probabilities[:, :height, :width]
+
+
+def _tiled(predict: Predict, frame: np.ndarray, tile: int) -> np.ndarray:
+    rows = list(_spans(frame.shape[1], tile))
+    columns = list(_spans(frame.shape[2], tile))
+    total: np.ndarray | None = None
+    weights = np.zeros((1, *frame.shape[1:3], 1), np.float32)
+    for top, row_weight in rows:
+        for left, column_weight in columns:
+            here = (
+                slice(None),
+                slice(top, top + len(row_weight)),
+                slice(left, left + len(column_weight)),
+            )
+            probabilities = predict(frame[here])
+            if total is None:
+                total = np.zeros((1, *frame.shape[1:3], probabilities.shape[-1]), np.float32)
+            weight = (row_weight[:, None] * column_weight)[None, :, :, None]
+            total[here] += probabilities * weight
+            weights[here] += weight
+    assert total is not None
+    return total / weights
+
+
+def _spans(length: int, tile: int) -> list[tuple[int, np.ndarray]]:
+    """Start of each tile along an axis, and the weight of each of its pixels."""
+    if length <= tile:
+        return [(0, np.ones(length, np.float32))]
+    last = length - tile
+    starts = [*range(0, last, tile - OVERLAP), last]
+    rise = np.clip((np.arange(tile) - MARGIN + 0.5) / (OVERLAP - 2 * MARGIN), 0, 1)
+    spans = []
+    for start in starts:
+        weight = np.ones(tile)
+        if start > 0:
+            weight = np.minimum(weight, rise)
+        if start < last:
+            weight = np.minimum(weight, rise[::-1])
+        spans.append((start, weight.astype(np.float32)))
+    return spans
