@@ -1,0 +1,30 @@
+"""The entry point of the `amseg` command."""
+
+from __future__ import annotations
+
+import click
+
+import amseg_keras
+from amseg_keras.command.convert import convert
+from amseg_keras.command.presets import presets
+from amseg_keras.command.segment import segment
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(amseg_keras.__version__, prog_name="amseg")
+def main() -> None:
+    """Turn X-ray movies of melt pools into numbers.
+
+    \b
+    amseg segment scan_0001.h5 -o results     label maps, overlays and a table
+    amseg segment frames/ -o results          the same for a folder of frames
+    amseg segment sample:esrf-lpbf -o results try it on simulated frames
+    amseg presets                             the trained networks at hand
+
+    Exit codes: 0 all done, 1 some inputs failed (named at the end), 2 wrong use.
+    """
+
+
+main.add_command(segment)
+main.add_command(presets)
+main.add_command(convert)

@@ -1,0 +1,1 @@
+"""What a user looks at and takes along: label files, overlays, movies."""

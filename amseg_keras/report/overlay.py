@@ -1,0 +1,81 @@
+"""Frames with their labels over them, and a legend."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from amseg_keras.preprocess import GreyRange
+from amseg_keras.report.colours import class_colours
+
+OPACITY = 0.4
+"""How much of a labelled pixel is colour: the frame must stay readable below."""
+
+TEXT_SIZE = 13
+ROW_HEIGHT = 20
+SWATCH = 12
+
+
+def overlay(
+    frame: np.ndarray,
+    labels: np.ndarray,
+    class_names: Sequence[str],
+    grey_range: GreyRange,
+    opacity: float = OPACITY,
+) -> np.ndarray:
+    """Lay the colours of the classes over a frame.
+
+    Args:
+        frame: grey levels `(height, width)`.
+        labels: class ids `(height, width)`; ids without a name (255) show the bare frame.
+        class_names: name of each class id.
+        grey_range: the grey levels shown black and white.
+        opacity: of the colours, 0 to 1.
+
+    Returns:
+        Red, green, blue, uint8 `(height, width, 3)`.
+    """
+    grey = grey_range.apply(frame) * (255 / grey_range.top)
+    picture = np.repeat(grey[..., None], 3, axis=-1)
+    named = labels < len(class_names)
+    colours = class_colours(class_names)[np.where(named, labels, 0)]
+    blended = (1 - opacity) * picture + opacity * colours
+    return np.where(named[..., None], blended, picture).round().astype(np.uint8)
+
+
+def with_legend(picture: np.ndarray, class_names: Sequence[str]) -> np.ndarray:
+    """Put a legend of the classes below a picture.
+
+    Args:
+        picture: red, green, blue, uint8 `(height, width, 3)`.
+        class_names: in the order of the legend; it wraps where the picture is narrow.
+
+    Returns:
+        uint8 `(height + legend, width, 3)`; sides even, as video needs them.
+    """
+    height, width = picture.shape[:2]
+    legend = np.asarray(_legend(width + width % 2, class_names))
+    canvas = np.full((height + height % 2 + len(legend), legend.shape[1], 3), 255, np.uint8)
+    canvas[:height, :width] = picture
+    canvas[len(canvas) - len(legend) :] = legend
+    return canvas
+
+
+def _legend(width: int, class_names: Sequence[str]) -> Image.Image:
+    font = ImageFont.load_default(TEXT_SIZE)
+    places, x, row = [], 6, 0
+    for name in class_names:
+        needed = SWATCH + 4 + int(font.getlength(name)) + 12
+        if x > 6 and x + needed > width:
+            x, row = 6, row + 1
+        places.append((x, row * ROW_HEIGHT))
+        x += needed
+    strip = Image.new("RGB", (width, (row + 1) * ROW_HEIGHT), "white")
+    draw = ImageDraw.Draw(strip)
+    for (x, y), name, colour in zip(places, class_names, class_colours(class_names), strict=True):
+        top = y + (ROW_HEIGHT - SWATCH) // 2
+        draw.rectangle([x, top, x + SWATCH, top + SWATCH], fill=tuple(colour.tolist()))
+        draw.text((x + SWATCH + 4, y + ROW_HEIGHT // 2), name, "black", font, anchor="lm")
+    return strip
