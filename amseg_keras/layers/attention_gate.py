@@ -25,7 +25,7 @@ class AttentionGate(keras.layers.Layer):
     Example:
         >>> import numpy as np
         >>> x = np.zeros((1, 16, 32, 8), "float32")
-        >>> AttentionGate(4)([x, x]).shape
+        >>> tuple(AttentionGate(4)([x, x]).shape)
         (1, 16, 32, 8)
     """
 

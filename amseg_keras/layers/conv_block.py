@@ -23,7 +23,7 @@ class ConvBlock(keras.layers.Layer):
 
     Example:
         >>> import numpy as np
-        >>> ConvBlock(24)(np.zeros((1, 32, 64, 1), "float32")).shape
+        >>> tuple(ConvBlock(24)(np.zeros((1, 32, 64, 1), "float32")).shape)
         (1, 32, 64, 24)
     """
 

@@ -24,7 +24,7 @@ class FireBlock(keras.layers.Layer):
 
     Example:
         >>> import numpy as np
-        >>> FireBlock(8)(np.zeros((1, 16, 32, 1), "float32")).shape
+        >>> tuple(FireBlock(8)(np.zeros((1, 16, 32, 1), "float32")).shape)
         (1, 16, 32, 16)
     """
 

@@ -24,7 +24,7 @@ class ResidualBlock(keras.layers.Layer):
 
     Example:
         >>> import numpy as np
-        >>> ResidualBlock(8)(np.zeros((1, 16, 32, 1), "float32")).shape
+        >>> tuple(ResidualBlock(8)(np.zeros((1, 16, 32, 1), "float32")).shape)
         (1, 16, 32, 8)
     """
 

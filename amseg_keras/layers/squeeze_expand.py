@@ -29,7 +29,7 @@ class SqueezeExpand(keras.layers.Layer):
 
     Example:
         >>> import numpy as np
-        >>> SqueezeExpand(12)(np.zeros((1, 32, 64, 1), "float32")).shape
+        >>> tuple(SqueezeExpand(12)(np.zeros((1, 32, 64, 1), "float32")).shape)
         (1, 32, 64, 48)
     """
 

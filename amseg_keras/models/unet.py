@@ -82,9 +82,7 @@ def SqueezeUNet(
         return FireBlock(width // 2, dropout, name=name)(x)
 
     inputs = frames_input(input_shape)
-    features = _u_shape(
-        inputs, base_filters, encoder=fire, decoder=_double_convolution(dropout)
-    )
+    features = _u_shape(inputs, base_filters, encoder=fire, decoder=_double_convolution(dropout))
     return keras.Model(inputs, class_probabilities(features, num_classes), name="squeezeunet")
 
 

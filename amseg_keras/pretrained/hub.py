@@ -37,20 +37,29 @@ def pull(repo_id: str, revision: str | None = None) -> Path:
             allow_patterns=list(PRESET_FILES),
             library_name="amseg-keras",
         )
+    except errors.HFValidationError as error:
+        raise PresetError(f"{at}: not the name of a repository ({_failure(error)})") from error
     except errors.RevisionNotFoundError as error:
         raise PresetError(f"{at}: the repository has no such revision") from error
+    except errors.GatedRepoError as error:
+        raise PresetError(
+            f"{at}: its owner decides who may read it: ask for access on its page on the Hub, "
+            "then set HF_TOKEN"
+        ) from error
     except errors.RepositoryNotFoundError as error:
         raise PresetError(
             f"{at}: no such repository on the Hub, or it is private: set HF_TOKEN to read it"
         ) from error
     except errors.LocalEntryNotFoundError as error:
+        # Raised, too, when the Hub was reached and answered with an error
+        if isinstance(error.__cause__, errors.HfHubHTTPError):
+            raise PresetError(f"{at}: {_failure(error.__cause__)}") from error
         raise PresetError(
             f"{at}: not in the cache and the Hub cannot be reached; download the repository where "
             "there is a network and give its folder instead of its name"
         ) from error
-    except (errors.HfHubHTTPError, OSError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise PresetError(f"{at}: the download failed, try again ({reason})") from error
+    except (errors.HTTPError, OSError) as error:
+        raise PresetError(f"{at}: {_failure(error)}") from error
     return Path(folder)
 
 
@@ -81,9 +90,19 @@ def push(folder: Path, repo_id: str, private: bool = False, revision: str | None
                 revision=revision,
                 commit_message=f"Upload {folder.name} with amseg-keras",
             )
-    except (errors.HfHubHTTPError, errors.HFValidationError, OSError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise PresetError(
-            f"{repo_id}: not pushed ({reason}); a token that may write is needed: hf auth login"
-        ) from error
+    except (errors.HTTPError, OSError, ValueError) as error:
+        raise PresetError(f"{repo_id}: not pushed: {_failure(error)}") from error
     return str(commit.commit_url)
+
+
+def _failure(error: Exception) -> str:
+    """What went wrong and what to do about it, in one line."""
+    first_line = (str(error).strip() or type(error).__name__).splitlines()[0]
+    if isinstance(error, errors.HfHubHTTPError):
+        status = error.response.status_code
+        said = " ".join((error.server_message or first_line).split())
+        advice = "check the token (hf auth login)" if status in (401, 403) else "try again later"
+        return f"the Hub answered {status} ({said}); {advice}"
+    if isinstance(error, ValueError):
+        return " ".join(str(error).split())
+    return f"the transfer failed ({first_line}); try again"

@@ -2,11 +2,9 @@
 
 from amseg_keras.simulate.materials import MATERIALS, Material
 from amseg_keras.simulate.ranges import ESRF, Ranges
-from amseg_keras.simulate.scene import CLASS_NAMES
 from amseg_keras.simulate.sequence import SimulatedSequence, simulate_frame, simulate_sequence
 
 __all__ = [
-    "CLASS_NAMES",
     "ESRF",
     "MATERIALS",
     "Material",

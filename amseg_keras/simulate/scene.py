@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from amseg_keras.classes import CLASS_NAMES, IGNORE
 from amseg_keras.simulate.grains import Airborne, add_grains, draw_airborne, ligament
 from amseg_keras.simulate.radiograph import Component, log_intensity
 from amseg_keras.simulate.ranges import Ranges, draw, draw_integer
@@ -17,8 +18,7 @@ from amseg_keras.simulate.voids import (
     pore_outline,
 )
 
-BACKGROUND, POWDER, SUBSTRATE, KEYHOLE, PORE, IGNORE = 0, 1, 2, 3, 4, 255
-CLASS_NAMES = ("background", "powder", "substrate", "keyhole", "pore")
+BACKGROUND, POWDER, SUBSTRATE, KEYHOLE, PORE = range(len(CLASS_NAMES))
 
 VISIBLE = 2.5
 """Matched-filter signal-to-noise below which a void cannot be seen and is labelled ignore."""

@@ -4,11 +4,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from amseg_keras.classes import CLASS_NAMES
 from amseg_keras.simulate.grains import draw_airborne
 from amseg_keras.simulate.radiograph import expose
 from amseg_keras.simulate.ranges import ESRF, Ranges, draw, draw_integer
 from amseg_keras.simulate.scene import (
-    CLASS_NAMES,
     Moment,
     Void,
     as_void,

@@ -36,7 +36,9 @@ def relu(x):
 
 
 def built(layer, shape):
-    inputs = [keras.Input(s[1:]) for s in shape] if isinstance(shape, list) else keras.Input(shape[1:])
+    inputs = (
+        [keras.Input(s[1:]) for s in shape] if isinstance(shape, list) else keras.Input(shape[1:])
+    )
     randomise(keras.Model(inputs, layer(inputs)))
     return layer
 
@@ -47,7 +49,9 @@ def image(channels, seed=0):
 
 def applied(layer, *images):
     batches = [x[None] for x in images]
-    return np.asarray(keras.ops.convert_to_numpy(layer(batches if len(batches) > 1 else batches[0])))[0]
+    return np.asarray(
+        keras.ops.convert_to_numpy(layer(batches if len(batches) > 1 else batches[0]))
+    )[0]
 
 
 def test_squeeze_expand_is_three_branches_on_squeezed_channels():
@@ -58,7 +62,10 @@ def test_squeeze_expand_is_three_branches_on_squeezed_channels():
     expand = conv(s, *layer.expand.get_weights())
     kernel, bias = layer.depthwise.get_weights()
     depthwise = np.concatenate(
-        [conv(s[..., i : i + 1], kernel[:, :, i : i + 1], bias[2 * i : 2 * i + 2]) for i in range(3)],
+        [
+            conv(s[..., i : i + 1], kernel[:, :, i : i + 1], bias[2 * i : 2 * i + 2])
+            for i in range(3)
+        ],
         axis=-1,
     )
     separable = conv(depthwise, *layer.pointwise.get_weights())

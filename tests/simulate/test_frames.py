@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from amseg_keras.simulate import CLASS_NAMES, ESRF, Ranges, simulate_frame
+from amseg_keras.classes import CLASS_NAMES
+from amseg_keras.simulate import ESRF, Ranges, simulate_frame
 from amseg_keras.simulate.scene import compose, draw_moment
 from amseg_keras.simulate.stage import draw_stage
 

@@ -87,7 +87,8 @@ def _ome_pixels(tiff: tifffile.TiffFile) -> dict[str, str]:
 
 
 def _square(x: float, y: float) -> float | None:
-    return x if abs(x - y) <= 1e-3 * x else None
+    # a TIFF stores fractions: 4.31, not 4.3100000000000005
+    return round(x, 9) if abs(x - y) <= 1e-3 * x else None
 
 
 def _positive(value: object) -> float | None:
