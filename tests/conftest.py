@@ -25,6 +25,11 @@ def real_data() -> Path:
     return folder
 
 
+def applied(model, x):
+    """The model's output as an array, without compiling it, which takes far longer on JAX."""
+    return keras.ops.convert_to_numpy(model(x, training=False))
+
+
 def randomise(model, seed=0):
     """Give every weight a random value, batch-norm statistics included, as after a training.
 
@@ -46,7 +51,7 @@ def randomise(model, seed=0):
             weight.assign(value)
     if any(layer.name == "logits" for layer in model.layers):
         noise = rng.random((1, 64, 64, model.input_shape[-1]), np.float32)
-        scores = keras.Model(model.inputs, model.get_layer("scores").output).predict_on_batch(noise)
+        scores = applied(keras.Model(model.input, model.get_layer("scores").output), noise)
         last_norm = model.get_layer("logits")
         last_norm.gamma.assign(np.full(scores.shape[-1], 2.0))
         last_norm.beta.assign(np.zeros(scores.shape[-1]))

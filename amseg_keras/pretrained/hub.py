@@ -58,7 +58,7 @@ def pull(repo_id: str, revision: str | None = None) -> Path:
             f"{at}: not in the cache and the Hub cannot be reached; download the repository where "
             "there is a network and give its folder instead of its name"
         ) from error
-    except (errors.HTTPError, OSError) as error:
+    except (errors.HTTPError, OSError) as error:  # of httpx or httpx2, whichever the client uses
         raise PresetError(f"{at}: {_failure(error)}") from error
     return Path(folder)
 
