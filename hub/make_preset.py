@@ -74,9 +74,11 @@ script before the weights were rounded to half precision:
 ## Limits
 
 - The simulator knows one facility's frames (ESRF, 4.31 um a pixel), two processes and a plate of
-  Ti-6Al-4V. Other facilities, die casting and directed energy deposition are outside.
-- Faint voids and small pores are missed; powder grains in flight may be taken for powder, and
-  texture of the plate for pores.
+  Ti-6Al-4V. Frames of other facilities, of die casting and of directed energy deposition are
+  outside of what was simulated. APS frames whose beam is clipped above the plate, so that the gas
+  is darker than the plate, come out wrong as a whole.
+- On bare plates small pores are missed, and part of a keyhole may be called pore. Grains in flight
+  may be taken for powder.
 - Look at the overlays before you use the numbers.
 """
 
