@@ -6,6 +6,7 @@ import math
 import os
 import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -129,10 +130,17 @@ class Segmenter:
         """
         count = len(frames)
         size = batch_size or default_batch_size(frames.shape[1:])
+        last: tuple[np.ndarray, LabelledFrame] | None = None
         for first in range(start, count, size):
-            yield from self._label_batch(
-                frames, range(first, min(first + size, count)), grey_range, confidence
-            )
+            indices = range(first, min(first + size, count))
+            # Only batches of one look back: others would differ from those of a resumed run.
+            known = last if size == 1 else None
+            for frame, labelled in self._label_batch(
+                frames, indices, grey_range, confidence, known
+            ):
+                yield labelled
+                if frame is not None:
+                    last = frame, labelled
 
     def save_pretrained(
         self, folder: str | os.PathLike[str], *, half_precision: bool = False
@@ -192,30 +200,39 @@ class Segmenter:
         indices: range,
         grey_range: GreyRange,
         confidence: bool,
-    ) -> Iterator[LabelledFrame]:
-        scaled: dict[int, np.ndarray] = {}
-        unreadable: dict[int, str] = {}
+        known: tuple[np.ndarray, LabelledFrame] | None,
+    ) -> Iterator[tuple[np.ndarray | None, LabelledFrame]]:
+        """Each frame (`None` if unreadable) with its labels; equal neighbours computed once.
+
+        Videos show the same frame many times; `known` is the last one of the batch before.
+        """
+        new: list[np.ndarray] = []
+        places: list[int | str] = []  # of each frame among the new ones, -1 if known, or the error
         for index in indices:
             try:
-                scaled[index] = grey_range.apply(frames[index])
+                frame = frames[index]
             except ReadError as error:
-                unreadable[index] = str(error)
-        results = {}
-        if scaled:
-            probabilities = predict_any_size(
-                self.model.predict_on_batch, np.stack(list(scaled.values()))
-            )
-            results = dict(zip(scaled, probabilities, strict=True))
-        for index in indices:
-            if index in unreadable:
-                labels = np.full(frames.shape[1:], IGNORE, np.uint8)
-                yield LabelledFrame(index, labels, error=unreadable[index])
+                places.append(str(error))
+                continue
+            before = new[-1] if new else known and known[0]
+            if before is None or not np.array_equal(frame, before):
+                new.append(frame)
+            places.append(len(new) - 1)
+        probabilities = np.empty((0,))
+        if new:
+            scaled = np.stack([grey_range.apply(frame) for frame in new])
+            probabilities = predict_any_size(self.model.predict_on_batch, scaled)
+        for index, place in zip(indices, places, strict=True):
+            if isinstance(place, str):
+                unlabelled = np.full(frames.shape[1:], IGNORE, np.uint8)
+                yield None, LabelledFrame(index, unlabelled, error=place)
+            elif place < 0:
+                assert known is not None
+                yield known[0], replace(known[1], index=index)
             else:
-                yield LabelledFrame(
-                    index,
-                    results[index].argmax(axis=-1).astype(np.uint8),
-                    results[index].max(axis=-1) if confidence else None,
-                )
+                labels = probabilities[place].argmax(axis=-1).astype(np.uint8)
+                sure = probabilities[place].max(axis=-1) if confidence else None
+                yield new[place], LabelledFrame(index, labels, sure)
 
 
 def default_batch_size(frame_shape: tuple[int, ...]) -> int:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 
 import numpy as np
 
 from amseg_keras.models.ends import MULTIPLE
 
-TILE = 1024
-"""Frames with a side longer than this are cut into tiles of this side, in pixels."""
+TILE_PIXELS = 5 << 18
+"""Frames of more pixels than this, 1.3 million, are cut into tiles of at most as many."""
 
 MARGIN = 112
 """Pixels at a tile's inner edge that are thrown away: all networks here look 107 pixels far."""
@@ -21,7 +22,9 @@ Predict = Callable[[np.ndarray], np.ndarray]
 """From `(batch, height, width, 1)`, sides multiples of 16, to `(batch, height, width, classes)`."""
 
 
-def predict_any_size(predict: Predict, frames: np.ndarray, tile: int = TILE) -> np.ndarray:
+def predict_any_size(
+    predict: Predict, frames: np.ndarray, tile_pixels: int = TILE_PIXELS
+) -> np.ndarray:
     """Probabilities of frames of any size.
 
     Frames are padded at the bottom and right by their mirror image and the result is cropped
@@ -32,7 +35,7 @@ def predict_any_size(predict: Predict, frames: np.ndarray, tile: int = TILE) -> 
     Args:
         predict: the network.
         frames: scaled grey levels, float32 `(batch, height, width)`.
-        tile: longest side given to the network, a multiple of 16, more than `OVERLAP`.
+        tile_pixels: most pixels given to the network at once, at least 320 x 320.
 
     Returns:
         float32 `(batch, height, width, classes)`.
@@ -40,16 +43,47 @@ def predict_any_size(predict: Predict, frames: np.ndarray, tile: int = TILE) -> 
     height, width = frames.shape[1:]
     bottom, right = -height % MULTIPLE, -width % MULTIPLE
     padded = np.pad(frames, ((0, 0), (0, bottom), (0, right)), mode="symmetric")[..., None]
-    if max(padded.shape[1:3]) <= tile:
+    tile = tile_shape(*padded.shape[1:3], tile_pixels)
+    if tile == padded.shape[1:3]:
         probabilities = predict(padded)
     else:
         probabilities = np.concatenate([_tiled(predict, frame[None], tile) for frame in padded])
     return probabilities[:, :height, :width]
 
 
-def _tiled(predict: Predict, frame: np.ndarray, tile: int) -> np.ndarray:
-    rows = list(_spans(frame.shape[1], tile))
-    columns = list(_spans(frame.shape[2], tile))
+@functools.cache
+def tile_shape(height: int, width: int, tile_pixels: int = TILE_PIXELS) -> tuple[int, int]:
+    """Height and width of the tiles that cover a frame with the fewest pixels in all.
+
+    Args:
+        height: of the frame, a multiple of 16.
+        width: likewise.
+        tile_pixels: most pixels of a tile.
+
+    Example:
+        >>> tile_shape(400, 1024), tile_shape(2160, 1568)
+        ((400, 1024), (1216, 912))
+    """
+    grids = [
+        (rows * columns * _side(height, rows) * _side(width, columns), rows, columns)
+        for rows in range(1, height // MULTIPLE + 1)
+        for columns in range(1, width // MULTIPLE + 1)
+        if _side(height, rows) * _side(width, columns) <= tile_pixels
+    ]
+    _, rows, columns = min(grids)
+    return _side(height, rows), _side(width, columns)
+
+
+def _side(length: int, tiles: int) -> int:
+    """Side of so many tiles that cover a length with overlap, a multiple of 16."""
+    if tiles == 1:
+        return length
+    return -(-(length + (tiles - 1) * OVERLAP) // (tiles * MULTIPLE)) * MULTIPLE
+
+
+def _tiled(predict: Predict, frame: np.ndarray, tile: tuple[int, int]) -> np.ndarray:
+    rows = _spans(frame.shape[1], tile[0])
+    columns = _spans(frame.shape[2], tile[1])
     total: np.ndarray | None = None
     weights = np.zeros((1, *frame.shape[1:3], 1), np.float32)
     for top, row_weight in rows:

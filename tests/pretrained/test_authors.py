@@ -15,7 +15,10 @@ CLASSES = ("keyhole", "pore", "substrate", "background", "powder")
 WRITER = Path(__file__).with_name("write_legacy_weights.py")
 
 
-@pytest.fixture(scope="session", params=["amsegnet", "amsegnet-no-attention", "unet"])
+@pytest.fixture(
+    scope="session",
+    params=["amsegnet", "amsegnet-no-attention", "amsegnet-named-by-hand", "unet"],
+)
 def legacy(request, tmp_path_factory):
     """A weights file of legacy Keras, frames, and what legacy Keras made of them."""
     pytest.importorskip("tf_keras", reason="tf-keras (legacy Keras) is not installed")

@@ -82,8 +82,12 @@ def main(network, folder):
     model = {
         "amsegnet": lambda: amsegnet(4),
         "amsegnet-no-attention": lambda: amsegnet(4, attention=False),
+        "amsegnet-named-by-hand": lambda: amsegnet(4),
         "unet": lambda: unet(8),
     }[network]()
+    if network == "amsegnet-named-by-hand":
+        for number, layer in enumerate(model.layers):
+            layer._name = f"layer_{(number * 37) % len(model.layers)}"
     rng = np.random.default_rng(0)
     for weight in model.weights:
         fan_in = np.prod(weight.shape[:-1]) if len(weight.shape) > 1 else 1

@@ -28,6 +28,24 @@ def test_batch_size_does_not_change_the_labels(small_segmenter, frames):
     assert (small_segmenter.segment(frames, batch_size=3).labels == one).mean() > 0.999
 
 
+@pytest.mark.parametrize(("batch_size", "runs"), [(1, 4), (4, 5)])
+def test_equal_frames_in_a_row_are_computed_once_a_batch(
+    small_segmenter, frames, batch_size, runs, monkeypatch
+):
+    movie = frames[[0, 0, 0, 1, 1, 0, 2, 2]]
+    expected = small_segmenter.segment(frames, batch_size=1)
+    computed = []
+    model = small_segmenter.model
+    predict = model.predict_on_batch
+    monkeypatch.setattr(
+        model, "predict_on_batch", lambda batch: computed.append(len(batch)) or predict(batch)
+    )
+    result = small_segmenter.segment(movie, batch_size=batch_size)
+    assert sum(computed) == runs
+    agree = result.labels == expected.labels[[0, 0, 0, 1, 1, 0, 2, 2]]
+    assert agree.mean() > 0.999
+
+
 def test_confidence_is_the_probability_of_the_label(small_segmenter, frames):
     result = small_segmenter.segment(frames, confidence=True)
     assert result.confidence.shape == frames.shape

@@ -7,7 +7,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from amseg_keras.models import AMSegNet, ResUNet, SqueezeUNet, UNet
-from amseg_keras.segment.tiling import MARGIN, OVERLAP, predict_any_size
+from amseg_keras.segment.tiling import (
+    MARGIN,
+    OVERLAP,
+    TILE_PIXELS,
+    predict_any_size,
+    tile_shape,
+)
 
 
 def brightness(batch):
@@ -37,20 +43,20 @@ def test_tiles_cover_the_frame_once_blended(height, width):
     sizes = []
 
     def network(batch):
-        sizes.append(batch.shape[1:3])
+        sizes.append(batch.shape[1] * batch.shape[2])
         return brightness(batch)
 
-    out = predict_any_size(network, frames, tile=272)
+    out = predict_any_size(network, frames, tile_pixels=320 * 320)
     np.testing.assert_allclose(out[..., 0], frames, atol=1e-6)
-    assert max(max(size) for size in sizes) <= 272
+    assert max(sizes) <= 320 * 320
 
 
 @pytest.mark.parametrize("network", [AMSegNet, UNet, ResUNet, SqueezeUNet])
 def test_tiled_result_is_that_of_the_whole_frame(network):
     model = randomise(network(base_filters=2))
     frames = np.random.default_rng(0).random((1, 60, 700), np.float32)
-    whole = predict_any_size(model.predict_on_batch, frames, tile=1024)
-    tiled = predict_any_size(model.predict_on_batch, frames, tile=512)
+    whole = predict_any_size(model.predict_on_batch, frames, tile_pixels=64 * 704)
+    tiled = predict_any_size(model.predict_on_batch, frames, tile_pixels=64 * 512)
     np.testing.assert_allclose(tiled, whole, atol=1e-4)
 
 
@@ -66,3 +72,14 @@ def test_margin_is_as_far_as_the_networks_see():
     ).max(axis=(0, 1, 3))
     reached = np.abs(np.flatnonzero(difference > 1e-6) - 320)
     assert 60 < reached.max() <= MARGIN < OVERLAP / 2
+
+
+@given(height=st.integers(1, 300), width=st.integers(1, 300))
+@settings(deadline=None)
+def test_tiles_are_within_the_limit_and_no_larger_than_the_frame(height, width):
+    tile = tile_shape(16 * height, 16 * width)
+    assert tile[0] * tile[1] <= TILE_PIXELS
+    assert tile[0] <= 16 * height
+    assert tile[1] <= 16 * width
+    if 16 * height * 16 * width <= TILE_PIXELS:
+        assert tile == (16 * height, 16 * width)
