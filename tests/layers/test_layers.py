@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 import pytest
-from conftest import randomise
+from random_networks import randomise
 from scipy.signal import correlate2d
 
 from amseg_keras.layers import AttentionGate, ConvBlock, FireBlock, ResidualBlock, SqueezeExpand

@@ -7,7 +7,7 @@ import sys
 import keras
 import numpy as np
 import pytest
-from conftest import applied, randomise
+from random_networks import applied, randomise
 
 from amseg_keras.models import AMSegNet, ResUNet, SqueezeUNet, UNet
 

@@ -13,9 +13,9 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
-from conftest import randomise
 from hub_server import HubServer
 from huggingface_hub import constants, create_tag
+from random_networks import randomise
 
 from amseg_keras import PresetError, Segmenter, from_pretrained
 from amseg_keras.models import AMSegNet

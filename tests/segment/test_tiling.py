@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from conftest import randomise
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from random_networks import randomise
 
 from amseg_keras.models import AMSegNet, ResUNet, SqueezeUNet, UNet
 from amseg_keras.segment.tiling import (
