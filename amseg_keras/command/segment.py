@@ -130,6 +130,8 @@ def _segment_one(
 
 
 def _advance(bar: tqdm, done: int) -> None:
+    if bar.n == 0:
+        bar.initial = done  # what an earlier run did says nothing about the time left
     bar.update(done - bar.n)
 
 
