@@ -140,7 +140,6 @@ def read_model(folder: Path, info: PresetInfo) -> keras.Model:
         ) from error
     if not all(np.isfinite(weight).all() for weight in model.get_weights()):
         raise PresetError(f"{folder / WEIGHTS}: holds NaN or infinite weights")
-    model.trainable = True
     return model
 
 
