@@ -170,7 +170,8 @@ class Segmenter:
             PresetError: no access, or the Hub refused.
         """
         with tempfile.TemporaryDirectory() as scratch:
-            folder = self.save_pretrained(Path(scratch) / self.info.name)
+            # not the preset's own name, which came with it and could be a path to anywhere
+            folder = self.save_pretrained(Path(scratch) / "preset")
             return hub.push(folder, repo_id, private, revision)
 
     def _segment(
