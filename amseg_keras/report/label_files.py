@@ -11,8 +11,8 @@ import numpy as np
 import tifffile
 from PIL import Image
 
+from amseg_keras.atomic import complete_or_absent
 from amseg_keras.classes import IGNORE
-from amseg_keras.report.atomic import complete_or_absent
 from amseg_keras.report.colours import class_colours
 
 BIGTIFF_BYTES = (1 << 32) - (1 << 26)

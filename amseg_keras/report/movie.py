@@ -9,7 +9,7 @@ import imageio.v3 as iio
 import numpy as np
 from PIL import Image
 
-from amseg_keras.report.atomic import complete_or_absent
+from amseg_keras.atomic import complete_or_absent
 
 PLAYBACK_RATE = 20
 """Frames shown per second: slow enough for the eye to follow a keyhole."""

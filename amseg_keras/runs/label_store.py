@@ -12,7 +12,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from amseg_keras.report.atomic import complete_or_absent
+from amseg_keras.atomic import complete_or_absent
 from amseg_keras.segment import LabelledFrame
 
 FOLDER = ".unfinished"

@@ -21,10 +21,10 @@ from typing import Any
 import keras
 import numpy as np
 
+from amseg_keras.atomic import complete_or_absent
 from amseg_keras.preprocess import GreyRange
 from amseg_keras.quantify import class_areas
 from amseg_keras.read import FrameStack, ReadError
-from amseg_keras.report.atomic import complete_or_absent
 from amseg_keras.report.label_files import LABEL_WRITERS
 from amseg_keras.report.movie import write_overlays
 from amseg_keras.report.overlay import overlay, with_legend

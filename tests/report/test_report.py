@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from amseg_keras.atomic import complete_or_absent
 from amseg_keras.classes import CLASS_NAMES
 from amseg_keras.preprocess import GreyRange
-from amseg_keras.report.atomic import complete_or_absent
 from amseg_keras.report.colours import class_colours
 from amseg_keras.report.label_files import write_hdf5, write_png, write_tiff
 from amseg_keras.report.movie import write_overlays
