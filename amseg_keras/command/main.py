@@ -6,6 +6,8 @@ import click
 
 import amseg_keras
 from amseg_keras.command.convert import convert
+from amseg_keras.command.dataset import dataset
+from amseg_keras.command.prepare import prepare
 from amseg_keras.command.presets import presets
 from amseg_keras.command.segment import segment
 
@@ -25,6 +27,8 @@ def main() -> None:
     """
 
 
+main.add_command(prepare)
 main.add_command(segment)
 main.add_command(presets)
 main.add_command(convert)
+main.add_command(dataset)

@@ -1,6 +1,15 @@
 """Labelled frames in a folder: opening, checking, splitting, feeding to a network."""
 
 from amseg_keras.datasets.dataset import Dataset, LabelledFrame
+from amseg_keras.datasets.feed import Batches, BatchOptions, batches, strong_augmentation
 from amseg_keras.datasets.open import open_dataset
 
-__all__ = ["Dataset", "LabelledFrame", "open_dataset"]
+__all__ = [
+    "BatchOptions",
+    "Batches",
+    "Dataset",
+    "LabelledFrame",
+    "batches",
+    "open_dataset",
+    "strong_augmentation",
+]

@@ -1,5 +1,64 @@
-"""Make grey levels comparable before the network sees a frame."""
+"""From raw frames to a ready stack, and grey levels as the network wants them.
 
+Every step is a function on arrays (`flat_field`, `divide`, `median_filter`, `non_local_means`,
+`find_shift` and `move`, `Box.cut`) and a frozen dataclass that applies it lazily to a stack of any
+length (`FlatField`, `PreviousFrames`, ...); `prepare` chains them.
+"""
+
+from amseg_keras.preprocess.background import FirstFrames, PreviousFrames, divide
+from amseg_keras.preprocess.chain import STEP_ORDER, Prepared, Step, prepare
+from amseg_keras.preprocess.crop import Box, Crop, FollowLaser
+from amseg_keras.preprocess.denoise import (
+    Median,
+    NonLocalMeans,
+    median_filter,
+    noise_sigma,
+    non_local_means,
+)
+from amseg_keras.preprocess.flat_field import FlatField, flat_field, median_frame
+from amseg_keras.preprocess.folder import (
+    FileSettings,
+    FolderTakenError,
+    PreparedFolder,
+    prepare_stack,
+)
 from amseg_keras.preprocess.grey import GreyRange, GreyScaling
+from amseg_keras.preprocess.laser import FoundLaser, LaserPath, find_laser
+from amseg_keras.preprocess.lazy import LazyFrames
+from amseg_keras.preprocess.registration import Register, find_shift, move
+from amseg_keras.preprocess.stretch import Stretch
 
-__all__ = ["GreyRange", "GreyScaling"]
+__all__ = [
+    "STEP_ORDER",
+    "Box",
+    "Crop",
+    "FileSettings",
+    "FirstFrames",
+    "FlatField",
+    "FolderTakenError",
+    "FollowLaser",
+    "FoundLaser",
+    "GreyRange",
+    "GreyScaling",
+    "LaserPath",
+    "LazyFrames",
+    "Median",
+    "NonLocalMeans",
+    "Prepared",
+    "PreparedFolder",
+    "PreviousFrames",
+    "Register",
+    "Step",
+    "Stretch",
+    "divide",
+    "find_laser",
+    "find_shift",
+    "flat_field",
+    "median_filter",
+    "median_frame",
+    "move",
+    "noise_sigma",
+    "non_local_means",
+    "prepare",
+    "prepare_stack",
+]

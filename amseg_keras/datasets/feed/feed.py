@@ -1,0 +1,268 @@
+"""Batches of labelled frames for `model.fit`, the same on TensorFlow, JAX and PyTorch."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+import keras
+import numpy as np
+
+from amseg_keras.datasets.dataset import Dataset, LabelledFrame
+from amseg_keras.datasets.feed.ahead import MadeAhead
+from amseg_keras.datasets.feed.augment import SeededAugmentation, strong_augmentation
+from amseg_keras.datasets.feed.frames import ScaledFrames
+from amseg_keras.datasets.feed.paper_crops import Crop, draw_crops
+from amseg_keras.datasets.feed.window import fit_to_shape
+from amseg_keras.preprocess import GreyScaling
+from amseg_keras.read import ReadError
+
+GIBIBYTE = 1 << 30
+
+
+@dataclass(frozen=True)
+class BatchOptions:
+    """What is seldom changed about batches.
+
+    Attributes:
+        shape: Height and width of all frames in a batch: larger frames are cut, smaller ones
+            padded with their mirror image, labelled 255. None: whole frames as they are, which
+            must then be of one size.
+        shuffle: True, for training: frames in random order, cut at random places. False, for
+            validation: in the order of the data set, cut from the middle.
+        classes: Names of the network's classes in the order of its ids, if they are not the data
+            set's; ids are translated by name.
+        scaling: How the network wants its grey levels; `preset.scaling` of a pretrained one.
+        skip_unlabelled: Leave frames without labels out, rather than to raise an error.
+        cache_bytes: Memory for decoded frames and labels, at most; what does not fit is read again
+            in each epoch. The usual 1 GiB holds 2,700 frames of 256 x 512 pixels and 16 bits.
+        first_epoch: Number of the epoch to begin with; `initial_epoch` of `model.fit`.
+        workers: Threads that make batches ahead, and so many batches; 0 makes each when it is
+            asked for. A layer is used by one thread at a time, while the others read.
+    """
+
+    shape: tuple[int, int] | None = (256, 512)
+    shuffle: bool = True
+    classes: Sequence[str] | None = None
+    scaling: GreyScaling = field(default_factory=GreyScaling)
+    skip_unlabelled: bool = False
+    cache_bytes: int = GIBIBYTE
+    first_epoch: int = 0
+    workers: int = 1
+
+
+@dataclass(frozen=True)
+class _Sample:
+    frame: LabelledFrame
+    crop: Crop | None = None
+
+
+class Batches(keras.utils.PyDataset):
+    """Batches of one split; made by `batches`.
+
+    `made[index]` is `(images, labels)`: float32 `(batch, height, width, 1)` and int32 `(batch,
+    height, width)`. It depends on the seed, on `epoch` and on `index`, and on nothing else: not
+    on what was asked for before, nor on the number of threads.
+
+    Attributes:
+        epoch: Number of the pass through the frames. It goes up at the end of a Keras epoch in
+            which the last batch was asked for, and not at other ends: `model.fit` reports the end
+            of an epoch, and may ask for a batch or two, before it begins to train. (With a single
+            batch in an epoch the two cannot be told apart.) It may be set at any time, for
+            example from `on_epoch_begin` of a callback.
+    """
+
+    def __init__(
+        self,
+        frames: ScaledFrames,
+        samples: Sequence[_Sample],
+        augmentation: SeededAugmentation | None,
+        batch_size: int,
+        seed: int,
+        options: BatchOptions,
+    ) -> None:
+        super().__init__()
+        self.epoch = options.first_epoch
+        self._frames = frames
+        self._samples = samples
+        self._augmentation = augmentation
+        self._batch_size = batch_size
+        self._seed = seed
+        self._options = options
+        self._last_was_asked_for = False
+        self._ahead = (
+            MadeAhead(self._batch, len(self), options.workers) if options.workers else None
+        )
+
+    def __len__(self) -> int:
+        """Batches in an epoch; the last may be smaller than the others."""
+        return math.ceil(len(self._samples) / self._batch_size)
+
+    @property
+    def samples(self) -> int:
+        """Frames in an epoch, the added crops among them."""
+        return len(self._samples)
+
+    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        """Make a batch.
+
+        Raises:
+            IndexError: There is no such batch.
+            ReadError: A frame or its labels cannot be read.
+            ValueError: Whole frames of a batch differ in size, or the augmentation mixes class
+                ids.
+        """
+        if not 0 <= index < len(self):
+            raise IndexError(f"batch {index} of {len(self)}")
+        self._last_was_asked_for |= index == len(self) - 1
+        if self._ahead is None:
+            return self._batch(self.epoch, index)
+        return self._ahead.get(self.epoch, index)
+
+    def on_epoch_end(self) -> None:
+        if self._last_was_asked_for:
+            self.epoch += 1
+        self._last_was_asked_for = False
+
+    def _batch(self, epoch: int, index: int) -> tuple[np.ndarray, np.ndarray]:
+        order = self._order(epoch)[index * self._batch_size : (index + 1) * self._batch_size]
+        made = [self._make(self._samples[number], epoch, int(number)) for number in order]
+        images, labels = _stack([image for image, _ in made], [ids for _, ids in made])
+        if self._augmentation is not None:
+            top = np.float32(self._options.scaling.top)
+            seed = (self._seed, epoch, index)
+            images, labels = self._augmentation.apply(images / top, labels, seed)
+            images = images * top
+        return images, labels.astype(np.int32)
+
+    def _order(self, epoch: int) -> np.ndarray:
+        if not self._options.shuffle:
+            return np.arange(len(self._samples))
+        return np.random.default_rng((self._seed, epoch)).permutation(len(self._samples))
+
+    def _make(self, sample: _Sample, epoch: int, number: int) -> tuple[np.ndarray, np.ndarray]:
+        image, labels = self._frames.read(sample.frame)
+        shape = self._options.shape
+        if sample.crop is not None:
+            return sample.crop.apply(image, labels, shape or image.shape)
+        if shape is None:
+            return image, labels
+        drawn = (
+            np.random.default_rng((self._seed, epoch, number)) if self._options.shuffle else None
+        )
+        return fit_to_shape(image, labels, shape, drawn)
+
+
+def batches(
+    data: Dataset,
+    split: str | None = None,
+    batch_size: int = 16,
+    augment: Literal["paper", "strong"] | keras.layers.Layer | None = None,
+    seed: int = 0,
+    options: BatchOptions | None = None,
+) -> Batches:
+    """Feed the labelled frames of a split to `model.fit`, whatever the backend.
+
+    Grey levels are scaled as in inference, over the whole of a frame's sequence.
+
+    A training that is broken off and resumed sees the same batches as one that is not, if
+    `first_epoch` of the options is `initial_epoch` of `model.fit`, and if `model.fit` has
+    `shuffle=False`: it would put whole batches into an order of its own.
+
+    Args:
+        data: The whole data set, not only the split: the grey range of a sequence is measured
+            on all its frames.
+        split: "train", "validation" or "test"; None takes all frames.
+        batch_size: Frames in a batch; the paper has 16.
+        augment: ``"paper"``: a random 10 % of the frames is cropped and added (section 2.3).
+            ``"strong"``: see `strong_augmentation`. Or any layer that takes and gives `{"images",
+            "segmentation_masks"}`, as those of `keras.layers` and `keras_cv.layers` do: it gets
+            float32 images from 0 to 1, and float32 masks `(batch, height, width, 1)` of class
+            ids plus 1, with 0 for "ignore", as such layers fill with 0.
+        seed: Of order, cuts and augmentation.
+        options: The rest.
+
+    Returns:
+        Batches `(images, labels)`: float32 `(batch, height, width, 1)` from 0 to
+        `options.scaling.top`, and int32 class ids `(batch, height, width)` with 255 for "ignore".
+
+    Raises:
+        ReadError: There are no frames, or frames without labels.
+        ValueError: An argument is out of range, or a class of the data set is not among
+            `options.classes`.
+
+    Example:
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> from amseg_keras.datasets.dataset import write_frame
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> image, labels = np.arange(12, dtype="uint16").reshape(3, 4), np.zeros((3, 4), "uint8")
+        >>> frame = write_frame(folder, image, labels, LabelledFrame("", None, "shot", 1))
+        >>> data = Dataset(folder, ("gas", "melt"), (frame,))
+        >>> images, labels = batches(data, options=BatchOptions(shape=(4, 4)))[0]
+        >>> images.shape, labels.shape, labels[0, :, 0].tolist()
+        ((1, 4, 4, 1), (1, 4, 4), [0, 0, 0, 255])
+    """
+    options = options or BatchOptions()
+    _check_numbers(batch_size, seed, options)
+    chosen = _labelled(data, split, options.skip_unlabelled)
+    samples = [_Sample(frame) for frame in chosen]
+    augmentation = None
+    if isinstance(augment, str):
+        if augment == "paper":
+            samples += [_Sample(chosen[n], crop) for n, crop in draw_crops(len(chosen), seed)]
+        elif augment == "strong":
+            augmentation = SeededAugmentation(strong_augmentation())
+        else:
+            raise ValueError(f"augment is {augment!r}, it must be 'paper', 'strong' or a layer")
+    elif augment is not None:
+        augmentation = SeededAugmentation(augment)
+    frames = ScaledFrames(
+        data, options.classes or data.class_names, options.scaling, options.cache_bytes
+    )
+    return Batches(frames, samples, augmentation, batch_size, seed, options)
+
+
+def _check_numbers(batch_size: int, seed: int, options: BatchOptions) -> None:
+    if batch_size < 1:
+        raise ValueError(f"batch_size is {batch_size}, it must be 1 or more")
+    for name, value in (
+        ("seed", seed),
+        ("first_epoch", options.first_epoch),
+        ("workers", options.workers),
+        ("cache_bytes", options.cache_bytes),
+    ):
+        if value < 0:
+            raise ValueError(f"{name} is {value}, it must be 0 or more")
+    if options.shape is not None and min(options.shape) < 1:
+        raise ValueError(f"shape is {options.shape}, height and width must be 1 or more")
+
+
+def _labelled(data: Dataset, split: str | None, skip_unlabelled: bool) -> list[LabelledFrame]:
+    frames = (data if split is None else data.of_split(split)).frames
+    where = f"{data.folder}" if split is None else f"{data.folder}: the split {split!r}"
+    if not frames:
+        raise ReadError(f"{where}: has no frames; split the data set with: amseg dataset split")
+    labelled = [frame for frame in frames if frame.label is not None]
+    if not labelled:
+        raise ReadError(f"{where}: has no labels; label frames, or import masks that there are")
+    if len(labelled) < len(frames) and not skip_unlabelled:
+        first = next(frame.image for frame in frames if frame.label is None)
+        raise ReadError(
+            f"{where}: {len(frames) - len(labelled)} of {len(frames)} frames have no labels, the "
+            f"first is {first}; label them or leave them out with skip_unlabelled=True"
+        )
+    return labelled
+
+
+def _stack(images: list[np.ndarray], labels: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    sizes = {image.shape for image in images}
+    if len(sizes) > 1:
+        found = " and ".join(" x ".join(map(str, size[::-1])) for size in sorted(sizes))
+        raise ValueError(
+            f"frames of {found} pixels are in one batch; give a shape (height, width) to cut or "
+            "pad them to, or batch_size=1"
+        )
+    return np.stack(images)[..., None], np.stack(labels)

@@ -1,0 +1,136 @@
+"""Frames of a data set as a network wants them: scaled, with class ids of its own."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+
+import numpy as np
+
+from amseg_keras.classes import IGNORE
+from amseg_keras.datasets.dataset import Dataset, LabelledFrame
+from amseg_keras.preprocess import GreyRange, GreyScaling
+from amseg_keras.read import ReadError
+
+
+class ScaledFrames:
+    """Reads labelled frames, scales them as inference does, and keeps them decoded in memory.
+
+    Decoding a PNG or TIFF costs more than all the rest, so frames stay in memory as they are in
+    the file until `cache_bytes` are full; those that come later are read anew each time. Nothing
+    is thrown out: with random order, the oldest frame is as likely to be wanted as the newest.
+
+    The grey range is that of a frame's whole sequence, measured once over all frames of the
+    sequence that the data set has, labelled or not, of whatever split: so a network sees in
+    training what `Segmenter` shows it of the same movie.
+
+    May be used by several threads at once.
+
+    Args:
+        data: The whole data set.
+        classes: Names of the network's classes, in the order of its ids.
+        scaling: How the network wants its grey levels.
+        cache_bytes: Memory for decoded frames and labels.
+
+    Raises:
+        ValueError: A class of the data set is not among the network's.
+    """
+
+    def __init__(
+        self,
+        data: Dataset,
+        classes: Sequence[str],
+        scaling: GreyScaling,
+        cache_bytes: int,
+    ) -> None:
+        self._data = data
+        self._ids = _new_ids(data, classes)
+        self._scaling = scaling
+        self._sequences = data.sequences()
+        self._ranges: dict[str, GreyRange] = {}
+        self._measuring = threading.Lock()
+        self._cache: dict[str, tuple[np.ndarray, np.ndarray]] = {}
+        self._free_bytes = cache_bytes
+        self._caching = threading.Lock()
+
+    def read(self, frame: LabelledFrame) -> tuple[np.ndarray, np.ndarray]:
+        """One frame and its labels.
+
+        Returns:
+            Grey levels, float32 `(height, width)`, from 0 to `scaling.top`; and the network's
+            class ids, uint8 of the same shape, 255 where there is none.
+
+        Raises:
+            ReadError: Frame or labels cannot be read, differ in size, or hold an unknown id.
+        """
+        image, labels = self._decoded(frame)
+        return self._range(frame.sequence).apply(image), labels
+
+    def _decoded(self, frame: LabelledFrame) -> tuple[np.ndarray, np.ndarray]:
+        # Only reading is free of a lock: two threads may decode one frame, and the second wins.
+        if (found := self._cache.get(frame.image)) is not None:
+            return found
+        image, labels = self._data.image(frame), self._labels(frame)
+        if image.shape != labels.shape:
+            raise ReadError(
+                f"{self._data.folder / frame.image}: is {_by(image)} pixels, but its labels are "
+                f"{_by(labels)}; see: amseg dataset validate"
+            )
+        with self._caching:
+            size = image.nbytes + labels.nbytes
+            if frame.image not in self._cache and size <= self._free_bytes:
+                self._free_bytes -= size
+                self._cache[frame.image] = image, labels
+        return image, labels
+
+    def _labels(self, frame: LabelledFrame) -> np.ndarray:
+        labels = self._data.labels(frame)
+        known = len(self._data.class_names)
+        unknown = labels[(labels >= known) & (labels != IGNORE)]
+        if unknown.size:
+            raise ReadError(
+                f"{self._data.folder / str(frame.label)}: holds the class id {unknown.min()}, but "
+                f"there are {known} classes; see: amseg dataset validate"
+            )
+        return self._ids[labels]
+
+    def _range(self, sequence: str) -> GreyRange:
+        with self._measuring:
+            if sequence not in self._ranges:
+                frames = _SequenceFrames(self._data, self._sequences[sequence])
+                self._ranges[sequence] = self._scaling.measure(frames)
+            return self._ranges[sequence]
+
+
+class _SequenceFrames:
+    """The frames of one sequence, read when asked for: what `GreyScaling.measure` takes."""
+
+    def __init__(self, data: Dataset, frames: Sequence[LabelledFrame]) -> None:
+        self._data, self._frames = data, frames
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return (len(self), *self[0].shape)
+
+    def __len__(self) -> int:
+        return len(self._frames)
+
+    def __getitem__(self, index: int, /) -> np.ndarray:
+        return self._data.image(self._frames[index])
+
+
+def _new_ids(data: Dataset, classes: Sequence[str]) -> np.ndarray:
+    """The network's id for each of the data set's, by name."""
+    ids = np.full(256, IGNORE, np.uint8)
+    for old, name in enumerate(data.class_names):
+        if name not in classes:
+            raise ValueError(
+                f"{data.folder}: has the class {name!r}, which is not among the network's "
+                f"{', '.join(classes)}; rename it in dataset.json or give the network this class"
+            )
+        ids[old] = classes.index(name)
+    return ids
+
+
+def _by(pixels: np.ndarray) -> str:
+    return " x ".join(map(str, pixels.shape[::-1]))

@@ -1,0 +1,128 @@
+"""Changes of the grey levels alone; masks pass through."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+from keras import ops
+
+
+class _GreyLayer(keras.layers.Layer):
+    """Changes `data["images"]`, or images alone, in training; subclasses say how in `change`."""
+
+    def __init__(self, factor: float, seed: int | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        if factor < 0:
+            raise ValueError(f"factor {factor} must be 0 or more")
+        self.factor = factor
+        self.seed = seed
+        self.seed_generator = keras.random.SeedGenerator(seed)
+        self._allow_non_tensor_positional_args = True
+
+    def change(self, images: Any) -> Any:
+        """Change float32 images `(batch, height, width, channels)` with values from 0 to 1."""
+        raise NotImplementedError
+
+    def call(self, data: Any, training: bool = True) -> Any:
+        if not training:
+            return data
+        if isinstance(data, dict):
+            images = ops.convert_to_tensor(data["images"], "float32")
+            return {**data, "images": self.change(images)}
+        return self.change(ops.convert_to_tensor(data, "float32"))
+
+    def one_for_each(self, images: Any, low: float, high: float) -> Any:
+        """Draw a number for each image, `(batch, 1, 1, 1)`."""
+        shape = (images.shape[0], 1, 1, 1)
+        return keras.random.uniform(shape, low, high, seed=self.seed_generator)
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        return input_shape
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "factor": self.factor, "seed": self.seed}
+
+
+@keras.saving.register_keras_serializable("amseg_keras")
+class RandomGamma(_GreyLayer):
+    """Raise images from 0 to 1 to a random power, as a detector of another response would.
+
+    Args:
+        factor: The power is exp(u) with u drawn evenly from -factor to factor for each image.
+        seed: Of the draws.
+        **kwargs: Of `keras.layers.Layer`.
+
+    Example:
+        >>> import numpy as np
+        >>> image = np.full((1, 2, 2, 1), 0.5, "float32")
+        >>> bool((keras.ops.convert_to_numpy(RandomGamma(0.0)(image, training=True)) == 0.5).all())
+        True
+    """
+
+    def change(self, images: Any) -> Any:
+        power = ops.exp(self.one_for_each(images, -self.factor, self.factor))
+        return ops.power(ops.clip(images, 0.0, 1.0), power)
+
+
+@keras.saving.register_keras_serializable("amseg_keras")
+class RandomNoise(_GreyLayer):
+    """Add white noise of a random strength, as a shorter exposure would.
+
+    `keras.layers.GaussianNoise` has one strength for all images and takes no masks.
+
+    Args:
+        factor: The standard deviation is drawn evenly from 0 to factor for each image.
+        seed: Of the draws.
+        **kwargs: Of `keras.layers.Layer`.
+
+    Example:
+        >>> import numpy as np
+        >>> RandomNoise(0.1)(np.zeros((1, 2, 2, 1), "float32"), training=True).shape == (1, 2, 2, 1)
+        True
+    """
+
+    def change(self, images: Any) -> Any:
+        strength = self.one_for_each(images, 0.0, self.factor)
+        noise = keras.random.normal(images.shape, seed=self.seed_generator)
+        return ops.clip(images + strength * noise, 0.0, 1.0)
+
+
+@keras.saving.register_keras_serializable("amseg_keras")
+class RandomBlur(_GreyLayer):
+    """Blur with a Gaussian by a random amount, as motion and scintillator do.
+
+    `keras.layers.RandomGaussianBlur` continues images with zeros, which darkens their edge (Keras
+    3.15, all backends); here they continue as their mirror image.
+
+    Args:
+        factor: Largest standard deviation in pixels; each image is a random mixture of itself and
+            of its blurred self.
+        seed: Of the draws.
+        **kwargs: Of `keras.layers.Layer`.
+
+    Example:
+        >>> import numpy as np
+        >>> image = np.full((1, 16, 16, 1), 0.5, "float32")
+        >>> blurred = keras.ops.convert_to_numpy(RandomBlur(1.0)(image, training=True))
+        >>> bool(np.allclose(blurred, 0.5))
+        True
+    """
+
+    def change(self, images: Any) -> Any:
+        radius = max(1, round(2.5 * self.factor))
+        distance = ops.arange(-radius, radius + 1, dtype="float32")
+        weights = ops.exp(-0.5 * ops.square(distance / max(self.factor, 1e-3)))
+        weights = weights / ops.sum(weights)
+        edges = [[0, 0], [radius, radius], [radius, radius], [0, 0]]
+        blurred = ops.pad(images, edges, mode="symmetric")
+        # Blurring along one axis, then the other, costs 2 n, not n squared.
+        for axis in (1, 2):
+            count = images.shape[axis]
+            blurred = sum(
+                weights[k]
+                * (blurred[:, k : k + count] if axis == 1 else blurred[:, :, k : k + count])
+                for k in range(2 * radius + 1)
+            )
+        share = self.one_for_each(images, 0.0, 1.0)
+        return images + share * (blurred - images)

@@ -1,0 +1,156 @@
+"""Masks in which every class has a colour."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from amseg_keras.classes import IGNORE
+from amseg_keras.datasets.masks.base import ClassIds, PageName, check_size
+from amseg_keras.read import ReadError
+from amseg_keras.read.errors import reading
+
+Colour = tuple[int, int, int]
+
+TOLERANCE = 48.0
+"""How far a colour may be from that of its class, as a distance in red, green and blue (0 to
+255): JPEG and antialiased edges stay mostly below it."""
+
+_HEX = re.compile(r"#?([0-9a-fA-F]{2})([0-9a-fA-F]{2})([0-9a-fA-F]{2})")
+
+
+class ColourMasks:
+    """Colour-coded pictures: each pixel is the class of the nearest colour.
+
+    A pixel farther than `tolerance` from every colour is ignored in training, and `notes` says
+    how many there were. Where neither the name background nor the colour black is given, black
+    is background.
+
+    Args:
+        files: Pictures, or TIFFs with a page a frame, in the order of the frames.
+        palette: Colour of each class.
+        tolerance: Distance in red, green and blue.
+
+    Raises:
+        ReadError: A file cannot be read.
+    """
+
+    has_background = False
+
+    def __init__(
+        self, files: Sequence[Path], palette: Mapping[str, Colour], tolerance: float = TOLERANCE
+    ) -> None:
+        self._where: list[tuple[Path, int]] = []
+        pages = []
+        for file in files:
+            with reading(str(file), "a colour picture"), Image.open(file) as picture:
+                count = getattr(picture, "n_frames", 1)
+            self._where += [(file, page) for page in range(count)]
+            pages += [PageName(file.stem, page, count) for page in range(count)]
+        self.pages = tuple(pages)
+        self._palette = dict(palette)
+        self._black_assumed = "background" not in palette and (0, 0, 0) not in palette.values()
+        if self._black_assumed:
+            self._palette = {"background": (0, 0, 0), **palette}
+        self.class_names = tuple(self._palette)
+        self._tolerance = tolerance
+        self._ignored = 0
+        self._drawn = 0
+
+    def draw(self, index: int, size: tuple[int, int], ids: ClassIds) -> np.ndarray:
+        file, page = self._where[index]
+        with reading(str(file), "a colour picture"), Image.open(file) as picture:
+            picture.seek(page)
+            pixels = np.asarray(picture.convert("RGB"))
+        check_size(str(file), pixels.shape[:2], size)
+        nearest = nearest_colours(pixels, list(self._palette.values()), self._tolerance)
+        self._ignored += int(np.count_nonzero(nearest == IGNORE))
+        self._drawn += nearest.size
+        table = np.full(256, IGNORE, np.uint8)
+        table[: len(self.class_names)] = [ids.by_name[name] for name in self.class_names]
+        return table[nearest]
+
+    def notes(self) -> list[str]:
+        said = []
+        if self._black_assumed:
+            said.append("black is background, which the colours did not name")
+        if self._ignored:
+            said.append(
+                f"{self._ignored} pixels ({self._ignored / self._drawn:.2%}) are farther than "
+                f"{self._tolerance:g} from every colour and will be ignored in training"
+            )
+        return said
+
+
+def nearest_colours(pixels: np.ndarray, palette: Sequence[Colour], tolerance: float) -> np.ndarray:
+    """The number of the nearest colour in a palette.
+
+    Args:
+        pixels: uint8 `(height, width, 3)`.
+        palette: Red, green, blue; at most 255 of them.
+        tolerance: Largest distance in red, green and blue.
+
+    Returns:
+        uint8 `(height, width)`: index into `palette`, 255 where none is near.
+
+    Example:
+        >>> nearest_colours(np.array([[[250, 5, 9], [0, 255, 0]]], np.uint8), [(255, 0, 0)], 20)
+        array([[  0, 255]], dtype=uint8)
+    """
+    # A mask has few colours, even after JPEG: the distances are taken once for each.
+    codes = pixels.astype(np.uint32) @ np.array([65536, 256, 1], np.uint32)
+    colours, inverse = np.unique(codes, return_inverse=True)
+    channels = np.stack([colours >> 16, colours >> 8 & 255, colours & 255], axis=-1).astype(float)
+    distance = np.stack(
+        [np.linalg.norm(channels - np.array(colour, float), axis=1) for colour in palette], axis=1
+    )
+    number = np.where(distance.min(axis=1) <= tolerance, distance.argmin(axis=1), IGNORE)
+    return number.astype(np.uint8)[inverse.reshape(pixels.shape[:2])]
+
+
+def read_palette(given: str) -> dict[str, Colour]:
+    """The colours of the classes, from a text or a JSON file.
+
+    Args:
+        given: ``"pore=#d62728,keyhole=#541352"``, or a JSON file of
+            ``{"pore": "#d62728", "keyhole": [84, 19, 82]}``.
+
+    Raises:
+        ReadError: It cannot be understood, or two classes have one colour.
+
+    Example:
+        >>> read_palette("background=#000000,pore=#ff0000")
+        {'background': (0, 0, 0), 'pore': (255, 0, 0)}
+    """
+    if "=" in given and not Path(given).is_file():
+        parts = (part.partition("=") for part in given.split(","))
+        pairs: list[tuple[str, object]] = [(name.strip(), text.strip()) for name, _, text in parts]
+    else:
+        with reading(given, "JSON"):
+            pairs = list(dict(json.loads(Path(given).read_text(encoding="utf-8"))).items())
+    palette: dict[str, Colour] = {}
+    for name, value in pairs:
+        colour = _to_colour(value)
+        if not name or name in palette or colour is None or colour in palette.values():
+            raise ReadError(
+                f"{given}: {name}={value} is not one name with one colour of its own; write it "
+                'as "background=#000000,keyhole=#ff0000"'
+            )
+        palette[name] = colour
+    if not palette:
+        raise ReadError(f"{given}: names no colours; write them as keyhole=#ff0000")
+    return palette
+
+
+def _to_colour(value: object) -> Colour | None:
+    if isinstance(value, str):
+        match = _HEX.fullmatch(value)
+        return None if match is None else (int(match[1], 16), int(match[2], 16), int(match[3], 16))
+    if isinstance(value, list) and len(value) == 3 and all(v in range(256) for v in value):
+        return int(value[0]), int(value[1]), int(value[2])
+    return None

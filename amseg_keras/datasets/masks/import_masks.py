@@ -1,0 +1,273 @@
+"""Frames and the masks that another program saved, made into a data set."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from amseg_keras.classes import IGNORE
+from amseg_keras.datasets.dataset import DATASET_FILE, Dataset, LabelledFrame, write_frame
+from amseg_keras.datasets.guess import last_number
+from amseg_keras.datasets.masks.base import ClassIds, Masks, PageName, match_pages
+from amseg_keras.datasets.masks.colours import TOLERANCE, Colour
+from amseg_keras.datasets.masks.kinds import open_masks
+from amseg_keras.datasets.open import open_dataset
+from amseg_keras.read import FrameStack, ReadError, StackSource, find_stacks
+from amseg_keras.read.errors import reading
+from amseg_keras.read.names import safe_name
+
+
+def _nothing_known() -> LabelledFrame:
+    return LabelledFrame("", None, "", 0)
+
+
+@dataclass(frozen=True)
+class ImportOptions:
+    """How masks are read, and what is known of their frames.
+
+    Attributes:
+        kind: Of the masks: one of `KINDS`.
+        class_names: For label images the name of each id; for all, the ids of a new data set.
+        palette: Colour of each class, for colour-coded masks.
+        tolerance: For these: how far a pixel may be from the colour of its class.
+        add_classes: Whether classes that the data set lacks are appended to its own.
+        about: What is known of every frame; its sequence, if any, is that of all frames.
+    """
+
+    kind: str = "auto"
+    class_names: tuple[str, ...] | None = None
+    palette: dict[str, Colour] | None = None
+    tolerance: float = TOLERANCE
+    add_classes: bool = False
+    about: LabelledFrame = field(default_factory=_nothing_known)
+
+
+@dataclass(frozen=True)
+class Imported:
+    """What an import did.
+
+    Attributes:
+        data: The data set, saved.
+        frames: How many frames were added.
+        notes: What was assumed or left out, a sentence each.
+    """
+
+    data: Dataset
+    frames: int
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class _Frame:
+    """A frame that was found: its stack, where in it, and what it will be called."""
+
+    stack: int
+    index: int
+    page: PageName
+    about: LabelledFrame
+
+
+def import_masks(
+    images: Sequence[str | os.PathLike[str]],
+    masks: str | os.PathLike[str],
+    folder: str | os.PathLike[str],
+    options: ImportOptions | None = None,
+    advance: Callable[[], object] | None = None,
+) -> Imported:
+    """Add frames and their masks to the data set of a folder, which is made if need be.
+
+    Frames without a mask are left out. Nothing in the folder is overwritten, and either all
+    frames are added or none. Class ids are those of the data set that is there; classes that it
+    lacks are appended behind its own if `add_classes` says so, so that no id changes its meaning.
+
+    Args:
+        images: Files, folders, patterns: whatever `find_stacks` reads.
+        masks: What `open_masks` reads.
+        folder: Of the data set.
+        options: How masks are read, and what is known of the frames.
+        advance: Called after each frame, to draw progress.
+
+    Returns:
+        The data set and what there is to say.
+
+    Raises:
+        ReadError: Something cannot be read, masks and frames do not fit, or a class or sequence
+            clashes with what is there.
+    """
+    options = options or ImportOptions()
+    target = Path(folder)
+    data, notes = _existing(target)
+    named = options.class_names or (data.class_names if data else None)
+    found = open_masks(masks, options.kind, named, options.palette, options.tolerance)
+    sources, errors = find_stacks(images)
+    if errors:
+        raise errors[0]
+    frames = _name_frames(sources, options.about)
+    partners, said = match_pages([frame.page for frame in frames], found.pages)
+    notes += said
+    pairs = [(f, mask) for f, mask in zip(frames, partners, strict=True) if mask is not None]
+    if not pairs:
+        raise ReadError(
+            f"{os.fspath(masks)}: holds {len(found.pages)} masks, and none belongs to one of the "
+            f"{len(frames)} frames by name or by number; name each mask as its frame"
+        )
+    notes += _say_left_out(len(frames) - len(pairs), len(found.pages) - len(set(partners) - {None}))
+    names = _agree(data, found, options, notes)
+    if data is None:
+        data = Dataset(target, names, (), options.about.pixel_size_um)
+    data = replace(data, class_names=names)
+    _check_clashes(data, [frame.about for frame, _ in pairs])
+    added = _Writer(sources, found, ClassIds.of(names), target)
+    saved = added.write(data, pairs, advance)
+    return Imported(saved, len(pairs), tuple(notes + found.notes()))
+
+
+def _existing(folder: Path) -> tuple[Dataset | None, list[str]]:
+    if not folder.exists():
+        return None, []
+    with reading(str(folder), "a folder"):
+        names = {path.name for path in folder.iterdir()}
+    if not names & {DATASET_FILE, "images"}:
+        return None, []
+    data = open_dataset(folder)
+    return replace(data, assumed=()), list(data.assumed)
+
+
+def _name_frames(sources: Sequence[StackSource], about: LabelledFrame) -> list[_Frame]:
+    frames: list[_Frame] = []
+    taken: dict[str, set[int]] = {}
+    for number, source in enumerate(sources):
+        sequence = safe_name(about.sequence or source.name)
+        numbers = taken.setdefault(sequence, set())
+        with source.open() as stack:
+            size = about.pixel_size_um or stack.pixel_size_um
+            for index, (page, count) in enumerate(_pages(source, stack)):
+                while count in numbers:  # two movies under one name follow each other
+                    count = max(numbers) + 1
+                numbers.add(count)
+                known = replace(about, sequence=sequence, frame=count, pixel_size_um=size)
+                frames.append(_Frame(number, index, page, known))
+    return frames
+
+
+def _pages(source: StackSource, stack: FrameStack) -> Iterator[tuple[PageName, int]]:
+    """Where each frame of a stack is, and its number: the one in its name, if it has a file."""
+    if len(source.files) > 1:
+        for index, file in enumerate(source.files):
+            number = last_number(file.name)
+            yield PageName(file.stem), index if number is None else number
+        return
+    for index in range(len(stack)):
+        yield PageName(source.files[0].stem, index, len(stack)), index
+
+
+def _say_left_out(frames: int, masks: int) -> list[str]:
+    said = []
+    if frames:
+        said.append(f"{frames} frames have no mask and were left out")
+    if masks:
+        said.append(f"{masks} masks have no frame and were left out")
+    return said
+
+
+def _agree(
+    data: Dataset | None, masks: Masks, options: ImportOptions, notes: list[str]
+) -> tuple[str, ...]:
+    """The classes that the data set will have."""
+    named = data.class_names if data else options.class_names
+    needed = [*(options.class_names or ()), *masks.class_names]
+    if named is None:
+        named = ("background",) if masks.has_background else ()
+        named = tuple(dict.fromkeys((*named, *needed)))
+    missing = [name for name in dict.fromkeys(needed) if name not in named]
+    if missing and (not options.add_classes or data is None):
+        where = f"the data set {data.folder}" if data else "--classes"
+        raise ReadError(
+            f"{', '.join(missing)}: named in the masks, but {where} has {', '.join(named)}; "
+            + ("append them with --add-classes, or correct the names" if data else "name them too")
+        )
+    names = (*named, *missing)
+    if not 2 <= len(names) <= IGNORE:
+        raise ReadError(f"{', '.join(names)}: a data set has 2 to {IGNORE} classes; see --classes")
+    if masks.has_background and "background" not in names:
+        notes.append(f"pixels without a shape are {names[0]}, the first class")
+    return names
+
+
+def _check_clashes(data: Dataset, added: Sequence[LabelledFrame]) -> None:
+    clash = sorted({frame.sequence for frame in added} & set(data.sequences()))
+    if clash:
+        raise ReadError(
+            f"{data.folder}: has a sequence {clash[0]} already; give the new frames another name "
+            "with --sequence"
+        )
+
+
+@dataclass(frozen=True)
+class _Writer:
+    """Writes frames beside the data set first, and moves them into it when all are there."""
+
+    sources: Sequence[StackSource]
+    masks: Masks
+    ids: ClassIds
+    folder: Path
+
+    def write(
+        self,
+        data: Dataset,
+        pairs: Sequence[tuple[_Frame, int]],
+        advance: Callable[[], object] | None,
+    ) -> Dataset:
+        """Write all frames, then `dataset.json`; on any error the folder is as it was."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        staging = Path(tempfile.mkdtemp(prefix=".import-", dir=self.folder))
+        moved: list[Path] = []
+        try:
+            written = []
+            for frame in self._stage(staging, pairs):
+                if frame.pixel_size_um == data.pixel_size_um:
+                    frame = replace(frame, pixel_size_um=None)
+                written.append(frame)
+                if advance is not None:
+                    advance()
+            files = [file for frame in written for file in (frame.image, frame.label) if file]
+            for file in files:
+                self._move(staging / file, self.folder / file, moved)
+            saved = replace(data, frames=(*data.frames, *written))
+            saved.save()
+        except BaseException:
+            for path in moved:
+                path.unlink(missing_ok=True)
+            raise
+        finally:
+            shutil.rmtree(staging, ignore_errors=True)
+        return saved
+
+    def _stage(self, staging: Path, pairs: Sequence[tuple[_Frame, int]]) -> Iterator[LabelledFrame]:
+        opened: tuple[int, FrameStack] | None = None
+        try:
+            for frame, mask in pairs:
+                if opened is None or opened[0] != frame.stack:
+                    if opened is not None:
+                        opened[1].close()
+                    opened = frame.stack, self.sources[frame.stack].open()
+                image = opened[1][frame.index]
+                size = int(image.shape[0]), int(image.shape[1])
+                labels = self.masks.draw(mask, size, self.ids)
+                yield write_frame(staging, image, labels, frame.about)
+        finally:
+            if opened is not None:
+                opened[1].close()
+
+    def _move(self, source: Path, target: Path, moved: list[Path]) -> None:
+        if target.exists():
+            raise ReadError(
+                f"{target}: is there already, and {DATASET_FILE} does not list it; move it away"
+            )
+        target.parent.mkdir(exist_ok=True)
+        os.replace(source, target)
+        moved.append(target)

@@ -1,0 +1,194 @@
+"""The authors' Supplementary Video S2 of die casting: frames, labels and predictions read off it.
+
+The video shows each frame for about 16 pictures, three times: raw, with the ground truth as a
+colour over it, and with the prediction of the authors' AM-SegNet. A colour that is blended over
+grey levels keeps its hue: R - (G + B) / 2 is the same all over a class, whatever is below.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import imageio.v3 as iio
+import numpy as np
+from PIL import Image
+
+from amseg_keras.atomic import complete_or_absent
+from amseg_keras.classes import IGNORE
+from amseg_keras.datasets.dataset import Dataset, LabelledFrame, write_frame
+from amseg_keras.datasets.label_image import read_label_image
+from amseg_keras.datasets.public.hpdc_panels import Panel, find_panels
+from amseg_keras.read import ReadError
+from amseg_keras.read.errors import reading
+
+CLASSES = ("background", "pore")
+PREDICTION = "authors_prediction"
+"""Folder of the pictures, key of their names in `LabelledFrame.other`, and start of the key of
+their scores in `Dataset.other`."""
+
+_GREY = np.array([1, 1, 1], np.float32) / 3
+_REDNESS = np.array([1, -0.5, -0.5], np.float32)
+
+# Grey levels by which pictures differ on average: up to 0.6 where only the compression starts
+# anew, 9 and more from one frame to the next.
+_CHANGED = 2.0
+
+
+@dataclass(frozen=True)
+class _Held:
+    """A frame that the video holds: medians over its pictures, float32 `(256, 512)` each."""
+
+    first: int
+    last: int
+    grey: np.ndarray
+    labels: np.ndarray
+    prediction: np.ndarray
+
+
+def make_hpdc_video(given: Path, folder: Path, advance: Callable[[], object]) -> Dataset:
+    """Cut the video into frames, labels (255 under the legend) and predictions, and write them.
+
+    Args:
+        given: The video, or its beginning.
+        folder: Of the data set.
+        advance: Called after each picture of the video.
+
+    Returns:
+        Its `other["authors_prediction_scores"]` are those of `authors_scores`.
+
+    Raises:
+        ReadError: It is no video, or not this one.
+    """
+    panels, held = _read(given, advance)
+    labels = _classify([one.labels for one in held], panels[1])
+    predictions = _classify([one.prediction for one in held], panels[2])
+    (folder / PREDICTION).mkdir(parents=True, exist_ok=True)
+    frames = []
+    for number, one in enumerate(held):
+        name = f"{PREDICTION}/hpdc_video_s2_{number + 1:05}.png"
+        with complete_or_absent(folder / name) as temporary:
+            Image.fromarray(predictions[number]).save(temporary)
+        about = LabelledFrame(
+            "",
+            None,
+            "hpdc_video_s2",
+            number + 1,
+            facility="hpdc",
+            process="die casting",
+            other={PREDICTION: name, "video_pictures": [one.first, one.last]},
+        )
+        grey = np.clip(np.rint(one.grey), 0, 255).astype(np.uint8)
+        frames.append(write_frame(folder, grey, labels[number], about))
+    made = Dataset(
+        folder,
+        CLASSES,
+        tuple(frames),
+        origin=(
+            "Real frames of high-pressure die casting from Supplementary Video S2 of AM-SegNet; "
+            "the labels are the authors', read off the colours of that lossy video."
+        ),
+    )
+    return replace(made, other={f"{PREDICTION}_scores": authors_scores(made)})
+
+
+def authors_scores(dataset: Dataset) -> dict[str, float]:
+    """How well the authors' prediction agrees with their labels, over all pixels of all frames.
+
+    Pixels under either legend do not count.
+
+    Returns:
+        IoU of pore and background and their mean, and precision and recall of pore, rounded to
+        four digits; NaN where there is no pore.
+
+    Raises:
+        ReadError: A picture cannot be read.
+    """
+    count = np.zeros((2, 2))  # label, prediction
+    for frame in dataset.frames:
+        labels = dataset.labels(frame)
+        predicted = read_label_image(dataset.folder / frame.other[PREDICTION])
+        seen = (labels != IGNORE) & (predicted != IGNORE)
+        pairs = 2 * labels[seen].astype(int) + predicted[seen]
+        count += np.bincount(pairs, minlength=4).reshape(2, 2)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        pore = count[1, 1] / (count.sum() - count[0, 0])
+        background = count[0, 0] / (count.sum() - count[1, 1])
+        scores = {
+            "pore_iou": pore,
+            "background_iou": background,
+            "mean_iou": (pore + background) / 2,
+            "pore_precision": count[1, 1] / count[:, 1].sum(),
+            "pore_recall": count[1, 1] / count[1].sum(),
+        }
+    return {name: round(float(value), 4) for name, value in scores.items()}
+
+
+def _read(given: Path, advance: Callable[[], object]) -> tuple[list[Panel], list[_Held]]:
+    if given.is_dir():
+        raise ReadError(f"{given}: is a folder; give the video file in it")
+    panels: list[Panel] = []
+    held: list[_Held] = []
+    pictures: list[np.ndarray] = []
+    number = 0
+    for picture in _pictures(given):
+        if not panels:
+            panels = list(find_panels(picture, str(given)))
+        read = _three_readings(picture, panels)
+        if pictures and np.abs(read[0] - pictures[0][0]).mean() > _CHANGED:
+            held += _hold(pictures, number)
+            pictures = []
+        pictures.append(read)
+        number += 1
+        advance()
+    held += _hold(pictures, number)
+    if not held:
+        raise ReadError(f"{given}: holds no picture for longer than one; give the authors' video")
+    return panels, held
+
+
+def _pictures(given: Path) -> Iterator[np.ndarray]:
+    with reading(str(given), "a video"):
+        yield from iio.imiter(given, plugin="pyav", format="rgb24")
+
+
+def _three_readings(picture: np.ndarray, panels: list[Panel]) -> np.ndarray:
+    """Grey of the raw frame and redness of the two others, float32 `(3, 256, 512)`."""
+    raw, labels, prediction = panels
+    return np.stack(
+        [
+            raw.resample(picture, _GREY),
+            labels.resample(picture, _REDNESS),
+            prediction.resample(picture, _REDNESS),
+        ]
+    )
+
+
+def _hold(pictures: list[np.ndarray], stop: int) -> list[_Held]:
+    # One picture alone is a cross-fade between two frames, or the start of a frame that is cut.
+    if len(pictures) < 2:
+        return []
+    return [_Held(stop - len(pictures), stop - 1, *np.median(np.stack(pictures), axis=0))]
+
+
+def _classify(redness: list[np.ndarray], panel: Panel) -> list[np.ndarray]:
+    """Class ids: pore where at least half of the pixel's area is red, 255 under the legend."""
+    values = np.concatenate([one[~panel.legend] for one in redness])
+    background = _most_frequent(values[values <= 0])
+    pores = values[values > 0]
+    # Grey has none, blue less than none: whatever lies above is some red.
+    pore = _most_frequent(pores) if len(pores) else -background
+    half = (background + pore) / 2
+    return [
+        np.where(panel.legend, IGNORE, one >= half).astype(np.uint8)  # bool is 0 or 1: the classes
+        for one in redness
+    ]
+
+
+def _most_frequent(values: np.ndarray) -> float:
+    if not len(values):
+        return 0.0
+    counts, edges = np.histogram(values, bins=np.arange(-256, 258, 2))
+    peak = int(counts.argmax())
+    return float(edges[peak : peak + 2].mean())

@@ -1,0 +1,161 @@
+"""How many frames of what, and how much of each class: the paper's figure 2c and d."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+
+from amseg_keras.classes import IGNORE
+from amseg_keras.datasets.dataset import Dataset
+from amseg_keras.read import ReadError
+
+GROUPS = ("material", "facility", "process", "split", "sequence")
+WEIGHTS = ("median-frequency", "inverse-frequency")
+_UNKNOWN = "not given"
+
+
+def count_frames(data: Dataset, by: str = "material") -> pd.DataFrame:
+    """Count the frames of each material (figure 2c), facility, process, split or sequence.
+
+    Args:
+        data: No file of it is opened.
+        by: One of `GROUPS`.
+
+    Returns:
+        A row for each value, largest first: `frames`, `labelled` and `sequences`.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from amseg_keras.datasets import LabelledFrame
+        >>> frames = tuple(LabelledFrame(f"{k}.tif", None, "s", k, material="Ti64") for k in (1, 2))
+        >>> count_frames(Dataset(Path("data"), ("gas", "melt"), frames))
+                  frames  labelled  sequences
+        material
+        Ti64           2         0          1
+    """
+    if by not in GROUPS:
+        raise ValueError(f"by is {by!r}, it must be one of {', '.join(GROUPS)}")
+    rows = pd.DataFrame(
+        {
+            by: [getattr(frame, by) or _UNKNOWN for frame in data.frames],
+            "labelled": [frame.label is not None for frame in data.frames],
+            "name": [frame.sequence for frame in data.frames],
+        }
+    )
+    table = rows.groupby(by).agg(
+        frames=("name", "size"), labelled=("labelled", "sum"), sequences=("name", "nunique")
+    )
+    return table.sort_values("frames", ascending=False, kind="stable")
+
+
+def count_pixels(data: Dataset, advance: Callable[[], object] | None = None) -> pd.DataFrame:
+    """Count the pixels of each class in each labelled frame; one label is in memory at a time.
+
+    Args:
+        data: Its labels are read, its images are not.
+        advance: Called after each label, to draw progress.
+
+    Returns:
+        A row for each labelled frame, named by its label file: a column for each class and
+        `ignore`.
+
+    Raises:
+        ReadError: A label cannot be read or holds an id that has no name.
+    """
+    files, rows = [], []
+    for frame in data.frames:
+        if frame.label is None:
+            continue
+        counts = np.bincount(data.labels(frame).ravel(), minlength=256)
+        if unknown := unknown_ids(counts, len(data.class_names)):
+            raise ReadError(
+                f"{data.folder / frame.label}: holds the class id {min(unknown)}, but there are "
+                f"{len(data.class_names)} classes; see: amseg dataset validate"
+            )
+        files.append(frame.label)
+        rows.append([*counts[: len(data.class_names)], counts[IGNORE]])
+        if advance is not None:
+            advance()
+    columns = [*data.class_names, "ignore"]
+    return pd.DataFrame(np.array(rows, np.int64).reshape(-1, len(columns)), files, columns)
+
+
+def class_shares(pixels: pd.DataFrame) -> pd.DataFrame:
+    """Share of each class in all labelled pixels (figure 2d); "ignore" counts nowhere.
+
+    Args:
+        pixels: From `count_pixels`.
+
+    Returns:
+        A row for each class: `pixels`, `share` (0 to 1) and `frames`, those that show it.
+
+    Example:
+        >>> class_shares(pd.DataFrame({"gas": [6, 9], "melt": [2, 3], "ignore": [4, 0]}))
+               pixels  share  frames
+        class
+        gas        15   0.75       2
+        melt        5   0.25       2
+    """
+    classes = pixels.drop(columns="ignore")
+    total = classes.sum()
+    # Without a labelled pixel every share is 0, not undefined.
+    shares = total / max(int(total.sum()), 1)
+    table = pd.DataFrame({"pixels": total, "share": shares, "frames": (classes > 0).sum()})
+    return table.rename_axis("class")
+
+
+def class_weights(pixels: pd.DataFrame, kind: str = "median-frequency") -> dict[str, float]:
+    """Weights that make rare classes count in a loss.
+
+    With n_c pixels of class c, N pixels of all classes (without "ignore") and N_c pixels in the
+    frames that show c:
+
+    - ``"median-frequency"``: f_c = n_c / N_c, w_c = median(f) / f_c (Eigen and Fergus, ICCV
+      2015). A class that is rare because few frames show it is not raised for that.
+    - ``"inverse-frequency"``: w_c = N / (K n_c) with K classes, scikit-learn's "balanced".
+
+    A class without a pixel has weight 0 and is left out of the median and of K.
+
+    Args:
+        pixels: From `count_pixels`; take those of the training split.
+        kind: One of `WEIGHTS`.
+
+    Returns:
+        Weight of each class by name, in the order of the ids.
+
+    Example:
+        >>> pixels = pd.DataFrame({"gas": [6, 9], "melt": [2, 3], "pore": 0, "ignore": [4, 0]})
+        >>> class_weights(pixels, "inverse-frequency")
+        {'gas': 0.6666666666666666, 'melt': 2.0, 'pore': 0.0}
+    """
+    if kind not in WEIGHTS:
+        raise ValueError(f"kind is {kind!r}, it must be one of {', '.join(WEIGHTS)}")
+    classes = pixels.drop(columns="ignore")
+    of_class = classes.sum().to_numpy(float)
+    in_frame = classes.sum(axis=1).to_numpy(float)
+    present = of_class > 0
+    weights = np.zeros(len(of_class))
+    if present.any() and kind == "inverse-frequency":
+        weights[present] = of_class.sum() / (present.sum() * of_class[present])
+    elif present.any():
+        shown_in = in_frame @ (classes.to_numpy() > 0)
+        frequency = of_class[present] / shown_in[present]
+        weights[present] = np.median(frequency) / frequency
+    return dict(zip(classes.columns, weights.tolist(), strict=True))
+
+
+def unknown_ids(counts: np.ndarray, classes: int) -> dict[int, int]:
+    """Pixels of each id that is neither a class nor "ignore".
+
+    Args:
+        counts: Pixels of each id from 0 to 255.
+        classes: How many classes there are.
+
+    Example:
+        >>> unknown_ids(np.bincount([0, 1, 7, 7, 255], minlength=256), 2)
+        {7: 2}
+    """
+    present = np.flatnonzero(counts[:IGNORE])
+    return {int(number): int(counts[number]) for number in present if number >= classes}

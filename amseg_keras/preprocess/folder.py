@@ -1,0 +1,310 @@
+"""Prepare one stack into one folder.
+
+frames.tif | frames.h5    the ready frames
+prepare.csv               one row a frame: shift, place of the crop, whether it could be read
+prepare.json              what was done with what; written last
+"""
+
+from __future__ import annotations
+
+import csv
+import importlib.metadata
+import json
+import math
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+import h5py
+import numpy as np
+import tifffile
+
+from amseg_keras.atomic import complete_or_absent
+from amseg_keras.preprocess.chain import DType, Prepared, Step, prepare
+from amseg_keras.read import FrameStack, ReadError
+
+RECORD = "prepare.json"
+TABLE = "prepare.csv"
+FRAMES: dict[str, str] = {"tiff": "frames.tif", "hdf5": "frames.h5"}
+"""Name of the file by its format."""
+
+IMAGEJ_BYTES = (1 << 32) - (1 << 26)
+"""Larger stacks are OME-TIFF: ImageJ's own form ends at 4 GB."""
+
+Progress = Callable[[int], None]
+"""Called with the number of frames that are written."""
+
+
+class FolderTakenError(ValueError):
+    """The output folder holds the result of another run."""
+
+
+@dataclass(frozen=True)
+class FileSettings:
+    """How ready frames are written.
+
+    Args:
+        file_format: `"tiff"` (an ImageJ stack) or `"hdf5"`.
+        dtype: `"uint8"`, `"uint16"` or `"float32"`, as in `prepare`.
+        pixel_size_um: size of a pixel; by default that of the input.
+        frame_rate_hz: frames per second of the recording; by default that of the input.
+        overwrite: replace the result of another run.
+    """
+
+    file_format: Literal["tiff", "hdf5"] = "tiff"
+    dtype: DType = "uint8"
+    pixel_size_um: float | None = None
+    frame_rate_hz: float | None = None
+    overwrite: bool = False
+
+    def scales(self, stack: FrameStack) -> tuple[float | None, float | None]:
+        """Pixel size in um and frame rate in Hz: those chosen, else those of the input."""
+        return (
+            stack.pixel_size_um if self.pixel_size_um is None else self.pixel_size_um,
+            stack.frame_rate_hz if self.frame_rate_hz is None else self.frame_rate_hz,
+        )
+
+
+@dataclass(frozen=True)
+class PreparedFolder:
+    """What `prepare_stack` left in its folder.
+
+    Attributes:
+        record: As in `prepare.json`.
+        was_done: Whether an earlier run had done the same already.
+    """
+
+    record: dict[str, Any]
+    was_done: bool
+
+
+def prepare_stack(
+    stack: FrameStack,
+    steps: Sequence[Step],
+    folder: Path,
+    settings: FileSettings | None = None,
+    progress: Progress = lambda done: None,
+) -> PreparedFolder:
+    """Prepare a stack frame by frame and write the files of its folder, each whole or not at all.
+
+    A frame that cannot be read, or that has no background for that reason, is written as zeros,
+    so that every frame keeps its number, and named in the record.
+
+    Args:
+        stack: raw frames.
+        steps: in their order, as for `prepare`.
+        folder: where to; made if it is missing.
+        settings: how the files are written.
+        progress: told of every frame.
+
+    Returns:
+        The record, and whether all was there before.
+
+    Raises:
+        FolderTakenError: the folder holds another result and `settings.overwrite` is off, or its
+            frames are the input itself.
+        ReadError: no frame of the stack can be read.
+        ValueError: a step does not fit the stack.
+
+    Example:
+        >>> import tempfile
+        >>> from amseg_keras.preprocess import Stretch, prepare_stack
+        >>> from amseg_keras.read import open_stack
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> with open_stack("sample:esrf-lpbf") as raw:
+        ...     done = prepare_stack(raw, [Stretch()], folder)
+        >>> with open_stack(folder / "frames.tif") as ready:
+        ...     print(ready.shape, ready.dtype, ready.pixel_size_um)
+        (24, 256, 512) uint8 4.31
+    """
+    settings = settings or FileSettings()
+    pixel_size_um, frame_rate_hz = settings.scales(stack)
+    identity = _plain(
+        {
+            "source": stack.source,
+            "shape": stack.shape,
+            "dtype": str(stack.dtype),
+            "steps": [{"step": step.name, **step.parameters()} for step in steps],
+            "output": {"format": settings.file_format, "dtype": settings.dtype},
+            "pixel_size_um": pixel_size_um,
+            "frame_rate_hz": frame_rate_hz,
+        }
+    )
+    target = folder / FRAMES[settings.file_format]
+    finished = _finished(folder, target, stack, identity, settings.overwrite)
+    if finished is not None:
+        progress(len(stack))
+        return PreparedFolder(finished, was_done=True)
+
+    started = time.perf_counter()
+    ready = prepare(stack, steps, settings.dtype)
+    unreadable: dict[int, str] = {}
+    folder.mkdir(parents=True, exist_ok=True)
+    write = {"tiff": _write_tiff, "hdf5": _write_hdf5}[settings.file_format]
+    with complete_or_absent(target) as temporary:
+        write(
+            temporary, ready, _filled(ready, unreadable, progress), (pixel_size_um, frame_rate_hz)
+        )
+        if len(unreadable) == len(stack):
+            raise ReadError(next(iter(unreadable.values())))
+    _write_table(folder / TABLE, ready, unreadable, stack.frame_names)
+    record = {
+        **identity,
+        "measured": {
+            step.name: stage.measured
+            for step, stage in zip(ready.steps, ready.stages, strict=True)
+            if stage.measured
+        },
+        "output_shape": list(ready.shape),
+        "notes": [*stack.notes, *ready.notes],
+        "unreadable_frames": [
+            {"frame": index, "error": unreadable[index]} for index in sorted(unreadable)
+        ],
+        "outputs": [target.name, TABLE, RECORD],
+        "versions": {
+            package: importlib.metadata.version(package)
+            for package in ("amseg-keras", "numpy", "scipy", "scikit-image", "tifffile", "h5py")
+        },
+        "times": {
+            "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+            "prepare_s": round(time.perf_counter() - started, 3),
+        },
+    }
+    with complete_or_absent(folder / RECORD) as temporary:
+        temporary.write_text(json.dumps(record, indent=2) + "\n", "utf-8")
+    return PreparedFolder(record, was_done=False)
+
+
+def _plain(values: dict[str, Any]) -> dict[str, Any]:
+    """As it reads back from JSON, so that it can be compared with an earlier record."""
+    return json.loads(json.dumps(values))
+
+
+def _finished(
+    folder: Path, target: Path, stack: FrameStack, wanted: dict[str, Any], overwrite: bool
+) -> dict[str, Any] | None:
+    """The record of the same run, if it is complete; else the folder is cleared for a new one."""
+    for name in FRAMES.values():
+        source = Path(stack.source.split("::")[0])
+        if (folder / name).exists() and source.exists() and (folder / name).samefile(source):
+            raise FolderTakenError(
+                f"{stack.source}: would be replaced by its own result; give another -o"
+            )
+    try:
+        record = json.loads((folder / RECORD).read_text("utf-8"))
+    except FileNotFoundError:
+        record = None
+    except ValueError:
+        record = {}
+    if record is not None and not overwrite:
+        if all(record.get(key) == value for key, value in wanted.items()) and target.exists():
+            return record
+        raise FolderTakenError(
+            f"{folder}: holds the result of another run ({record.get('source', 'unknown')}); "
+            "give another -o, or --overwrite to replace it"
+        )
+    if target.exists() and not overwrite:
+        raise FolderTakenError(
+            f"{folder}: holds a {target.name} of which no {RECORD} tells; give another -o, or "
+            "--overwrite to replace it"
+        )
+    if record is not None:
+        for name in (*FRAMES.values(), TABLE, RECORD):
+            (folder / name).unlink(missing_ok=True)
+    for name in FRAMES.values():
+        # What a killed run left may be as large as the stack.
+        for leftover in folder.glob(f".{Path(name).stem}-????????{Path(name).suffix}"):
+            leftover.unlink(missing_ok=True)
+    return None
+
+
+def _filled(
+    ready: Prepared, unreadable: dict[int, str], progress: Progress
+) -> Iterator[np.ndarray]:
+    """Every frame, zeros in place of those that cannot be read, which are noted."""
+    for index in range(len(ready)):
+        try:
+            frame = ready[index]
+        except ReadError as error:
+            unreadable[index] = str(error)
+            frame = np.zeros(ready.shape[1:], ready.dtype)
+        yield np.ascontiguousarray(frame)
+        progress(index + 1)
+
+
+def _write_tiff(
+    path: Path,
+    ready: Prepared,
+    frames: Iterator[np.ndarray],
+    scales: tuple[float | None, float | None],
+) -> None:
+    pixel_size_um, frame_rate_hz = scales
+    imagej = math.prod(ready.shape) * ready.dtype.itemsize < IMAGEJ_BYTES
+    metadata: dict[str, Any] = {"axes": "TYX"}
+    if imagej:
+        if pixel_size_um is not None:
+            metadata["unit"] = "um"
+        if frame_rate_hz is not None:
+            metadata |= {"finterval": 1 / frame_rate_hz, "tunit": "sec"}
+    else:
+        if pixel_size_um is not None:
+            for axis in "XY":
+                metadata[f"PhysicalSize{axis}"] = pixel_size_um
+                metadata[f"PhysicalSize{axis}Unit"] = "µm"
+        if frame_rate_hz is not None:
+            metadata |= {"TimeIncrement": 1 / frame_rate_hz, "TimeIncrementUnit": "s"}
+    per_um = None if pixel_size_um is None else (1 / pixel_size_um, 1 / pixel_size_um)
+    tifffile.imwrite(
+        path,
+        frames,
+        shape=ready.shape,
+        dtype=ready.dtype,
+        photometric="minisblack",
+        imagej=imagej,
+        ome=not imagej,
+        bigtiff=not imagej,
+        resolution=per_um if imagej else None,
+        metadata=metadata,
+    )
+
+
+def _write_hdf5(
+    path: Path,
+    ready: Prepared,
+    frames: Iterator[np.ndarray],
+    scales: tuple[float | None, float | None],
+) -> None:
+    with h5py.File(path, "w") as file:
+        dataset = file.create_dataset(
+            "frames", ready.shape, ready.dtype, chunks=(1, *ready.shape[1:]), compression="lzf"
+        )
+        for name, value in zip(("pixel_size_um", "frame_rate_hz"), scales, strict=True):
+            if value is not None:
+                dataset.attrs[name] = value
+        for index, frame in enumerate(frames):
+            dataset[index] = frame
+
+
+def _write_table(
+    path: Path, ready: Prepared, unreadable: dict[int, str], names: tuple[str, ...] | None
+) -> None:
+    rows: list[dict[str, Any]] = []
+    for index in range(len(ready)):
+        row: dict[str, Any] = {"frame": index}
+        if names is not None:
+            row["file"] = names[index]
+        row["readable"] = int(index not in unreadable)
+        if index not in unreadable:
+            row |= ready.positions(index)
+        rows.append(row)
+    columns = dict.fromkeys(column for row in rows for column in row)
+    with (
+        complete_or_absent(path) as temporary,
+        temporary.open("w", encoding="utf-8", newline="") as file,
+    ):
+        writer = csv.DictWriter(file, list(columns), restval="", lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)

@@ -1,0 +1,127 @@
+"""Stacks that are computed frame by frame, when a frame is asked for."""
+
+from __future__ import annotations
+
+import operator
+from abc import ABC, abstractmethod
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from amseg_keras.read import Frames, ReadError
+
+
+class LazyFrames(ABC):
+    """A stack made from another one, `frames`; only the frames asked for are computed.
+
+    Lazy stacks are `Frames` themselves, so that they chain, and a stack of any length goes through
+    a chain of them with the memory of a few frames. Frame `k` depends on its number and its
+    neighbours alone, never on the order in which frames are asked for. Where the file cannot be
+    read, asking for the frame raises the file's `ReadError`; the other frames are still there.
+
+    Attributes:
+        frames: The stack below.
+        shape: (frames, height, width).
+        measured: What was measured on the whole stack, plain values for the record of a run.
+    """
+
+    def __init__(self, frames: Frames) -> None:
+        self.frames = frames
+        self.shape: tuple[int, ...] = (len(frames), *frames.shape[1:])
+        self.measured: dict[str, Any] = {}
+
+    @abstractmethod
+    def compute(self, index: int) -> np.ndarray:
+        """Frame `index`, float32 `(height, width)`; 0 <= index < len(self)."""
+
+    def positions(self, index: int) -> dict[str, float]:
+        """Where frame `index` was moved to or cut from, by the name of the table's column."""
+        return {}
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, index: int, /) -> np.ndarray:
+        index = operator.index(index)
+        if not -len(self) <= index < len(self):
+            raise IndexError(f"there is no frame {index} among {len(self)}")
+        return self.compute(index % len(self))
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        return (self[index] for index in range(len(self)))
+
+
+class EachFrame(LazyFrames):
+    """A function of one frame, applied to each.
+
+    Example:
+        >>> doubled = EachFrame(np.ones((5, 2, 3), "uint16"), lambda frame: 2 * frame)
+        >>> doubled[3].max(), doubled.shape
+        (np.float32(2.0), (5, 2, 3))
+    """
+
+    def __init__(self, frames: Frames, function: Callable[[np.ndarray], np.ndarray]) -> None:
+        super().__init__(frames)
+        self.function = function
+
+    def compute(self, index: int) -> np.ndarray:
+        return self.function(np.asarray(self.frames[index], np.float32))
+
+
+class LatestFrames:
+    """The frames of a stack that were asked for last, so that a moving window reads each once.
+
+    Args:
+        frames: the stack, `(frames, height, width)`.
+        size: how many frames are kept, those that cannot be read included.
+    """
+
+    def __init__(self, frames: Frames, size: int) -> None:
+        self.frames = frames
+        self.size = size
+        self._kept: OrderedDict[int, np.ndarray | ReadError] = OrderedDict()
+
+    def get(self, index: int) -> np.ndarray | ReadError:
+        """A frame, float32 `(height, width)`, not to be written to; or why it cannot be read."""
+        kept = self._kept.pop(index, None)
+        if kept is None:
+            try:
+                kept = np.asarray(self.frames[index], np.float32)
+            except ReadError as error:
+                kept = error
+        self._kept[index] = kept
+        while len(self._kept) > self.size:
+            self._kept.popitem(last=False)
+        return kept
+
+
+def spread(count: int, most: int) -> list[int]:
+    """At most `most` of the indices of `count` frames, first and last included, evenly spread.
+
+    Example:
+        >>> spread(100, 4)
+        [0, 33, 66, 99]
+    """
+    return sorted({int(index) for index in np.linspace(0, count - 1, min(count, most))})
+
+
+def readable(frames: Frames, indices: list[int]) -> Iterator[tuple[int, np.ndarray]]:
+    """Those of the frames that can be read, each with its index.
+
+    Raises:
+        ReadError: After the last, if none could be read.
+    """
+    first_error: ReadError | None = None
+    any_read = False
+    for index in indices:
+        try:
+            frame = frames[index]
+        except ReadError as error:
+            first_error = first_error or error
+            continue
+        any_read = True
+        yield index, frame
+    if not any_read and first_error is not None:
+        raise first_error

@@ -1,0 +1,172 @@
+"""Registration: frames of a shaking setup are moved back onto one another."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from amseg_keras.preprocess.lazy import LazyFrames, readable
+from amseg_keras.read import Frames
+
+# scikit-image and SciPy are imported where they are used: see `denoise`.
+
+UPSAMPLING = 20
+"""Shifts are found in steps of 1/20 of a pixel."""
+
+HIGH_PASS_PX = 8.0
+"""Wider structures, such as the beam's profile, do not take part in finding a shift."""
+
+SMALLEST_SIDE = 16
+
+
+def find_shift(frame: np.ndarray, reference: np.ndarray) -> tuple[float, float]:
+    """By how much to move a frame so that it lies on the reference.
+
+    Cross-correlation of the texture (scikit-image `phase_cross_correlation`, without the division
+    by amplitudes, in which noise would count as much as texture). What moves by itself, keyhole
+    and spatter, must not pull the result along: structures wider than 8 px are taken away and
+    contrasts cut off at three robust standard deviations, so that a bright keyhole weighs no more
+    than plain texture of its area. The borders are faded out.
+
+    The pattern of the detector stands still while the sample shakes and pulls shifts towards 0:
+    correct the flat field first. A background division takes the texture away: register before it.
+
+    Args:
+        frame: `(height, width)`, at least 16 x 16, any real dtype.
+        reference: same shape.
+
+    Returns:
+        Rows down and columns to the right, in pixels, for `move`.
+
+    Raises:
+        ValueError: the shapes differ, or a side is under 16 pixels.
+
+    Example:
+        >>> texture = np.random.default_rng(0).normal(100, 9, (64, 96))
+        >>> find_shift(np.roll(texture, (-2, 3), axis=(0, 1)), texture)
+        (2.0, -3.0)
+    """
+    if frame.shape != reference.shape:
+        raise ValueError(f"cannot register {frame.shape} on {reference.shape}: sizes differ")
+    return _correlate(_texture(frame), _texture(reference))
+
+
+def move(frame: np.ndarray, shift: tuple[float, float]) -> np.ndarray:
+    """Move a frame by parts of pixels (cubic splines); its border is repeated where it came from.
+
+    Args:
+        frame: `(height, width)`, any real dtype.
+        shift: rows down and columns to the right, in pixels.
+
+    Returns:
+        float32 of the same shape.
+
+    Example:
+        >>> move(np.array([[1, 2, 3]], "uint8"), (0, 1))
+        array([[1., 1., 2.]], dtype=float32)
+    """
+    from scipy.ndimage import shift as spline_shift
+
+    frame = np.asarray(frame, np.float32)
+    if all(float(by).is_integer() for by in shift):  # nothing to interpolate
+        return spline_shift(frame, shift, order=0, mode="nearest")
+    return spline_shift(frame, shift, order=3, mode="nearest")
+
+
+@dataclass(frozen=True)
+class Register:
+    """The step `register`: move every frame onto the first one that can be read.
+
+    A fixed reference: a running one adds up its errors over hundreds of frames. The shift of every
+    frame is in `positions`, as `shift_y_px` and `shift_x_px`.
+
+    Args:
+        largest: frames that seem shifted by more, in pixels, are left where they are, with a shift
+            of NaN: shaking is a matter of a few pixels, more is a mistaken match.
+    """
+
+    name: ClassVar[str] = "register"
+    largest: float = 20.0
+
+    def __post_init__(self) -> None:
+        if not 0 < self.largest < math.inf:
+            raise ValueError(f"a largest shift of {self.largest} px is not possible; take about 20")
+
+    def parameters(self) -> dict[str, Any]:
+        """What the record of a run says about this step."""
+        return asdict(self)
+
+    def apply(self, frames: Frames) -> LazyFrames:
+        """The stack at rest.
+
+        Raises:
+            ReadError: no frame can be read.
+            ValueError: a side of the frames is under 16 pixels.
+        """
+        return Registered(frames, self.largest)
+
+
+class Registered(LazyFrames):
+    """A stack whose frames are moved onto the first one that can be read; see `Register`."""
+
+    def __init__(self, frames: Frames, largest: float) -> None:
+        super().__init__(frames)
+        self.largest = largest
+        first, reference = next(iter(readable(frames, list(range(len(frames))))))
+        self.measured = {"reference_frame": first}
+        self._reference = _texture(reference)
+        self._shifts: dict[int, tuple[float, float]] = {}
+
+    def compute(self, index: int) -> np.ndarray:
+        frame = np.asarray(self.frames[index], np.float32)
+        shift = self._shift(index, frame)
+        return frame if math.isnan(shift[0]) else move(frame, shift)
+
+    def positions(self, index: int) -> dict[str, float]:
+        shift = self._shifts.get(index) or self._shift(index, self.frames[index])
+        return {"shift_y_px": shift[0], "shift_x_px": shift[1]}
+
+    def _shift(self, index: int, frame: np.ndarray) -> tuple[float, float]:
+        if index not in self._shifts:
+            shift = _correlate(_texture(frame), self._reference)
+            mistaken = max(map(abs, shift)) > self.largest
+            self._shifts[index] = (math.nan, math.nan) if mistaken else shift
+        return self._shifts[index]
+
+
+def _texture(frame: np.ndarray) -> np.ndarray:
+    from scipy.ndimage import gaussian_filter
+
+    if min(frame.shape) < SMALLEST_SIDE:
+        raise ValueError(
+            f"frames of {frame.shape[0]} x {frame.shape[1]} are too small to register; it takes "
+            f"{SMALLEST_SIDE} pixels on each side"
+        )
+    levels = np.asarray(frame, np.float32)
+    texture = levels - gaussian_filter(levels, HIGH_PASS_PX)
+    sigma = 1.4826 * float(np.median(np.abs(texture)))
+    if sigma > 0:
+        np.clip(texture, -3 * sigma, 3 * sigma, out=texture)
+    return texture * np.outer(*(_fade(side) for side in frame.shape)).astype(np.float32)
+
+
+def _fade(side: int) -> np.ndarray:
+    """1 in the middle, falling to 0 over an eighth of the side at either end."""
+    from_border = np.minimum(np.arange(side), np.arange(side)[::-1]) + 0.5
+    return np.sin(np.pi / 2 * np.clip(from_border / (side / 8), 0, 1)) ** 2
+
+
+def _correlate(texture: np.ndarray, reference: np.ndarray) -> tuple[float, float]:
+    from skimage.registration import phase_cross_correlation
+
+    if not texture.any() or not reference.any():
+        return 0.0, 0.0
+    shift, _, _ = phase_cross_correlation(
+        reference, texture, upsample_factor=UPSAMPLING, normalization=None
+    )
+    # Of the steps of 1/20, without the -0.0 of a frame at rest.
+    down, right = (round(float(by), 2) + 0.0 for by in shift)
+    return down, right
