@@ -158,7 +158,7 @@ def _match(
     # An exact name goes before one that had to be shortened.
     by_stem |= {label.stem: label for label in labels}
     # nnU-Net numbers the channels of an image, of which a grey frame has one.
-    has_channels = bool(images) and all(image.stem.endswith(_CHANNEL) for image in images)
+    has_channels = _has_channels(images)
     pairs: dict[Path, Path | None] = {}
     for image in images:
         found = by_stem.get(image.stem)
@@ -175,8 +175,15 @@ def _match(
     return pairs, said
 
 
+def _has_channels(images: Sequence[Path]) -> bool:
+    return bool(images) and all(image.stem.endswith(_CHANNEL) for image in images)
+
+
 def _to_frames(folder: Path, pairs: dict[Path, Path | None]) -> tuple[LabelledFrame, ...]:
-    groups = group_files(list(pairs))
+    # Of names that end with a channel the labels have the frame number last.
+    named = _has_channels(list(pairs))
+    by_name = {(label or image) if named else image: image for image, label in pairs.items()}
+    groups = group_files(list(by_name))
     # A sequence whose names are bare numbers is called as the folder that holds it.
     parts = [
         (folder.name, group.prefix.strip("._- ") or Path(os.path.abspath(folder)).name, "")
@@ -184,9 +191,9 @@ def _to_frames(folder: Path, pairs: dict[Path, Path | None]) -> tuple[LabelledFr
     ]
     frames = []
     for name, group in zip(unique_names(parts), groups, strict=True):
-        for position, image in enumerate(group.files):
+        for position, file in enumerate(group.files):
+            image, number = by_name[file], last_number(file.name)
             label = pairs[image]
-            number = last_number(image.name.replace(_CHANNEL + ".", "."))
             frames.append(
                 LabelledFrame(
                     _inside(image, folder),

@@ -113,7 +113,7 @@ def import_masks(
     if not pairs:
         raise ReadError(
             f"{os.fspath(masks)}: holds {len(found.pages)} masks, and none belongs to one of the "
-            f"{len(frames)} frames by name or by number; name each mask as its frame"
+            f"{len(frames)} frames by name; name each mask as its frame, or give one for each"
         )
     notes += _say_left_out(len(frames) - len(pairs), len(found.pages) - len(set(partners) - {None}))
     names = _agree(data, found, options, notes)

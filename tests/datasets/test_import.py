@@ -1,0 +1,177 @@
+"""Masks and frames made into a data set that is complete, or left as it was."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image
+
+from amseg_keras.datasets import LabelledFrame, open_dataset
+from amseg_keras.datasets.masks import ImportOptions, import_masks
+from amseg_keras.datasets.validate import validate
+from amseg_keras.read import ReadError
+
+NAMES = ("background", "keyhole", "pore")
+
+
+@pytest.fixture
+def movie(tmp_path):
+    """A TIFF stack of four frames and one of their class ids."""
+    rng = np.random.default_rng(0)
+    frames = rng.integers(0, 60000, (4, 12, 16), dtype=np.uint16)
+    ids = rng.choice(np.array([0, 1, 2, 255], np.uint8), (4, 12, 16))
+    tifffile.imwrite(tmp_path / "movie.tif", frames, photometric="minisblack")
+    tifffile.imwrite(tmp_path / "ids.tif", ids, photometric="minisblack")
+    return frames, ids
+
+
+def options(sequence="", **more):
+    about = LabelledFrame("", None, sequence, 0, material="Ti64", power_W=200.0)
+    return ImportOptions(class_names=more.pop("class_names", NAMES), about=about, **more)
+
+
+def tree(folder):
+    return {p.relative_to(folder): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+
+
+def test_a_stack_becomes_single_frames(movie, tmp_path):
+    out = tmp_path / "data"
+    done = import_masks([tmp_path / "movie.tif"], tmp_path / "ids.tif", out, options())
+    data = open_dataset(out)
+    assert data == done.data
+    assert (done.frames, data.class_names) == (4, NAMES)
+    for k, frame in enumerate(data.frames):
+        np.testing.assert_array_equal(data.image(frame), movie[0][k])
+        np.testing.assert_array_equal(data.labels(frame), movie[1][k])
+        assert (frame.sequence, frame.frame, frame.material) == ("movie", k, "Ti64")
+        assert frame.power_W == 200
+    assert "in order" in done.notes[0]
+    assert validate(data) == []
+
+
+def test_a_second_import_adds_and_keeps_the_ids(movie, tmp_path):
+    out = tmp_path / "data"
+    import_masks([tmp_path / "movie.tif"], tmp_path / "ids.tif", out, options())
+    before = tree(out)
+    # In these masks 1 is a pore and 2 a keyhole.
+    turned = options("second", class_names=("background", "pore", "keyhole"))
+    import_masks([tmp_path / "movie.tif"], tmp_path / "ids.tif", out, turned)
+    data = open_dataset(out)
+    assert data.class_names == NAMES
+    assert len(data.frames) == 8
+    expected = np.array([0, 2, 1] + [255] * 253)[movie[1][0]]
+    np.testing.assert_array_equal(data.labels(data.frames[4]), expected)
+    after = tree(out)
+    kept = [path for path in before if path.name != "dataset.json"]
+    assert all(after[path] == before[path] for path in kept)
+
+
+def write_labelme(tmp_path, label):
+    for k in (1, 2):
+        Image.fromarray(np.full((12, 16), 40 * k, np.uint8)).save(tmp_path / f"run_{k:02}.png")
+    points = [[2, 3], [6, 3], [6, 8], [2, 8]]
+    shapes = [{"label": label, "points": points, "shape_type": "polygon"}]
+    (tmp_path / "run_02.json").write_text(json.dumps({"shapes": shapes}))
+
+
+def test_labelme_beside_the_frames_and_frames_without_a_mask(tmp_path):
+    folder = tmp_path / "frames"
+    folder.mkdir()
+    write_labelme(folder, "keyhole")
+    done = import_masks([folder], folder, tmp_path / "data")
+    (frame,) = done.data.frames
+    assert (frame.sequence, frame.frame) == ("frames", 2)
+    assert done.data.class_names == ("background", "keyhole")
+    assert done.data.labels(frame).sum() == 20
+    assert done.notes == ("1 frames have no mask and were left out",)
+
+
+def test_a_new_class_is_appended_only_when_asked(movie, tmp_path):
+    out = tmp_path / "data"
+    import_masks([tmp_path / "movie.tif"], tmp_path / "ids.tif", out, options())
+    folder = tmp_path / "frames"
+    folder.mkdir()
+    write_labelme(folder, "crack")
+    before = tree(out)
+    with pytest.raises(ReadError, match=r"crack: .*--add-classes"):
+        import_masks([folder], folder, out)
+    assert tree(out) == before
+    done = import_masks([folder], folder, out, ImportOptions(add_classes=True))
+    assert done.data.class_names == (*NAMES, "crack")
+    assert np.unique(done.data.labels(done.data.frames[-1])).tolist() == [0, 3]
+
+
+def test_a_sequence_that_is_there_is_not_overwritten(movie, tmp_path):
+    out = tmp_path / "data"
+    import_masks([tmp_path / "movie.tif"], tmp_path / "ids.tif", out, options())
+    before = tree(out)
+    with pytest.raises(ReadError, match="has a sequence movie already"):
+        import_masks([tmp_path / "movie.tif"], tmp_path / "ids.tif", out, options())
+    assert tree(out) == before
+
+
+def test_a_file_that_nobody_lists_is_not_overwritten(movie, tmp_path):
+    out = tmp_path / "data"
+    import_masks([tmp_path / "movie.tif"], tmp_path / "ids.tif", out, options())
+    (out / "labels" / "other_00002.png").write_bytes(b"mine")
+    before = tree(out)
+    with pytest.raises(ReadError, match="other_00002"):
+        import_masks([tmp_path / "movie.tif"], tmp_path / "ids.tif", out, options("other"))
+    assert tree(out) == before
+
+
+def test_an_error_in_the_last_mask_leaves_nothing_behind(movie, tmp_path):
+    ids = movie[1].copy()
+    ids[3, 0, 0] = 77
+    tifffile.imwrite(tmp_path / "ids.tif", ids, photometric="minisblack")
+    out = tmp_path / "data"
+    with pytest.raises(ReadError, match=r"ids\.tif: page 4: holds the class ids 77"):
+        import_masks([tmp_path / "movie.tif"], tmp_path / "ids.tif", out, options())
+    assert tree(out) == {}
+
+
+def test_masks_of_another_size_are_named(movie, tmp_path):
+    tifffile.imwrite(tmp_path / "ids.tif", movie[1][:, :-1], photometric="minisblack")
+    with pytest.raises(ReadError, match=r"ids\.tif: page 1: is 11 rows x 16 columns"):
+        import_masks([tmp_path / "movie.tif"], tmp_path / "ids.tif", tmp_path / "d", options())
+
+
+def test_another_number_of_masks_is_one_sentence(movie, tmp_path):
+    tifffile.imwrite(tmp_path / "ids.tif", movie[1][:3], photometric="minisblack")
+    with pytest.raises(ReadError, match="holds 3 masks, and none belongs to one of the 4 frames"):
+        import_masks([tmp_path / "movie.tif"], tmp_path / "ids.tif", tmp_path / "d", options())
+
+
+def test_classes_that_the_masks_name_and_the_list_lacks(tmp_path):
+    write_labelme(tmp_path, "keyhole")
+    wanted = ImportOptions(class_names=("background", "pore"))
+    with pytest.raises(ReadError, match="keyhole: named in the masks, but --classes"):
+        import_masks([tmp_path], tmp_path, tmp_path / "data", wanted)
+
+
+def test_several_movies_under_one_name_follow_each_other(movie, tmp_path):
+    for name in ("frames", "masks"):
+        (tmp_path / name).mkdir()
+    for name in ("first", "second"):
+        tifffile.imwrite(tmp_path / "frames" / f"{name}.tif", movie[0], photometric="minisblack")
+        tifffile.imwrite(tmp_path / "masks" / f"{name}.tif", movie[1], photometric="minisblack")
+    out = tmp_path / "data"
+    done = import_masks([tmp_path / "frames"], tmp_path / "masks", out, options("all"))
+    assert [frame.frame for frame in done.data.frames] == list(range(8))
+    assert done.notes == ()
+
+
+def test_the_pixel_size_is_kept_where_it_is_another(movie, tmp_path):
+    out = tmp_path / "data"
+    for sequence, size in (("a", 4.31), ("b", 4.31), ("c", 2.0)):
+        wanted = options(sequence)
+        wanted = replace(wanted, about=replace(wanted.about, pixel_size_um=size))
+        done = import_masks([tmp_path / "movie.tif"], tmp_path / "ids.tif", out, wanted)
+    assert done.data.pixel_size_um == 4.31
+    assert {f.sequence: f.pixel_size_um for f in done.data.frames} == {
+        "a": None,
+        "b": None,
+        "c": 2.0,
+    }
