@@ -1,6 +1,6 @@
 """From raw frames to a ready stack, and grey levels as the network wants them.
 
-Every step is a function on arrays (`flat_field`, `divide`, `median_filter`, `non_local_means`,
+Every step is a function on arrays (`transmission`, `divide`, `median_filter`, `non_local_means`,
 `find_shift` and `move`, `Box.cut`) and a frozen dataclass that applies it lazily to a stack of any
 length (`FlatField`, `PreviousFrames`, ...); `prepare` chains them.
 """
@@ -15,7 +15,7 @@ from amseg_keras.preprocess.denoise import (
     noise_sigma,
     non_local_means,
 )
-from amseg_keras.preprocess.flat_field import FlatField, flat_field, median_frame
+from amseg_keras.preprocess.flat_field import FlatField, median_frame, transmission
 from amseg_keras.preprocess.folder import (
     FileSettings,
     FolderTakenError,
@@ -53,7 +53,6 @@ __all__ = [
     "divide",
     "find_laser",
     "find_shift",
-    "flat_field",
     "median_filter",
     "median_frame",
     "move",
@@ -61,4 +60,5 @@ __all__ = [
     "non_local_means",
     "prepare",
     "prepare_stack",
+    "transmission",
 ]

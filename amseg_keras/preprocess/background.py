@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from amseg_keras.preprocess.flat_field import median_frame
-from amseg_keras.preprocess.lazy import EachFrame, LatestFrames, LazyFrames
+from amseg_keras.preprocess.lazy import EachFrame, LazyFrames, WindowCache
 from amseg_keras.read import Frames, ReadError
 
 
@@ -104,14 +104,12 @@ class _DividedByPrevious(LazyFrames):
                 f"needs {2 * step.skip + 2}: skip fewer, or take the first frames or none"
             )
         self.step = step
-        # From the oldest frame of the window to the frame itself: in order, each is read once.
-        self._latest = LatestFrames(frames, step.n + step.skip + 1)
+        self._cache = WindowCache(frames)
 
     def compute(self, index: int) -> np.ndarray:
-        frame = self._latest.get(index)
+        frame, *window = self._cache.read([index, *self.step.window(index, len(self))])
         if isinstance(frame, ReadError):
             raise frame
-        window = [self._latest.get(k) for k in self.step.window(index, len(self))]
         background = [each for each in window if not isinstance(each, ReadError)]
         if not background:
             raise ReadError(

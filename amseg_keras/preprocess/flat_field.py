@@ -48,7 +48,7 @@ def median_frame(frames: Frames, indices: list[int] | None = None) -> np.ndarray
     return np.concatenate(bands)
 
 
-def flat_field(frame: np.ndarray, flat: np.ndarray, dark: np.ndarray | float = 0.0) -> np.ndarray:
+def transmission(frame: np.ndarray, flat: np.ndarray, dark: np.ndarray | float = 0.0) -> np.ndarray:
     """Transmission of the sample: `(frame - dark) / max(flat - dark, 1)`.
 
     Where the flat is dead, at or below the dark, its level counts as 1, so that nothing becomes
@@ -66,7 +66,7 @@ def flat_field(frame: np.ndarray, flat: np.ndarray, dark: np.ndarray | float = 0
         ValueError: the shapes differ.
 
     Example:
-        >>> flat_field(np.array([[60, 110]], "uint16"), np.array([[110.0, 0.0]]), dark=10)
+        >>> transmission(np.array([[60, 110]], "uint16"), np.array([[110.0, 0.0]]), dark=10)
         array([[  0.5, 100. ]], dtype=float32)
     """
     for name, other in (("flat", flat), ("dark", dark)):
@@ -127,7 +127,7 @@ class FlatField:
         if frames.shape[1:] != self.flat.shape:
             raise ValueError(_size_difference("flat", self.flat.shape, frames.shape[1:]))
         dark = 0.0 if self.dark is None else self.dark
-        return EachFrame(frames, lambda frame: flat_field(frame, self.flat, dark))
+        return EachFrame(frames, lambda frame: transmission(frame, self.flat, dark))
 
 
 def _size_difference(

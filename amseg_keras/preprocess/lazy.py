@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import operator
 from abc import ABC, abstractmethod
-from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -70,31 +69,31 @@ class EachFrame(LazyFrames):
         return self.function(np.asarray(self.frames[index], np.float32))
 
 
-class LatestFrames:
-    """The frames of a stack that were asked for last, so that a moving window reads each once.
+class WindowCache:
+    """The frames around a moving window, so that each is read once as the window moves on.
 
     Args:
         frames: the stack, `(frames, height, width)`.
-        size: how many frames are kept, those that cannot be read included.
     """
 
-    def __init__(self, frames: Frames, size: int) -> None:
+    def __init__(self, frames: Frames) -> None:
         self.frames = frames
-        self.size = size
-        self._kept: OrderedDict[int, np.ndarray | ReadError] = OrderedDict()
+        self._kept: dict[int, np.ndarray | ReadError] = {}
 
-    def get(self, index: int) -> np.ndarray | ReadError:
-        """A frame, float32 `(height, width)`, not to be written to; or why it cannot be read."""
-        kept = self._kept.pop(index, None)
-        if kept is None:
-            try:
-                kept = np.asarray(self.frames[index], np.float32)
-            except ReadError as error:
-                kept = error
-        self._kept[index] = kept
-        while len(self._kept) > self.size:
-            self._kept.popitem(last=False)
-        return kept
+    def read(self, indices: Sequence[int]) -> list[np.ndarray | ReadError]:
+        """Frames, float32 `(height, width)`, not to be written to; or why they cannot be read.
+
+        What lies before the first and after the last of them is forgotten.
+        """
+        span = range(min(indices), max(indices) + 1)
+        self._kept = {index: frame for index, frame in self._kept.items() if index in span}
+        for index in indices:
+            if index not in self._kept:
+                try:
+                    self._kept[index] = np.asarray(self.frames[index], np.float32)
+                except ReadError as error:
+                    self._kept[index] = error
+        return [self._kept[index] for index in indices]
 
 
 def spread(count: int, most: int) -> list[int]:

@@ -21,6 +21,9 @@ HIGH_PASS_PX = 8.0
 
 SMALLEST_SIDE = 16
 
+LEAST_CORRELATION = 0.2
+"""Below, the best match of two frames may be one of their noise."""
+
 
 def find_shift(frame: np.ndarray, reference: np.ndarray) -> tuple[float, float]:
     """By how much to move a frame so that it lies on the reference.
@@ -39,7 +42,8 @@ def find_shift(frame: np.ndarray, reference: np.ndarray) -> tuple[float, float]:
         reference: same shape.
 
     Returns:
-        Rows down and columns to the right, in pixels, for `move`.
+        Rows down and columns to the right, in pixels, for `move`; NaN if the two frames have too
+        little in common to tell (a correlation under 0.2), as two frames of mere noise.
 
     Raises:
         ValueError: the shapes differ, or a side is under 16 pixels.
@@ -85,7 +89,8 @@ class Register:
 
     Args:
         largest: frames that seem shifted by more, in pixels, are left where they are, with a shift
-            of NaN: shaking is a matter of a few pixels, more is a mistaken match.
+            of NaN: shaking is a matter of a few pixels, more is a mistaken match. So are those
+            that have too little in common with the first one.
     """
 
     name: ClassVar[str] = "register"
@@ -163,10 +168,12 @@ def _correlate(texture: np.ndarray, reference: np.ndarray) -> tuple[float, float
     from skimage.registration import phase_cross_correlation
 
     if not texture.any() or not reference.any():
-        return 0.0, 0.0
-    shift, _, _ = phase_cross_correlation(
+        return math.nan, math.nan
+    shift, error, _ = phase_cross_correlation(
         reference, texture, upsample_factor=UPSAMPLING, normalization=None
     )
+    if 1 - error**2 < LEAST_CORRELATION**2:
+        return math.nan, math.nan
     # Of the steps of 1/20, without the -0.0 of a frame at rest.
     down, right = (round(float(by), 2) + 0.0 for by in shift)
     return down, right
