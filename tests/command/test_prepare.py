@@ -80,7 +80,8 @@ def test_what_is_too_large_for_imagej_keeps_them_as_ome(raw, tmp_path, monkeypat
     monkeypatch.setattr("amseg_keras.preprocess.folder.IMAGEJ_BYTES", 1000)
     assert amseg(raw, "-o", tmp_path / "out").exit_code == 0
     path = tmp_path / "out" / "raw" / "frames.tif"
-    assert tifffile.TiffFile(path).is_bigtiff
+    with tifffile.TiffFile(path) as file:
+        assert file.is_bigtiff
     with open_stack(path) as stack:
         assert stack.shape == (24, 40, 120)
         assert stack.pixel_size_um == pytest.approx(4.31)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -79,7 +80,10 @@ class LabelImages:
         if self._open is None or self._open[0] != file:
             if self._open is not None:
                 self._open[1].close()
-            self._open = file, open_stack(file)
+            stack = open_stack(file)
+            self._open = file, stack
+            # Nobody says when the last mask was drawn.
+            weakref.finalize(self, stack.close)
         pixels = self._open[1][page]
         found = pixels.astype(np.uint8)
         if not np.array_equal(found, pixels):
