@@ -10,14 +10,13 @@ from typing import Any, TypeVar
 import click
 from tqdm import tqdm
 
+from amseg_keras.command.ending import advance, finish
 from amseg_keras.preprocess import (
     STEP_ORDER,
     Box,
     Crop,
-    FileSettings,
     FirstFrames,
     FlatField,
-    FolderTakenError,
     FollowLaser,
     LaserPath,
     Median,
@@ -27,10 +26,10 @@ from amseg_keras.preprocess import (
     Step,
     Stretch,
     median_frame,
-    prepare_stack,
 )
-from amseg_keras.preprocess.folder import FRAMES
 from amseg_keras.read import FrameStack, ReadError, StackSource, find_stacks, open_stack
+from amseg_keras.runs import OutputTakenError, PrepareSettings, prepare_stack
+from amseg_keras.runs.prepare import FRAMES
 
 T = TypeVar("T")
 
@@ -213,7 +212,7 @@ def prepare(inputs: tuple[str, ...], out: Path, steps: list[str] | None, **chose
 
     Exit codes: 0 all done, 1 some inputs failed (named at the end), 2 wrong use.
     """
-    settings = FileSettings(
+    settings = PrepareSettings(
         **{key: chosen.pop(key) for key in ("file_format", "dtype", "pixel_size_um")},
         frame_rate_hz=chosen.pop("frame_rate_hz"),
         overwrite=chosen.pop("overwrite"),
@@ -226,7 +225,7 @@ def prepare(inputs: tuple[str, ...], out: Path, steps: list[str] | None, **chose
     errors = [str(error) for error in failures]
     for source in sources:
         errors += _prepare_one(source, ordered, laser, out / source.name, settings)
-    _finish(errors)
+    finish(errors)
 
 
 def _steps(chosen: dict[str, Any], laser: LaserSetting | None) -> dict[str, Step]:
@@ -297,7 +296,7 @@ def _prepare_one(
     steps: list[Step],
     laser: LaserSetting | None,
     folder: Path,
-    settings: FileSettings,
+    settings: PrepareSettings,
 ) -> list[str]:
     """Prepare one stack with a progress bar; the errors it met, one sentence each."""
     try:
@@ -310,9 +309,9 @@ def _prepare_one(
                 [_on_path(step, laser, stack, settings) for step in steps],
                 folder,
                 settings,
-                lambda done: _advance(bar, done),
+                lambda done: advance(bar, done),
             )
-    except (ReadError, FolderTakenError) as error:
+    except (ReadError, OutputTakenError) as error:
         return [str(error)]
     except ValueError as error:  # a step that does not fit this stack
         return [f"{source.source}: {error}"]
@@ -326,7 +325,7 @@ def _prepare_one(
 
 
 def _on_path(
-    step: Step, laser: LaserSetting | None, stack: FrameStack, settings: FileSettings
+    step: Step, laser: LaserSetting | None, stack: FrameStack, settings: PrepareSettings
 ) -> Step:
     """The step itself, but for a window along a laser whose speed is known in mm/s."""
     if laser is None or not isinstance(step, FollowLaser):
@@ -338,17 +337,3 @@ def _on_path(
         raise ValueError("says no frame rate, which --laser needs; give --frame-rate")
     path = LaserPath.from_speed(laser.column, laser.speed_mm_s, frame_rate_hz, pixel_size_um)
     return replace(step, path=path)
-
-
-def _advance(bar: tqdm, done: int) -> None:
-    bar.update(done - bar.n)
-
-
-def _finish(errors: list[str]) -> None:
-    """Name what failed, and leave with the exit code that says whether anything did."""
-    if not errors:
-        return
-    click.echo(f"\n{len(errors)} of the inputs or their frames failed:", err=True)
-    for error in errors:
-        click.echo(f"  {error}", err=True)
-    raise SystemExit(1)

@@ -8,6 +8,7 @@ import click
 import keras
 from tqdm import tqdm
 
+from amseg_keras.command.ending import advance, finish
 from amseg_keras.pretrained import PresetError, find_preset
 from amseg_keras.pretrained.preset import weights_digest
 from amseg_keras.read import ReadError, StackSource, find_stacks
@@ -82,7 +83,7 @@ def segment(
     """
     sources, failures = find_stacks(inputs)
     if not sources:
-        _finish([str(error) for error in failures])
+        finish([str(error) for error in failures])
     try:
         chosen = choose_device(device)
     except ValueError as error:
@@ -99,7 +100,7 @@ def segment(
         click.echo(f"{segmenter.info.name} on {chosen} ({keras.backend.backend()})", err=True)
         for source in sources:
             errors += _segment_one(source, segmenter, digest, out / source.name, settings)
-    _finish(errors)
+    finish(errors)
 
 
 def _segment_one(
@@ -112,7 +113,7 @@ def _segment_one(
             tqdm(total=len(stack), desc=source.name, unit="frame") as bar,
         ):
             record = run_stack(
-                stack, segmenter, digest, folder, settings, lambda done: _advance(bar, done)
+                stack, segmenter, digest, folder, settings, lambda done: advance(bar, done)
             )
     except (ReadError, OutputTakenError) as error:
         return [str(error)]
@@ -127,19 +128,3 @@ def _segment_one(
             err=True,
         )
     return [frame["error"] for frame in record["unreadable_frames"]]
-
-
-def _advance(bar: tqdm, done: int) -> None:
-    if bar.n == 0:
-        bar.initial = done  # what an earlier run did says nothing about the time left
-    bar.update(done - bar.n)
-
-
-def _finish(errors: list[str]) -> None:
-    """Name what failed, and leave with the exit code that says whether anything did."""
-    if not errors:
-        return
-    click.echo(f"\n{len(errors)} of the inputs or their frames failed:", err=True)
-    for error in errors:
-        click.echo(f"  {error}", err=True)
-    raise SystemExit(1)

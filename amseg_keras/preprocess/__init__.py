@@ -16,12 +16,6 @@ from amseg_keras.preprocess.denoise import (
     non_local_means,
 )
 from amseg_keras.preprocess.flat_field import FlatField, median_frame, transmission
-from amseg_keras.preprocess.folder import (
-    FileSettings,
-    FolderTakenError,
-    PreparedFolder,
-    prepare_stack,
-)
 from amseg_keras.preprocess.grey import GreyRange, GreyScaling
 from amseg_keras.preprocess.laser import FoundLaser, LaserPath, find_laser
 from amseg_keras.preprocess.lazy import LazyFrames
@@ -32,10 +26,8 @@ __all__ = [
     "STEP_ORDER",
     "Box",
     "Crop",
-    "FileSettings",
     "FirstFrames",
     "FlatField",
-    "FolderTakenError",
     "FollowLaser",
     "FoundLaser",
     "GreyRange",
@@ -45,7 +37,6 @@ __all__ = [
     "Median",
     "NonLocalMeans",
     "Prepared",
-    "PreparedFolder",
     "PreviousFrames",
     "Register",
     "Step",
@@ -59,6 +50,5 @@ __all__ = [
     "noise_sigma",
     "non_local_means",
     "prepare",
-    "prepare_stack",
     "transmission",
 ]

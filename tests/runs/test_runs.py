@@ -112,7 +112,7 @@ def test_a_kill_while_writing_the_files_computes_nothing_again(run, tmp_path, mo
         raise KilledError
 
     with monkeypatch.context() as patch, pytest.raises(KilledError):
-        patch.setattr("amseg_keras.runs.run.write_overlays", killed)
+        patch.setattr("amseg_keras.runs.segment.write_overlays", killed)
         run("killed")
     seen = []
     run("killed", seen.append)

@@ -9,7 +9,6 @@ run.json                                 what was done with what; written last
 from __future__ import annotations
 
 import importlib.metadata
-import json
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -29,6 +28,7 @@ from amseg_keras.report.label_files import LABEL_WRITERS
 from amseg_keras.report.movie import write_overlays
 from amseg_keras.report.overlay import overlay, with_legend
 from amseg_keras.runs.label_store import FOLDER, LabelStore
+from amseg_keras.runs.record import finished_record, write_record
 from amseg_keras.segment import Segmenter
 from amseg_keras.segment.segmenter import default_batch_size
 
@@ -37,10 +37,6 @@ OUTPUTS = ("labels.tif", "labels", "labels.h5", "overlay.png", "overlay.mp4", "f
 
 Progress = Callable[[int], None]
 """Called with the number of frames that are segmented, those of an earlier run included."""
-
-
-class OutputTakenError(ValueError):
-    """The output folder holds the result of another run."""
 
 
 @dataclass(frozen=True)
@@ -105,10 +101,13 @@ def run_stack(
         "pixel_size_from": size_from,
         "batch_size": batch_size,
     }
-    finished = _finished(folder, identity | choices, settings.overwrite)
+    finished = finished_record(folder / RECORD, identity | choices, settings.overwrite)
     if finished is not None:
+        shutil.rmtree(folder / FOLDER, ignore_errors=True)
         progress(len(stack))
         return finished
+    if (folder / RECORD).exists():
+        _remove_outputs(folder)
 
     started = time.perf_counter()
     store = LabelStore(folder, stack.shape, identity, batch_size)
@@ -156,36 +155,18 @@ def run_stack(
             "write_s": round(written - segmented, 3),
         },
     }
-    with complete_or_absent(folder / RECORD) as temporary:
-        temporary.write_text(json.dumps(record, indent=2) + "\n", "utf-8")
+    write_record(folder / RECORD, record)
     store.remove()
     return record
 
 
-def _finished(folder: Path, wanted: dict[str, Any], overwrite: bool) -> dict[str, Any] | None:
-    """The record of a run that is already complete and the same, after clearing what is not."""
-    try:
-        record = json.loads((folder / RECORD).read_text("utf-8"))
-    except FileNotFoundError:
-        record = None
-    except ValueError:
-        record = {}
-    if record is not None and not overwrite:
-        if all(record.get(key) == value for key, value in wanted.items()):
-            shutil.rmtree(folder / FOLDER, ignore_errors=True)
-            return record
-        raise OutputTakenError(
-            f"{folder}: holds the result of another run ({record.get('source', 'unknown')}, "
-            f"{record.get('model', 'unknown')}); give another -o, or --overwrite to replace it"
-        )
-    if overwrite and record is not None:
-        for name in OUTPUTS:
-            path = folder / name
-            if path.is_dir():
-                shutil.rmtree(path)
-            else:
-                path.unlink(missing_ok=True)
-    return None
+def _remove_outputs(folder: Path) -> None:
+    for name in OUTPUTS:
+        path = folder / name
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
 
 
 def _pixel_size(

@@ -23,8 +23,10 @@ import numpy as np
 import tifffile
 
 from amseg_keras.atomic import complete_or_absent
-from amseg_keras.preprocess.chain import DType, Prepared, Step, prepare
+from amseg_keras.preprocess import Prepared, Step, prepare
+from amseg_keras.preprocess.chain import DType
 from amseg_keras.read import FrameStack, ReadError
+from amseg_keras.runs.record import OutputTakenError, finished_record, write_record
 
 RECORD = "prepare.json"
 TABLE = "prepare.csv"
@@ -38,12 +40,8 @@ Progress = Callable[[int], None]
 """Called with the number of frames that are written."""
 
 
-class FolderTakenError(ValueError):
-    """The output folder holds the result of another run."""
-
-
 @dataclass(frozen=True)
-class FileSettings:
+class PrepareSettings:
     """How ready frames are written.
 
     Args:
@@ -85,7 +83,7 @@ def prepare_stack(
     stack: FrameStack,
     steps: Sequence[Step],
     folder: Path,
-    settings: FileSettings | None = None,
+    settings: PrepareSettings | None = None,
     progress: Progress = lambda done: None,
 ) -> PreparedFolder:
     """Prepare a stack frame by frame and write the files of its folder, each whole or not at all.
@@ -104,15 +102,16 @@ def prepare_stack(
         The record, and whether all was there before.
 
     Raises:
-        FolderTakenError: the folder holds another result and `settings.overwrite` is off, or its
+        OutputTakenError: the folder holds another result and `settings.overwrite` is off, or its
             frames are the input itself.
         ReadError: no frame of the stack can be read.
         ValueError: a step does not fit the stack.
 
     Example:
         >>> import tempfile
-        >>> from amseg_keras.preprocess import Stretch, prepare_stack
+        >>> from amseg_keras.preprocess import Stretch
         >>> from amseg_keras.read import open_stack
+        >>> from amseg_keras.runs import prepare_stack
         >>> folder = Path(tempfile.mkdtemp())
         >>> with open_stack("sample:esrf-lpbf") as raw:
         ...     done = prepare_stack(raw, [Stretch()], folder)
@@ -120,7 +119,7 @@ def prepare_stack(
         ...     print(ready.shape, ready.dtype, ready.pixel_size_um)
         (24, 256, 512) uint8 4.31
     """
-    settings = settings or FileSettings()
+    settings = settings or PrepareSettings()
     pixel_size_um, frame_rate_hz = settings.scales(stack)
     identity = _plain(
         {
@@ -134,10 +133,12 @@ def prepare_stack(
         }
     )
     target = folder / FRAMES[settings.file_format]
-    finished = _finished(folder, target, stack, identity, settings.overwrite)
-    if finished is not None:
+    _check_not_its_own_input(folder, stack)
+    finished = finished_record(folder / RECORD, identity, settings.overwrite)
+    if finished is not None and target.exists():
         progress(len(stack))
         return PreparedFolder(finished, was_done=True)
+    _clear(folder, settings.overwrite)
 
     started = time.perf_counter()
     ready = prepare(stack, steps, settings.dtype)
@@ -173,8 +174,7 @@ def prepare_stack(
             "prepare_s": round(time.perf_counter() - started, 3),
         },
     }
-    with complete_or_absent(folder / RECORD) as temporary:
-        temporary.write_text(json.dumps(record, indent=2) + "\n", "utf-8")
+    write_record(folder / RECORD, record)
     return PreparedFolder(record, was_done=False)
 
 
@@ -183,42 +183,30 @@ def _plain(values: dict[str, Any]) -> dict[str, Any]:
     return json.loads(json.dumps(values))
 
 
-def _finished(
-    folder: Path, target: Path, stack: FrameStack, wanted: dict[str, Any], overwrite: bool
-) -> dict[str, Any] | None:
-    """The record of the same run, if it is complete; else the folder is cleared for a new one."""
+def _check_not_its_own_input(folder: Path, stack: FrameStack) -> None:
+    source = Path(stack.source.split("::")[0])
     for name in FRAMES.values():
-        source = Path(stack.source.split("::")[0])
         if (folder / name).exists() and source.exists() and (folder / name).samefile(source):
-            raise FolderTakenError(
+            raise OutputTakenError(
                 f"{stack.source}: would be replaced by its own result; give another -o"
             )
-    try:
-        record = json.loads((folder / RECORD).read_text("utf-8"))
-    except FileNotFoundError:
-        record = None
-    except ValueError:
-        record = {}
-    if record is not None and not overwrite:
-        if all(record.get(key) == value for key, value in wanted.items()) and target.exists():
-            return record
-        raise FolderTakenError(
-            f"{folder}: holds the result of another run ({record.get('source', 'unknown')}); "
-            "give another -o, or --overwrite to replace it"
-        )
-    if target.exists() and not overwrite:
-        raise FolderTakenError(
-            f"{folder}: holds a {target.name} of which no {RECORD} tells; give another -o, or "
-            "--overwrite to replace it"
-        )
-    if record is not None:
-        for name in (*FRAMES.values(), TABLE, RECORD):
-            (folder / name).unlink(missing_ok=True)
+
+
+def _clear(folder: Path, overwrite: bool) -> None:
+    """Make room for a new run: the files of an earlier one go, those of somebody else do not."""
+    ours = (folder / RECORD).exists()
     for name in FRAMES.values():
+        if (folder / name).exists() and not ours and not overwrite:
+            raise OutputTakenError(
+                f"{folder}: holds a {name} of which no {RECORD} tells; give another -o, or "
+                "--overwrite to replace it"
+            )
         # What a killed run left may be as large as the stack.
         for leftover in folder.glob(f".{Path(name).stem}-????????{Path(name).suffix}"):
             leftover.unlink(missing_ok=True)
-    return None
+    if ours:
+        for name in (*FRAMES.values(), TABLE, RECORD):
+            (folder / name).unlink(missing_ok=True)
 
 
 def _filled(

@@ -1,0 +1,45 @@
+"""What an output folder says of the run that made it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from amseg_keras.atomic import complete_or_absent
+
+
+class OutputTakenError(ValueError):
+    """The output folder holds the result of another run."""
+
+
+def finished_record(path: Path, wanted: dict[str, Any], overwrite: bool) -> dict[str, Any] | None:
+    """The record of an earlier run if it did the same, None if a new run may begin.
+
+    Args:
+        path: of the record, which a run writes last.
+        wanted: what must be equal for the run to be the same, as it reads back from JSON.
+        overwrite: a new run may begin whatever is there.
+
+    Raises:
+        OutputTakenError: the folder holds another run's result and `overwrite` is off.
+    """
+    if overwrite or not path.exists():
+        return None
+    try:
+        record = json.loads(path.read_text("utf-8"))
+    except ValueError:
+        record = {}
+    if all(record.get(key) == value for key, value in wanted.items()):
+        return record
+    made_from = ", ".join(record[key] for key in ("source", "model") if key in record)
+    raise OutputTakenError(
+        f"{path.parent}: holds the result of another run ({made_from or 'unknown'}); "
+        "give another -o, or --overwrite to replace it"
+    )
+
+
+def write_record(path: Path, record: dict[str, Any]) -> None:
+    """Write the record, whole or not at all."""
+    with complete_or_absent(path) as temporary:
+        temporary.write_text(json.dumps(record, indent=2) + "\n", "utf-8")
