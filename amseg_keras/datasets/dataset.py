@@ -185,11 +185,11 @@ def write_frame(
     """
     name = f"{about.sequence}_{about.frame:05}"
     image_file, label_file = f"images/{name}.tif", f"labels/{name}.png"
-    for part in ("images", "labels"):
-        (folder / part).mkdir(parents=True, exist_ok=True)
+    (folder / image_file).parent.mkdir(parents=True, exist_ok=True)
     with complete_or_absent(folder / image_file) as temporary:
         tifffile.imwrite(temporary, image, photometric="minisblack", compression="zlib")
     if labels is not None:
+        (folder / label_file).parent.mkdir(exist_ok=True)
         with complete_or_absent(folder / label_file) as temporary:
             Image.fromarray(np.asarray(labels, np.uint8)).save(temporary)
     return replace(about, image=image_file, label=None if labels is None else label_file)

@@ -39,10 +39,27 @@ def read_label_image(path: Path) -> np.ndarray:
             f"{path}: is {' x '.join(map(str, pixels.shape))}, not one picture of class ids; "
             "colour-coded masks and stacks are turned into class ids by: amseg dataset import"
         )
+    return as_class_ids(pixels, str(path))
+
+
+def as_class_ids(pixels: np.ndarray, where: str) -> np.ndarray:
+    """Pixels of any dtype as uint8 class ids.
+
+    Args:
+        pixels: `(height, width)`.
+        where: Start of the error's message: the file, perhaps with a page.
+
+    Raises:
+        ReadError: One of them is no whole number from 0 to 255.
+
+    Example:
+        >>> as_class_ids(np.array([[1.0, 255.0]]), "labels.tif")
+        array([[  1, 255]], dtype=uint8)
+    """
     ids = pixels.astype(np.uint8)
     if not np.array_equal(ids, pixels):
         raise ReadError(
-            f"{path}: holds values from {pixels.min()} to {pixels.max()}; "
+            f"{where}: holds values from {pixels.min()} to {pixels.max()}; "
             "class ids are whole numbers from 0 to 255"
         )
     return ids

@@ -8,7 +8,8 @@ from typing import Literal
 
 import numpy as np
 
-from amseg_keras.read import Frames, ReadError
+from amseg_keras.preprocess.lazy import readable, spread
+from amseg_keras.read import Frames
 
 MAX_SAMPLED_FRAMES = 64
 """A range is measured on at most this many frames, evenly spread over the stack."""
@@ -94,17 +95,6 @@ class GreyScaling:
 
 def _sample(frames: Frames) -> Iterator[np.ndarray]:
     """Every n-th pixel in both directions of evenly spread frames."""
-    indices = np.linspace(0, len(frames) - 1, min(len(frames), MAX_SAMPLED_FRAMES))
-    unreadable: ReadError | None = None
-    readable = 0
-    for index in np.unique(indices.astype(int)):
-        try:
-            frame = frames[int(index)]
-        except ReadError as error:
-            unreadable = unreadable or error
-            continue
-        readable += 1
+    for _, frame in readable(frames, spread(len(frames), MAX_SAMPLED_FRAMES)):
         step = int(np.ceil(np.sqrt(max(frame.size / MAX_SAMPLED_PIXELS, 1))))
         yield np.asarray(frame[::step, ::step])
-    if not readable and unreadable is not None:
-        raise unreadable

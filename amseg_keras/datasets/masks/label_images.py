@@ -10,7 +10,7 @@ import numpy as np
 
 from amseg_keras.classes import IGNORE
 from amseg_keras.datasets.guess import name_classes
-from amseg_keras.datasets.label_image import read_label_image
+from amseg_keras.datasets.label_image import as_class_ids, read_label_image
 from amseg_keras.datasets.masks.base import ClassIds, PageName, check_size
 from amseg_keras.read import FrameStack, ReadError, open_stack
 from amseg_keras.read.grey import COLOUR_NOTE
@@ -84,14 +84,7 @@ class LabelImages:
             self._open = file, stack
             # Nobody says when the last mask was drawn.
             weakref.finalize(self, stack.close)
-        pixels = self._open[1][page]
-        found = pixels.astype(np.uint8)
-        if not np.array_equal(found, pixels):
-            raise ReadError(
-                f"{self._label(index)}: holds values from {pixels.min()} to {pixels.max()}; class "
-                "ids are whole numbers from 0 to 255"
-            )
-        return found
+        return as_class_ids(self._open[1][page], self._label(index))
 
 
 def _count_pages(file: Path) -> int:

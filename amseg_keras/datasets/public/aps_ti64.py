@@ -28,6 +28,8 @@ import numpy as np
 from scipy import ndimage
 
 from amseg_keras.datasets.dataset import Dataset, LabelledFrame, write_frame
+from amseg_keras.preprocess import divide, median_frame
+from amseg_keras.preprocess.lazy import spread
 from amseg_keras.read import FrameStack, ReadError, find_stacks
 
 CLASSES = ("background", "substrate", "keyhole")
@@ -60,13 +62,13 @@ def make_aps_ti64(given: Path, folder: Path, advance: Callable[[], object]) -> D
             "background is the median of; give the folder of the published frames"
         )
     with stacks[0].open() as stack:
-        background = _background(stack)
+        background = median_frame(stack, spread(len(stack), _MOST_FOR_MEDIAN))
         surface = find_surface(background, str(given))
         sigma = _noise(stack, background, surface)
         frames = []
         for index, file in enumerate(stacks[0].files):
             image = stack[index]
-            labels = label_keyhole(image / background, surface, sigma)
+            labels = label_keyhole(divide(image, background), surface, sigma)
             number = re.findall(r"\d+", file.stem)
             about = LabelledFrame(
                 "",
@@ -174,14 +176,8 @@ def _smooth(divided: np.ndarray) -> np.ndarray:
     return ndimage.gaussian_filter(divided.astype(np.float32), SMOOTHING_PX)
 
 
-def _background(stack: FrameStack) -> np.ndarray:
-    chosen = np.unique(np.linspace(0, len(stack) - 1, _MOST_FOR_MEDIAN).astype(int))
-    median = np.median(np.stack([stack[int(index)] for index in chosen]), axis=0)
-    return np.maximum(median, 1.0).astype(np.float32)
-
-
 def _noise(stack: FrameStack, background: np.ndarray, surface: np.ndarray) -> float:
     plate = np.arange(len(background))[:, None] >= surface + _TOUCHING_PX
-    chosen = np.unique(np.linspace(0, len(stack) - 1, _FEWEST_FRAMES).astype(int))
-    values = np.stack([_smooth(stack[int(index)] / background)[plate] for index in chosen])
+    chosen = spread(len(stack), _FEWEST_FRAMES)
+    values = np.stack([_smooth(divide(stack[index], background))[plate] for index in chosen])
     return max(_MAD_TO_SIGMA * float(np.median(np.abs(values - np.median(values)))), 1e-6)
