@@ -94,8 +94,9 @@ def test_hdf5_out_holds_the_same_frames(raw, tmp_path):
     np.testing.assert_array_equal(
         read(tmp_path / "a" / "raw" / "frames.tif"), read(tmp_path / "b" / "raw" / "frames.h5")
     )
-    with h5py.File(tmp_path / "b" / "raw" / "frames.h5") as file:
-        assert file["frames"].attrs["pixel_size_um"] == pytest.approx(4.31)
+    with open_stack(tmp_path / "b" / "raw" / "frames.h5") as stack:
+        assert stack.pixel_size_um == pytest.approx(4.31)
+        assert stack.frame_rate_hz == pytest.approx(40e3)
 
 
 def test_every_step_in_one_command_is_recorded(raw, tmp_path):

@@ -147,3 +147,14 @@ def test_a_dataset_of_another_kind_of_file_is_an_error(tmp_path, frames):
     np.save(tmp_path / "a.npy", frames)
     _, errors = find_stacks([f"{tmp_path}/a.npy::/data"])
     assert "is no HDF5 file" in str(errors[0])
+
+
+@pytest.mark.parametrize("wrong", ["4.31", -1.0, np.nan, [1.0, 2.0]])
+def test_an_attribute_that_is_no_pixel_size_is_none(path, frames, wrong):
+    with h5py.File(path, "w") as file:
+        file["data"] = frames
+        file["data"].attrs["pixel_size_um"] = wrong
+        file["data"].attrs["frame_rate_hz"] = 40e3
+    with open_stack(path) as stack:
+        assert stack.pixel_size_um is None
+        assert stack.frame_rate_hz == 40e3

@@ -68,6 +68,8 @@ class Hdf5Reader(FrameReader):
             height=sizes[-2],
             width=sizes[-1],
             dtype=plain_dtype(dataset.dtype, self.label),
+            pixel_size_um=_scale(dataset, "pixel_size_um"),
+            frame_rate_hz=_scale(dataset, "frame_rate_hz"),
             notes=notes,
         )
 
@@ -100,6 +102,15 @@ class Hdf5Reader(FrameReader):
 def open_hdf5(path: Path, dataset: str | None) -> Hdf5Reader:
     """Open a dataset of an HDF5 file; None finds it."""
     return Hdf5Reader(path, dataset)
+
+
+def _scale(dataset: h5py.Dataset, name: str) -> float | None:
+    """An attribute as `amseg prepare` writes it; None without it, or where it is no length."""
+    value = np.asarray(dataset.attrs.get(name, np.nan))
+    if value.size != 1 or value.dtype.kind not in "iuf":
+        return None
+    number = float(value.reshape(()))
+    return number if math.isfinite(number) and number > 0 else None
 
 
 def _with_chunk_cache(file: h5py.File, name: str, axes: tuple[int, ...]) -> h5py.Dataset:
