@@ -53,7 +53,7 @@ def test_a_given_file_becomes_a_data_set_once(picture, tmp_path):
     assert "licence: none stated" in result.output
     assert "1 frames of 256x512, 0 with labels" in result.output
     assert (out / "images" / "esrf_lpbf_00001.tif").is_file()
-    assert not (out / ".fetching").exists()
+    assert list(tmp_path.glob(".*")) == []
     fetched = json.loads((out / "dataset.json").read_text())["fetched"]
     assert fetched["name"] == "esrf-test-images"
     assert "e2325572" in fetched["citation"]
@@ -92,11 +92,12 @@ def test_bad_input_is_one_sentence_and_leaves_nothing(tmp_path):
 
 
 def test_what_a_killed_fetch_left_is_replaced(picture, tmp_path):
-    left = tmp_path / "d" / ".fetching" / "images"
+    left = tmp_path / ".d-fetching" / "images"
     left.mkdir(parents=True)
     (left / "half.tif").write_bytes(b"half")
+    (tmp_path / "d").mkdir()
     assert fetch("esrf-test-images", "--from", picture, "-o", tmp_path / "d").exit_code == 0
-    assert not (tmp_path / "d" / ".fetching").exists()
+    assert not left.exists()
     assert not (tmp_path / "d" / "images" / "half.tif").exists()
 
 

@@ -11,6 +11,8 @@ from pathlib import Path
 import click
 from tqdm import tqdm
 
+from amseg_keras.command.dataset.opening import one_sentence
+from amseg_keras.command.ending import advance
 from amseg_keras.datasets import Dataset
 from amseg_keras.datasets.dataset import DATASET_FILE
 from amseg_keras.datasets.open import open_dataset
@@ -23,8 +25,6 @@ from amseg_keras.datasets.public import (
     make_dataset,
 )
 from amseg_keras.read import ReadError
-
-_WORKPLACE = ".fetching"
 
 
 @click.command()
@@ -59,20 +59,13 @@ def fetch(name: str | None, out: Path | None, given: Path | None) -> None:
     if out is None:
         raise click.UsageError("say where to: -o DIR")
     source = SOURCES[name]
-    try:
+    with one_sentence():
         if _is_done(out, name):
             return
         if given is not None and not given.exists():
             raise ReadError(f"{given}: no such file or folder; give {source.from_what}")
         _show_terms(source)
         made = _make(source, given or _download_all(source), out)
-    except (ReadError, DownloadError) as error:
-        click.echo(f"amseg: {error}", err=True)
-        raise SystemExit(1) from error
-    except OSError as error:
-        place = error.filename or out
-        click.echo(f"amseg: {place}: cannot be written ({error.strerror or error})", err=True)
-        raise SystemExit(1) from error
     _summarise(made)
 
 
@@ -101,7 +94,7 @@ def _is_done(out: Path, name: str) -> bool:
         raise click.UsageError(f"{out} holds another data set: give another folder")
     if out.exists() and not out.is_dir():
         raise click.UsageError(f"{out} is a file: give a folder")
-    if out.is_dir() and any(entry.name != _WORKPLACE for entry in out.iterdir()):
+    if out.is_dir() and any(out.iterdir()):
         raise click.UsageError(f"{out} is not empty: give another folder")
     return False
 
@@ -124,9 +117,7 @@ def _download_all(source: PublicSource) -> Path:
 
 def _show(bar: tqdm, done: int, total: int | None) -> None:
     bar.total = total
-    if bar.n == 0:
-        bar.initial = done
-    bar.update(done - bar.n)
+    advance(bar, done)
 
 
 def _make(source: PublicSource, given: Path, out: Path) -> Dataset:
@@ -140,20 +131,18 @@ def _make(source: PublicSource, given: Path, out: Path) -> Dataset:
 
 @contextmanager
 def _workplace(out: Path) -> Iterator[Path]:
-    """A folder in `out` whose contents move up into it at the end, or vanish on an error."""
-    folder = out / _WORKPLACE
+    """A folder beside `out`, which is missing or empty, that takes its place when all is there."""
+    out = out.resolve()
+    folder = out.with_name(f".{out.name}-fetching")
     shutil.rmtree(folder, ignore_errors=True)  # of a fetch that was killed
-    existed = out.exists()
     folder.mkdir(parents=True)
     try:
         yield folder
-        # The file that makes it a data set comes last.
-        for entry in sorted(folder.iterdir(), key=lambda entry: entry.name == DATASET_FILE):
-            entry.rename(out / entry.name)
+        if out.exists():
+            out.rmdir()
+        folder.rename(out)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-        if not existed and not any(out.iterdir()):
-            out.rmdir()
 
 
 def _summarise(made: Dataset) -> None:
