@@ -21,6 +21,8 @@ def main() -> None:
     amseg segment scan_0001.h5 -o results     label maps, overlays and a table
     amseg segment frames/ -o results          the same for a folder of frames
     amseg segment sample:esrf-lpbf -o results try it on simulated frames
+    amseg prepare raw/ --flats flats/ -o out  raw frames to a ready stack
+    amseg dataset validate folder             labelled frames, for training
     amseg presets                             the trained networks at hand
 
     Exit codes: 0 all done, 1 some inputs failed (named at the end), 2 wrong use.

@@ -50,7 +50,7 @@ def info(folder: Path, out: Path | None, weights: str) -> None:
         shares = class_shares(pixels)
         training = {frame.label for frame in data.of_split("train").frames}
         used = pixels[pixels.index.isin(training)] if training else pixels
-        of = "training split" if training else "all labelled frames"
+        of = "the training split" if training else "all labelled frames"
         shares["weight"] = pd.Series(class_weights(used, weights))
         _print_head(data, labelled)
         for by in ("material", "facility", "process", "split"):
@@ -59,7 +59,7 @@ def info(folder: Path, out: Path | None, weights: str) -> None:
             if by == "material" or any(getattr(frame, by) for frame in data.frames):
                 click.echo(f"\n{table.to_string()}")
         click.echo(f"\n{shares.to_string(formatters={'share': '{:.4%}'.format})}")
-        click.echo(f"weight: {weights}, of the {of}")
+        click.echo(f"weight: {weights}, of {of}")
         if out is not None:
             _save(count_frames(data), shares, out)
 

@@ -76,8 +76,8 @@ def make_aps_ti64(given: Path, folder: Path, advance: Callable[[], object]) -> D
                 "aps_ti64_p200",
                 int(number[-1]) if number else index + 1,
                 facility="aps",
-                process="bare plate",
-                material="Ti-6Al-4V",
+                process="welding",
+                material="Ti6Al4V",
                 power_W=200.0,
                 speed_mm_s=500.0,
                 other={"frame_rate_Hz": 50_000, "published_as": file.name},
@@ -91,7 +91,7 @@ def make_aps_ti64(given: Path, folder: Path, advance: Callable[[], object]) -> D
         pixel_size_um=2.0,
         origin=(
             "Real raw frames from APS, published with AMPERe; the labels are semi-automatic: "
-            "background division and hysteresis threshold by amseg-keras, seen by nobody."
+            "background division and hysteresis threshold by amseg-keras, not checked by eye."
         ),
         other={
             "labelling": {
