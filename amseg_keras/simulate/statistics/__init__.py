@@ -1,0 +1,44 @@
+"""How alike two radiographs are: grey levels, texture, noise and edges within a region.
+
+Every function takes arrays and a region, a bool mask of the pixels that count; nothing leaks in
+from beside it. Real and simulated frames are measured by the same code.
+"""
+
+from amseg_keras.simulate.statistics.edges import (
+    Edge,
+    boundary_distance,
+    edge_profile,
+    measure_edge,
+    surface_distance,
+)
+from amseg_keras.simulate.statistics.grey import (
+    grey_histogram,
+    grey_level,
+    high_pass,
+    texture_contrast,
+    texture_unevenness,
+)
+from amseg_keras.simulate.statistics.noise import (
+    StackVariance,
+    neighbour_correlation,
+    split_variance,
+)
+from amseg_keras.simulate.statistics.spectrum import Spectrum, power_spectrum
+
+__all__ = [
+    "Edge",
+    "Spectrum",
+    "StackVariance",
+    "boundary_distance",
+    "edge_profile",
+    "grey_histogram",
+    "grey_level",
+    "high_pass",
+    "measure_edge",
+    "neighbour_correlation",
+    "power_spectrum",
+    "split_variance",
+    "surface_distance",
+    "texture_contrast",
+    "texture_unevenness",
+]
