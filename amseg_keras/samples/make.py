@@ -9,14 +9,15 @@ import tifffile
 
 from amseg_keras.simulate import simulate_sequence
 
-SAMPLES = {"esrf-lpbf": ("lpbf", 16, 24), "esrf-welding": ("welding", 3, 12)}
+SAMPLES = {"esrf-lpbf": ("lpbf", 85, 24), "esrf-welding": ("welding", 5, 12)}
 """Process, seed and number of frames; the seeds' sequences show a keyhole and pores."""
 
 
 def make_samples(folder: Path) -> None:
     """Write every sample as an ImageJ TIFF stack with its pixel size."""
     for name, (process, seed, frames) in SAMPLES.items():
-        sequence = simulate_sequence(frames, seed, process)
+        sequence = simulate_sequence("esrf", frames, seed, process=process)
+        assert sequence.pixel_size_um is not None
         per_um = 1 / sequence.pixel_size_um
         tifffile.imwrite(
             folder / f"{name}.tif",

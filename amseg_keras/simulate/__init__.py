@@ -1,15 +1,36 @@
-"""Simulated radiographs of melt pools, with labels, for training without annotated data."""
+"""Simulated radiographs of melt pools, with labels, for training without annotated data.
 
-from amseg_keras.simulate.materials import MATERIALS, Material
-from amseg_keras.simulate.ranges import ESRF, Ranges
-from amseg_keras.simulate.sequence import SimulatedSequence, simulate_frame, simulate_sequence
+A frame goes through it in one way: `facilities` says what is run where, `process` what the laser
+does, `scenes` what stands in the beam, `textures` and `physics` what a camera sees of it.
+"""
+
+from amseg_keras.simulate.facilities import FACILITIES, REFERENCES, Facility
+from amseg_keras.simulate.physics.materials import MATERIALS, Material
+from amseg_keras.simulate.process.experiments import Experiment
+from amseg_keras.simulate.ranges.casting import CastingRanges
+from amseg_keras.simulate.ranges.deposit import DepositRanges
+from amseg_keras.simulate.ranges.melt import MeltRanges
+from amseg_keras.simulate.sequence import (
+    Recording,
+    SimulatedSequence,
+    record,
+    simulate_frame,
+    simulate_sequence,
+)
 
 __all__ = [
-    "ESRF",
+    "FACILITIES",
     "MATERIALS",
+    "REFERENCES",
+    "CastingRanges",
+    "DepositRanges",
+    "Experiment",
+    "Facility",
     "Material",
-    "Ranges",
+    "MeltRanges",
+    "Recording",
     "SimulatedSequence",
+    "record",
     "simulate_frame",
     "simulate_sequence",
 ]

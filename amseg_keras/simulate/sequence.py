@@ -1,134 +1,202 @@
 """Simulated frames, one by one or as a time series of one shot."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from amseg_keras.classes import CLASS_NAMES
-from amseg_keras.simulate.grains import draw_airborne
-from amseg_keras.simulate.radiograph import expose
-from amseg_keras.simulate.ranges import ESRF, Ranges, draw, draw_integer
-from amseg_keras.simulate.scene import (
-    Moment,
-    Void,
-    as_void,
-    compose,
-    draw_moment,
-    draw_pore,
-    draw_track,
-    void_depth,
-)
-from amseg_keras.simulate.stage import FRAME_RATE_HZ, PIXEL_UM, draw_stage
-from amseg_keras.simulate.voids import draw_keyhole, pore_outline
+from amseg_keras.simulate.facilities import FACILITIES, Facility
+from amseg_keras.simulate.physics.detector import expose
+from amseg_keras.simulate.ranges.casting import CastingRanges
+from amseg_keras.simulate.ranges.deposit import DepositRanges
+from amseg_keras.simulate.ranges.melt import MeltRanges
+from amseg_keras.simulate.scenes.casting import draw_casting
+from amseg_keras.simulate.scenes.deposit import draw_deposit
+from amseg_keras.simulate.scenes.melt import draw_melt_shot
+from amseg_keras.simulate.shot import Shot, View
+
+
+@dataclass(frozen=True)
+class Recording:
+    """A shot as it is recorded: frames are rendered when they are asked for.
+
+    Attributes:
+        facility: Where.
+        shot: What was drawn.
+        first: Frame of the shot with which the recording begins.
+        frames: Its length.
+        seed: Of all its randomness.
+    """
+
+    facility: Facility
+    shot: Shot
+    first: int
+    frames: int
+    seed: int
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """Facility, process, material, laser power (W), speed (mm/s), seed, what was drawn."""
+        head = {"facility": self.facility.name, "seed": self.seed, "first_frame": self.first}
+        return head | self.shot.parameters
+
+    def __len__(self) -> int:
+        return self.frames
+
+    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        """Frame (uint8 or uint16) and labels (uint8), both `(height, width)`."""
+        if not 0 <= index < self.frames:
+            raise IndexError(f"frame {index} of {self.frames}")
+        number = self.first + index
+        intensity, labels = self.shot.render(number)
+        noise = np.random.default_rng((self.seed, number))
+        return expose(noise, intensity, self.shot.detector), labels
 
 
 @dataclass(frozen=True)
 class SimulatedSequence:
-    """A time series of one shot.
+    """A time series of one shot, or neighbouring slices of one casting.
 
     Attributes:
         frames: uint8 or uint16, `(frames, height, width)`.
         labels: uint8 class ids of the same shape, 255 where nobody could tell.
         class_names: Names of the class ids.
-        pixel_size_um: Size of a pixel in the object.
-        frame_rate_hz: Frames per second.
-        parameters: Process, materials, laser power (W), speed (mm/s) and what was drawn.
+        pixel_size_um: Size of a pixel in the object; None where nobody says.
+        frame_rate_hz: Frames per second; None for slices.
+        parameters: Facility, process, material, laser power (W), speed (mm/s), seed and what
+            was drawn.
     """
 
     frames: np.ndarray
     labels: np.ndarray
-    class_names: tuple[str, ...] = CLASS_NAMES
-    pixel_size_um: float = PIXEL_UM
-    frame_rate_hz: float = FRAME_RATE_HZ
-    parameters: dict = field(default_factory=dict)
+    class_names: tuple[str, ...]
+    pixel_size_um: float | None
+    frame_rate_hz: float | None
+    parameters: dict[str, Any]
 
 
 def simulate_frame(
-    rng: np.random.Generator, shape: tuple[int, int] = (256, 512), ranges: Ranges = ESRF
+    rng: np.random.Generator,
+    shape: tuple[int, int] | None = None,
+    facility: str | Facility = "esrf",
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Simulate one labelled frame of a random experiment.
+    """Simulate one labelled frame, at a random moment of a random experiment.
 
     Args:
         rng: Source of all randomness.
-        shape: Height and width in pixels.
-        ranges: What to draw from.
+        shape: Height and width in pixels; by default those of the facility.
+        facility: Name of one of `FACILITIES`, or one with ranges of your own.
 
     Returns:
         Frame (uint8 or uint16) and labels (uint8), both `(height, width)`.
 
     Example:
-        >>> frame, labels = simulate_frame(np.random.default_rng(0))
+        >>> frame, labels = simulate_frame(np.random.default_rng(0), (128, 256))
         >>> frame.shape, labels.shape, str(labels.dtype)
-        ((256, 512), (256, 512), 'uint8')
+        ((128, 256), (128, 256), 'uint8')
     """
-    process = "lpbf" if rng.random() < 0.6 else "welding"
-    stage = draw_stage(rng, process, shape, ranges)
-    log, labels = compose(stage, draw_moment(rng, stage, ranges))
-    return expose(rng, log, stage.detector), labels
+    shot = draw_shot(rng, _found(facility), shape=shape)
+    intensity, labels = shot.render(int(rng.integers(shot.frames)))
+    return expose(rng, intensity, shot.detector), labels
 
 
 def simulate_sequence(
+    facility: str | Facility,
     frames: int,
     seed: int,
-    process: str = "lpbf",
-    shape: tuple[int, int] = (256, 512),
+    *,
+    process: str | None = None,
+    shape: tuple[int, int] | None = None,
 ) -> SimulatedSequence:
     """Simulate one shot: the laser moves, the keyhole oscillates, pores pinch off and stay.
 
+    A shot that is longer than `frames` is entered at a random moment; one that is shorter goes
+    on after the laser has left the view, with what it left behind. Frames of castings are
+    neighbouring slices.
+
     Args:
+        facility: Name of one of `FACILITIES`, or one with ranges of your own.
         frames: Number of frames.
         seed: Same seed, same sequence.
-        process: "lpbf" or "welding".
-        shape: Height and width in pixels.
-    """
-    rng = np.random.default_rng(seed)
-    stage = draw_stage(rng, process, shape, ESRF)
-    track = draw_track(rng, process, ESRF)
-    direction = int(rng.choice((-1, 1)))
-    power, speed = draw(rng, (100, 600)), draw(rng, (200, 1800))
-    step = direction * speed * 1e3 / FRAME_RATE_HZ / PIXEL_UM
-    start = 0.12 * shape[1] if direction > 0 else 0.88 * shape[1]
-    keyhole = draw_keyhole(rng, ESRF, PIXEL_UM)
-    depth_um = void_depth(rng, stage, ESRF)
-    frequency = draw(rng, (2500, 10_000)) / FRAME_RATE_HZ
-    wobble = np.cumsum(rng.normal(0, 0.08, frames))
-    conduction = rng.random() < 0.15
-    count = draw_integer(rng, ESRF.airborne) if process == "lpbf" else int(rng.integers(0, 4))
-    airborne = draw_airborne(rng, count, stage.powder_top - 2, start)
-    pores = [draw_pore(rng, stage, ESRF) for _ in range(rng.integers(0, 3))]
+        process: One of the facility's; by default any.
+        shape: Height and width in pixels; by default those of the facility.
 
-    images, truth = [], []
-    for index in range(frames):
-        laser = start + index * step
-        swing = np.sin(2 * np.pi * frequency * index + wobble[index])
-        void = None
-        if not conduction and -20 < laser < shape[1] + 20:
-            state = keyhole.breathing(
-                depth=1 + 0.2 * swing,
-                bulb=1 + 0.6 * swing,
-                tail=max(1 + 0.5 * swing, 0.2),
-                phase=2 * np.pi * frequency * index,
-            )
-            void = as_void(state, stage, (laser, direction), depth_um)
-            # A deep keyhole about to collapse leaves its bulb behind.
-            if state.depth > 18 and swing > 0.6 and rng.random() < 0.2:
-                column = int(np.clip(laser, 0, shape[1] - 1))
-                tip = state.tip(laser, float(stage.surface[column]), direction)
-                diameter = draw(rng, (4, 9)) + 1.5 * state.bulb
-                pores.append(Void(pore_outline(rng, tip, diameter), depth_um, 3.0))
-        moment = Moment(laser, direction, track, void, tuple(pores), airborne.later(index), None)
-        log, labels = compose(stage, moment)
-        images.append(expose(rng, log, stage.detector))
-        truth.append(labels)
-    parameters = {
-        "process": process,
-        "material": stage.powder,
-        "plate": stage.beam.plate.name,
-        "power_W": power,
-        "speed_mm_s": speed,
-        "scan_direction": direction,
-        "keyhole_frequency_hz": frequency * FRAME_RATE_HZ,
-        "mode": "conduction" if conduction else "keyhole",
-        "seed": seed,
-    }
-    return SimulatedSequence(np.stack(images), np.stack(truth), parameters=parameters)
+    Raises:
+        ValueError: No such facility, the process was not run there, or no frames.
+
+    Example:
+        >>> shot = simulate_sequence("aps", 3, seed=1, process="welding", shape=(96, 160))
+        >>> shot.frames.shape, shot.pixel_size_um, shot.parameters["process"]
+        ((3, 96, 160), 2.0, 'welding')
+    """
+    recording = record(facility, frames, seed, process=process, shape=shape)
+    images, labels = zip(*(recording[index] for index in range(frames)), strict=True)
+    place = recording.facility
+    return SimulatedSequence(
+        np.stack(images),
+        np.stack(labels),
+        CLASS_NAMES,
+        place.pixel_size_um,
+        place.frame_rate_hz,
+        recording.parameters,
+    )
+
+
+def record(
+    facility: str | Facility,
+    frames: int,
+    seed: int,
+    *,
+    process: str | None = None,
+    shape: tuple[int, int] | None = None,
+) -> Recording:
+    """The same as `simulate_sequence`, frame by frame: for stacks that do not fit into memory."""
+    if frames < 1:
+        raise ValueError(f"frames must be at least 1, not {frames}.")
+    place = _found(facility)
+    rng = np.random.default_rng(seed)
+    shot = draw_shot(rng, place, process, shape, frames)
+    first = int(rng.integers(max(shot.frames - frames, 0) + 1))
+    return Recording(place, shot, first, frames, seed)
+
+
+def draw_shot(
+    rng: np.random.Generator,
+    facility: Facility,
+    process: str | None = None,
+    shape: tuple[int, int] | None = None,
+    frames: int = 1,
+) -> Shot:
+    """Draw one experiment of a facility.
+
+    Args:
+        rng: Source of all randomness.
+        facility: Where it is run.
+        process: One of the facility's; by default any.
+        shape: Height and width in pixels; by default those of the facility.
+        frames: How many slices a casting must have; a laser takes as long as it takes.
+
+    Raises:
+        ValueError: The process was not run there.
+    """
+    experiment = facility.draw_experiment(rng, process)
+    shape = shape or facility.shape
+    ranges = facility.ranges
+    if isinstance(ranges, CastingRanges):
+        return draw_casting(rng, shape, experiment.material, frames, ranges)
+    assert facility.pixel_size_um is not None
+    assert facility.frame_rate_hz is not None
+    view = View(shape, facility.pixel_size_um, facility.frame_rate_hz)
+    if isinstance(ranges, DepositRanges):
+        return draw_deposit(rng, view, experiment, ranges)
+    assert isinstance(ranges, MeltRanges)
+    return draw_melt_shot(rng, view, experiment, ranges)
+
+
+def _found(facility: str | Facility) -> Facility:
+    if isinstance(facility, Facility):
+        return facility
+    if facility not in FACILITIES:
+        raise ValueError(f"facility must be one of {', '.join(FACILITIES)}, not {facility!r}.")
+    return FACILITIES[facility]

@@ -1,13 +1,13 @@
 import numpy as np
 import pytest
 
-from amseg_keras.simulate.materials import (
+from amseg_keras.simulate.physics.materials import (
     ENERGIES_KEV,
     MATERIALS,
     effective_attenuation,
     transmission,
 )
-from amseg_keras.simulate.radiograph import Beam, Component, log_intensity, pink_spectrum
+from amseg_keras.simulate.physics.radiograph import Beam, Component, log_intensity, pink_spectrum
 
 
 @pytest.mark.parametrize("name", sorted(MATERIALS))
@@ -53,6 +53,16 @@ def test_uniform_slab_has_no_fringe_and_the_tabulated_transmission():
     passed = np.exp(log_intensity(beam, [slab]))
     np.testing.assert_allclose(
         passed, transmission(MATERIALS["Ti6Al4V"], 350.0, spectrum), rtol=1e-4
+    )
+
+
+def test_log_intensity_of_any_path_is_that_of_the_pink_beam():
+    beam = Beam(pink_spectrum(30.0), MATERIALS["SS316L"], 300.0)
+    paths = np.random.default_rng(0).uniform(0, 400, (40, 50)).astype(np.float32)
+    log = log_intensity(beam, [Component(paths, softening=0.0, fringe=0.0)])
+    assert log.dtype == np.float32
+    np.testing.assert_allclose(
+        log, np.log(transmission(MATERIALS["SS316L"], paths, beam.spectrum)), atol=2e-4
     )
 
 

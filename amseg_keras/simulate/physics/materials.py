@@ -1,8 +1,10 @@
-"""How strongly the alloys of the experiments absorb and refract X-rays.
+"""How strongly the alloys of the experiments absorb and refract X-rays, and how they melt.
 
 The attenuation coefficients are the Elam tables as computed by `xraydb`
 (total cross section, mixture by weight fraction, density of the solid), frozen
 here so that simulating needs no extra package. A test recomputes them.
+The thermal constants are round handbook values near the melting point; what
+they decide, the depth of a keyhole, scatters more than they are uncertain.
 """
 
 from dataclasses import dataclass
@@ -11,6 +13,25 @@ import numpy as np
 
 ENERGIES_KEV = (20.0, 24.0, 30.0, 40.0, 53.0)
 """Photon energies of the tables below."""
+
+
+@dataclass(frozen=True)
+class Thermal:
+    """Thermal constants of a melting alloy.
+
+    Attributes:
+        liquidus_k: Liquidus temperature in K.
+        density: Density in kg/m3.
+        heat: Specific heat in J/(kg K).
+        diffusivity: Thermal diffusivity in m2/s.
+        absorptivity: Share of the laser's light that a keyhole takes up.
+    """
+
+    liquidus_k: float
+    density: float
+    heat: float
+    diffusivity: float
+    absorptivity: float
 
 
 @dataclass(frozen=True)
@@ -24,6 +45,7 @@ class Material:
         attenuation: Linear attenuation coefficients in 1/cm, one for each of
             `ENERGIES_KEV`.
         delta: Refractive index decrement at 30 keV.
+        thermal: What decides how deep a laser drills.
     """
 
     name: str
@@ -31,7 +53,13 @@ class Material:
     density: float
     attenuation: tuple[float, ...]
     delta: float
+    thermal: Thermal
 
+
+_TITANIUM = Thermal(1928.0, 4200.0, 750.0, 8.5e-6, 0.58)
+_ALUMINIUM = Thermal(900.0, 2450.0, 1100.0, 6.0e-5, 0.30)
+_STEEL = Thermal(1700.0, 7200.0, 720.0, 5.6e-6, 0.50)
+_NICKEL = Thermal(1620.0, 7700.0, 680.0, 5.5e-6, 0.52)
 
 MATERIALS: dict[str, Material] = {
     material.name: material
@@ -42,6 +70,7 @@ MATERIALS: dict[str, Material] = {
             4.43,
             (67.25, 39.92, 21.11, 9.41, 4.45),
             9.41e-7,
+            _TITANIUM,
         ),
         Material(
             "Ti6242",
@@ -49,6 +78,7 @@ MATERIALS: dict[str, Material] = {
             4.54,
             (79.11, 51.22, 30.53, 13.80, 6.50),
             9.61e-7,
+            _TITANIUM,
         ),
         Material(
             "AlSi10Mg",
@@ -56,6 +86,7 @@ MATERIALS: dict[str, Material] = {
             2.67,
             (9.46, 5.64, 3.09, 1.55, 0.91),
             5.96e-7,
+            _ALUMINIUM,
         ),
         Material(
             "CP1",
@@ -63,6 +94,7 @@ MATERIALS: dict[str, Material] = {
             2.71,
             (11.80, 7.09, 3.89, 1.92, 1.08),
             6.02e-7,
+            _ALUMINIUM,
         ),
         Material(
             "SS316L",
@@ -70,6 +102,7 @@ MATERIALS: dict[str, Material] = {
             7.99,
             (199.54, 127.94, 68.32, 30.43, 14.04),
             1.716e-6,
+            _STEEL,
         ),
         Material(
             "IN625",
@@ -77,10 +110,28 @@ MATERIALS: dict[str, Material] = {
             8.44,
             (247.16, 181.19, 97.90, 43.97, 20.27),
             1.824e-6,
+            _NICKEL,
+        ),
+        Material(
+            "IN718",
+            {"Ni": 0.525, "Cr": 0.19, "Fe": 0.185, "Nb": 0.05, "Mo": 0.03, "Ti": 0.01, "Al": 0.01},
+            8.19,
+            (245.45, 158.57, 85.20, 38.14, 17.58),
+            1.784e-6,
+            _NICKEL,
+        ),
+        Material("Al", {"Al": 1.0}, 2.70, (9.29, 5.55, 3.05, 1.53, 0.90), 6.01e-7, _ALUMINIUM),
+        Material(
+            "Al7A77",
+            {"Al": 0.9, "Zn": 0.055, "Mg": 0.023, "Cu": 0.016, "Zr": 0.006},
+            2.81,
+            (17.37, 10.46, 5.69, 2.71, 1.43),
+            6.23e-7,
+            _ALUMINIUM,
         ),
     )
 }
-"""The alloys of the ESRF experiments, by name."""
+"""The alloys of the experiments, by name."""
 
 
 def transmission(

@@ -5,7 +5,10 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
-from amseg_keras.simulate.ranges import Range, Ranges, draw, draw_log
+from amseg_keras.simulate.process.experiments import Laser
+from amseg_keras.simulate.process.keyhole_number import chaos, keyhole_depth_um
+from amseg_keras.simulate.ranges.base import draw, draw_log
+from amseg_keras.simulate.ranges.melt import MeltRanges
 
 
 @dataclass(frozen=True)
@@ -38,31 +41,36 @@ class Keyhole:
 
     def outline(self, laser_px: float, surface_row: float, direction: int) -> np.ndarray:
         """Polygon `(points, 2)` of (column, row), for a laser moving by `direction` (+1 or -1)."""
-        t = np.linspace(0, 1, 33)
+        t = np.linspace(0, 1, 41)
+        behind, down = self._centre(t)
         half = 0.5 * (self.waist + (self.aperture - self.waist) * (1 - t) ** 2)
         half = half + self.bulb * np.exp(-(((t - self.bulb_at) / 0.16) ** 2))
-        # A round tip as deep as it is wide, so that slots do not end in a needle.
-        tip = min(1.0, max(half[-6:].mean() / self.depth, 0.08))
-        half = half * np.sqrt(np.clip((1 - t) / tip, 0, 1))
-        behind = self.lean * self.depth * t + self.tail * t**4
-        rear = behind + half
-        rear = rear + self.wave * t * np.sin(2 * np.pi * self.wave_count * t + self.phase) * (
-            half > 0
-        )
-        front = behind - half
-        rear = np.maximum(rear, front)
-        rows = surface_row + self.depth * t
-        x = np.concatenate((laser_px - direction * front, (laser_px - direction * rear)[::-1]))
-        outline = np.stack((x, np.concatenate((rows, rows[::-1]))), axis=1)
+        # The tip is round: over its last half width the walls close in on a circle.
+        arc = np.concatenate(([0], np.cumsum(np.hypot(np.diff(behind), np.diff(down)))))
+        cap = min(max(half[-8:].mean(), 0.5), arc[-1])
+        half = half * np.sqrt(1 - np.clip((arc - arc[-1] + cap) / cap, 0, 1) ** 2)
+        # Walls stand off along the normal, level with the surface at the top.
+        slope = np.stack((np.gradient(behind, t), np.gradient(down, t)))
+        slope /= np.hypot(*slope)
+        rear_wave = self.wave * t * np.sin(2 * np.pi * self.wave_count * t + self.phase)
+        rear_half = np.maximum(half + rear_wave * (half > 0), 0)
+        front = np.stack((behind - half * slope[1], down + half * slope[0] * t))
+        rear = np.stack((behind + rear_half * slope[1], down - rear_half * slope[0] * t))
+        x, y = np.concatenate((front, rear[:, ::-1]), axis=1)
+        outline = np.stack((laser_px - direction * x, surface_row + y), axis=1)
         # Open at the top: the polygon starts above any melt hump, the solid's mask ends it.
-        outline = np.concatenate((outline[:1] - (0, 18), outline, outline[-1:] - (0, 18)))
-        return outline
+        return np.concatenate((outline[:1] - (0, 40), outline, outline[-1:] - (0, 40)))
+
+    def _centre(self, t: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """How far the middle lies behind the laser and below the surface, along the keyhole."""
+        behind = self.lean * self.depth * t + self.tail * t**3
+        # A long tail runs level at its end.
+        return behind, self.depth * (t - 0.25 * min(self.tail / self.depth, 1) * t**4)
 
     def tip(self, laser_px: float, surface_row: float, direction: int) -> tuple[float, float]:
         """Column and row of the bulb, where pores pinch off."""
-        t = self.bulb_at
-        behind = self.lean * self.depth * t + self.tail * t**4
-        return laser_px - direction * behind, surface_row + self.depth * t
+        behind, down = self._centre(np.array([self.bulb_at]))
+        return laser_px - direction * float(behind[0]), surface_row + float(down[0])
 
     def breathing(self, depth: float, bulb: float, tail: float, phase: float) -> "Keyhole":
         """This keyhole at another moment of its oscillation; factors on its own values."""
@@ -75,25 +83,30 @@ class Keyhole:
         )
 
 
-def draw_keyhole(rng: np.random.Generator, ranges: Ranges, pixel_um: float) -> Keyhole:
-    """A keyhole from a shallow dent to a deep J with a bulb."""
-    # Between uniform and log-uniform: shallow dents are easily missed, so many are shown.
-    if rng.random() < 0.5:
-        depth = draw_log(rng, ranges.keyhole_depth_um) / pixel_um
-    else:
-        depth = draw(rng, ranges.keyhole_depth_um) / pixel_um
-    width = draw_log(rng, ranges.keyhole_width_um) / pixel_um
-    width = min(width, 2.5 * depth + 4)
-    deep = depth > 14
+def draw_keyhole(
+    rng: np.random.Generator, laser: Laser, pixel_um: float, ranges: MeltRanges
+) -> Keyhole:
+    """The mean shape of a keyhole: a shallow dent to a deep J with a bulb.
+
+    Its depth follows from the keyhole number, its width from the laser spot, and its front wall
+    leans the more the faster the scan is.
+    """
+    depth = keyhole_depth_um(laser.keyhole_number, laser.spot_radius_um)
+    depth *= draw_log(rng, ranges.depth_scatter)
+    width = 2 * laser.spot_radius_um * draw(rng, ranges.keyhole_width)
+    width = min(width, 2.5 * depth + 15, 130.0)
+    deep = depth > 1.2 * width
+    lean = draw(rng, ranges.front_wall_deg) * min((laser.speed_mm_s / 1800) ** 0.5, 1.2)
+    wild = chaos(laser.keyhole_number)
     return Keyhole(
-        depth=depth,
-        aperture=width * draw(rng, (0.7, 1.8)),
-        waist=width * draw(rng, (0.5, 1.0)),
-        lean=np.tan(np.deg2rad(draw(rng, ranges.front_wall_deg))) * (1.0 if deep else 0.5),
-        tail=draw(rng, (0, 0.6)) * depth if deep and rng.random() < 0.6 else 0.0,
-        bulb=draw(rng, (0, 0.8)) * width if deep and rng.random() < 0.6 else 0.0,
+        depth=depth / pixel_um,
+        aperture=width * draw(rng, (0.7, 1.9)) / pixel_um,
+        waist=width * draw(rng, (0.6, 1.0)) / pixel_um,
+        lean=float(np.tan(np.deg2rad(lean))) * (1.0 if deep else 0.5),
+        tail=draw(rng, (0, 0.3 + 0.4 * wild)) * depth / pixel_um if deep else 0.0,
+        bulb=draw(rng, (0, 0.3 + 0.4 * wild)) * width / pixel_um if deep else 0.0,
         bulb_at=draw(rng, (0.6, 0.9)),
-        wave=draw(rng, (0, 0.25)) * width,
+        wave=draw(rng, (0, 0.25)) * width / pixel_um,
         wave_count=draw(rng, (0.5, 3)),
         phase=draw(rng, (0, 2 * np.pi)),
     )
@@ -105,7 +118,7 @@ def pore_outline(
     """Round, flattened or irregular outline `(points, 2)` about a centre (column, row)."""
     angle = np.linspace(0, 2 * np.pi, 36, endpoint=False)
     radius = np.ones_like(angle)
-    irregular = rng.choice((0.02, 0.08, 0.2), p=(0.4, 0.35, 0.25)) if diameter > 6 else 0.03
+    irregular = rng.choice((0.02, 0.06, 0.15), p=(0.5, 0.35, 0.15)) if diameter > 6 else 0.03
     for order in (2, 3, 4, 5):
         radius += irregular * rng.normal() * 2 / order * np.cos(order * angle + rng.uniform(0, 7))
     radius = np.clip(radius, 0.35, 1.8) * diameter / 2
@@ -146,7 +159,3 @@ def chord(mask: np.ndarray, wall_px: float) -> np.ndarray:
     distance = cv2.distanceTransform(padded, cv2.DIST_L2, 3)[1:-1, 1:-1]
     rise = np.clip(distance / wall_px, 0, 1)
     return np.sqrt(rise * (2 - rise), dtype=np.float32)
-
-
-PORE_WALL_PX: Range = (1.2, 7.0)
-"""Wall width of voids: a pore cut flat by the plate's faces is steep, a ball is round."""

@@ -1,0 +1,134 @@
+"""From intensity to grey levels: uneven beam, scintillator, photons, camera."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Detector:
+    """What one beam and one camera make of every frame of a shot.
+
+    Intensities are fractions of the open beam, of which `gain` says the grey level.
+
+    Attributes:
+        beam: Open beam at each pixel, float32 `(height, width)`, about 1: its unevenness, its
+            clipped part, the dust that a flat field did not take away.
+        psf_px: Sigma of the scintillator's and the optics' point spread.
+        photon_noise: Noise of the X-ray photons at full beam, before the point spread, which
+            makes neighbouring pixels alike.
+        read_noise: White noise of the camera, the same at every intensity.
+        gain: Grey level of the open beam above the dark level, fraction of full scale.
+        dark: Grey level without beam, fraction of full scale; negative where the display
+            shows more than no intensity as black.
+        bits: 8, 12 or 16.
+        stretch: Stretch every frame between its 0.1 and 99.9 percentiles instead of by `gain`
+            and `dark`, as beamlines do for viewing.
+    """
+
+    beam: np.ndarray
+    psf_px: float
+    photon_noise: float
+    read_noise: float
+    gain: float
+    dark: float
+    bits: int
+    stretch: bool = False
+
+    @property
+    def dtype(self) -> np.dtype:
+        """uint8 for 8 bits, uint16 for 12 and 16."""
+        return np.dtype(np.uint8 if self.bits == 8 else np.uint16)
+
+
+def expose(rng: np.random.Generator, intensity: np.ndarray, detector: Detector) -> np.ndarray:
+    """Record one frame.
+
+    Args:
+        rng: Source of the noise.
+        intensity: Transmitted fraction of the beam, float32 `(height, width)`.
+        detector: Beam and camera.
+
+    Returns:
+        uint8 frame `(height, width)`, or uint16 for 12 and 16 bits.
+
+    Example:
+        >>> camera = Detector(np.ones((4, 6), np.float32), 0.7, 0.0, 0.0, 0.75, 0.1, 12)
+        >>> int(expose(np.random.default_rng(0), np.ones((4, 6), np.float32), camera)[2, 3])
+        3481
+    """
+    seen = intensity * detector.beam
+    if detector.photon_noise:
+        noise = rng.standard_normal(seen.shape, dtype=np.float32)
+        noise *= np.sqrt(np.maximum(seen, 0.02))
+        seen += np.float32(detector.photon_noise) * noise
+    if detector.psf_px:
+        seen = cv2.GaussianBlur(seen, (0, 0), detector.psf_px)
+    if detector.read_noise:
+        noise = rng.standard_normal(seen.shape, dtype=np.float32)
+        seen += np.float32(detector.read_noise) * noise
+    full = 2**detector.bits - 1
+    if detector.stretch:
+        # Every third row is enough for a percentile and three times as fast.
+        black, white = np.percentile(seen[::3], (0.1, 99.9))
+        grey = (seen - np.float32(black)) * np.float32(full / max(white - black, 1e-3))
+    else:
+        grey = (seen * np.float32(detector.gain) + np.float32(detector.dark)) * np.float32(full)
+    return np.round(np.clip(grey, 0, full)).astype(detector.dtype)
+
+
+def uneven_field(
+    rng: np.random.Generator, shape: tuple[int, int], strength: float, knots: tuple[int, int]
+) -> np.ndarray:
+    """Slow variation about 0, float32 `shape`: smooth through a grid of random knots."""
+    coarse = rng.standard_normal(knots).astype(np.float32)
+    return np.float32(strength) * cv2.resize(coarse, shape[::-1], interpolation=cv2.INTER_CUBIC)
+
+
+def row_stripes(rng: np.random.Generator, shape: tuple[int, int], strength: float) -> np.ndarray:
+    """Ripples of a monochromator or a drifting beam: the same along a row, float32 `(height, 1)`"""
+    rows = rng.standard_normal((shape[0], 1)).astype(np.float32)
+    return np.float32(strength) * cv2.GaussianBlur(rows, (1, 0), 0, sigmaY=1.2)
+
+
+def dust(rng: np.random.Generator, shape: tuple[int, int], count: int) -> np.ndarray:
+    """Dust on the scintillator: specks, rings, and light-dark pairs of what has drifted since."""
+    spots: np.ndarray = np.zeros(shape, np.float32)
+    for _ in range(count):
+        centre = (int(rng.integers(shape[1])), int(rng.integers(shape[0])))
+        strength = float(rng.normal(0, 0.05))
+        radius = int(rng.integers(0, 8))
+        cv2.circle(spots, centre, radius, strength, 1 if radius > 1 else -1, cv2.LINE_AA)
+        if rng.random() < 0.5:
+            beside = (centre[0] + int(rng.integers(-3, 4)), centre[1] + int(rng.integers(-3, 4)))
+            cv2.circle(spots, beside, radius, -strength, 1 if radius > 1 else -1, cv2.LINE_AA)
+    return cv2.GaussianBlur(spots, (0, 0), 0.7)
+
+
+def clipped_beam(
+    rng: np.random.Generator, height: int, surface: np.ndarray, through: float
+) -> np.ndarray:
+    """Beam that is cut off above the plate, so that the gas is darker than the plate.
+
+    What clips it stands at the plate's surface; far above it a haze is left, near it a band of
+    what passes beside the plate's holder, with the ripples of a diffracting edge.
+
+    Args:
+        rng: Source of randomness.
+        height: Rows of the frame.
+        surface: Row of the plate's surface at each column, `(width,)`.
+        through: Transmission of the plate, which scales what is left.
+
+    Returns:
+        Factor on the beam, float32 `(height, width)`, 1 in the plate.
+    """
+    above = surface - np.arange(height, dtype=np.float32)[:, None]
+    haze = rng.uniform(0.03, 0.35) * np.exp(-np.maximum(above, 0) / rng.uniform(30, 200))
+    band_at, band_width = rng.uniform(6, 30), rng.uniform(2, 7)
+    band = rng.uniform(0.0, 0.6) * np.exp(-(((above - band_at) / band_width) ** 2))
+    ripple = 1 + 0.25 * np.sin(above / rng.uniform(1.5, 4)) * np.exp(-np.maximum(above, 0) / 15)
+    left = np.float32(through) * (rng.uniform(0.02, 0.2) + haze + band) * ripple
+    edge = rng.uniform(0.1, 1.2)
+    opened = 1 / (1 + np.exp(np.clip((above + edge) / rng.uniform(0.25, 0.8), -30, 30)))
+    return (left * (1 - opened) + opened).astype(np.float32)

@@ -1,0 +1,1 @@
+"""What the laser does: process parameters, the keyhole's motion, pores and their fate."""

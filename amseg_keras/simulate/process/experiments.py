@@ -1,0 +1,85 @@
+"""The experiments that a facility's frames come from: process, alloy, laser, powder."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from amseg_keras.simulate.physics.materials import MATERIALS
+from amseg_keras.simulate.process.keyhole_number import keyhole_number, number_for_depth
+from amseg_keras.simulate.ranges.base import Range, draw, draw_log
+
+PROCESSES = ("lpbf", "welding", "ded", "casting")
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """A row of the paper's Table 1: what was run at a facility, and how.
+
+    Attributes:
+        process: One of `PROCESSES`.
+        material: Alloy of the powder, or of the plate where there is none.
+        plate: Alloy of the plate, which is what melts most.
+        power_W: Laser power; (0, 0) where there is no laser.
+        speed_mm_s: Scan speed.
+        share: How often this row is drawn, relative to the others.
+    """
+
+    process: str
+    material: str
+    plate: str
+    power_W: Range
+    speed_mm_s: Range
+    share: float = 1.0
+
+    def __post_init__(self) -> None:
+        if self.process not in PROCESSES:
+            raise ValueError(
+                f"process must be one of {', '.join(PROCESSES)}, not {self.process!r}."
+            )
+
+
+@dataclass(frozen=True)
+class Laser:
+    """The process parameters of one shot.
+
+    Attributes:
+        power_W: Laser power.
+        speed_mm_s: Scan speed.
+        spot_radius_um: Radius of its spot.
+        keyhole_number: As in `process.keyhole_number`.
+        direction: +1 to the right, -1 to the left.
+    """
+
+    power_W: float
+    speed_mm_s: float
+    spot_radius_um: float
+    keyhole_number: float
+    direction: int
+
+
+def draw_laser(
+    rng: np.random.Generator, experiment: Experiment, spot_um: Range, depths_um: Range
+) -> Laser:
+    """Draw how deep the keyhole is to be, and a laser that makes it so.
+
+    A slow scan at full power drills through the plate, a fast one at low power does not melt, and
+    nobody runs either: within a window of depths, power and speed go together.
+
+    Args:
+        rng: Source of all randomness.
+        experiment: Limits of power and speed, and what melts.
+        spot_um: Radius of the laser's spot in um.
+        depths_um: Mean depth of the keyhole in um; below 0 it is a conduction-mode melt.
+    """
+    material = MATERIALS[experiment.plate]
+    depth = draw(rng, depths_um)
+    for _ in range(60):
+        radius, speed = draw(rng, spot_um), draw_log(rng, experiment.speed_mm_s)
+        wanted = max(number_for_depth(depth, radius), 0.5)
+        power = wanted / keyhole_number(material, 1.0, speed, radius)
+        if experiment.power_W[0] <= power <= experiment.power_W[1]:
+            break
+    # Where a depth is out of the laser's reach, the nearest power is what can be run.
+    power = float(np.clip(power, *experiment.power_W))
+    number = keyhole_number(material, power, speed, radius)
+    return Laser(power, speed, radius, number, int(rng.choice((-1, 1))))

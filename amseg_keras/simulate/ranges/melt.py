@@ -1,0 +1,249 @@
+"""Ranges for laser powder bed fusion and welding, seen from the side."""
+
+from dataclasses import dataclass, replace
+
+from amseg_keras.simulate.ranges.base import CheckedRanges, Range
+
+
+@dataclass(frozen=True)
+class MeltRanges(CheckedRanges):
+    """What frames of a melt pool are drawn from; the defaults are those of ESRF ID19."""
+
+    # --- beam and plate -------------------------------------------------------
+    mean_energy_kev: Range = (27.0, 40.0)
+    """Centre of the pink beam; its relative width is 0.15."""
+    plate_absorbance: Range = (0.12, 0.55)
+    """-log of the transmission through the plate; its thickness follows from it."""
+    plate_gradient: Range = (-0.1, 0.1)
+    """Change of the plate's thickness from edge to edge of the frame, as a fraction."""
+    surface_height: Range = (0.22, 0.72)
+    """Row of the surface at mid-width, as a fraction of the frame height."""
+    tilt_deg: Range = (-3.0, 3.0)
+    waviness_um: Range = (0.0, 6.5)
+
+    # --- laser, keyhole and melt ----------------------------------------------
+    spot_radius_um: Range = (25.0, 85.0)
+    keyhole_depth_um: Range = (-15.0, 240.0)
+    """Mean depth within which power and speed are drawn: 70 to 200 are usual; below 0 is
+    conduction mode."""
+    depth_scatter: Range = (0.8, 1.25)
+    """Factor of one experiment on the depth that its keyhole number predicts."""
+    keyhole_frequency_hz: Range = (2_500.0, 10_000.0)
+    keyhole_width: Range = (0.3, 0.95)
+    """Mean width over the diameter of the laser spot."""
+    front_wall_deg: Range = (10.0, 45.0)
+    """Inclination of the front wall at 1800 mm/s; slower scans have steeper ones."""
+    bead_height_um: Range = (-9.0, 26.0)
+    """Solidified track behind the laser: raised or sunken."""
+    hump_height_um: Range = (0.0, 52.0)
+    """Melt bulging beside the laser spot."""
+    melt_length_um: Range = (150.0, 600.0)
+    """From the keyhole to where the melt has frozen."""
+
+    # --- pores ------------------------------------------------------------------
+    bubble_width: Range = (0.35, 1.0)
+    """Diameter of a pinched-off bubble over the width of its keyhole."""
+    earlier_pores: tuple[int, int] = (0, 6)
+    """Pores of earlier tracks, on a frame 1024 um high and 2048 um wide."""
+    earlier_pore_um: Range = (12.0, 100.0)
+    large_pore_um: Range = (85.0, 190.0)
+    """One earlier pore in eight: lack of fusion, merged keyhole pores."""
+    keyhole_sigmas: Range = (0.25, 2.5)
+    """Contrast of a keyhole over the texture's sigma; about 1 on the real frames."""
+    keyhole_extra: Range = (0.002, 0.015)
+    """Contrast added to that, so that smooth plates hold visible voids too."""
+    pore_sigmas: Range = (0.2, 3.5)
+    """The same for pores: 0.6 and 2.6 on the real frames."""
+    pore_extra: Range = (0.002, 0.015)
+    pore_wall_px: Range = (1.2, 7.0)
+    """Wall of a pore: one that the plate's faces cut flat is steep, a ball is round."""
+
+    # --- powder -----------------------------------------------------------------
+    layer_um: Range = (0.0, 190.0)
+    """Thickness of the powder layer; about 100 on the real frames."""
+    layer_sheets: tuple[int, int] = (3, 9)
+    """Sheets of grains that the beam crosses in the layer."""
+    layer_absorbance: Range = (0.15, 0.8)
+    """Mean absorbance of the layer over that of the plate."""
+    layer_texture: Range = (0.9, 2.2)
+    """Standard deviation of the layer's log intensity over that of the plate."""
+    face_sheets: tuple[int, int] = (0, 3)
+    """Sheets of grains before and behind the plate (powder bed)."""
+    swarm: tuple[int, int] = (0, 120)
+    """Grains that hang above the layer (powder bed)."""
+    spatter_per_ms: Range = (0.0, 8.0)
+    """Drops and grains that the laser throws out."""
+
+    # --- texture ----------------------------------------------------------------
+    lpbf_texture: Range = (0.05, 0.22)
+    """Standard deviation of the log intensity over a plate with grains before and behind it."""
+    welding_texture: Range = (0.018, 0.11)
+    """The same over a plate without."""
+    contrast_in_sigma: Range = (1.7, 7.0)
+    """Gas-to-plate contrast over the texture's sigma: 2.4 to 3.2 on the real frames."""
+    fine_texture: Range = (0.2, 1.0)
+    """Weight of fine grain in the roughness of a plate; the other weights are one at most."""
+    scratches: Range = (0.0, 0.25)
+    """Weight of marks of grinding."""
+    rough_share: Range = (0.03, 0.5)
+    """Share of a plate's roughness that absorption shows; the phase fringes show the rest."""
+    grain_share: Range = (0.05, 0.5)
+    """The same for grains before and behind the plate."""
+
+    # --- detector -----------------------------------------------------------------
+    psf_px: Range = (0.4, 0.8)
+    photon_noise: Range = (0.004, 0.025)
+    read_noise: Range = (0.0, 0.004)
+    shading: Range = (0.0, 0.05)
+    """Uneven beam left after the flat field, or in a raw frame."""
+    vignette: Range = (0.0, 0.0)
+    """How much darker the corners of a raw frame are than its middle."""
+    stripes: Range = (0.0, 0.006)
+    gas_level: Range = (0.55, 0.85)
+    """Grey level of the gas in a flat-field corrected frame, fraction of full scale."""
+    black_level: Range = (-0.4, 0.5)
+    """Intensity that is shown black in one, as a fraction of that behind the plate; none where
+    it is below 0."""
+    stretched: float = 0.3
+    """Share of shots stretched between percentiles instead."""
+    divided: float = 0.05
+    """Share of shots divided by their background."""
+    raw: float = 0.0
+    """Share of raw shots: no flat field, 12 or 16 bits above a dark level."""
+    clipped: float = 0.0
+    """Share of shots of bare plates with the beam cut off above the plate; they are raw."""
+    deep_bits: float = 0.2
+    """Share of corrected shots kept with 12 or 16 bits."""
+
+    # --- phase fringes: strength (px2) and softening (px) ---------------------------
+    plate_fringe: Range = (1.0, 24.0)
+    lip: Range = (-0.5, 1.4)
+    """Dark line under the surface, as a fraction of the plate's thickness; none below 0."""
+    plate_softening_px: Range = (0.7, 1.6)
+    worn_softening_px: Range = (1.2, 6.0)
+    """The same under powder: an edge that is rounded, uneven through the plate, half melted."""
+    grain_fringe: Range = (1.5, 9.0)
+    grain_softening_px: Range = (0.2, 0.65)
+    void_fringe: Range = (0.8, 12.0)
+    void_softening_px: Range = (0.75, 1.4)
+
+
+ESRF = MeltRanges()
+"""ESRF ID19, 4.31 um a pixel, 40 kHz."""
+
+APS = MeltRanges(
+    mean_energy_kev=(23.0, 26.0),
+    plate_absorbance=(0.4, 1.5),
+    bead_height_um=(-2.0, 24.0),
+    surface_height=(0.15, 0.45),
+    tilt_deg=(-2.0, 2.0),
+    waviness_um=(0.0, 3.0),
+    spot_radius_um=(35.0, 55.0),
+    keyhole_width=(0.4, 0.95),
+    keyhole_sigmas=(1.0, 4.0),
+    keyhole_extra=(0.01, 0.16),
+    pore_sigmas=(1.0, 4.0),
+    pore_extra=(0.01, 0.14),
+    swarm=(0, 60),
+    face_sheets=(0, 1),
+    lpbf_texture=(0.02, 0.08),
+    welding_texture=(0.012, 0.05),
+    contrast_in_sigma=(10.0, 50.0),
+    fine_texture=(0.1, 0.6),
+    scratches=(0.0, 0.5),
+    psf_px=(0.5, 1.1),
+    photon_noise=(0.001, 0.018),
+    read_noise=(0.002, 0.014),
+    shading=(0.02, 0.12),
+    vignette=(0.0, 0.3),
+    stripes=(0.0, 0.012),
+    stretched=0.3,
+    divided=0.05,
+    raw=0.4,
+    clipped=0.4,
+    plate_fringe=(1.0, 10.0),
+    plate_softening_px=(0.8, 1.8),
+    worn_softening_px=(1.0, 5.0),
+    void_fringe=(1.0, 12.0),
+    void_softening_px=(0.9, 1.7),
+)
+"""APS 32-ID-B, 2.0 um a pixel, 50 kHz; the beam may be clipped above the plate."""
+
+ESRF_LPBF_REFERENCE = replace(
+    ESRF,
+    plate_absorbance=(0.41, 0.43),
+    surface_height=(0.55, 0.57),
+    tilt_deg=(-0.5, 0.0),
+    layer_um=(90.0, 120.0),
+    layer_sheets=(6, 8),
+    layer_absorbance=(0.3, 0.5),
+    layer_texture=(1.6, 1.8),
+    face_sheets=(2, 2),
+    grain_share=(0.0, 0.08),
+    rough_share=(0.1, 0.2),
+    lpbf_texture=(0.165, 0.175),
+    contrast_in_sigma=(1.9, 1.9),
+    grain_fringe=(6.0, 9.0),
+    grain_softening_px=(0.2, 0.35),
+    pore_sigmas=(0.3, 0.8),
+    pore_extra=(0.0, 0.0),
+    pore_wall_px=(1.2, 2.0),
+    void_fringe=(6.0, 9.0),
+    swarm=(60, 120),
+    gas_level=(0.74, 0.75),
+    black_level=(0.0, 0.0),
+    psf_px=(0.57, 0.6),
+    photon_noise=(0.017, 0.02),
+    stretched=0.0,
+    divided=0.0,
+    deep_bits=0.0,
+)
+"""As `esrf_lpbf.jpg` was recorded."""
+
+ESRF_WELDING_REFERENCE = replace(
+    ESRF,
+    plate_absorbance=(0.25, 0.26),
+    surface_height=(0.47, 0.5),
+    tilt_deg=(-1.0, 0.0),
+    waviness_um=(0.0, 2.0),
+    rough_share=(0.03, 0.15),
+    welding_texture=(0.08, 0.085),
+    contrast_in_sigma=(3.1, 3.1),
+    keyhole_sigmas=(0.7, 1.1),
+    keyhole_extra=(0.0, 0.0),
+    pore_sigmas=(1.3, 1.9),
+    pore_wall_px=(1.2, 2.0),
+    void_fringe=(6.5, 8.0),
+    void_softening_px=(0.75, 0.95),
+    plate_fringe=(2.0, 3.0),
+    plate_softening_px=(0.8, 1.0),
+    lip=(1.2, 1.4),
+    gas_level=(0.745, 0.755),
+    black_level=(0.0, 0.0),
+    psf_px=(0.6, 0.68),
+    photon_noise=(0.014, 0.017),
+    stretched=0.0,
+    divided=0.0,
+    deep_bits=0.0,
+)
+"""As `esrf_welding.jpg` was recorded."""
+
+APS_REFERENCE = replace(
+    APS,
+    plate_absorbance=(1.3, 1.4),
+    surface_height=(0.23, 0.25),
+    tilt_deg=(-0.2, 0.2),
+    keyhole_depth_um=(150.0, 180.0),
+    welding_texture=(0.025, 0.026),
+    contrast_in_sigma=(40.0, 40.0),
+    keyhole_sigmas=(0.3, 0.8),
+    keyhole_extra=(0.19, 0.21),
+    void_fringe=(7.0, 10.0),
+    psf_px=(0.85, 0.95),
+    photon_noise=(0.014, 0.016),
+    read_noise=(0.0105, 0.0115),
+    raw=1.0,
+    clipped=1.0,
+    divided=0.0,
+)
+"""As the raw frames of Ti-6Al-4V were recorded."""

@@ -1,0 +1,1 @@
+"""What stands in the beam, one module a kind of experiment."""

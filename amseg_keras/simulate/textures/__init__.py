@@ -1,0 +1,1 @@
+"""Static texture: packed powder and rough plates."""
