@@ -1,0 +1,1 @@
+"""How `simulated_against_real.py` reads, measures and draws frames."""
