@@ -10,6 +10,7 @@ from amseg_keras.command.dataset import dataset
 from amseg_keras.command.prepare import prepare
 from amseg_keras.command.presets import presets
 from amseg_keras.command.segment import segment
+from amseg_keras.command.simulate import simulate
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -23,6 +24,7 @@ def main() -> None:
     amseg segment sample:esrf-lpbf -o results try it on simulated frames
     amseg prepare raw/ --flats flats/ -o out  raw frames to a ready stack
     amseg dataset validate folder             labelled frames, for training
+    amseg simulate --facility aps -o folder   simulated frames with labels
     amseg presets                             the trained networks at hand
 
     Exit codes: 0 all done, 1 some inputs failed (named at the end), 2 wrong use.
@@ -34,3 +36,4 @@ main.add_command(segment)
 main.add_command(presets)
 main.add_command(convert)
 main.add_command(dataset)
+main.add_command(simulate)

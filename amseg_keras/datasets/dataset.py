@@ -183,16 +183,23 @@ def write_frame(
     Returns:
         `about` with the names of the files.
     """
-    name = f"{about.sequence}_{about.frame:05}"
-    image_file, label_file = f"images/{name}.tif", f"labels/{name}.png"
-    (folder / image_file).parent.mkdir(parents=True, exist_ok=True)
-    with complete_or_absent(folder / image_file) as temporary:
+    named = with_files(about, labelled=labels is not None)
+    (folder / named.image).parent.mkdir(parents=True, exist_ok=True)
+    with complete_or_absent(folder / named.image) as temporary:
         tifffile.imwrite(temporary, image, photometric="minisblack", compression="zlib")
-    if labels is not None:
-        (folder / label_file).parent.mkdir(exist_ok=True)
-        with complete_or_absent(folder / label_file) as temporary:
+    if named.label is not None:
+        (folder / named.label).parent.mkdir(exist_ok=True)
+        with complete_or_absent(folder / named.label) as temporary:
             Image.fromarray(np.asarray(labels, np.uint8)).save(temporary)
-    return replace(about, image=image_file, label=None if labels is None else label_file)
+    return named
+
+
+def with_files(about: LabelledFrame, labelled: bool) -> LabelledFrame:
+    """Name the files of a frame as `write_frame` does."""
+    name = f"{about.sequence}_{about.frame:05}"
+    return replace(
+        about, image=f"images/{name}.tif", label=f"labels/{name}.png" if labelled else None
+    )
 
 
 def _as_entry(frame: LabelledFrame) -> dict[str, Any]:

@@ -1,0 +1,106 @@
+"""`amseg simulate`"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+import pandas as pd
+from tqdm import tqdm
+
+from amseg_keras.command.dataset.opening import one_sentence
+from amseg_keras.command.ending import advance
+from amseg_keras.datasets import Dataset
+
+FACILITIES = ("esrf", "aps", "dls", "hpdc")
+PROCESSES = ("lpbf", "welding", "ded", "casting")
+
+
+@click.command(no_args_is_help=True)
+@click.option(
+    "--facility",
+    type=click.Choice(FACILITIES),
+    required=True,
+    help="Whose frames: pixel size, frame rate, beam, alloys, processes.",
+)
+@click.option("--process", type=click.Choice(PROCESSES), help="By default any of the facility's.")
+@click.option(
+    "--frames",
+    type=click.IntRange(min=1),
+    default=40,
+    show_default=True,
+    help="Frames of a sequence.",
+)
+@click.option(
+    "--sequences",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="Sequences, each an experiment with its own alloy, laser power and speed.",
+)
+@click.option(
+    "--seed",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    help="Same seed, same frames.",
+)
+@click.option(
+    "-o",
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    required=True,
+    help="Folder of the data set.",
+)
+def simulate(
+    facility: str, process: str | None, frames: int, sequences: int, seed: int, out: Path
+) -> None:
+    """Simulate labelled X-ray sequences, as a data set to train and to try with.
+
+    The laser moves and the keyhole oscillates, pores pinch off, drift and freeze, as laser power
+    and scan speed have it; both are in dataset.json. Frames of hpdc are neighbouring slices of a
+    tomogram. A run that was interrupted goes on where it stopped when the same command is given
+    again.
+
+    \b
+    amseg simulate --facility esrf --frames 40 --sequences 10 --seed 1 -o simulated
+    amseg dataset info simulated
+
+    Exit codes: 0 done, 1 it cannot be written, 2 wrong use.
+    """
+    try:
+        from amseg_keras.runs.simulate import SimulateSettings, simulate_dataset
+    except ModuleNotFoundError as error:
+        if error.name != "cv2":
+            raise
+        raise click.ClickException(
+            "simulating needs OpenCV: pip install opencv-python-headless, "
+            "or amseg-keras with its extra, amseg-keras[simulate]"
+        ) from error
+    from amseg_keras.runs import OutputTakenError
+    from amseg_keras.simulate import FACILITIES as PLACES
+
+    ran = PLACES[facility].processes
+    if process is not None and process not in ran:
+        raise click.UsageError(f"--process {process}: {facility} has {', '.join(ran)}")
+    settings = SimulateSettings(facility, frames, sequences, seed, process)
+    with one_sentence(), tqdm(total=frames * sequences, unit="frame") as bar:
+        try:
+            data = simulate_dataset(out, settings, lambda done: advance(bar, done))
+        except OutputTakenError as error:
+            raise click.UsageError(str(error)) from error
+    _summarise(data)
+
+
+def _summarise(data: Dataset) -> None:
+    height, width = data.image(data.frames[0]).shape
+    click.echo(f"{data.folder}: {len(data.frames)} frames of {height}x{width}, simulated")
+    shots = pd.DataFrame(data.other["sequences"]).T
+    named = [
+        name
+        for name in ("process", "material", "power_W", "speed_mm_s", "mean_keyhole_depth_um")
+        if name in shots
+    ]
+    click.echo(shots[named].head(12).to_string(float_format=lambda value: f"{value:.0f}"))
+    if len(shots) > 12:
+        click.echo(f"... and {len(shots) - 12} more sequences")

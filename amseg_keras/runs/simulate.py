@@ -1,0 +1,144 @@
+"""Simulate labelled sequences into one folder, a data set.
+
+images/SEQUENCE_FRAME.tif    grey levels
+labels/SEQUENCE_FRAME.png    class ids, 255 where nobody could tell
+dataset.json                 what every frame and every sequence is; written last
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import amseg_keras
+from amseg_keras.classes import CLASS_NAMES
+from amseg_keras.datasets import Dataset, LabelledFrame
+from amseg_keras.datasets.dataset import DATASET_FILE, read_dataset_file, with_files, write_frame
+from amseg_keras.runs.record import OutputTakenError, write_record
+from amseg_keras.simulate import FACILITIES, record
+
+STARTED = ".simulate.json"
+"""What a run that is not finished was asked for; it goes when `dataset.json` comes."""
+
+Progress = Callable[[int], None]
+"""Called with the number of frames that are there."""
+
+
+@dataclass(frozen=True)
+class SimulateSettings:
+    """What is to be simulated.
+
+    Attributes:
+        facility: Name of one of `simulate.FACILITIES`.
+        frames: Frames of a sequence.
+        sequences: Number of sequences, each an experiment of its own.
+        seed: Same seed, same data set.
+        process: One of the facility's processes; None for any.
+    """
+
+    facility: str
+    frames: int
+    sequences: int
+    seed: int = 0
+    process: str | None = None
+
+    def sequence_seed(self, number: int) -> int:
+        """Seed of the sequence of a number, 1 for the first; as in `simulate_sequence`."""
+        return int(np.random.SeedSequence((self.seed, number)).generate_state(1)[0])
+
+
+def simulate_dataset(
+    folder: Path, settings: SimulateSettings, progress: Progress = lambda done: None
+) -> Dataset:
+    """Simulate a data set; one that was interrupted goes on where it stopped.
+
+    Args:
+        folder: Of the data set.
+        settings: What is to be simulated.
+        progress: Called after each frame.
+
+    Returns:
+        The data set.
+
+    Raises:
+        OutputTakenError: The folder holds something else.
+        ValueError: The process was not run at the facility.
+    """
+    wanted = asdict(settings) | {"version": amseg_keras.__version__}
+    if (folder / DATASET_FILE).is_file():
+        there = read_dataset_file(folder)
+        if there.other.get("simulated") != wanted:
+            raise OutputTakenError(f"{folder}: holds another data set; give another -o")
+        progress(len(there.frames))
+        return there
+    # Whether the process was run there is known before anything is written.
+    FACILITIES[settings.facility].draw_experiment(np.random.default_rng(0), settings.process)
+    _start(folder, wanted)
+    frames: list[LabelledFrame] = []
+    sequences: dict[str, Any] = {}
+    for number in range(1, settings.sequences + 1):
+        recording = record(
+            settings.facility,
+            settings.frames,
+            settings.sequence_seed(number),
+            process=settings.process,
+        )
+        name = f"{settings.facility}-{number:04}"
+        sequences[name] = recording.parameters
+        for index in range(len(recording)):
+            frame = with_files(_about(name, index + 1, recording.parameters), labelled=True)
+            if not _is_there(folder, frame):
+                write_frame(folder, *recording[index], frame)
+            frames.append(frame)
+            progress(len(frames))
+    place = FACILITIES[settings.facility]
+    data = Dataset(
+        folder,
+        CLASS_NAMES,
+        tuple(frames),
+        place.pixel_size_um,
+        f"Simulated by amseg-keras {amseg_keras.__version__}: {place.title}. Not recorded.",
+        {"frame_rate_hz": place.frame_rate_hz, "simulated": wanted, "sequences": sequences},
+    )
+    data.save()
+    (folder / STARTED).unlink()
+    return data
+
+
+def _start(folder: Path, wanted: dict[str, Any]) -> None:
+    """Begin in an empty folder, or go on in one where the same was begun."""
+    if folder.is_dir() and any(folder.iterdir()):
+        try:
+            begun = json.loads((folder / STARTED).read_text("utf-8"))
+        except (OSError, ValueError):
+            begun = None
+        if begun != wanted:
+            raise OutputTakenError(f"{folder}: is not empty; give another -o")
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    write_record(folder / STARTED, wanted)
+
+
+def _about(sequence: str, number: int, parameters: dict[str, Any]) -> LabelledFrame:
+    return LabelledFrame(
+        image="",
+        label=None,
+        sequence=sequence,
+        frame=number,
+        facility=parameters["facility"],
+        process=parameters["process"],
+        material=parameters["material"],
+        # A casting has no laser.
+        power_W=parameters.get("power_W"),
+        speed_mm_s=parameters.get("speed_mm_s"),
+    )
+
+
+def _is_there(folder: Path, frame: LabelledFrame) -> bool:
+    assert frame.label is not None
+    return (folder / frame.image).is_file() and (folder / frame.label).is_file()
