@@ -2,6 +2,7 @@
 
     python hub/train_amsegnet_esrf.py --minutes 75 --seed 0 --out runs/esrf
     python hub/train_amsegnet_esrf.py --minutes 75 --seed 0 --out runs/esrf --resume
+    python hub/train_amsegnet_esrf.py --minutes 60 --start-from amsegnet-esrf --out runs/more
 
 No real frame is seen. One worker process simulates, this one trains (TensorFlow,
 mixed bfloat16). The schedule follows the share of the wall-clock budget that is used, so
@@ -47,8 +48,9 @@ from training.run_folder import (
     save_checkpoint,
     save_weights,
 )
-from training.stream import FRAME, VALIDATION_SEED, BatchStream, validation_set
+from training.stream import FACILITIES, FRAME, VALIDATION_SEED, BatchStream, validation_set
 
+from amseg_keras import from_pretrained
 from amseg_keras.classes import CLASS_NAMES
 from amseg_keras.models import AMSegNet
 
@@ -59,13 +61,16 @@ VALIDATION_FRAMES, FINAL_FRAMES = 24, 96
 CALIBRATION_BATCHES, FINAL_CALIBRATION_BATCHES = 10, 40
 
 
-def train(out: Path, minutes: float, seed: int, resume: bool) -> None:
+def train(out: Path, minutes: float, seed: int, start: str | None, resume: bool) -> None:
     """Train for a wall-clock budget and leave everything in the run folder."""
+    weights = None if start is None else from_pretrained(start).model.get_weights()
     out.mkdir(parents=True, exist_ok=True)
     checkpoint, log = out / "checkpoint.npz", out / "log.csv"
     keras.utils.set_random_seed(seed)
     keras.mixed_precision.set_global_policy("mixed_bfloat16")
     model = AMSegNet(num_classes=CLASSES, base_filters=12, attention=True)
+    if weights is not None:
+        model.set_weights(weights)
     optimizer = keras.optimizers.Adam(
         PEAK_RATE, global_clipnorm=1.0, use_ema=True, ema_momentum=EMA_MOMENTUM
     )
@@ -130,7 +135,10 @@ def train(out: Path, minutes: float, seed: int, resume: bool) -> None:
         save_weights(out / "model.weights.h5", model)
         iou = class_iou(predict, validation_set(FINAL_FRAMES))
     report = {
-        "command": f"python hub/train_amsegnet_esrf.py --minutes {minutes:g} --seed {seed}",
+        "command": f"python hub/train_amsegnet_esrf.py --minutes {minutes:g} --seed {seed}"
+        + (f" --start-from {start}" if start else ""),
+        "started_from": start or "random weights",
+        "facilities": FACILITIES,
         "seed": seed,
         "steps": state["step"],
         "frames_seen": state["frames"],
@@ -160,10 +168,17 @@ def main() -> None:
     )
     parser.add_argument("--minutes", type=float, default=75, help="wall-clock budget")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--start-from", metavar="PRESET", help="instead of from random weights")
     parser.add_argument("--out", type=Path, required=True, help="run folder")
     parser.add_argument("--resume", action="store_true", help="go on from the run's checkpoint")
     arguments = parser.parse_args()
-    train(arguments.out, arguments.minutes, arguments.seed, arguments.resume)
+    train(
+        arguments.out,
+        arguments.minutes,
+        arguments.seed,
+        arguments.start_from,
+        arguments.resume,
+    )
 
 
 if __name__ == "__main__":

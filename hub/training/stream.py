@@ -16,6 +16,9 @@ CROP, FRAME = (192, 256), (256, 512)
 CROPS, FRAMES = 4, 2
 """Batch sizes: the machine is small, so more steps are worth more than larger batches."""
 VALIDATION_SEED = 977_001
+FACILITIES = {"esrf": 0.75, "aps": 0.25}
+"""Whose frames are simulated, and how many of each: those of APS, at half the pixel size and partly
+with a clipped beam, keep the network from learning one beamline by heart."""
 
 
 def stretched(frame: np.ndarray, low: float = 0.1, high: float = 99.9) -> np.ndarray:
@@ -55,7 +58,8 @@ def training_batch(seed: int, first: int, whole: bool) -> tuple[np.ndarray, np.n
     images, targets = [], []
     for number in range(first, first + (FRAMES if whole else CROPS)):
         rng = np.random.default_rng((seed, number))
-        frame, labels = simulate_frame(rng, FRAME)
+        facility = str(rng.choice(list(FACILITIES), p=list(FACILITIES.values())))
+        frame, labels = simulate_frame(rng, FRAME, facility)
         image = jittered(rng, frame)
         if not whole:
             window = window_with_surface(rng, labels)
