@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import cv2
 import keras
 import numpy as np
 
@@ -20,7 +21,7 @@ from amseg_keras.classes import CLASS_NAMES
 from amseg_keras.datasets import BatchOptions, Dataset, LabelledFrame, batches, strong_augmentation
 from amseg_keras.datasets.dataset import write_frame
 from amseg_keras.datasets.feed.augment import SeededAugmentation
-from amseg_keras.simulate import simulate_frame
+from amseg_keras.simulate import FACILITIES, simulate_frame, simulate_sequence
 
 SHAPE = (256, 512)
 BATCH = 16
@@ -44,17 +45,27 @@ def fastest(work: Callable[[], object], repeats: int) -> float:
     return min(times)
 
 
-def simulated_dataset(folder: Path, frames: int) -> Dataset:
-    """Simulate a data set in one process, and print how fast that was."""
-    simulate_frame(np.random.default_rng(1), SHAPE)  # imports and caches of the first
-    made, seconds = [], 0.0
-    for number in range(frames):
+def measure_simulator(frames: int) -> None:
+    """Time single frames of each facility, and of one sequence, in one process and thread."""
+    cv2.setNumThreads(1)
+    for facility in FACILITIES:
+        simulate_frame(np.random.default_rng(1), SHAPE, facility)  # the textures of the first
         start = time.perf_counter()
+        for number in range(frames):
+            simulate_frame(np.random.default_rng((0, number)), SHAPE, facility)
+        row(f'`simulate_frame`, "{facility}"', frames, time.perf_counter() - start)
+    start = time.perf_counter()
+    simulate_sequence("esrf", frames, seed=0)
+    row('`simulate_sequence`, "esrf"', frames, time.perf_counter() - start)
+
+
+def simulated_dataset(folder: Path, frames: int) -> Dataset:
+    """Simulate a data set."""
+    made = []
+    for number in range(frames):
         image, labels = simulate_frame(np.random.default_rng((0, number)), SHAPE)
-        seconds += time.perf_counter() - start
         about = LabelledFrame("", None, f"shot{number}", number, split="train")
         made.append(write_frame(folder, image, labels, about))
-    row("simulate_frame, one process", frames, seconds)
     return Dataset(folder, CLASS_NAMES, tuple(made))
 
 
@@ -102,6 +113,7 @@ def main() -> None:
     options = parser.parse_args()
     print(f"{os.cpu_count()} cores, Keras {keras.version()}\n")
     print("| what | backend | frames/s | ms per frame |\n|---|---|---:|---:|")
+    measure_simulator(options.frames)
     with tempfile.TemporaryDirectory() as folder:
         data = simulated_dataset(Path(folder), options.frames)
         measure_feed(data, options.repeats)
