@@ -12,7 +12,7 @@ from amseg_keras.classes import CLASS_NAMES, IGNORE
 from training.stream import FRAME, FRAMES, stretched_frame
 
 CLASSES = len(CLASS_NAMES)
-PEAK_RATE, WARM_UP = 1e-3, 0.03
+PEAK_RATE, WARM_UP = 6e-4, 0.03
 CLASS_WEIGHTS = (0.7, 1.2, 0.7, 4.0, 3.0)
 FOCUS = 1.0
 """Exponent of the focal factor (1 - p)."""
