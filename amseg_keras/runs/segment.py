@@ -8,7 +8,6 @@ run.json                                 what was done with what; written last
 
 from __future__ import annotations
 
-import importlib.metadata
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -17,7 +16,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 
 from amseg_keras.atomic import complete_or_absent
@@ -31,6 +29,7 @@ from amseg_keras.runs.label_store import FOLDER, LabelStore
 from amseg_keras.runs.record import finished_record, write_record
 from amseg_keras.segment import Segmenter
 from amseg_keras.segment.segmenter import default_batch_size
+from amseg_keras.versions import versions
 
 RECORD = "run.json"
 OUTPUTS = ("labels.tif", "labels", "labels.h5", "overlay.png", "overlay.mp4", "frames.csv", RECORD)
@@ -146,7 +145,7 @@ def run_stack(
             {"frame": index, "error": store.errors[index]} for index in sorted(store.errors)
         ],
         "outputs": [*outputs, RECORD],
-        "versions": _versions(),
+        "versions": versions(),
         "device": settings.device,
         "times": {
             "finished": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -202,13 +201,3 @@ def _write_table(
     with complete_or_absent(folder / "frames.csv") as temporary:
         table.to_csv(temporary, index=False, float_format="%.6g")
     return "frames.csv"
-
-
-def _versions() -> dict[str, str]:
-    backend = keras.backend.backend()
-    return {
-        "amseg-keras": importlib.metadata.version("amseg-keras"),
-        "keras": keras.__version__,
-        "backend": backend,
-        backend: __import__(backend).__version__,
-    }

@@ -1,0 +1,154 @@
+"""`amseg evaluate`"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+import keras
+from tqdm import tqdm
+
+from amseg_keras.command.dataset.opening import open_and_say
+from amseg_keras.command.ending import advance, finish
+from amseg_keras.datasets.dataset import SPLITS
+from amseg_keras.evaluation import Evaluation
+from amseg_keras.pretrained import PresetError, find_preset
+from amseg_keras.pretrained.preset import weights_digest
+from amseg_keras.read import ReadError
+from amseg_keras.runs import OutputTakenError
+from amseg_keras.runs.evaluate import EvaluateSettings, run_evaluation
+from amseg_keras.segment import from_pretrained
+from amseg_keras.segment.device import choose_device
+
+
+@click.command(no_args_is_help=True)
+@click.option(
+    "-m",
+    "--model",
+    default="amsegnet-esrf",
+    show_default=True,
+    help="Preset (see: amseg presets), preset folder, or owner/repo on the Hugging Face Hub.",
+)
+@click.option("--revision", help="Tag, branch or commit of an owner/repo.")
+@click.option(
+    "-d",
+    "--data",
+    "data_folder",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="Folder of the data set.",
+)
+@click.option(
+    "--split",
+    type=click.Choice([*SPLITS, "all"]),
+    default="test",
+    show_default=True,
+    help="Which frames; all: every frame with labels.",
+)
+@click.option(
+    "--worst",
+    type=click.IntRange(min=0),
+    default=6,
+    show_default=True,
+    metavar="N",
+    help="How many of the worst frames become pictures.",
+)
+@click.option(
+    "-o",
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Output folder. Without it, only the table is printed.",
+)
+@click.option("--overwrite", is_flag=True, help="Replace the results of another run in OUT.")
+@click.option(
+    "--device", default="auto", show_default=True, help="auto, cpu, gpu, or one of several: gpu:1."
+)
+def evaluate(
+    model: str,
+    revision: str | None,
+    data_folder: Path,
+    split: str,
+    worst: int,
+    out: Path | None,
+    overwrite: bool,
+    device: str,
+) -> None:
+    """Compare what a network finds with labels.
+
+    IoU, F1, precision, recall and boundary F1 of every class, from the pixels of all frames
+    together; by material and sequence; pores found; a confusion matrix; the worst frames.
+
+    \b
+    amseg evaluate --data folder                            the table of the test split
+    amseg evaluate --data folder --split all -o evaluation  all frames, with a report
+
+    \b
+    In OUT:
+      report.html          all of it, in one file that needs no other
+      classes.csv          scores of every class
+      frames.csv           scores of every frame
+      confusion.csv, .png  pixels of each labelled class by what they were found as
+      worst/*.png          the worst frames beside their labels
+      evaluation.json      all numbers, model, versions, times
+
+    Exit codes: 0 all done, 1 something could not be read (named at the end), 2 wrong use.
+    """
+    try:
+        chosen = choose_device(device)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--device") from error
+    settings = EvaluateSettings(None if split == "all" else split, worst, chosen, overwrite)
+    try:
+        data = open_and_say(data_folder)
+        with keras.device(chosen):
+            try:
+                preset = find_preset(model, revision)
+                segmenter = from_pretrained(preset)
+            except PresetError as error:
+                raise click.BadParameter(str(error), param_hint="--model") from error
+            # Not shown before the first frame is done: where there is none, an error follows.
+            with tqdm(unit="frame", delay=1e-3) as bar:
+                evaluation = run_evaluation(
+                    *(segmenter, weights_digest(preset), data, out, settings),
+                    lambda done, total: _show(bar, done, total),
+                )
+    except (ReadError, OutputTakenError) as error:
+        click.echo(f"amseg: {error}", err=True)
+        raise SystemExit(1) from error
+    except OSError as error:
+        click.echo(f"amseg: {error.filename}: {error.strerror or error}", err=True)
+        raise SystemExit(1) from error
+    _print(evaluation)
+    finish(evaluation.errors)
+
+
+def _show(bar: tqdm, done: int, total: int) -> None:
+    bar.total = total
+    advance(bar, done)
+    if done == total:
+        bar.close()  # the pictures that follow are no frames
+
+
+def _print(evaluation: Evaluation) -> None:
+    click.echo(f"{evaluation.model.name} on {evaluation.data.folder}, {evaluation.split or 'all'}")
+    click.echo(f"trained on  {evaluation.model.trained_on}")
+    if evaluation.data.origin:
+        click.echo(f"frames      {evaluation.data.origin}")
+    classes = evaluation.classes
+    shown = classes.to_string(
+        formatters={"share": "{:.4%}".format}, float_format="{:.3f}".format, na_rep="-"
+    )
+    click.echo(f"\n{shown}")
+    frames = len(evaluation.counts)
+    click.echo(
+        f"\nmean IoU {evaluation.mean_iou:.3f}, mean F1 {evaluation.mean_f1:.3f}, of "
+        f"{frames} frame{'s' * (frames != 1)}"
+    )
+    if absent := [str(name) for name in classes.index[classes["truth_pixels"] == 0]]:
+        click.echo(f"without labels, and in no mean: {', '.join(absent)}")
+    if (pores := evaluation.pores) is not None:
+        recall = f", {pores.recall:.1%} of them found" if pores.true else ""
+        precision = f", {pores.precision:.1%} of them right" if pores.found else ""
+        click.echo(f"pores: {pores.true} labelled{recall}; {pores.found} found{precision}")
+    if evaluation.unlabelled:
+        click.echo(f"  {evaluation.unlabelled} frames without labels left out", err=True)

@@ -1,0 +1,216 @@
+"""Evaluate a network on a data set, into one output folder.
+
+report.html             all of it, to be read; needs no other file
+classes.csv             scores of every class
+frames.csv              scores of every frame
+confusion.csv, .png     pixels of each labelled class (rows) by what they were found as (columns)
+worst/NN_NAME.png       the worst frames beside their labels
+evaluation.json         all numbers, and what was done with what; written last
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+from PIL import Image
+
+from amseg_keras.atomic import complete_or_absent
+from amseg_keras.datasets import Dataset
+from amseg_keras.evaluation import Evaluation, SegmentedFrames, evaluate
+from amseg_keras.evaluation.evaluate import Progress
+from amseg_keras.preprocess import GreyRange
+from amseg_keras.read.names import safe_name
+from amseg_keras.runs.record import OutputTakenError, finished_record, write_record
+from amseg_keras.segment import Segmenter
+from amseg_keras.versions import versions
+
+if TYPE_CHECKING:
+    from amseg_keras.report.evaluation_report import WorstFrame
+
+RECORD = "evaluation.json"
+WORST = "worst"
+FILES = ("report.html", "classes.csv", "frames.csv", "confusion.csv", "confusion.png")
+
+
+@dataclass(frozen=True)
+class EvaluateSettings:
+    """What the user chose for an evaluation.
+
+    Attributes:
+        split: "train", "validation" or "test"; None for all labelled frames.
+        worst: How many of the worst frames become pictures.
+        device: As Keras names it, "cpu:0"; written to the record.
+        overwrite: Replace the result of another run.
+    """
+
+    split: str | None = "test"
+    worst: int = 6
+    device: str | None = None
+    overwrite: bool = False
+
+
+def run_evaluation(
+    segmenter: Segmenter,
+    weights_sha256: str,
+    data: Dataset,
+    folder: Path | None,
+    settings: EvaluateSettings,
+    progress: Progress = lambda done, total: None,
+) -> Evaluation:
+    """Evaluate and write all files of the folder.
+
+    The same evaluation in the same folder is done anew: labels may have been mended since.
+
+    Args:
+        segmenter: The network.
+        weights_sha256: Of the network's weights, to tell whether an earlier run used the same.
+        data: The data set.
+        folder: Where to; None writes nothing.
+        settings: The user's.
+        progress: Told of every frame.
+
+    Returns:
+        The evaluation.
+
+    Raises:
+        OutputTakenError: The folder holds another result and `settings.overwrite` is off.
+        ReadError: As for `evaluate`.
+
+    Example:
+        >>> import tempfile
+        >>> import numpy as np
+        >>> from amseg_keras.datasets import LabelledFrame
+        >>> from amseg_keras.datasets.dataset import write_frame
+        >>> from amseg_keras.segment import from_pretrained
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> grey, labels = np.full((32, 48), 7, np.uint16), np.zeros((32, 48), np.uint8)
+        >>> frame = write_frame(folder, grey, labels, LabelledFrame("", None, "shot", 1))
+        >>> data, settings = Dataset(folder, ("powder", "pore"), (frame,)), EvaluateSettings(None)
+        >>> segmenter = from_pretrained("amsegnet-esrf")
+        >>> _ = run_evaluation(segmenter, "0123", data, folder / "out", settings)
+        >>> sorted(path.name for path in (folder / "out").iterdir())
+        ['classes.csv', 'confusion.csv', 'confusion.png', 'evaluation.json', 'frames.csv',
+        'report.html', 'worst']
+    """
+    if folder is not None:
+        _check_free(folder, _identity(segmenter, weights_sha256, data, settings), settings)
+        # Whether there can be such a folder is known before the work, not after.
+        folder.mkdir(parents=True, exist_ok=True)
+    started = time.perf_counter()
+    evaluation = evaluate(segmenter, data, settings.split, progress=progress)
+    if folder is not None:
+        made_with = {
+            "weights_sha256": weights_sha256,
+            "grey_levels": asdict(segmenter.scaling),
+            "device": settings.device,
+            "versions": versions(),
+            "times": {
+                "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+                "evaluate_s": round(time.perf_counter() - started, 3),
+            },
+        }
+        # From here on the folder is unfinished: without a record nothing in it is taken for one.
+        (folder / RECORD).unlink(missing_ok=True)
+        pictures = _write_pictures(folder, evaluation, segmenter, settings.worst)
+        _write_tables(folder, evaluation)
+        _write_report(folder, evaluation, pictures, made_with)
+        names = [*FILES, *(f"{WORST}/{path.name}" for path in _pictures_in(folder)), RECORD]
+        write_record(folder / RECORD, evaluation.as_json() | made_with | {"outputs": names})
+    return evaluation
+
+
+def _identity(
+    segmenter: Segmenter, weights_sha256: str, data: Dataset, settings: EvaluateSettings
+) -> dict[str, Any]:
+    return {
+        "source": str(data.folder),
+        "split": settings.split or "all",
+        "model": segmenter.info.name,
+        "weights_sha256": weights_sha256,
+    }
+
+
+def _check_free(folder: Path, identity: dict[str, Any], settings: EvaluateSettings) -> None:
+    """Refuse a folder that holds the result of another run, or somebody else's files."""
+    finished = finished_record(folder / RECORD, identity, settings.overwrite)
+    if finished is not None or settings.overwrite:
+        return
+    for name in (*FILES, WORST):
+        if (folder / name).exists():
+            raise OutputTakenError(
+                f"{folder}: holds a {name} of which no {RECORD} tells; give another -o, or "
+                "--overwrite to replace it"
+            )
+
+
+def _pictures_in(folder: Path) -> list[Path]:
+    """The pictures of worst frames; whatever else is in their folder is not ours."""
+    return sorted((folder / WORST).glob("[0-9][0-9]*_*.png"))
+
+
+def _write_pictures(
+    folder: Path, evaluation: Evaluation, segmenter: Segmenter, count: int
+) -> list[WorstFrame]:
+    """Segment the worst frames once more, now that it is known which they are."""
+    # matplotlib takes half a second to import, which the other commands need not wait for.
+    from amseg_keras.report.evaluation_pictures import compare_frame, draw_confusion
+    from amseg_keras.report.evaluation_report import WorstFrame
+
+    draw_confusion(evaluation.confusion, evaluation.class_names, folder / "confusion.png")
+    for old in _pictures_in(folder):
+        old.unlink()
+    segmented = SegmentedFrames(segmenter, evaluation.data, evaluation.split)
+    grey_range = GreyRange(0, segmenter.scaling.top, segmenter.scaling.top)
+    pictures = []
+    for place, counts in enumerate(evaluation.worst(count), 1):
+        compared = segmented.read(counts.frame)
+        picture = compare_frame(
+            compared.image, compared.truth, compared.found, evaluation.class_names, grey_range
+        )
+        stem = safe_name(PurePosixPath(counts.frame.image).stem)
+        path = folder / WORST / f"{place:02}_{stem}.png"
+        path.parent.mkdir(exist_ok=True)
+        with complete_or_absent(path) as temporary:
+            Image.fromarray(picture).save(temporary, optimize=True)
+        pictures.append(WorstFrame(counts, path.read_bytes()))
+    return pictures
+
+
+def _write_tables(folder: Path, evaluation: Evaluation) -> None:
+    names = list(evaluation.class_names)
+    confusion = pd.DataFrame(evaluation.confusion, names, names).rename_axis("truth")
+    for name, table, index in (
+        ("classes.csv", evaluation.classes, True),
+        ("frames.csv", evaluation.frames, False),
+        ("confusion.csv", confusion, True),
+    ):
+        with complete_or_absent(folder / name) as temporary:
+            table.to_csv(temporary, index=index, float_format="%.6g")
+
+
+def _write_report(
+    folder: Path,
+    evaluation: Evaluation,
+    pictures: list[WorstFrame],
+    made_with: dict[str, Any],
+) -> None:
+    from amseg_keras.report.evaluation_report import evaluation_report
+
+    grey_levels = made_with["grey_levels"]
+    versions = ", ".join(f"{name} {version}" for name, version in made_with["versions"].items())
+    about = {
+        "weights (SHA-256)": made_with["weights_sha256"],
+        "grey levels": ", ".join(f"{key} {value}" for key, value in grey_levels.items()),
+        "versions": versions,
+        "device": made_with["device"] or "not given",
+        "date": made_with["times"]["finished"],
+    }
+    confusion = (folder / "confusion.png").read_bytes()
+    with complete_or_absent(folder / "report.html") as temporary:
+        text = evaluation_report(evaluation, confusion, pictures, about)
+        temporary.write_text(text, encoding="utf-8")
