@@ -166,14 +166,7 @@ def write_preset(
     folder.mkdir(parents=True, exist_ok=True)
     uncompiled = type(model).from_config(model.get_config())
     uncompiled.set_weights(model.get_weights())
-    record = {
-        "format": 1,
-        "name": info.name,
-        "class_names": list(info.class_names),
-        "grey_levels": asdict(info.scaling),
-        "pixel_size_um": info.pixel_size_um,
-        "trained_on": info.trained_on,
-    }
+    record = description(info)
     with tempfile.TemporaryDirectory(prefix=".preset-", dir=folder) as scratch:
         new = Path(scratch) / "preset"
         keras.saving.save_model(uncompiled, new, zipped=False)
@@ -184,6 +177,18 @@ def write_preset(
         for name in PRESET_FILES:
             os.replace(new / name, folder / name)
     return folder
+
+
+def description(info: PresetInfo) -> dict[str, Any]:
+    """What `preprocessing.json` says of a preset."""
+    return {
+        "format": 1,
+        "name": info.name,
+        "class_names": list(info.class_names),
+        "grey_levels": asdict(info.scaling),
+        "pixel_size_um": info.pixel_size_um,
+        "trained_on": info.trained_on,
+    }
 
 
 def weights_digest(folder: Path) -> str:

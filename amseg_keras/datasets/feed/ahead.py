@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 
 import numpy as np
 
@@ -23,6 +23,7 @@ class MadeAhead:
         make: Makes the batch of an epoch and index; called by several threads at once.
         count: Batches in an epoch.
         workers: Threads, and batches ahead.
+        pool: Of threads or processes that make the batches; by default threads of its own.
 
     Example:
         >>> ahead = MadeAhead(lambda epoch, index: (np.array(epoch), np.array(index)), 3, 2)
@@ -30,11 +31,17 @@ class MadeAhead:
         [0, 1, 2]
     """
 
-    def __init__(self, make: Callable[[int, int], Batch], count: int, workers: int) -> None:
+    def __init__(
+        self,
+        make: Callable[[int, int], Batch],
+        count: int,
+        workers: int,
+        pool: Executor | None = None,
+    ) -> None:
         self._make = make
         self._count = count
         self._workers = workers
-        self._pool = ThreadPoolExecutor(workers, thread_name_prefix="amseg-batches")
+        self._pool = pool or ThreadPoolExecutor(workers, thread_name_prefix="amseg-batches")
         self._lock = threading.Lock()
         self._started: dict[tuple[int, int], Future[Batch]] = {}
         self._expected = (0, 0)

@@ -32,6 +32,9 @@ class BatchOptions:
             must then be of one size.
         shuffle: True, for training: frames in random order, cut at random places. False, for
             validation: in the order of the data set, cut from the middle.
+        focus: Share of the cuts that are placed such that they hold a pixel of the frame's rarest
+            class; for large frames with a small keyhole.
+        repeat: How often each frame is in an epoch, cut and augmented anew each time.
         classes: Names of the network's classes in the order of its ids, if they are not the data
             set's; ids are translated by name.
         scaling: How the network wants its grey levels; `preset.scaling` of a pretrained one.
@@ -45,6 +48,8 @@ class BatchOptions:
 
     shape: tuple[int, int] | None = (256, 512)
     shuffle: bool = True
+    focus: float = 0.0
+    repeat: int = 1
     classes: Sequence[str] | None = None
     scaling: GreyScaling = field(default_factory=GreyScaling)
     skip_unlabelled: bool = False
@@ -152,7 +157,7 @@ class Batches(keras.utils.PyDataset):
         drawn = (
             np.random.default_rng((self._seed, epoch, number)) if self._options.shuffle else None
         )
-        return fit_to_shape(image, labels, shape, drawn)
+        return fit_to_shape(image, labels, shape, drawn, self._options.focus)
 
 
 def batches(
@@ -208,7 +213,7 @@ def batches(
     options = options or BatchOptions()
     _check_numbers(batch_size, seed, options)
     chosen = _labelled(data, split, options.skip_unlabelled)
-    samples = [_Sample(frame) for frame in chosen]
+    samples = [_Sample(frame) for frame in chosen] * options.repeat
     augmentation = None
     if isinstance(augment, str):
         if augment == "paper":
@@ -236,6 +241,10 @@ def _check_numbers(batch_size: int, seed: int, options: BatchOptions) -> None:
     ):
         if value < 0:
             raise ValueError(f"{name} is {value}, it must be 0 or more")
+    if not 0 <= options.focus <= 1:
+        raise ValueError(f"focus is {options.focus}, it must be from 0 to 1")
+    if options.repeat < 1:
+        raise ValueError(f"repeat is {options.repeat}, it must be 1 or more")
     if options.shape is not None and min(options.shape) < 1:
         raise ValueError(f"shape is {options.shape}, height and width must be 1 or more")
 

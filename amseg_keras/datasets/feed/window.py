@@ -13,6 +13,7 @@ def fit_to_shape(
     labels: np.ndarray,
     shape: tuple[int, int],
     rng: np.random.Generator | None,
+    focus: float = 0.0,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Cut what is too large and pad what is too small; the pixel size stays.
 
@@ -21,6 +22,8 @@ def fit_to_shape(
         labels: Class ids of the same shape.
         shape: Height and width to come out.
         rng: Draws where to cut; None cuts from the middle.
+        focus: How often, from 0 to 1, the cut is placed such that it holds a pixel of the frame's
+            rarest class.
 
     Returns:
         Both with `shape`. Padding is at the bottom and right, as in inference: mirrored pixels,
@@ -32,10 +35,16 @@ def fit_to_shape(
         >>> image.shape, labels[-1].tolist()
         ((3, 2), [255, 255])
     """
-    start = [
-        extra // 2 if rng is None else int(rng.integers(extra + 1))
-        for extra in (max(have - want, 0) for have, want in zip(image.shape, shape, strict=True))
-    ]
+    spare = [max(have - want, 0) for have, want in zip(image.shape, shape, strict=True)]
+    if rng is None:
+        start = [extra // 2 for extra in spare]
+    elif any(spare) and rng.random() < focus and (pixel := _rare_pixel(labels, rng)) is not None:
+        start = [
+            int(np.clip(at - rng.integers(want), 0, extra))
+            for at, want, extra in zip(pixel, shape, spare, strict=True)
+        ]
+    else:
+        start = [int(rng.integers(extra + 1)) for extra in spare]
     window = tuple(slice(s, s + want) for s, want in zip(start, shape, strict=True))
     image, labels = image[window], labels[window]
     missing = [(0, want - have) for have, want in zip(image.shape, shape, strict=True)]
@@ -43,6 +52,18 @@ def fit_to_shape(
         image = np.pad(image, missing, mode="symmetric")
         labels = np.pad(labels, missing, constant_values=IGNORE)
     return image, labels
+
+
+def _rare_pixel(labels: np.ndarray, rng: np.random.Generator) -> tuple[int, int] | None:
+    """Any pixel of the rarest class in a frame; None where all is to be ignored."""
+    counts = np.bincount(labels.ravel(), minlength=256)
+    counts[IGNORE] = 0
+    if not counts.any():
+        return None
+    rarest = np.where(counts > 0, counts, labels.size + 1).argmin()
+    places = np.flatnonzero(labels == rarest)
+    row, column = divmod(int(rng.choice(places)), labels.shape[1])
+    return row, column
 
 
 def resize(

@@ -1,0 +1,29 @@
+"""The networks of the paper's Table 2 by the names that the command line has for them."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping
+
+import keras
+
+from amseg_keras.models.amsegnet import AMSegNet
+from amseg_keras.models.unet import ResUNet, SqueezeUNet, UNet
+
+NETWORKS: Mapping[str, Callable[..., keras.Model]] = {
+    "amsegnet": AMSegNet,
+    "amsegnet-no-gate": functools.partial(AMSegNet, attention=False),
+    "resunet": ResUNet,
+    "unet": UNet,
+    "squeezeunet": SqueezeUNet,
+}
+"""All take `num_classes`, `base_filters`, `dropout` and `input_shape`."""
+
+TITLES: Mapping[str, str] = {
+    "amsegnet": "AM-SegNet",
+    "amsegnet-no-gate": "AM-SegNet*",
+    "resunet": "Res-U-Net",
+    "unet": "U-Net",
+    "squeezeunet": "Squeeze-U-Net",
+}
+"""As the paper writes them; the asterisk is the network without attention gate."""

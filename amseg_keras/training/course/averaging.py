@@ -1,0 +1,108 @@
+"""Averages of the weights over the last steps, with batch-norm statistics that fit them."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import keras
+import numpy as np
+
+from amseg_keras.training.backend import forward_pass
+
+CALIBRATION_BATCHES = 10
+
+
+@keras.saving.register_keras_serializable("amseg_keras")
+class AveragingAdam(keras.optimizers.Adam):
+    """Adam whose average of the weights is put into the network only when asked for.
+
+    Keras puts it there at the end of `fit`, which would end the training after its first epoch.
+    """
+
+    def finalize_variable_values(self, var_list: Any) -> None:
+        pass
+
+    def put_averages(self, variables: list[keras.Variable]) -> None:
+        """Give the variables the average of their values."""
+        super().finalize_variable_values(variables)
+
+
+class AveragedWeights:
+    """The network with its averaged weights for a while: `with averaged(images): ...`.
+
+    The running statistics of the batch norms follow the raw weights of the last hundred steps,
+    not the averaged ones, and a deep network multiplies the difference. So they are measured
+    afresh on training images, and given back with the raw weights afterwards.
+
+    Args:
+        model: Compiled with an `AveragingAdam`; with one that does not average, the weights are
+            left as they are.
+    """
+
+    def __init__(self, model: keras.Model) -> None:
+        self._model = model
+        # Loss scaling wraps the optimizer that has the averages.
+        self._optimizer = getattr(model.optimizer, "inner_optimizer", model.optimizer)
+        self._norms = trainable_norms(model)
+        self._measure = forward_pass(model, training=True)
+
+    @contextlib.contextmanager
+    def __call__(self, images: Iterable[np.ndarray]) -> Iterator[None]:
+        """Averaged weights within a `with`.
+
+        Args:
+            images: Batches to measure statistics on, float32 `(batch, height, width, 1)`.
+        """
+        steps = int(keras.ops.convert_to_numpy(self._optimizer.iterations))
+        if not self._optimizer.use_ema or not steps:
+            yield
+            return
+        kept = [keras.ops.convert_to_numpy(v) for v in self._model.variables]
+        try:
+            self._optimizer.put_averages(self._model.trainable_variables)
+            _measure(self._norms, self._measure, images)
+            yield
+        finally:
+            for variable, raw in zip(self._model.variables, kept, strict=True):
+                variable.assign(raw)
+
+
+def trainable_norms(model: keras.Model) -> list[keras.layers.BatchNormalization]:
+    """The batch norms whose statistics a training moves."""
+    return [
+        layer
+        for layer in model._flatten_layers()
+        if isinstance(layer, keras.layers.BatchNormalization) and layer.trainable
+    ]
+
+
+def measure_statistics(model: keras.Model, images: Iterable[np.ndarray]) -> None:
+    """Set the running statistics of all batch norms to those of some images.
+
+    Args:
+        model: Its weights stay as they are.
+        images: Batches, float32 `(batch, height, width, 1)`.
+    """
+    _measure(trainable_norms(model), forward_pass(model, training=True), images)
+
+
+def _measure(
+    norms: list[keras.layers.BatchNormalization],
+    run: Callable[[np.ndarray], np.ndarray],
+    images: Iterable[np.ndarray],
+) -> None:
+    if not norms:
+        return
+    statistics = [v for norm in norms for v in (norm.moving_mean, norm.moving_variance)]
+    for variable in statistics:
+        variable.assign(np.zeros(variable.shape, np.float32))
+    batches = 0
+    for batch in images:
+        run(batch)
+        batches += 1
+    # Running means that began at zero have collected this share of the full weight.
+    collected = 1 - norms[0].momentum ** batches
+    for variable in statistics:
+        variable.assign(keras.ops.convert_to_numpy(variable) / collected)

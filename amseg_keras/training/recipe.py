@@ -1,0 +1,96 @@
+"""How a network is trained: the paper's recipe, and what may be changed about it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from amseg_keras.models.networks import NETWORKS
+from amseg_keras.training.backend import PRECISIONS
+
+ANNEALINGS = ("cosine", "plateau")
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A training; the defaults are the paper's (section 3.1) where it says something.
+
+    Attributes:
+        network: One of `models.NETWORKS`.
+        epochs: Passes through the training frames.
+        batch_size: Frames in a batch, of all devices together.
+        shape: Height and width that frames are cut or padded to for training; None: whole frames.
+            Validation always looks at whole frames.
+        learning_rate: Of Adam, at the beginning.
+        annealing: ``"cosine"``: down to 0 at the end, after a short warm-up; ``"plateau"``: halved
+            whenever the validation has not gained for `patience / 3` epochs.
+        weighted: Classes are weighted in the loss by the square root of their median frequency
+            weight, at most 5 to 1: the paper weights them and does not say how.
+        augment: ``"paper"``: a random tenth of the frames is cropped and added (section 2.3);
+            ``"strong"``: see `datasets.strong_augmentation`; None: nothing.
+        focus: Share of the cuts that are placed on a pixel of the frame's rarest class.
+        repeat: How often a frame is in an epoch, each time cut and augmented anew.
+        clip_norm: Largest norm of a gradient.
+        averaging: The weights that are validated and kept are averages over the last
+            `1 / (1 - averaging)` steps; 0 keeps the weights themselves.
+        patience: Stop after so many epochs without gain in the mean IoU of the validation.
+        precision: A Keras dtype policy; ``"auto"``: mixed precision where the hardware has it.
+        seed: Of the weights, the order, the cuts and the augmentation.
+
+    Example:
+        >>> Recipe(network="unet", epochs=20).learning_rate
+        0.001
+    """
+
+    network: str = "amsegnet"
+    epochs: int = 100
+    batch_size: int = 16
+    shape: tuple[int, int] | None = (256, 512)
+    learning_rate: float = 1e-3
+    annealing: Literal["cosine", "plateau"] = "cosine"
+    weighted: bool = True
+    augment: Literal["paper", "strong"] | None = "paper"
+    focus: float = 0.0
+    repeat: int = 1
+    clip_norm: float = 1.0
+    averaging: float = 0.99
+    patience: int = 30
+    precision: Literal["auto", "float32", "mixed_bfloat16", "mixed_float16"] = "auto"
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.network not in NETWORKS:
+            raise ValueError(
+                f"network is {self.network!r}, it must be one of {', '.join(NETWORKS)}"
+            )
+        if self.annealing not in ANNEALINGS:
+            raise ValueError(f"annealing is {self.annealing!r}, it must be cosine or plateau")
+        if self.precision not in PRECISIONS:
+            raise ValueError(
+                f"precision is {self.precision!r}, it must be one of {', '.join(PRECISIONS)}"
+            )
+        for name in ("epochs", "batch_size", "repeat", "patience", "learning_rate", "clip_norm"):
+            if getattr(self, name) <= 0:
+                raise ValueError(f"{name} is {getattr(self, name)}, it must be above 0")
+        if not 0 <= self.averaging < 1:
+            raise ValueError(f"averaging is {self.averaging}, it must be at least 0 and below 1")
+        if self.shape is not None and any(side <= 0 or side % 16 for side in self.shape):
+            raise ValueError(f"shape is {self.shape}, its sides must be multiples of 16")
+
+
+@dataclass(frozen=True)
+class Phase:
+    """A part of a training with a learning rate of its own.
+
+    Attributes:
+        epochs: Passes through the training frames.
+        learning_rate: At its beginning.
+        frozen: Layers whose names begin with one of these are not trained.
+        frozen_norms: Batch norms keep their statistics and scale: on a handful of frames they would
+            learn those frames by heart.
+    """
+
+    epochs: int
+    learning_rate: float
+    frozen: tuple[str, ...] = ()
+    frozen_norms: bool = False

@@ -1,0 +1,235 @@
+"""Training a network from the beginning, or on from a preset."""
+
+from __future__ import annotations
+
+import math
+import os
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import pandas as pd
+
+from amseg_keras.datasets import Dataset, open_dataset
+from amseg_keras.models.networks import NETWORKS
+from amseg_keras.pretrained import PresetInfo, find_preset
+from amseg_keras.pretrained.preset import read_info, read_model, weights_digest, write_preset
+from amseg_keras.training.backend import best_precision, every_device, hardware
+from amseg_keras.training.course.learn import Course
+from amseg_keras.training.errors import TrainingError
+from amseg_keras.training.feed.examples import DatasetExamples, Examples
+from amseg_keras.training.feed.simulation import Simulation
+from amseg_keras.training.progress import Progress
+from amseg_keras.training.recipe import Phase, Recipe
+from amseg_keras.training.run_card import run_card
+from amseg_keras.training.run_folder import RunFolder
+from amseg_keras.versions import versions
+
+
+@dataclass(frozen=True)
+class TrainedRun:
+    """What a training left behind.
+
+    Attributes:
+        folder: Of the run.
+        preset: Folder of the best weights, as `from_pretrained` reads it.
+        history: A row for each epoch: `epoch` (from 0), `phase`, `step` and `minutes` at its end,
+            `learning_rate`, `loss` of the training; `val_loss`, `mean_iou`, `mean_f1` and
+            `iou_<class>` on the validation frames, of the averaged weights.
+        seconds: How long the training took, interruptions not counted.
+    """
+
+    folder: Path
+    preset: Path
+    history: pd.DataFrame
+    seconds: float
+
+    @property
+    def best(self) -> pd.Series:
+        """The epoch whose weights are in the preset: that of the highest mean IoU."""
+        return self.history.loc[self.history["mean_iou"].fillna(-1).idxmax()]
+
+
+def train(
+    data: Dataset | Simulation | str | os.PathLike[str],
+    out: str | os.PathLike[str],
+    recipe: Recipe | None = None,
+    *,
+    start_from: str | os.PathLike[str] | None = None,
+    resume: bool = False,
+    progress: Callable[[Progress], None] = lambda progress: None,
+) -> TrainedRun:
+    """Train a network as the paper did (section 3.1), on a data set or on simulated frames.
+
+    Interrupted at any moment, it goes on with `resume` from its last checkpoint, at most two
+    minutes earlier, with the same state of the optimizer and the same batches.
+
+    Args:
+        data: A data set or its folder, with the splits "train" and "validation"; or a
+            `Simulation`.
+        out: Folder of the run; see `training.run_folder` for what is in it.
+        recipe: By default the paper's.
+        start_from: Preset whose weights are the first; by default they are random.
+        resume: Go on with the training that is in `out`; start it if there is none.
+        progress: Told after each step and epoch.
+
+    Returns:
+        What came out. `from_pretrained(run.preset)` segments with the best weights.
+
+    Raises:
+        TrainingError: `out` holds another training, the memory is not enough, or the loss became
+            NaN.
+        ReadError: Frames or labels cannot be read, or a split is empty.
+        PresetError: `start_from` cannot be found.
+
+    Example:
+        Two tiny epochs on simulated frames:
+
+        >>> import tempfile
+        >>> recipe = Recipe(epochs=1, batch_size=2)
+        >>> data = Simulation(frames=2, crop=(32, 32), validation_frames=1, whole_from=1)
+        >>> run = train(data, tempfile.mkdtemp() + "/run", recipe)  # doctest: +SKIP
+        >>> run.history["mean_iou"].max()  # doctest: +SKIP
+        0.09
+    """
+    recipe = recipe or Recipe()
+    start = None if start_from is None else find_preset(start_from)
+    info = None if start is None else read_info(start)
+    examples = _examples(data, recipe, info)
+    asked = {
+        "recipe": asdict(recipe),
+        "data": examples.describe(),
+        "start_from": None if start is None else weights_digest(start),
+    }
+    run = RunFolder(Path(out), asked)
+    phase = Phase(recipe.epochs, recipe.learning_rate)
+    return carry_out(
+        run, examples, recipe, [phase], lambda: _network(recipe, examples, start), resume, progress
+    )
+
+
+def carry_out(
+    run: RunFolder,
+    examples: Examples,
+    recipe: Recipe,
+    phases: list[Phase],
+    network: Callable[[], keras.Model],
+    resume: bool,
+    progress: Callable[[Progress], None],
+    before: Callable[[Course], None] = lambda course: None,
+) -> TrainedRun:
+    """Train a network in a run folder: what `train` and `fine_tune` share.
+
+    Args:
+        run: Where to.
+        examples: What on.
+        recipe: How.
+        phases: In which order.
+        network: Makes the network, with the weights to start from.
+        resume: Go on with what is there.
+        progress: Told after each step.
+        before: Called before the first step of a training that begins or goes on.
+    """
+    facts = {
+        "versions": versions(),
+        "precision": best_precision() if recipe.precision == "auto" else recipe.precision,
+        "hardware": hardware(),
+        "trained_on": examples.trained_on,
+        "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+    }
+    record = run.begin(facts, resume)
+    if record is None:
+        record = _train(run, examples, recipe, phases, network, facts, progress, before)
+    history = pd.read_csv(run.folder / "epochs.csv")
+    return TrainedRun(run.folder, run.preset, history, record["seconds"])
+
+
+def _train(
+    run: RunFolder,
+    examples: Examples,
+    recipe: Recipe,
+    phases: list[Phase],
+    network: Callable[[], keras.Model],
+    facts: dict[str, Any],
+    progress: Callable[[Progress], None],
+    before: Callable[[Course], None],
+) -> dict[str, Any]:
+    policy = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(facts["precision"])
+    try:
+        with every_device() as devices:
+            if recipe.batch_size % devices:
+                raise TrainingError(
+                    f"a batch of {recipe.batch_size} frames cannot be shared by {devices} devices; "
+                    f"give --batch-size {-(-recipe.batch_size // devices) * devices}"
+                )
+            keras.utils.set_random_seed(recipe.seed)
+            course = Course(network(), examples, recipe, phases, run, progress)
+            before(course)
+            position = course.go()
+    finally:
+        keras.config.set_dtype_policy(policy)
+    model = run.best(course.model)
+    record = facts | {
+        "devices": devices,
+        "seconds": round(position.seconds, 1),
+        "epochs": len(position.history),
+        "steps": position.steps,
+        "best": _without_nan(max(position.history, key=_merit)),
+        "finished": True,
+    }
+    info = PresetInfo(
+        run.folder.resolve().name,
+        examples.class_names,
+        examples.scaling,
+        examples.pixel_size_um,
+        examples.trained_on,
+    )
+    write_preset(run.preset, model, info, run_card(info, run.asked, record))
+    run.write_record(record)
+    return record
+
+
+def _merit(row: dict[str, Any]) -> tuple[float, int]:
+    """The higher the mean IoU, and the earlier, the better."""
+    score = row["mean_iou"]
+    return (score if math.isfinite(score) else -1.0, -row["epoch"])
+
+
+def _without_nan(row: dict[str, Any]) -> dict[str, Any]:
+    """As JSON can hold it."""
+    return {k: v if math.isfinite(v) else None for k, v in row.items()}
+
+
+def _examples(
+    data: Dataset | Simulation | str | os.PathLike[str], recipe: Recipe, info: PresetInfo | None
+) -> Examples:
+    scaling = None if info is None else info.scaling
+    if isinstance(data, Simulation):
+        # The simulator needs OpenCV, which training on a data set does not.
+        from amseg_keras.training.feed.simulated import SimulatedExamples
+
+        examples: Examples = SimulatedExamples(data, recipe, scaling)
+    else:
+        opened = data if isinstance(data, Dataset) else open_dataset(data)
+        classes = None if info is None else info.class_names
+        examples = DatasetExamples(opened, recipe, classes, scaling)
+    if info is not None and examples.class_names != info.class_names:
+        raise TrainingError(
+            f"{info.name} has the classes {', '.join(info.class_names)}, and the data have "
+            f"{', '.join(examples.class_names)}; for other classes: amseg finetune"
+        )
+    return examples
+
+
+def _network(recipe: Recipe, examples: Examples, start: Path | None) -> keras.Model:
+    model = NETWORKS[recipe.network](num_classes=len(examples.class_names))
+    if start is not None:
+        trained = read_model(start, read_info(start))
+        if [w.shape for w in trained.weights] != [w.shape for w in model.weights]:
+            raise TrainingError(f"{start}: is no {recipe.network}; give its own --network")
+        model.set_weights(trained.get_weights())
+    return model

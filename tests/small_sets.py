@@ -1,0 +1,41 @@
+"""Small labelled data sets, and a small network that can learn them."""
+
+import keras
+import numpy as np
+
+from amseg_keras.datasets import Dataset, LabelledFrame
+from amseg_keras.datasets.dataset import write_frame
+from amseg_keras.layers import ConvBlock
+from amseg_keras.models.ends import class_probabilities, frames_input
+
+SPLITS = ("train", "train", "train", "train", "validation", "test")
+
+
+def make_dataset(folder, sequences, frames, class_names=("gas", "plate", "pore"), split=True):
+    """Gas over a brighter plate with one bright pore; pixels `(48, 64)`."""
+    rng = np.random.default_rng(0)
+    made = []
+    for sequence in range(sequences):
+        for number in range(frames):
+            labels = np.zeros((48, 64), np.uint8)
+            labels[20:] = 1
+            left = int(rng.integers(8, 48))
+            labels[26:36, left : left + 9] = 2
+            image = (70 * labels + rng.normal(50, 4, labels.shape)).astype(np.uint8)
+            part = SPLITS[sequence % len(SPLITS)] if split else None
+            frame = LabelledFrame(
+                "", None, f"shot{sequence}", number, split=part, material=f"alloy{sequence % 2}"
+            )
+            made.append(write_frame(folder, image, labels, frame))
+    data = Dataset(folder, tuple(class_names), tuple(made))
+    data.save()
+    return data
+
+
+def small_network(num_classes):
+    """An encoder of one block, a decoder of one, and the head of all networks."""
+    inputs = frames_input((None, None, 1))
+    hidden = ConvBlock(6, name="encoder_1")(inputs)
+    hidden = keras.layers.UpSampling2D()(keras.layers.MaxPooling2D()(hidden))
+    hidden = ConvBlock(6, name="decoder_1")(hidden)
+    return keras.Model(inputs, class_probabilities(hidden, num_classes))
