@@ -7,10 +7,13 @@ import click
 import amseg_keras
 from amseg_keras.command.convert import convert
 from amseg_keras.command.dataset import dataset
+from amseg_keras.command.evaluate import evaluate
+from amseg_keras.command.finetune import finetune
 from amseg_keras.command.prepare import prepare
 from amseg_keras.command.presets import presets
 from amseg_keras.command.segment import segment
 from amseg_keras.command.simulate import simulate
+from amseg_keras.command.train import train_command
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -25,6 +28,9 @@ def main() -> None:
     amseg prepare raw/ --flats flats/ -o out  raw frames to a ready stack
     amseg dataset validate folder             labelled frames, for training
     amseg simulate --facility aps -o folder   simulated frames with labels
+    amseg finetune --data folder -o run       a network for your own frames
+    amseg evaluate --data folder -o report    how good a network is
+    amseg train --data folder -o run          a network from the beginning
     amseg presets                             the trained networks at hand
 
     Exit codes: 0 all done, 1 some inputs failed (named at the end), 2 wrong use.
@@ -37,3 +43,6 @@ main.add_command(presets)
 main.add_command(convert)
 main.add_command(dataset)
 main.add_command(simulate)
+main.add_command(train_command)
+main.add_command(finetune)
+main.add_command(evaluate)

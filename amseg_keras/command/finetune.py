@@ -1,0 +1,109 @@
+"""`amseg finetune`"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import click
+
+from amseg_keras.command.dataset.opening import one_sentence, open_and_say
+from amseg_keras.command.training_display import Shape, duration, training_display
+from amseg_keras.transfer import FINE_TUNING, FineTunedRun, fine_tune
+
+
+@click.command(no_args_is_help=True)
+@click.option(
+    "-d",
+    "--data",
+    required=True,
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder of a data set.",
+)
+@click.option(
+    "-o",
+    "--out",
+    required=True,
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder of the run.",
+)
+@click.option(
+    "-m",
+    "--model",
+    default="amsegnet-esrf",
+    show_default=True,
+    help="Preset, preset folder or owner/repo to start from.",
+)
+@click.option("--epochs", type=click.IntRange(min=1), default=FINE_TUNING.epochs, show_default=True)
+@click.option(
+    "--batch-size", type=click.IntRange(min=1), default=FINE_TUNING.batch_size, show_default=True
+)
+@click.option(
+    "--shape", type=Shape(), default="256x512", show_default=True, help="Frames are cut to it."
+)
+@click.option("--learning-rate", type=float, default=FINE_TUNING.learning_rate, show_default=True)
+@click.option(
+    "--patience",
+    type=click.IntRange(min=1),
+    default=FINE_TUNING.patience,
+    show_default=True,
+    help="Stop after so many epochs without gain.",
+)
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
+@click.option(
+    "--from-scratch",
+    is_flag=True,
+    help="Train the same network from random weights too, and compare.",
+)
+@click.option("--resume", is_flag=True, help="Go on with the training in OUT.")
+def finetune(
+    data: Path, out: Path, model: str, from_scratch: bool, resume: bool, **settings: Any
+) -> None:
+    """Fine-tune a trained network on your own labelled frames.
+
+    Five frames are enough to begin with. The classes are those of the data set; those that the
+    network knows by name keep what it knows of them. Without a split in the data set, whole
+    sequences or the last fifth of each are held out, and training stops when they gain nothing
+    more. How long it will take is measured and said beforehand.
+
+    \b
+    amseg finetune --data my_frames -o tuned
+    amseg segment scan/ --model tuned/preset -o results
+
+    \b
+    In OUT: what amseg train writes; with --from-scratch also
+      from_scratch/     the other training
+      transfer.csv      IoU of each class, of both, on the test frames
+      transfer.png      both trainings side by side
+
+    Exit codes: 0 done, 1 an error, named in a sentence, 2 wrong use.
+    """
+    try:
+        recipe = replace(FINE_TUNING, **settings)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
+    with one_sentence():
+        opened = open_and_say(data)
+    with training_display() as show:
+        run = fine_tune(
+            opened,
+            out,
+            model,
+            recipe,
+            from_scratch=from_scratch,
+            resume=resume,
+            progress=show,
+            expected=lambda seconds: click.echo(f"about {duration(seconds)} at most", err=True),
+        )
+    _say(run)
+
+
+def _say(run: FineTunedRun) -> None:
+    best = run.tuned.best
+    click.echo(
+        f"{run.tuned.preset}: mean IoU {best['mean_iou']:.3f} on the held-out frames after epoch "
+        f"{best['epoch'] + 1:.0f}, {duration(run.tuned.seconds)}"
+    )
+    if run.comparison is not None:
+        click.echo(run.comparison.to_string(float_format=lambda value: f"{value:.3f}"))

@@ -1,0 +1,201 @@
+"""From a trained network and a few labelled frames to a network for these frames."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import keras
+import pandas as pd
+
+from amseg_keras.atomic import complete_or_absent
+from amseg_keras.datasets import Dataset, open_dataset
+from amseg_keras.evaluation import Evaluation, evaluate
+from amseg_keras.models.ends import MULTIPLE
+from amseg_keras.models.precision import from_config
+from amseg_keras.pretrained import PresetInfo, find_preset
+from amseg_keras.pretrained.preset import read_info, read_model, weights_digest
+from amseg_keras.report.training_figure import draw_transfer
+from amseg_keras.training import Progress, Recipe, TrainedRun
+from amseg_keras.training.course.averaging import measure_statistics
+from amseg_keras.training.course.learn import Course
+from amseg_keras.training.feed.examples import DatasetExamples, calibration_images
+from amseg_keras.training.recipe import Phase
+from amseg_keras.training.run import carry_out
+from amseg_keras.training.run_folder import RunFolder
+from amseg_keras.transfer.head import with_classes
+from amseg_keras.transfer.split import split_for_tuning
+
+FINE_TUNING = Recipe(
+    epochs=40,
+    batch_size=4,
+    learning_rate=3e-4,
+    augment="strong",
+    focus=0.5,
+    averaging=0.95,
+    patience=15,
+)
+"""The default recipe of `fine_tune`."""
+
+HEAD_SHARE, HEAD_RATE = 0.25, 1e-3
+"""In the first quarter of the epochs the encoder rests, and the rate is that of a new network."""
+
+TINY = 50
+"""With fewer training frames, batch norms keep their statistics."""
+
+EPOCH_FRAMES = 16
+"""Fewer frames are repeated, each time cut and augmented anew, until an epoch has so many."""
+
+
+@dataclass(frozen=True)
+class FineTunedRun:
+    """What a fine-tuning left behind.
+
+    Attributes:
+        tuned: The training; `tuned.preset` is the network.
+        from_scratch: The same network trained on the same frames from random weights, if asked
+            for.
+        comparison: IoU of each class, `mean` among them, on the test frames (on those of the
+            validation where no test is split off): a column for each training.
+    """
+
+    tuned: TrainedRun
+    from_scratch: TrainedRun | None = None
+    comparison: pd.DataFrame | None = None
+
+
+def fine_tune(
+    data: Dataset | str | os.PathLike[str],
+    out: str | os.PathLike[str],
+    start_from: str | os.PathLike[str] = "amsegnet-esrf",
+    recipe: Recipe = FINE_TUNING,
+    *,
+    from_scratch: bool = False,
+    resume: bool = False,
+    progress: Callable[[Progress], None] = lambda progress: None,
+    expected: Callable[[float], None] | None = None,
+) -> FineTunedRun:
+    """Fine-tune a trained network on labelled frames of your own (section 3.3 of the paper).
+
+    Five frames are enough to begin with. The classes are those of the data set; those that the
+    network knows by name keep their weights. First the encoder rests, then all is trained at a
+    lower rate. With fewer than `TINY` frames the statistics of the batch norms are measured once
+    on these frames and kept. Training stops when held-out frames gain nothing any more.
+
+    Args:
+        data: A data set or its folder. Without a split, whole sequences or the last fifth of each
+            sequence are held out to stop by; frames of a test are not looked at.
+        out: Folder of the run; `out/preset` is the network.
+        start_from: Preset, folder or `owner/repo` of the trained network.
+        recipe: Epochs, rate, augmentation; its `network` is not looked at.
+        from_scratch: Train the same network from random weights too and compare (figure 8a-c),
+            in `out/from_scratch`, `out/transfer.csv` and `out/transfer.png`.
+        resume: Go on with what is in `out`.
+        progress: Told after each step and epoch.
+        expected: Told before the first step how many seconds it will take; it costs a few steps.
+
+    Raises:
+        TrainingError: `out` holds another training, the memory is not enough, or the loss became
+            NaN.
+        ReadError: Frames or labels cannot be read, or there are fewer than two.
+        PresetError: `start_from` cannot be found.
+
+    Example:
+        >>> run = fine_tune("my_frames", "tuned")  # doctest: +SKIP
+        >>> segmenter = amseg_keras.from_pretrained(run.tuned.preset)  # doctest: +SKIP
+    """
+    start = find_preset(start_from)
+    info = read_info(start)
+    opened, how = split_for_tuning(data if isinstance(data, Dataset) else open_dataset(data))
+    frames = len(opened.of_split("train").frames)
+    recipe = replace(
+        recipe,
+        shape=recipe.shape and _fitting_shape(opened, recipe.shape),
+        repeat=recipe.repeat * max(1, -(-EPOCH_FRAMES // frames)),
+    )
+    examples = DatasetExamples(opened, recipe, opened.class_names, info.scaling)
+    examples.trained_on = f"{examples.trained_on}; fine-tuned from {info.name}: {info.trained_on}"
+    asked = {
+        "recipe": asdict(recipe),
+        "data": examples.describe() | {"split": how},
+        "start_from": weights_digest(start),
+    }
+    few = frames < TINY
+    head = max(1, round(HEAD_SHARE * recipe.epochs)) if recipe.epochs > 1 else 0
+    phases = [Phase(recipe.epochs - head, recipe.learning_rate, (), few)]
+    if head:
+        phases.insert(0, Phase(head, HEAD_RATE, ("encoder",), few))
+
+    def prepare(course: Course) -> None:
+        if few:
+            measure_statistics(course.model, calibration_images(examples, EPOCH_FRAMES))
+        if expected is not None:
+            expected(course.expected_seconds() * (2 if from_scratch else 1))
+
+    tuned = carry_out(
+        RunFolder(Path(out), asked),
+        examples,
+        recipe,
+        phases,
+        lambda: _tuned_network(start, info, opened.class_names),
+        resume,
+        progress,
+        prepare,
+    )
+    if not from_scratch:
+        return FineTunedRun(tuned)
+    other = DatasetExamples(opened, recipe, opened.class_names, info.scaling)
+    scratch = carry_out(
+        RunFolder(tuned.folder / "from_scratch", asked | {"start_from": None}),
+        other,
+        recipe,
+        [Phase(recipe.epochs, HEAD_RATE)],
+        lambda: _fresh_network(start, info, opened.class_names),
+        True,
+        progress,
+    )
+    return FineTunedRun(tuned, scratch, _compare(tuned, scratch, opened))
+
+
+def _tuned_network(start: Path, info: PresetInfo, classes: tuple[str, ...]) -> keras.Model:
+    policy = keras.config.dtype_policy().name
+    return with_classes(read_model(start, info), info.class_names, classes, policy)
+
+
+def _fresh_network(start: Path, info: PresetInfo, classes: tuple[str, ...]) -> keras.Model:
+    """The same network with random weights."""
+    return from_config(
+        _tuned_network(start, info, classes).get_config(), keras.config.dtype_policy().name
+    )
+
+
+def _fitting_shape(data: Dataset, largest: tuple[int, int]) -> tuple[int, int]:
+    """The largest window that frames fill, at most `largest`."""
+    height, width = data.image(data.frames[0]).shape
+    sides = [-(-side // MULTIPLE) * MULTIPLE for side in (height, width)]
+    return min(sides[0], largest[0]), min(sides[1], largest[1])
+
+
+def _compare(tuned: TrainedRun, scratch: TrainedRun, data: Dataset) -> pd.DataFrame:
+    split = "test" if data.of_split("test").frames else "validation"
+    columns: dict[str, Any] = {}
+    for name, run in (("fine-tuned", tuned), ("from scratch", scratch)):
+        columns[name] = _iou(evaluate(run.preset, data, split))
+    table = pd.DataFrame(columns)
+    table.index.name = f"IoU on the {split} frames"
+    with complete_or_absent(tuned.folder / "transfer.csv") as temporary:
+        table.to_csv(temporary)
+    draw_transfer(
+        {"fine-tuned": tuned.history, "from scratch": scratch.history},
+        {name: table[name] for name in table},
+        tuned.folder / "transfer.png",
+    )
+    return table
+
+
+def _iou(evaluation: Evaluation) -> pd.Series:
+    there = evaluation.classes["iou"].dropna()
+    return pd.concat([there, pd.Series({"mean": evaluation.mean_iou})])

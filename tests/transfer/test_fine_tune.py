@@ -1,0 +1,131 @@
+"""Fine-tuning: the head, the split, the phases, and what comes out."""
+
+from dataclasses import replace
+
+import keras
+import numpy as np
+import pytest
+from random_networks import randomise
+from small_sets import make_dataset, small_network
+
+import amseg_keras
+from amseg_keras import PresetInfo, Segmenter
+from amseg_keras.preprocess import GreyScaling
+from amseg_keras.read import ReadError
+from amseg_keras.training import Recipe
+from amseg_keras.transfer import fine_tune
+from amseg_keras.transfer.head import with_classes
+from amseg_keras.transfer.split import split_for_tuning
+
+RECIPE = Recipe(epochs=4, batch_size=4, shape=(32, 48), augment=None, averaging=0.5)
+
+
+@pytest.fixture
+def preset(tmp_path):
+    """A small network of four classes with random weights."""
+    classes = ("gas", "pore", "powder", "melt")
+    info = PresetInfo("small", classes, GreyScaling(), 4.31, "nothing: random weights")
+    return Segmenter(randomise(small_network(4)), info).save_pretrained(tmp_path / "preset")
+
+
+@pytest.fixture
+def few(tmp_path):
+    """Five labelled frames of one sequence, not split."""
+    return make_dataset(tmp_path / "few", sequences=1, frames=5, split=False)
+
+
+def weights(model, layer):
+    return model.get_layer(layer).get_weights()
+
+
+def test_shared_classes_keep_their_channel_and_the_rest_of_the_network_its_weights():
+    model = randomise(small_network(3))
+    changed = with_classes(model, ("a", "b", "c"), ("c", "new", "a"))
+    for before, after in zip(weights(model, "scores"), weights(changed, "scores"), strict=True):
+        np.testing.assert_array_equal(after[..., 0], before[..., 2])
+        np.testing.assert_array_equal(after[..., 2], before[..., 0])
+    for before, after in zip(weights(model, "logits"), weights(changed, "logits"), strict=True):
+        np.testing.assert_array_equal(after, [before[2], before.mean(), before[0]])
+    for before, after in zip(
+        weights(model, "encoder_1"), weights(changed, "encoder_1"), strict=True
+    ):
+        np.testing.assert_array_equal(after, before)
+
+
+def test_the_same_classes_give_the_same_network():
+    model = randomise(small_network(3))
+    same = with_classes(model, ("a", "b", "c"), ("a", "b", "c"))
+    x = np.random.default_rng(0).random((1, 32, 32, 1), np.float32)
+    np.testing.assert_allclose(
+        keras.ops.convert_to_numpy(same(x)), keras.ops.convert_to_numpy(model(x)), atol=1e-6
+    )
+
+
+def test_five_frames_without_a_split_are_enough(few, preset, tmp_path):
+    seen = []
+    run = fine_tune(few, tmp_path / "run", preset, RECIPE, expected=seen.append)
+    tuned = amseg_keras.from_pretrained(run.tuned.preset)
+    assert tuned.class_names == ("gas", "plate", "pore")
+    assert "fine-tuned from small" in tuned.info.trained_on
+    assert run.tuned.history["phase"].tolist() == [0, 1, 1, 1]
+    assert seen[0] > 0
+
+
+def test_the_encoder_rests_at_first(few, preset, tmp_path):
+    recipe = replace(RECIPE, epochs=2, learning_rate=1e-30, averaging=0.0)
+    run = fine_tune(few, tmp_path / "run", preset, recipe)
+    before = amseg_keras.from_pretrained(preset).model
+    after = amseg_keras.from_pretrained(run.tuned.preset).model
+    kernels = [weights(model, "encoder_1")[0] for model in (before, after)]
+    np.testing.assert_array_equal(*kernels)
+    moved = [weights(model, "decoder_1")[0] for model in (before, after)]
+    assert np.abs(moved[0] - moved[1]).max() > 1e-4
+
+
+def test_tiny_sets_keep_the_statistics_measured_on_them(few, preset, tmp_path):
+    runs = [
+        fine_tune(few, tmp_path / f"run{epochs}", preset, replace(RECIPE, epochs=epochs))
+        for epochs in (2, 4)
+    ]
+    one, other = (
+        weights(amseg_keras.from_pretrained(run.tuned.preset).model, "encoder_1")[-2:]
+        for run in runs
+    )
+    original = weights(amseg_keras.from_pretrained(preset).model, "encoder_1")[-2:]
+    for a, b, c in zip(one, other, original, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-5)
+        assert np.abs(a - c).max() > 1e-3
+
+
+def test_from_scratch_beside_it_is_compared_on_the_test_frames(preset, tmp_path):
+    data = make_dataset(tmp_path / "frames", sequences=6, frames=1)
+    run = fine_tune(data, tmp_path / "run", preset, replace(RECIPE, epochs=2), from_scratch=True)
+    assert list(run.comparison) == ["fine-tuned", "from scratch"]
+    assert run.comparison.index.name == "IoU on the test frames"
+    found = amseg_keras.evaluate(run.tuned.preset, data, "test")
+    assert run.comparison.loc["mean", "fine-tuned"] == pytest.approx(found.mean_iou)
+    assert (run.tuned.folder / "transfer.png").stat().st_size > 1000
+
+
+def test_sequences_are_held_out_whole_where_there_are_three(tmp_path):
+    data = make_dataset(tmp_path / "frames", sequences=4, frames=2, split=False)
+    parts, how = split_for_tuning(data)
+    assert how == "whole sequences"
+    by_sequence = {frame.sequence: set() for frame in parts.frames}
+    for frame in parts.frames:
+        by_sequence[frame.sequence].add(frame.split)
+    assert all(len(splits) == 1 for splits in by_sequence.values())
+    assert {frame.split for frame in parts.frames} == {"train", "validation"}
+
+
+def test_frames_of_a_test_are_never_trained_on(few):
+    frames = tuple(replace(f, split="test" if f.frame > 2 else None) for f in few.frames)
+    parts, _ = split_for_tuning(replace(few, frames=frames))
+    splits = [frame.split for frame in parts.frames]
+    assert splits == ["train", "train", "validation", "test", "test"]
+
+
+def test_one_labelled_frame_is_too_few(tmp_path):
+    data = make_dataset(tmp_path / "one", sequences=1, frames=1, split=False)
+    with pytest.raises(ReadError, match="1 labelled frame, and fine-tuning needs two"):
+        split_for_tuning(data)
