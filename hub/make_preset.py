@@ -1,96 +1,86 @@
-"""Turn a training run into the folder of the preset, with its card.
+"""Turn a run of `amseg train` or `amseg finetune` into the folder of a preset, with its card.
 
-    python hub/make_preset.py runs/esrf hub/amsegnet-esrf --real measured.json
+    python hub/make_preset.py runs/esrf hub/amsegnet-esrf --command "amseg train ..." \\
+        --simulated esrf_test/evaluation.json --real measured.json
 
-`--real` is what `measure_on_real_frames.py` printed; without it the card says that nothing was
-measured on real frames.
+`--simulated` is what `amseg evaluate` wrote on simulated sequences that the training has not seen,
+`--real` what `measure_on_real_frames.py` printed; what is missing, the card says.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import huggingface_hub
+import pandas as pd
 
-from amseg_keras.classes import CLASS_NAMES
-from amseg_keras.models import AMSegNet
-from amseg_keras.preprocess import GreyScaling
+from amseg_keras import from_pretrained
 from amseg_keras.pretrained.preset import PresetInfo, write_preset
 
-TRAINED_ON = (
-    "simulated frames of ESRF and APS (laser powder bed fusion and bare-plate welding); "
-    "no real frame was used"
-)
+CURVE_ROWS = 10
 
-BEFORE = (
-    ": what this preset was before, 8,868 frames of an earlier simulator in 75 minutes.\n"
-    "  The ranges of the simulator have changed a little since"
-)
+CARD = """# {name}
 
-CARD = """# amsegnet-esrf
+AM-SegNet (Li et al. 2024, doi 10.1080/17452759.2024.2325572) for X-ray frames: {classes}.
 
-AM-SegNet (Li et al. 2024, doi 10.1080/17452759.2024.2325572) for X-ray frames of laser powder bed
-fusion and welding: background, powder, substrate, keyhole, pore.
-
-**These weights were trained on simulated frames. They are not the authors' weights, and their
-results are not those of the paper.** This is a short training: a starting point, not yet a tool to
-publish numbers with.
+**{honesty} They are not the authors' weights, and their results are not those of the paper.**
 
 ## Use
 
 ```python
 import amseg_keras
 
-segmenter = amseg_keras.from_pretrained("amsegnet-esrf")
-result = segmenter.segment("sample:esrf-lpbf")
+segmenter = amseg_keras.from_pretrained("{name}")
+result = segmenter.segment("frames.tif")
 print(result.labels.shape, result.class_names)
 ```
 
-or `amseg segment FRAMES -o results`. The bare Keras model comes from the same files by
-`import amseg_keras, keras; keras.saving.load_model(FOLDER)`.
+or `amseg segment FRAMES --model {name} -o results`. The bare Keras model comes from the same files
+by `import amseg_keras, keras; keras.saving.load_model(FOLDER)`.
 
 ## Input and output
 
-Grey frames of any size, stretched between the 0.1 and 99.9 percentiles of the stack to 0..1
-(`Segmenter` does it). Output: probabilities of the five classes, in the order above. Frames of
-4.31 um a pixel (ESRF) and of 2.0 (APS) were simulated.
+Grey frames of any size, stretched between the {low} and {high} percentiles of the stack to 0..1
+(`Segmenter` does it), of {pixel_size} a pixel. Output: probabilities of the classes, in the order
+above.
 
 ## Training
 
-- Data: frames of `amseg_keras.simulate`, drawn anew for every step: {frames_seen:,} of them, as
-  crops of 192x256 pixels, whole frames of 256x512 in the last part; {shares}.
-- Started from {started_from}{before}.
-- Command: `{command}`, seed {seed}: {steps:,} steps in {minutes:.0f} minutes on {hardware}, with
-  other work beside it; {precision}, averaged weights. Keras {keras}, TensorFlow {tensorflow}.
+- Data: {trained_on}.
+- Command: `{command}`, seed {seed}.
+- {steps:,} steps of {batch_size} in {minutes:.0f} minutes on {hardware}; {precision}, averaged
+  weights. Keras {keras}, {backend}.
 - Weights are stored in half precision, biases and batch-norm statistics in float32.
+
+| minutes | loss | mean IoU, validation |
+|---|---|---|
+{curve}
 
 ## Results
 
-On {validation_frames} simulated ESRF frames that the training has not seen, measured by the
-training script before the weights were rounded to half precision:
-
-| class | IoU |
-|---|---|
 {simulated}
 
 {real}
 
 ## Limits
 
-- The simulator of this training knows the frames of two facilities (ESRF, 4.31 um a pixel; APS,
-  2.0). Directed energy deposition and die casting are outside of what was trained.
-- Faint voids are missed or filled in part, small pores on bare plates above all; flakes on a plate
-  may be called pore, grains in flight powder, a dark streak in the gas substrate.
-- Look at the overlays before you use the numbers.
+Look at the overlays before you use the numbers. Frames that look otherwise than those of the
+training need fine-tuning: `amseg finetune --model {name}`.
 """
 
+SIMULATED = """On {frames} simulated frames of sequences that the training has not seen, by
+`amseg evaluate` (data set: {origin}):
+
+| class | IoU |
+|---|---|
+{rows}"""
+
 REAL = """On {frames} real frames of APS (Ti-6Al-4V, bare plate, 2.0 um a pixel; semi-automatic
-labels; no fine-tuning; not quite unseen, since the ranges of the simulator were chosen such that
-such frames lie within them), by
-`python hub/measure_on_real_frames.py amsegnet-esrf DATA`:
+labels), by `python hub/measure_on_real_frames.py {name} DATA`:
 
 | class | IoU |
 |---|---|
@@ -106,37 +96,73 @@ def main() -> None:
     )
     parser.add_argument("run", type=Path)
     parser.add_argument("preset", type=Path)
+    parser.add_argument("--command", required=True, help="the command that made the run")
+    parser.add_argument("--simulated", type=Path, help="evaluation.json of amseg evaluate")
     parser.add_argument("--real", type=Path, help="output of measure_on_real_frames.py")
     arguments = parser.parse_args()
-    training = json.loads((arguments.run / "training.json").read_text())
-    real = json.loads(arguments.real.read_text()) if arguments.real else None
-    model = AMSegNet()
-    model.load_weights(arguments.run / "model.weights.h5")
-    info = PresetInfo("amsegnet-esrf", CLASS_NAMES, GreyScaling(), 4.31, TRAINED_ON)
-    write_preset(arguments.preset, model, info, card(training, real), half_precision=True)
+    trained = from_pretrained(arguments.run / "preset")
+    info = replace(trained.info, name=arguments.preset.name)
+    facts = {
+        "run": json.loads((arguments.run / "run.json").read_text()),
+        "history": pd.read_csv(arguments.run / "epochs.csv"),
+        "command": arguments.command,
+        "simulated": _json(arguments.simulated),
+        "real": _json(arguments.real),
+    }
+    write_preset(arguments.preset, trained.model, info, card(info, facts), half_precision=True)
 
 
-def card(training: dict[str, Any], real: dict[str, Any] | None) -> str:
+def card(info: PresetInfo, facts: dict[str, Any]) -> str:
     """The model card, from the record of the training and what was measured."""
-    measured = training["simulated_validation"]
-    rows = [f"| {name} | {iou:.2f} |" for name, iou in measured["iou"].items()]
-    rows.append(f"| mean | {measured['mean_iou']:.2f} |")
+    simulated = "simulated" in info.trained_on
+    tags = ["amseg-keras", "x-ray", "additive-manufacturing"]
     metadata = huggingface_hub.ModelCardData(
         library_name="keras",
         pipeline_tag="image-segmentation",
         license="apache-2.0",
-        tags=["amseg-keras", "x-ray", "additive-manufacturing", "simulated-training-data"],
+        tags=[*tags, "simulated-training-data"] if simulated else tags,
     )
-    start = training["started_from"]
+    run = facts["run"]
+    history = facts["history"]
+    every = max(1, len(history) // CURVE_ROWS)
+    curve = [
+        f"| {row['minutes']:.0f} | {row['loss']:.3f} | {row['mean_iou']:.3f} |"
+        for _, row in history[::-every][::-1].iterrows()
+    ]
     text = CARD.format(
-        **training,
-        shares=", ".join(f"{share:.0%} {name}" for name, share in training["facilities"].items()),
-        before=BEFORE if start == "amsegnet-esrf" else "",
-        validation_frames=measured["frames"],
-        simulated="\n".join(rows),
-        real=REAL.format(**real) if real else "Nothing was measured on real frames.",
+        **run["asked"]["recipe"] | run["versions"] | run | {"trained_on": info.trained_on},
+        name=info.name,
+        classes=", ".join(info.class_names),
+        honesty="These weights were trained on simulated frames."
+        if simulated
+        else "These weights were trained on few frames.",
+        low=info.scaling.low_percent,
+        high=info.scaling.high_percent,
+        pixel_size="unknown size" if info.pixel_size_um is None else f"{info.pixel_size_um:g} um",
+        command=facts["command"],
+        minutes=run["seconds"] / 60,
+        curve="\n".join(curve),
+        simulated=_simulated(facts["simulated"]),
+        real=REAL.format(**facts["real"], name=info.name)
+        if facts["real"]
+        else "Nothing was measured on real frames.",
     )
     return f"---\n{metadata.to_yaml()}\n---\n\n{text}"
+
+
+def _simulated(found: dict[str, Any] | None) -> str:
+    if found is None:
+        return "Nothing was measured on simulated frames beside the validation."
+    rows = [
+        f"| {name} | {'not there' if row['iou'] is None else format(row['iou'], '.3f')} |"
+        for name, row in found["classes"].items()
+    ]
+    rows.append(f"| mean | {found['mean_iou']:.3f} |")
+    return SIMULATED.format(frames=found["frames"], origin=found["origin"], rows="\n".join(rows))
+
+
+def _json(path: Path | None) -> dict[str, Any] | None:
+    return None if path is None else json.loads(path.read_text())
 
 
 if __name__ == "__main__":

@@ -159,6 +159,8 @@ class Course:
                 **self._validate(),
             }
             self._seconds_per_epoch = time.monotonic() - began
+            # What validation took is no part of the next step.
+            position.seconds = time.monotonic() - self._began
             position.history.append(row)
             scores = self._scores()
             if epochs_without_gain(scores) == 0:
