@@ -9,25 +9,14 @@ from typing import Any
 import click
 
 from amseg_keras.command.dataset.opening import one_sentence, open_and_say
-from amseg_keras.command.training_display import Shape, duration, training_display
+from amseg_keras.command.training_display import duration, training_display
+from amseg_keras.command.training_options import data_option, recipe_options, run_option
 from amseg_keras.transfer import FINE_TUNING, FineTunedRun, fine_tune
 
 
 @click.command(no_args_is_help=True)
-@click.option(
-    "-d",
-    "--data",
-    required=True,
-    type=click.Path(path_type=Path, file_okay=False),
-    help="Folder of a data set.",
-)
-@click.option(
-    "-o",
-    "--out",
-    required=True,
-    type=click.Path(path_type=Path, file_okay=False),
-    help="Folder of the run.",
-)
+@data_option()
+@run_option()
 @click.option(
     "-m",
     "--model",
@@ -35,22 +24,7 @@ from amseg_keras.transfer import FINE_TUNING, FineTunedRun, fine_tune
     show_default=True,
     help="Preset, preset folder or owner/repo to start from.",
 )
-@click.option("--epochs", type=click.IntRange(min=1), default=FINE_TUNING.epochs, show_default=True)
-@click.option(
-    "--batch-size", type=click.IntRange(min=1), default=FINE_TUNING.batch_size, show_default=True
-)
-@click.option(
-    "--shape", type=Shape(), default="256x512", show_default=True, help="Frames are cut to it."
-)
-@click.option("--learning-rate", type=float, default=FINE_TUNING.learning_rate, show_default=True)
-@click.option(
-    "--patience",
-    type=click.IntRange(min=1),
-    default=FINE_TUNING.patience,
-    show_default=True,
-    help="Stop after so many epochs without gain.",
-)
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
+@recipe_options(FINE_TUNING)
 @click.option(
     "--from-scratch",
     is_flag=True,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 import amseg_keras
+from amseg_keras.command.benchmark import benchmark
 from amseg_keras.command.convert import convert
 from amseg_keras.command.dataset import dataset
 from amseg_keras.command.evaluate import evaluate
@@ -31,6 +32,7 @@ def main() -> None:
     amseg finetune --data folder -o run       a network for your own frames
     amseg evaluate --data folder -o report    how good a network is
     amseg train --data folder -o run          a network from the beginning
+    amseg benchmark networks --data folder    the paper's networks against each other
     amseg presets                             the trained networks at hand
 
     Exit codes: 0 all done, 1 some inputs failed (named at the end), 2 wrong use.
@@ -46,3 +48,4 @@ main.add_command(simulate)
 main.add_command(train_command)
 main.add_command(finetune)
 main.add_command(evaluate)
+main.add_command(benchmark)

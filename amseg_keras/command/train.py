@@ -7,7 +7,8 @@ from typing import Any
 
 import click
 
-from amseg_keras.command.training_display import Shape, duration, training_display
+from amseg_keras.command.training_display import duration, training_display
+from amseg_keras.command.training_options import data_option, recipe_options, run_option
 from amseg_keras.models.networks import NETWORKS
 from amseg_keras.training import Recipe, Simulation, TrainedRun, train
 from amseg_keras.training.backend import PRECISIONS
@@ -18,9 +19,7 @@ _PAPER = Recipe()
 
 
 @click.command("train", no_args_is_help=True)
-@click.option(
-    "-d", "--data", type=click.Path(path_type=Path, file_okay=False), help="Folder of a data set."
-)
+@data_option(required=False)
 @click.option(
     "--simulate",
     multiple=True,
@@ -34,25 +33,12 @@ _PAPER = Recipe()
     show_default=True,
     help="Of simulated frames.",
 )
-@click.option(
-    "-o",
-    "--out",
-    required=True,
-    type=click.Path(path_type=Path, file_okay=False),
-    help="Folder of the run.",
-)
+@run_option()
 @click.option(
     "--network", type=click.Choice(list(NETWORKS)), default=_PAPER.network, show_default=True
 )
 @click.option("--start-from", metavar="PRESET", help="Begin with the weights of a preset.")
-@click.option("--epochs", type=click.IntRange(min=1), default=_PAPER.epochs, show_default=True)
-@click.option(
-    "--batch-size", type=click.IntRange(min=1), default=_PAPER.batch_size, show_default=True
-)
-@click.option(
-    "--shape", type=Shape(), default="256x512", show_default=True, help="Frames are cut to it."
-)
-@click.option("--learning-rate", type=float, default=_PAPER.learning_rate, show_default=True)
+@recipe_options(_PAPER)
 @click.option(
     "--annealing", type=click.Choice(ANNEALINGS), default=_PAPER.annealing, show_default=True
 )
@@ -63,23 +49,8 @@ _PAPER = Recipe()
     show_default=True,
 )
 @click.option(
-    "--averaging",
-    type=float,
-    default=_PAPER.averaging,
-    show_default=True,
-    help="Momentum of the averaged weights; 0 for none.",
-)
-@click.option(
-    "--patience",
-    type=click.IntRange(min=1),
-    default=_PAPER.patience,
-    show_default=True,
-    help="Stop after so many epochs without gain.",
-)
-@click.option(
     "--precision", type=click.Choice(PRECISIONS), default=_PAPER.precision, show_default=True
 )
-@click.option("--seed", type=click.IntRange(min=0), default=_PAPER.seed, show_default=True)
 @click.option(
     "--repeats",
     type=click.IntRange(min=1),

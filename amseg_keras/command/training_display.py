@@ -39,7 +39,8 @@ class TrainingDisplay:
                 bar_format="{desc} {bar} {n_fmt}/{total_fmt} steps, {postfix}",
             )
         self._bar.n = progress.step
-        self._bar.set_description_str(f"epoch {progress.epoch + 1}/{progress.epochs}")
+        number = min(progress.epoch + 1, progress.epochs)
+        self._bar.set_description_str(f"epoch {number}/{progress.epochs}")
         left = progress.seconds_left
         self._bar.set_postfix_str(
             f"loss {progress.loss:.3f}" + ("" if left is None else f", {duration(left)} left")
@@ -102,19 +103,3 @@ def duration(seconds: float) -> str:
     if seconds < 90 * 60:
         return f"{seconds / 60:.0f} min"
     return f"{seconds / 3600:.1f} h"
-
-
-class Shape(click.ParamType):
-    """Height and width as 256x512."""
-
-    name = "HxW"
-
-    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[int, int]:
-        """Read it."""
-        if isinstance(value, tuple):
-            return value
-        try:
-            height, width = (int(part) for part in str(value).lower().split("x"))
-        except ValueError:
-            self.fail(f"{value!r} is no height and width, such as 256x512", param, ctx)
-        return height, width

@@ -1,0 +1,85 @@
+"""Options that all commands that train have."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from amseg_keras.training import Recipe
+
+Command = Callable[..., Any]
+
+
+class Shape(click.ParamType):
+    """Height and width as 256x512."""
+
+    name = "HxW"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[int, int]:
+        """Read it."""
+        if isinstance(value, tuple):
+            return value
+        try:
+            height, width = (int(part) for part in str(value).lower().split("x"))
+        except ValueError:
+            self.fail(f"{value!r} is no height and width, such as 256x512", param, ctx)
+        return height, width
+
+
+def data_option(
+    required: bool = True, text: str = "Folder of a data set."
+) -> Callable[[Command], Command]:
+    """`--data`, the folder of a data set."""
+    kind = click.Path(path_type=Path, file_okay=False)
+    return click.option("-d", "--data", type=kind, required=required, help=text)
+
+
+def run_option() -> Callable[[Command], Command]:
+    """`--out`, the folder of the run."""
+    kind = click.Path(path_type=Path, file_okay=False)
+    return click.option("-o", "--out", type=kind, required=True, help="Folder of the run.")
+
+
+def recipe_options(default: Recipe) -> Callable[[Command], Command]:
+    """What may be changed of a recipe in every command that trains."""
+
+    def with_options(command: Command) -> Command:
+        for option in reversed(_of_recipe(default)):
+            command = option(command)
+        return command
+
+    return with_options
+
+
+def _of_recipe(default: Recipe) -> list[Callable[[Command], Command]]:
+    whole = click.IntRange(min=1)
+    assert default.shape is not None
+    shape = "{}x{}".format(*default.shape)
+    return [
+        click.option("--epochs", type=whole, default=default.epochs, show_default=True),
+        click.option("--batch-size", type=whole, default=default.batch_size, show_default=True),
+        click.option(
+            "--shape", type=Shape(), default=shape, show_default=True, help="Frames are cut to it."
+        ),
+        click.option(
+            "--learning-rate", type=float, default=default.learning_rate, show_default=True
+        ),
+        click.option(
+            "--averaging",
+            type=float,
+            default=default.averaging,
+            show_default=True,
+            help="Momentum of the averaged weights, less for trainings of few steps; 0 for none.",
+        ),
+        click.option(
+            "--patience",
+            type=whole,
+            default=default.patience,
+            show_default=True,
+            help="Stop after so many epochs without gain.",
+        ),
+        click.option("--seed", type=click.IntRange(min=0), default=default.seed, show_default=True),
+    ]
