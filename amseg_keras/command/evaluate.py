@@ -10,6 +10,7 @@ from tqdm import tqdm
 
 from amseg_keras.command.dataset.opening import open_and_say
 from amseg_keras.command.ending import advance, finish
+from amseg_keras.command.model_options import model_options
 from amseg_keras.datasets.dataset import SPLITS
 from amseg_keras.evaluation import Evaluation
 from amseg_keras.pretrained import PresetError, find_preset
@@ -22,14 +23,7 @@ from amseg_keras.segment.device import choose_device
 
 
 @click.command(no_args_is_help=True)
-@click.option(
-    "-m",
-    "--model",
-    default="amsegnet-esrf",
-    show_default=True,
-    help="Preset (see: amseg presets), preset folder, or owner/repo on the Hugging Face Hub.",
-)
-@click.option("--revision", help="Tag, branch or commit of an owner/repo.")
+@model_options
 @click.option(
     "-d",
     "--data",
@@ -60,9 +54,6 @@ from amseg_keras.segment.device import choose_device
     help="Output folder. Without it, only the table is printed.",
 )
 @click.option("--overwrite", is_flag=True, help="Replace the results of another run in OUT.")
-@click.option(
-    "--device", default="auto", show_default=True, help="auto, cpu, gpu, or one of several: gpu:1."
-)
 def evaluate(
     model: str,
     revision: str | None,

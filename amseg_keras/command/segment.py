@@ -9,6 +9,7 @@ import keras
 from tqdm import tqdm
 
 from amseg_keras.command.ending import advance, finish
+from amseg_keras.command.model_options import model_options
 from amseg_keras.pretrained import PresetError, find_preset
 from amseg_keras.pretrained.preset import weights_digest
 from amseg_keras.read import ReadError, StackSource, find_stacks
@@ -21,14 +22,7 @@ from amseg_keras.segment.device import choose_device
 @click.command(no_args_is_help=True)
 @click.argument("inputs", nargs=-1, required=True, metavar="INPUT...")
 @click.option("-o", "--out", required=True, type=click.Path(path_type=Path), help="Output folder.")
-@click.option(
-    "-m",
-    "--model",
-    default="amsegnet-esrf",
-    show_default=True,
-    help="Preset (see: amseg presets), preset folder, or owner/repo on the Hugging Face Hub.",
-)
-@click.option("--revision", help="Tag, branch or commit of an owner/repo.")
+@model_options
 @click.option(
     "-f",
     "--format",
@@ -48,9 +42,6 @@ from amseg_keras.segment.device import choose_device
     "--batch-size",
     type=click.IntRange(min=1),
     help="Frames given to the network at once. Default: up to 4, by frame size.",
-)
-@click.option(
-    "--device", default="auto", show_default=True, help="auto, cpu, gpu, or one of several: gpu:1."
 )
 @click.option("--overwrite", is_flag=True, help="Replace the results of another run in OUT.")
 def segment(

@@ -6,13 +6,12 @@ from typing import Any
 
 import keras
 
-from amseg_keras.classes import IGNORE
-from amseg_keras.metrics.pixelwise.confusion_matrix import ConfusionMatrix
-from amseg_keras.metrics.pixelwise.overlap import check_class_id, iou
+from amseg_keras.metrics.pixelwise.of_one_class import OfOneClass
+from amseg_keras.metrics.pixelwise.overlap import iou
 
 
 @keras.saving.register_keras_serializable("amseg_keras")
-class ClassIoU(ConfusionMatrix):
+class ClassIoU(OfOneClass):
     """Intersection over union of one class, over all pixels: `TP / (TP + FP + FN)`.
 
     NaN as long as the class is neither in the truth nor in what was found.
@@ -35,19 +34,7 @@ class ClassIoU(ConfusionMatrix):
         0.5
     """
 
-    def __init__(
-        self,
-        class_id: int,
-        num_classes: int,
-        ignore: int | None = IGNORE,
-        name: str | None = None,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(num_classes, ignore, name or f"iou_{class_id}", **kwargs)
-        self.class_id = check_class_id(class_id, num_classes)
+    kind = "iou"
 
-    def score(self, counts: Any) -> Any:
-        return iou(counts)[self.class_id]
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "class_id": self.class_id}
+    def of_classes(self, counts: Any) -> Any:
+        return iou(counts)
