@@ -1,10 +1,10 @@
 """Turn a run of `amseg train` or `amseg finetune` into the folder of a preset, with its card.
 
     python hub/make_preset.py runs/esrf hub/amsegnet-esrf --command "amseg train ..." \\
-        --simulated esrf_test/evaluation.json --real measured.json
+        --evaluation esrf_test/evaluation.json --real measured.json
 
-`--simulated` is what `amseg evaluate` wrote on simulated sequences that the training has not seen,
-`--real` what `measure_on_real_frames.py` printed; what is missing, the card says.
+`--evaluation` is what `amseg evaluate` wrote on frames that the training has not seen, `--real`
+what `measure_on_real_frames.py` printed; the card says what is missing.
 """
 
 from __future__ import annotations
@@ -62,18 +62,16 @@ above.
 
 ## Results
 
-{simulated}
+{evaluation}
 
 {real}
-
 ## Limits
 
 Look at the overlays before you use the numbers. Frames that look otherwise than those of the
 training need fine-tuning: `amseg finetune --model {name}`.
 """
 
-SIMULATED = """On {frames} simulated frames of sequences that the training has not seen, by
-`amseg evaluate` (data set: {origin}):
+EVALUATION = """On {frames} frames that the training has not seen ({origin}), by `amseg evaluate`:
 
 | class | IoU |
 |---|---|
@@ -97,7 +95,7 @@ def main() -> None:
     parser.add_argument("run", type=Path)
     parser.add_argument("preset", type=Path)
     parser.add_argument("--command", required=True, help="the command that made the run")
-    parser.add_argument("--simulated", type=Path, help="evaluation.json of amseg evaluate")
+    parser.add_argument("--evaluation", type=Path, help="evaluation.json of amseg evaluate")
     parser.add_argument("--real", type=Path, help="output of measure_on_real_frames.py")
     arguments = parser.parse_args()
     trained = from_pretrained(arguments.run / "preset")
@@ -106,7 +104,7 @@ def main() -> None:
         "run": json.loads((arguments.run / "run.json").read_text()),
         "history": pd.read_csv(arguments.run / "epochs.csv"),
         "command": arguments.command,
-        "simulated": _json(arguments.simulated),
+        "evaluation": _json(arguments.evaluation),
         "real": _json(arguments.real),
     }
     write_preset(arguments.preset, trained.model, info, card(info, facts), half_precision=True)
@@ -133,32 +131,39 @@ def card(info: PresetInfo, facts: dict[str, Any]) -> str:
         **run["asked"]["recipe"] | run["versions"] | run | {"trained_on": info.trained_on},
         name=info.name,
         classes=", ".join(info.class_names),
-        honesty="These weights were trained on simulated frames."
-        if simulated
-        else "These weights were trained on few frames.",
+        honesty=_honesty(info.trained_on),
         low=info.scaling.low_percent,
         high=info.scaling.high_percent,
         pixel_size="unknown size" if info.pixel_size_um is None else f"{info.pixel_size_um:g} um",
         command=facts["command"],
         minutes=run["seconds"] / 60,
         curve="\n".join(curve),
-        simulated=_simulated(facts["simulated"]),
-        real=REAL.format(**facts["real"], name=info.name)
-        if facts["real"]
-        else "Nothing was measured on real frames.",
+        evaluation=_evaluation(facts["evaluation"]),
+        real=REAL.format(**facts["real"], name=info.name) + "\n" if facts["real"] else "",
     )
     return f"---\n{metadata.to_yaml()}\n---\n\n{text}"
 
 
-def _simulated(found: dict[str, Any] | None) -> str:
+def _honesty(trained_on: str) -> str:
+    if "fine-tuned from" in trained_on:
+        return (
+            "These weights were trained on simulated frames and fine-tuned on a few frames of one "
+            "recording."
+        )
+    return "These weights were trained on simulated frames."
+
+
+def _evaluation(found: dict[str, Any] | None) -> str:
     if found is None:
-        return "Nothing was measured on simulated frames beside the validation."
+        return "Nothing was measured beside the validation."
     rows = [
         f"| {name} | {'not there' if row['iou'] is None else format(row['iou'], '.3f')} |"
         for name, row in found["classes"].items()
     ]
     rows.append(f"| mean | {found['mean_iou']:.3f} |")
-    return SIMULATED.format(frames=found["frames"], origin=found["origin"], rows="\n".join(rows))
+    return EVALUATION.format(
+        frames=found["frames"], origin=found["origin"].rstrip("."), rows="\n".join(rows)
+    )
 
 
 def _json(path: Path | None) -> dict[str, Any] | None:
