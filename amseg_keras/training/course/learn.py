@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import keras
 
@@ -115,7 +116,8 @@ class Course:
             self.model.train_on_batch(images, labels)
             step = time.monotonic() - began
             began = time.monotonic()
-            self._validate()
+            with self._averaged(calibration_images(self.examples, CALIBRATION_BATCHES)):
+                self._validate()
             validation = time.monotonic() - began
         self.model.set_weights(kept)
         return step, validation
@@ -149,23 +151,22 @@ class Course:
         while position.epoch < self._ends[number]:
             loss = self._train_epoch()
             began = time.monotonic()
-            row = {
+            row: dict[str, Any] = {
                 "epoch": position.epoch,
                 "phase": number,
                 "step": position.steps,
                 "minutes": round((time.monotonic() - self._began) / 60, 3),
                 "learning_rate": self._rate(),
                 "loss": loss,
-                **self._validate(),
             }
+            with self._averaged(calibration_images(self.examples, CALIBRATION_BATCHES)):
+                row |= self._validate()
+                position.history.append(row)
+                if epochs_without_gain(self._scores()) == 0:
+                    self.run.save_best(self.model)
             self._seconds_per_epoch = time.monotonic() - began
             # What validation took is no part of the next step.
             position.seconds = time.monotonic() - self._began
-            position.history.append(row)
-            scores = self._scores()
-            if epochs_without_gain(scores) == 0:
-                with self._averaged(calibration_images(self.examples, CALIBRATION_BATCHES)):
-                    self.run.save_best(self.model)
             position.next_epoch()
             log.write(row)
             self._tell(loss, row)
@@ -213,10 +214,9 @@ class Course:
         self._tell(loss)
 
     def _validate(self) -> dict[str, float]:
-        with self._averaged(calibration_images(self.examples, CALIBRATION_BATCHES)):
-            return validate(
-                self._predict, self.examples.validation(), self.examples.class_names, self._loss
-            )
+        return validate(
+            self._predict, self.examples.validation(), self.examples.class_names, self._loss
+        )
 
     def _save(self, at_once: bool = False) -> None:
         if at_once or time.monotonic() - self._saved > CHECKPOINT_SECONDS:

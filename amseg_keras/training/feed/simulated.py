@@ -83,11 +83,6 @@ class SimulatedExamples:
     def weights(self) -> list[float]:
         return list(_CLASS_WEIGHTS)
 
-    def close(self) -> None:
-        """End the workers."""
-        if self._pool is not None:
-            self._pool.shutdown(wait=False, cancel_futures=True)
-
 
 class _Epoch(keras.utils.PyDataset):
     """The batches of one epoch, a few of them made ahead."""
@@ -113,7 +108,7 @@ def _workers() -> Executor:
     # A CPU that trains is slower than one thread that simulates; a GPU keeps many processes busy.
     if not accelerators():
         return ThreadPoolExecutor(1, thread_name_prefix="amseg-simulate")
-    count = max(1, len(os.sched_getaffinity(0)) - 1)
+    count = max(1, (os.cpu_count() or 2) - 1)
     return ProcessPoolExecutor(count, mp_context=multiprocessing.get_context("spawn"))
 
 
