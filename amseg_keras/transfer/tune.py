@@ -30,13 +30,13 @@ from amseg_keras.transfer.head import with_classes
 from amseg_keras.transfer.split import split_for_tuning
 
 FINE_TUNING = Recipe(
-    epochs=40,
+    epochs=60,
     batch_size=4,
     learning_rate=3e-4,
     augment="strong",
     focus=0.5,
     averaging=0.95,
-    patience=15,
+    patience=20,
 )
 """The default recipe of `fine_tune`."""
 
@@ -47,7 +47,7 @@ TINY = 50
 """With fewer training frames, batch norms keep their statistics."""
 
 EPOCH_FRAMES = 16
-"""Fewer frames are repeated, each time cut and augmented anew, until an epoch has so many."""
+"""Fewer frames are repeated, each time cut and augmented anew, until an epoch has about so many."""
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,7 @@ def fine_tune(
     recipe = replace(
         recipe,
         shape=recipe.shape and _fitting_shape(opened, recipe.shape),
-        repeat=recipe.repeat * max(1, -(-EPOCH_FRAMES // frames)),
+        repeat=recipe.repeat * max(1, round(EPOCH_FRAMES / frames)),
     )
     examples = DatasetExamples(opened, recipe, opened.class_names, info.scaling)
     examples.trained_on = f"{examples.trained_on}; fine-tuned from {info.name}: {info.trained_on}"

@@ -218,3 +218,32 @@ def test_an_error_in_a_thread_reaches_the_caller(data):
     (data.folder / data.frames[0].image).unlink()
     with pytest.raises(ReadError, match="no such file"):
         all_batches(made)
+
+
+def test_focused_cuts_hold_the_rarest_class(tmp_path):
+    labels = np.zeros((64, 256), np.uint8)
+    labels[20:24, 200:204] = 1
+    image = np.arange(labels.size, dtype=np.uint16).reshape(labels.shape)
+    frame = write_frame(tmp_path, image, labels, LabelledFrame("", None, "shot", 0))
+    data = Dataset(tmp_path, ("gas", "pore"), (frame,))
+
+    def share_with_pore(focus):
+        options = BatchOptions(shape=(32, 32), focus=focus, repeat=40)
+        ((_, cut),) = all_batches(batches(data, batch_size=40, options=options))
+        return (cut == 1).any(axis=(1, 2)).mean()
+
+    assert share_with_pore(1.0) == 1
+    assert share_with_pore(0.0) < 0.5
+
+
+def test_a_repeated_frame_is_cut_anew_each_time(data):
+    options = BatchOptions(shape=(16, 16), repeat=3)
+    made = batches(data, "test", 6, options=options)
+    assert made.samples == 6
+    assert len(np.unique(made[0][0].sum(axis=(1, 2, 3)))) == 6
+
+
+@pytest.mark.parametrize(("name", "value"), [("focus", 1.5), ("repeat", 0)])
+def test_options_out_of_range_are_refused(data, name, value):
+    with pytest.raises(ValueError, match=f"{name} is {value}"):
+        batches(data, options=BatchOptions(**{name: value}))
