@@ -95,7 +95,7 @@ def measure(name: str, real: Path, out: Path, model: str, from_scratch: bool) ->
             from_scratch=from_scratch,
             resume=True,
             progress=show,
-            expected=lambda seconds: print(f"{name}: about {duration(seconds)} at most"),
+            expected=lambda seconds: print(f"{name}: about {duration(seconds)}"),
         )
     found = evaluate(run.tuned.preset, data, "test")
     draw(data, run.tuned.preset, out / name / "test.png")
@@ -118,16 +118,15 @@ def iou(values) -> dict[str, float]:
 
 def draw(data: Dataset, preset: Path, path: Path) -> None:
     """All test frames, each with what was found (left) beside what is labelled (right)."""
-    segmenter = amseg_keras.from_pretrained(preset)
-    frames = [frame for frame in data.frames if frame.split == "test"]
+    # The whole recording at once: grey levels are stretched over all of it.
     stack = np.stack([data.image(frame) for frame in data.frames])
-    grey = segmenter.scaling.measure(stack)
+    found = amseg_keras.from_pretrained(preset).segment(stack)
     rows = []
-    for frame in frames:
-        image = data.image(frame)
-        labels = segmenter.segment(np.concatenate([image[None], stack])).labels[0]
-        pair = [overlay(image, ids, data.class_names, grey) for ids in (labels, data.labels(frame))]
-        rows.append(np.concatenate(pair, axis=1))
+    for frame, image, labels in zip(data.frames, stack, found.labels, strict=True):
+        if frame.split == "test":
+            pair = [labels, data.labels(frame)]
+            drawn = [overlay(image, ids, data.class_names, found.grey_range) for ids in pair]
+            rows.append(np.concatenate(drawn, axis=1))
     Image.fromarray(with_legend(np.concatenate(rows), data.class_names)).save(path)
 
 

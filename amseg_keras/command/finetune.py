@@ -68,7 +68,9 @@ def finetune(
             from_scratch=from_scratch,
             resume=resume,
             progress=show,
-            expected=lambda seconds: click.echo(f"about {duration(seconds)} at most", err=True),
+            expected=lambda seconds: click.echo(
+                f"about {duration(seconds)}, less if it stops early", err=True
+            ),
         )
     _say(run)
 
