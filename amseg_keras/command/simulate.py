@@ -10,6 +10,7 @@ from tqdm import tqdm
 
 from amseg_keras.command.dataset.opening import one_sentence
 from amseg_keras.command.ending import advance
+from amseg_keras.command.opencv import opencv_needed
 from amseg_keras.datasets import Dataset
 
 FACILITIES = ("esrf", "aps", "dls", "hpdc")
@@ -68,15 +69,8 @@ def simulate(
 
     Exit codes: 0 done, 1 it cannot be written, 2 wrong use.
     """
-    try:
+    with opencv_needed():
         from amseg_keras.runs.simulate import SimulateSettings, simulate_dataset
-    except ModuleNotFoundError as error:
-        if error.name != "cv2":
-            raise
-        raise click.ClickException(
-            "simulating needs OpenCV: pip install opencv-python-headless, "
-            "or amseg-keras with its extra, amseg-keras[simulate]"
-        ) from error
     from amseg_keras.runs import OutputTakenError
     from amseg_keras.simulate import FACILITIES as PLACES
 

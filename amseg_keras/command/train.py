@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from amseg_keras.command.opencv import opencv_needed
 from amseg_keras.command.training_display import duration, training_display
 from amseg_keras.command.training_options import data_option, recipe_options, run_option
 from amseg_keras.models.networks import NETWORKS
@@ -99,7 +100,7 @@ def train_command(
     except ValueError as error:
         raise click.UsageError(str(error)) from error
     options: dict[str, Any] = {"start_from": start_from, "resume": resume}
-    with training_display() as show:
+    with opencv_needed(), training_display() as show:
         if repeats == 1:
             _say(train(source, out, recipe, progress=show, **options))
             return

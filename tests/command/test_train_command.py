@@ -116,3 +116,15 @@ def test_a_killed_training_goes_on_with_resume(folder, tmp_path):
     done = amseg("train", "--data", folder, "-o", run, *SMALL, "--resume")
     assert done.exit_code == 0, done.output
     assert json.loads((run / "run.json").read_text())["finished"]
+
+
+def test_without_opencv_simulated_frames_are_asked_for_with_what_to_install(tmp_path):
+    code = (
+        "import sys; sys.modules['cv2'] = None\n"
+        "from amseg_keras.command import main\n"
+        f"main(['train', '--simulate', 'esrf', '-o', {str(tmp_path / 'out')!r}])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "pip install" in done.stderr
+    assert "Traceback" not in done.stderr
