@@ -8,15 +8,13 @@ import click
 import keras
 from tqdm import tqdm
 
-from amseg_keras.command.dataset.opening import open_and_say
+from amseg_keras.command.dataset.opening import one_sentence, open_and_say
 from amseg_keras.command.ending import advance, finish
 from amseg_keras.command.model_options import model_options
 from amseg_keras.datasets.dataset import SPLITS
 from amseg_keras.evaluation import Evaluation
 from amseg_keras.pretrained import PresetError, find_preset
 from amseg_keras.pretrained.preset import weights_digest
-from amseg_keras.read import ReadError
-from amseg_keras.runs import OutputTakenError
 from amseg_keras.runs.evaluate import EvaluateSettings, run_evaluation
 from amseg_keras.segment import from_pretrained
 from amseg_keras.segment.device import choose_device
@@ -89,7 +87,7 @@ def evaluate(
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="--device") from error
     settings = EvaluateSettings(None if split == "all" else split, worst, chosen, overwrite)
-    try:
+    with one_sentence():
         data = open_and_say(data_folder)
         with keras.device(chosen):
             try:
@@ -103,12 +101,6 @@ def evaluate(
                     *(segmenter, weights_digest(preset), data, out, settings),
                     lambda done, total: _show(bar, done, total),
                 )
-    except (ReadError, OutputTakenError) as error:
-        click.echo(f"amseg: {error}", err=True)
-        raise SystemExit(1) from error
-    except OSError as error:
-        click.echo(f"amseg: {error.filename}: {error.strerror or error}", err=True)
-        raise SystemExit(1) from error
     _print(evaluation)
     finish(evaluation.errors)
 

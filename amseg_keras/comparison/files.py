@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
 from amseg_keras.atomic import complete_or_absent
 from amseg_keras.comparison.compare import Comparison
+from amseg_keras.plain_json import plain
 from amseg_keras.report.comparison_figure import draw_comparison
 from amseg_keras.report.comparison_table import comparison_markdown
 from amseg_keras.runs.record import write_record
@@ -39,7 +39,7 @@ def write_comparison(comparison: Comparison, folder: str | os.PathLike[str]) -> 
     write_record(
         folder / "networks.json",
         {
-            "networks": [_without_nan(row) for row in comparison.table.to_dict("records")],
+            "networks": plain(comparison.table.to_dict("records")),
             "conditions": comparison.conditions,
             "unreadable_frames": list(comparison.errors),
         },
@@ -49,8 +49,3 @@ def write_comparison(comparison: Comparison, folder: str | os.PathLike[str]) -> 
 def _write_csv(path: Path, table: pd.DataFrame) -> None:
     with complete_or_absent(path) as temporary:
         table.to_csv(temporary, index=False)
-
-
-def _without_nan(row: dict[Any, Any]) -> dict[str, Any]:
-    """As JSON can hold it."""
-    return {str(name): None if pd.isna(value) else value for name, value in row.items()}

@@ -13,7 +13,7 @@ import pandas as pd
 from amseg_keras.losses import DicePlusFocal
 from amseg_keras.training import Recipe, TrainingError
 from amseg_keras.training.backend import compile_options, is_out_of_memory
-from amseg_keras.training.course.averaging import AveragingAdam
+from amseg_keras.training.course.averaging import adam
 
 REFERENCE = "unet"
 """The network in whose times those of the others are given."""
@@ -163,12 +163,7 @@ class _Timed:
         self._images = rng.random((*batch, 1), np.float32)
         self._labels = rng.integers(0, model.output_shape[-1], batch, np.int32)
         self._model = model
-        optimizer = AveragingAdam(
-            recipe.learning_rate,
-            global_clipnorm=recipe.clip_norm,
-            use_ema=recipe.averaging > 0,
-            ema_momentum=recipe.averaging or 0.99,
-        )
+        optimizer = adam(recipe.learning_rate, recipe)
         model.compile(optimizer=optimizer, loss=DicePlusFocal(), **compile_options())
 
     def training_seconds(self) -> float:

@@ -13,6 +13,7 @@ import pandas as pd
 from amseg_keras.datasets import Dataset, LabelledFrame
 from amseg_keras.datasets.statistics import GROUPS
 from amseg_keras.metrics.scores import f1_per_class, iou_per_class
+from amseg_keras.plain_json import plain
 from amseg_keras.pretrained import PresetInfo
 
 BOUNDARY_TOLERANCE_PX = 2
@@ -206,7 +207,7 @@ class Evaluation:
 
     def as_json(self) -> dict[str, Any]:
         """All of it but the single frames, as JSON knows it: null for a score that is not there."""
-        return _plain(
+        return plain(
             {
                 "model": self.model.name,
                 "trained_on": self.model.trained_on,
@@ -266,13 +267,3 @@ def _boundary_f1(boundaries: np.ndarray) -> np.ndarray:
     recall, precision = (np.nan_to_num(_ratio(*pair)) for pair in ((met, true), (right, found)))
     both = np.where(true + found > 0, recall + precision, np.nan)
     return np.where(both == 0, 0.0, 2 * recall * precision / np.where(both == 0, 1.0, both))
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {str(key): _plain(one) for key, one in value.items()}
-    if isinstance(value, list):
-        return [_plain(one) for one in value]
-    if isinstance(value, np.generic):
-        value = value.item()
-    return None if isinstance(value, float) and math.isnan(value) else value

@@ -15,6 +15,7 @@ import pandas as pd
 
 from amseg_keras.datasets import Dataset, open_dataset
 from amseg_keras.models.networks import NETWORKS
+from amseg_keras.plain_json import plain
 from amseg_keras.pretrained import PresetInfo, find_preset
 from amseg_keras.pretrained.preset import read_info, read_model, weights_digest, write_preset
 from amseg_keras.training.backend import best_precision, every_device, hardware
@@ -86,14 +87,8 @@ def train(
         PresetError: `start_from` cannot be found.
 
     Example:
-        Two tiny epochs on simulated frames:
-
-        >>> import tempfile
-        >>> recipe = Recipe(epochs=1, batch_size=2)
-        >>> data = Simulation(frames=2, crop=(32, 32), validation_frames=1, whole_from=1)
-        >>> run = train(data, tempfile.mkdtemp() + "/run", recipe)  # doctest: +SKIP
-        >>> run.history["mean_iou"].max()  # doctest: +SKIP
-        0.09
+        >>> run = train("my_frames", "run", Recipe(network="unet"))  # doctest: +SKIP
+        >>> segmenter = amseg_keras.from_pretrained(run.preset)  # doctest: +SKIP
     """
     recipe = recipe or Recipe()
     start = None if start_from is None else find_preset(start_from)
@@ -105,18 +100,32 @@ def train(
         "start_from": None if start is None else weights_digest(start),
     }
     run = RunFolder(Path(out), asked)
-    phase = Phase(recipe.epochs, recipe.learning_rate)
-    return carry_out(
-        run, examples, recipe, [phase], lambda: _network(recipe, examples, start), resume, progress
-    )
+    phases = (Phase(recipe.epochs, recipe.learning_rate),)
+    plan = Plan(run, examples, recipe, phases, lambda: _network(recipe, examples, start))
+    return carry_out(plan, resume, progress)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A training that is to be.
+
+    Attributes:
+        run: Where to.
+        examples: What on.
+        recipe: How.
+        phases: In which order.
+        network: Makes the network, with the weights to start from.
+    """
+
+    run: RunFolder
+    examples: Examples
+    recipe: Recipe
+    phases: tuple[Phase, ...]
+    network: Callable[[], keras.Model]
 
 
 def carry_out(
-    run: RunFolder,
-    examples: Examples,
-    recipe: Recipe,
-    phases: list[Phase],
-    network: Callable[[], keras.Model],
+    plan: Plan,
     resume: bool,
     progress: Callable[[Progress], None],
     before: Callable[[Course], None] = lambda course: None,
@@ -124,15 +133,12 @@ def carry_out(
     """Train a network in a run folder: what `train` and `fine_tune` share.
 
     Args:
-        run: Where to.
-        examples: What on.
-        recipe: How.
-        phases: In which order.
-        network: Makes the network, with the weights to start from.
+        plan: What is to be trained, on what, and how.
         resume: Go on with what is there.
         progress: Told after each step.
         before: Called before the first step of a training that begins or goes on.
     """
+    run, examples, recipe = plan.run, plan.examples, plan.recipe
     facts = {
         "versions": versions(),
         "precision": best_precision() if recipe.precision == "auto" else recipe.precision,
@@ -142,21 +148,18 @@ def carry_out(
     }
     record = run.begin(facts, resume)
     if record is None:
-        record = _train(run, examples, recipe, phases, network, facts, progress, before)
+        record = _train(plan, facts, progress, before)
     history = pd.read_csv(run.folder / "epochs.csv")
     return TrainedRun(run.folder, run.preset, history, record["seconds"])
 
 
 def _train(
-    run: RunFolder,
-    examples: Examples,
-    recipe: Recipe,
-    phases: list[Phase],
-    network: Callable[[], keras.Model],
+    plan: Plan,
     facts: dict[str, Any],
     progress: Callable[[Progress], None],
     before: Callable[[Course], None],
 ) -> dict[str, Any]:
+    run, examples, recipe = plan.run, plan.examples, plan.recipe
     policy = keras.config.dtype_policy()
     keras.config.set_dtype_policy(facts["precision"])
     try:
@@ -167,7 +170,7 @@ def _train(
                     f"give --batch-size {-(-recipe.batch_size // devices) * devices}"
                 )
             keras.utils.set_random_seed(recipe.seed)
-            course = Course(network(), examples, recipe, phases, run, progress)
+            course = Course(plan.network(), examples, recipe, plan.phases, run, progress)
             before(course)
             position = course.go()
     finally:
@@ -178,7 +181,7 @@ def _train(
         "seconds": round(position.seconds, 1),
         "epochs": len(position.history),
         "steps": position.steps,
-        "best": _without_nan(max(position.history, key=_merit)),
+        "best": plain(max(position.history, key=_merit)),
         "finished": True,
     }
     info = PresetInfo(
@@ -197,11 +200,6 @@ def _merit(row: dict[str, Any]) -> tuple[float, int]:
     """The higher the mean IoU, and the earlier, the better."""
     score = row["mean_iou"]
     return (score if math.isfinite(score) else -1.0, -row["epoch"])
-
-
-def _without_nan(row: dict[str, Any]) -> dict[str, Any]:
-    """As JSON can hold it."""
-    return {k: v if math.isfinite(v) else None for k, v in row.items()}
 
 
 def _examples(

@@ -24,7 +24,7 @@ from amseg_keras.training.course.averaging import measure_statistics
 from amseg_keras.training.course.learn import Course
 from amseg_keras.training.feed.examples import DatasetExamples, calibration_images
 from amseg_keras.training.recipe import Phase
-from amseg_keras.training.run import carry_out
+from amseg_keras.training.run import Plan, carry_out
 from amseg_keras.training.run_folder import RunFolder
 from amseg_keras.transfer.head import with_classes
 from amseg_keras.transfer.split import split_for_tuning
@@ -125,9 +125,16 @@ def fine_tune(
     }
     few = frames < TINY
     head = max(1, round(HEAD_SHARE * recipe.epochs)) if recipe.epochs > 1 else 0
-    phases = [Phase(recipe.epochs - head, recipe.learning_rate, (), few)]
+    phases: tuple[Phase, ...] = (Phase(recipe.epochs - head, recipe.learning_rate, (), few),)
     if head:
-        phases.insert(0, Phase(head, HEAD_RATE, ("encoder",), few))
+        phases = (Phase(head, HEAD_RATE, ("encoder",), few), *phases)
+    plan = Plan(
+        RunFolder(Path(out), asked),
+        examples,
+        recipe,
+        phases,
+        lambda: _tuned_network(start, info, opened.class_names),
+    )
 
     def prepare(course: Course) -> None:
         if few:
@@ -135,28 +142,18 @@ def fine_tune(
         if expected is not None:
             expected(course.expected_seconds() * (2 if from_scratch else 1))
 
-    tuned = carry_out(
-        RunFolder(Path(out), asked),
-        examples,
-        recipe,
-        phases,
-        lambda: _tuned_network(start, info, opened.class_names),
-        resume,
-        progress,
-        prepare,
-    )
+    tuned = carry_out(plan, resume, progress, prepare)
     if not from_scratch:
         return FineTunedRun(tuned)
     other = DatasetExamples(opened, recipe, opened.class_names, info.scaling)
-    scratch = carry_out(
+    fresh = Plan(
         RunFolder(tuned.folder / "from_scratch", asked | {"start_from": None}),
         other,
         recipe,
-        [Phase(recipe.epochs, HEAD_RATE)],
+        (Phase(recipe.epochs, HEAD_RATE),),
         lambda: _fresh_network(start, info, opened.class_names),
-        True,
-        progress,
     )
+    scratch = carry_out(fresh, True, progress)
     return FineTunedRun(tuned, scratch, _compare(tuned, scratch, opened))
 
 

@@ -10,6 +10,7 @@ import keras
 import numpy as np
 
 from amseg_keras.training.backend import forward_pass
+from amseg_keras.training.recipe import Recipe
 
 CALIBRATION_BATCHES = 10
 
@@ -27,6 +28,18 @@ class AveragingAdam(keras.optimizers.Adam):
     def put_averages(self, variables: list[keras.Variable]) -> None:
         """Give the variables the average of their values."""
         super().finalize_variable_values(variables)
+
+
+def adam(
+    rate: float | keras.optimizers.schedules.LearningRateSchedule, recipe: Recipe
+) -> AveragingAdam:
+    """The optimizer of a recipe, with a rate of its own or a schedule."""
+    return AveragingAdam(
+        rate,
+        global_clipnorm=recipe.clip_norm,
+        use_ema=recipe.averaging > 0,
+        ema_momentum=recipe.averaging or 0.99,
+    )
 
 
 class AveragedWeights:

@@ -16,7 +16,7 @@ from amseg_keras.training.course.annealing import cosine, epochs_without_gain, o
 from amseg_keras.training.course.averaging import (
     CALIBRATION_BATCHES,
     AveragedWeights,
-    AveragingAdam,
+    adam,
 )
 from amseg_keras.training.course.checkpoint import (
     Position,
@@ -134,13 +134,7 @@ class Course:
         if self.recipe.annealing == "cosine":
             first = self._ends[number] - phase.epochs
             rate = cosine(rate, sum(self._steps_of[first : self._ends[number]]))
-        averaging = self.recipe.averaging
-        optimizer = AveragingAdam(
-            rate,
-            global_clipnorm=self.recipe.clip_norm,
-            use_ema=averaging > 0,
-            ema_momentum=averaging or 0.99,
-        )
+        optimizer = adam(rate, self.recipe)
         self.model.compile(optimizer=optimizer, loss=self._loss, **compile_options())
         self.model.optimizer.build(self.model.trainable_variables)
         self._averaged = AveragedWeights(self.model)
