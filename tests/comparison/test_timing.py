@@ -1,12 +1,14 @@
 """Times of networks: taken in turns, compared within rounds."""
 
+from types import SimpleNamespace
+
 import keras
 import numpy as np
 import pandas as pd
 import pytest
 from shallow_networks import shallow_network
 
-from amseg_keras.comparison import Timing, summarise_times, time_networks
+from amseg_keras.comparison import Timing, summarise_times, time_networks, timing
 from amseg_keras.training import TrainingError
 
 SMALL = Timing(rounds=2, shape=(32, 48))
@@ -29,11 +31,26 @@ def test_networks_take_turns_and_the_warm_up_does_not_count():
     assert any(np.any(a != b) for a, b in zip(before, after, strict=True)), "steps were trained"
 
 
-def test_a_larger_network_takes_longer():
-    models = {"unet": shallow_network(width=2), "wide": shallow_network(width=128)}
-    found = summarise_times(time_networks(models, Timing(rounds=3, shape=(64, 128))))
-    assert found.loc["wide", "training_ratio"] > 1.5
-    assert found.loc["wide", "segmentation_ratio"] > 1.5
+def test_each_network_is_given_the_seconds_of_its_own_step_and_frame(monkeypatch):
+    models = {"unet": shallow_network(width=2), "wide": shallow_network(width=4)}
+    clock = SimpleNamespace(now=0.0, perf_counter=lambda: clock.now)
+
+    def taking(seconds_of):
+        def work(model, *arguments, **options):
+            clock.now += seconds_of[model.name]
+
+        return work
+
+    training = {models["unet"].name: 8.0, models["wide"].name: 6.0}
+    segmentation = {models["unet"].name: 0.5, models["wide"].name: 2.0}
+    assert len(training) == 2
+    monkeypatch.setattr(timing, "time", clock)
+    monkeypatch.setattr(keras.Model, "train_on_batch", taking(training))
+    monkeypatch.setattr(keras.Model, "predict_on_batch", taking(segmentation))
+    times = time_networks(models, Timing(rounds=1, batch_size=2, shape=(32, 48)))
+    found = times.set_index("network")[["training_s", "segmentation_s"]]
+    assert found.loc["unet"].tolist() == pytest.approx([4.0, 0.5])
+    assert found.loc["wide"].tolist() == pytest.approx([3.0, 2.0])
 
 
 def test_a_machine_that_slows_down_leaves_the_ratios_alone():
