@@ -1,0 +1,16 @@
+"""What is measured in one frame: the substrate's surface, the keyhole, the pores."""
+
+from amseg_keras.quantify.geometry.direction import scan_direction
+from amseg_keras.quantify.geometry.keyhole import Keyhole, measure_keyhole
+from amseg_keras.quantify.geometry.pores import Pore, measure_pores
+from amseg_keras.quantify.geometry.surface import Surface, substrate_surface
+
+__all__ = [
+    "Keyhole",
+    "Pore",
+    "Surface",
+    "measure_keyhole",
+    "measure_pores",
+    "scan_direction",
+    "substrate_surface",
+]

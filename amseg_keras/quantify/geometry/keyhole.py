@@ -1,0 +1,227 @@
+"""Size, shape and place of the keyhole in a frame."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from scipy import ndimage
+
+from amseg_keras.quantify.geometry.mask import SMALLEST_PX, mask_of
+from amseg_keras.quantify.geometry.surface import Surface, robust_line
+
+_GAP_PX = 10
+"""How far apart pieces of one keyhole may lie: a network loses a narrow neck now and then."""
+
+_AT_SURFACE_PX = 3
+"""How far below the fitted line a keyhole that is open may begin: plates are rough and dented."""
+
+_WALL = (0.2, 0.8)
+"""Part of the depth over which the front wall is taken: aperture and tip are rounded."""
+
+_LEAST_WALL_ROWS = 4
+
+
+class Keyhole(NamedTuple):
+    """The keyhole of a frame; see `measure_keyhole`.
+
+    Without a keyhole, area, depth, width and aperture are 0 and the rest is NaN. Without a
+    surface, only the area and `x_px` are known.
+
+    Attributes:
+        area_px: Area in pixels.
+        depth_px: Depth of the tip below the surface.
+        width_px: Largest width below the surface.
+        aperture_px: Width at the surface; 0 where the keyhole does not reach it.
+        aspect_ratio: Depth / width.
+        left_wall_angle_deg: Front-wall angle if the scan goes to the left.
+        right_wall_angle_deg: Front-wall angle if the scan goes to the right.
+        x_px: Column of the middle of the aperture, or else of the keyhole's centre.
+        tip_x_px: Column of the tip.
+        tip_y_px: Row of the tip.
+    """
+
+    area_px: int = 0
+    depth_px: float = 0.0
+    width_px: float = 0.0
+    aperture_px: float = 0.0
+    aspect_ratio: float = math.nan
+    left_wall_angle_deg: float = math.nan
+    right_wall_angle_deg: float = math.nan
+    x_px: float = math.nan
+    tip_x_px: float = math.nan
+    tip_y_px: float = math.nan
+
+    def front_wall_angle_deg(self, scan_direction: int | None) -> float:
+        """Angle of the front wall in degrees; NaN without a direction (+1 right, -1 left)."""
+        if scan_direction is None:
+            return math.nan
+        return self.right_wall_angle_deg if scan_direction > 0 else self.left_wall_angle_deg
+
+
+def measure_keyhole(
+    labels: np.ndarray,
+    class_names: Sequence[str],
+    surface: Surface | None,
+    smallest_px: float = SMALLEST_PX,
+) -> Keyhole:
+    r"""Measure the keyhole of one frame, along the surface and perpendicular to it.
+
+                              scan direction -->
+                     |<----- aperture ----->|
+        _____________.                      ._____________  surface  -----
+                      \              angle (/                          ^
+                       \                   /                           |
+                        |<---- width ---->/                          depth
+             rear wall /                 /  front wall                 |
+                      (                 /                              |
+                       \_______________/  . . . . . . . . . . . . .  --v--
+                              tip
+
+    - **The keyhole** is the largest 8-connected piece of that class, and those within 10 px of
+      its bounding box: a keyhole that a network has broken up. Pieces of fewer than `smallest_px`
+      pixels, and those farther away, are taken for errors and count nowhere.
+    - **Area**: number of its pixels; also of those above the surface, in a melt hump.
+    - **Depth**: distance of the lowest pixel's lower edge from the surface, perpendicular to it.
+      The **tip** is that point; the middle of it where the bottom is flat within half a pixel.
+    - **Width**: longest run of keyhole pixels parallel to the surface, at any depth below it.
+    - **Aperture**: from the first to the last keyhole pixel parallel to the surface, at the
+      surface: mean of the keyhole's two uppermost rows below the line. They may begin up to 3 px
+      below it, since plates are not flat; a keyhole that begins deeper is closed.
+    - **Front-wall angle**: between the aperture and the front wall, inside the keyhole. 90 is
+      straight down; it is less where the wall leans so that the tip trails behind. The wall is a
+      robust line through the foremost keyhole pixel of each row from 20 to 80 % of the depth; with
+      fewer than 4 such rows there is none.
+
+    Args:
+        labels: Class ids, uint8 `(height, width)`.
+        class_names: Name of each class id.
+        surface: Of `substrate_surface`; None where there is none.
+        smallest_px: Smallest area in pixels.
+
+    Returns:
+        What was measured, in pixels and degrees.
+
+    Example:
+        >>> labels = np.full((40, 40), 1, np.uint8)
+        >>> labels[:10] = 0
+        >>> labels[10:30, 16:24] = 2
+        >>> names = ["background", "substrate", "keyhole"]
+        >>> found = measure_keyhole(labels, names, Surface(slope=0.0, offset=9.5))
+        >>> found.area_px, found.depth_px, found.width_px, found.x_px, found.aspect_ratio
+        (160, 20.0, 8.0, 19.5, 2.5)
+        >>> found.front_wall_angle_deg(scan_direction=-1)
+        90.0
+    """
+    y, x = _pixels(mask_of(labels, class_names, "keyhole"), smallest_px)
+    if not len(x):
+        return Keyhole()
+    if surface is None:
+        unknown = math.nan
+        return Keyhole(len(x), unknown, unknown, unknown, x_px=float(x.mean()))
+    # Rows parallel to the surface: row 0 has in each column the first centre below the line.
+    row = y - np.ceil(surface.row(x)).astype(int)
+    below = row >= 0
+    if not below.any():
+        return Keyhole(len(x), x_px=float(x.mean()))
+    level = np.zeros((row.max() + 1, int(np.ptp(x)) + 1), bool)
+    level[row[below], x[below] - x.min()] = True
+    rows = _Rows.of(level, int(x.min()))
+    depth, tip_x, tip_y = _tip(x, y, surface)
+    # A step to the next column is longer along a tilted surface.
+    width = _longest_run(level) / surface.cosine
+    aperture, middle = _aperture(rows)
+    return Keyhole(
+        area_px=len(x),
+        depth_px=depth,
+        width_px=width,
+        aperture_px=aperture / surface.cosine,
+        aspect_ratio=depth / width,
+        left_wall_angle_deg=90 - _lean(rows.number, rows.first, surface, depth),
+        right_wall_angle_deg=90 + _lean(rows.number, rows.last, surface, depth),
+        x_px=float(x.mean()) if middle is None else middle,
+        tip_x_px=tip_x,
+        tip_y_px=tip_y,
+    )
+
+
+class _Rows(NamedTuple):
+    """The rows of pixels below the surface, and parallel to it, in which there is keyhole.
+
+    Attributes:
+        number: Counted from the surface, int, rising.
+        first: First column with keyhole in each.
+        last: Last one.
+    """
+
+    number: np.ndarray
+    first: np.ndarray
+    last: np.ndarray
+
+    @classmethod
+    def of(cls, level: np.ndarray, left: int) -> _Rows:
+        """From a mask `(rows, columns)` whose first column is `left` in the frame."""
+        number = np.flatnonzero(level.any(axis=1))
+        filled = level[number]
+        last = level.shape[1] - 1 - filled[:, ::-1].argmax(axis=1)
+        return cls(number, left + filled.argmax(axis=1), left + last)
+
+
+def _pixels(mask: np.ndarray, smallest_px: float) -> tuple[np.ndarray, np.ndarray]:
+    """Rows and columns of the keyhole's pixels; none where there is no keyhole."""
+    rows, columns = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
+    if not len(rows):
+        return rows, columns
+    window = mask[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    pieces, count = ndimage.label(window, np.ones((3, 3)))
+    areas = np.bincount(pieces.ravel())
+    boxes = ndimage.find_objects(pieces)
+    largest = boxes[int(areas[1:].argmax())]
+    kept = np.zeros(count + 1, bool)
+    kept[1:] = [
+        area >= smallest_px and _gap(box, largest) <= _GAP_PX
+        for area, box in zip(areas[1:], boxes, strict=True)
+    ]
+    y, x = np.nonzero(kept[pieces])
+    return y + rows[0], x + columns[0]
+
+
+def _gap(box: tuple[slice, slice], other: tuple[slice, slice]) -> int:
+    """Pixels between two bounding boxes, the more of rows and columns; 0 where they meet."""
+    return max(max(a.start - b.stop, b.start - a.stop, 0) for a, b in zip(box, other, strict=True))
+
+
+def _tip(x: np.ndarray, y: np.ndarray, surface: Surface) -> tuple[float, float, float]:
+    """Depth of the tip, its column and its row."""
+    depths = surface.depth(x, y + 0.5)
+    depth = float(depths.max())
+    column = float(x[depths > depth - 0.5].mean())
+    return depth, column, surface.row(column) + depth / surface.cosine
+
+
+def _longest_run(level: np.ndarray) -> int:
+    """Length of the longest run of True in any row."""
+    steps = np.diff(np.pad(level, ((0, 0), (1, 1))).astype(np.int8), axis=1)
+    begins, ends = (np.nonzero(steps == step)[1] for step in (1, -1))
+    return int((ends - begins).max())
+
+
+def _aperture(rows: _Rows) -> tuple[float, float | None]:
+    """Columns from end to end of the aperture, and its middle; 0 and None where it is closed."""
+    if rows.number[0] > _AT_SURFACE_PX:
+        return 0.0, None
+    first, last = rows.first[:2].mean(), rows.last[:2].mean()
+    return float(last - first + 1), float((first + last) / 2)
+
+
+def _lean(row: np.ndarray, x: np.ndarray, surface: Surface, depth: float) -> float:
+    """Degrees by which a wall, one pixel a row, goes to the right from straight down."""
+    y = np.ceil(surface.row(x)) + row
+    down = surface.depth(x, y)
+    wall = (down >= _WALL[0] * depth) & (down <= _WALL[1] * depth)
+    if wall.sum() < _LEAST_WALL_ROWS:
+        return math.nan
+    slope, _ = robust_line(down[wall], surface.along(x, y)[wall])
+    return math.degrees(math.atan(slope))

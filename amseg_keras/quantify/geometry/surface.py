@@ -1,0 +1,167 @@
+"""The surface of the substrate: a robust line through the top of the metal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+from scipy import ndimage
+
+from amseg_keras.quantify.geometry.mask import mask_of
+
+Numbers = TypeVar("Numbers", float, np.ndarray)
+
+_LEAST_SHARE = 0.1
+"""Share of the frame's width over which the surface must be seen."""
+
+_LEAST_COLUMNS = 8
+
+_FIRST_POINTS = 40
+"""Points that go into the first line, which takes time with their third power."""
+
+_TUKEY = 4.685
+"""Residuals in units of their spread beyond which a point has no weight (95 % efficiency)."""
+
+_LEAST_SPREAD = 0.5
+"""In pixels: a line drawn in whole pixels is off by up to that."""
+
+_ROUNDS = 10
+"""At most so many times are the points weighed anew."""
+
+_SETTLED = 0.01
+"""In pixels: the line is found when its ends move by less against each other."""
+
+
+@dataclass(frozen=True)
+class Surface:
+    """The line `y = slope * x + offset`, in pixels.
+
+    Centres of pixels are at whole numbers, and rows count downwards. The line lies on the upper
+    edge of the topmost pixel of the metal, half a pixel above that pixel's centre:
+
+        column        0     1     2
+                   |     |     |     |
+        row 3      | gas | gas | gas |
+                   +=====+=====+=====+   surface: y = 3.5
+        row 4      |metal|metal|metal|   centres at y = 4
+                   |     |     |     |
+
+    Attributes:
+        slope: Rows per column; positive where the surface falls to the right.
+        offset: Row of the surface at column 0.
+
+    Example:
+        >>> surface = Surface(slope=0.75, offset=10.0)
+        >>> surface.row(8.0), surface.depth(8.0, 21.0)
+        (16.0, 4.0)
+    """
+
+    slope: float
+    offset: float
+
+    @property
+    def cosine(self) -> float:
+        """Of the surface's angle with the rows."""
+        return float(1 / np.hypot(1, self.slope))
+
+    def row(self, x: Numbers) -> Numbers:
+        """Row of the surface at the columns `x`."""
+        return self.slope * x + self.offset
+
+    def depth(self, x: Numbers, y: Numbers) -> Numbers:
+        """Distance of points below the surface, perpendicular to it; negative above."""
+        return (y - self.row(x)) * self.cosine
+
+    def along(self, x: Numbers, y: Numbers) -> Numbers:
+        """Position of points along the surface, from left to right."""
+        return (x + self.slope * (y - self.offset)) * self.cosine
+
+
+def substrate_surface(labels: np.ndarray, class_names: Sequence[str]) -> Surface | None:
+    """Fit a line to the top of the substrate.
+
+    The top is looked for in the largest connected piece of metal (substrate, keyhole and pores
+    taken together), so that spatter labelled as substrate does not count; in each column its
+    uppermost pixel, if that is substrate: where the keyhole is open there is no top. The line is
+    one that the majority of the columns lie on: a melt hump, a dent or a deposit over less than
+    half of the plate does not tilt it.
+
+    Args:
+        labels: Class ids, uint8 `(height, width)`; 255 is no metal.
+        class_names: Name of each class id.
+
+    Returns:
+        None where there is too little to see: less than a tenth of the frame's width, or a plate
+        that reaches the frame's upper edge.
+
+    Example:
+        >>> labels = np.zeros((20, 40), np.uint8)
+        >>> labels[12:] = 1
+        >>> substrate_surface(labels, ["background", "substrate"])
+        Surface(slope=0.0, offset=11.5)
+        >>> substrate_surface(labels[:12], ["background", "substrate"]) is None
+        True
+    """
+    metal = mask_of(labels, class_names, "substrate", "keyhole", "pore")
+    pieces, count = ndimage.label(metal)
+    if not count:
+        return None
+    areas = np.bincount(pieces.ravel())
+    body = pieces == 1 + int(areas[1:].argmax())
+    tops = body.argmax(axis=0)
+    columns = np.arange(labels.shape[1])
+    # Row 0 is also what argmax says of a column without metal.
+    seen = (tops > 0) & mask_of(labels[tops, columns], class_names, "substrate")
+    if seen.sum() < max(_LEAST_COLUMNS, _LEAST_SHARE * labels.shape[1]):
+        return None
+    slope, offset = robust_line(columns[seen], tops[seen] - 0.5)
+    return Surface(slope, offset)
+
+
+def robust_line(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
+    """Slope and offset of the line on which most points lie.
+
+    Of the lines through two of the points, that with the least median residual (Rousseeuw 1984),
+    which stands up to nearly half of the points being wrong; then least squares with Tukey's
+    weights, which reach below a pixel where the points are whole pixels.
+
+    Args:
+        x: Positions, in rising order, `(points,)`.
+        y: Values, `(points,)`.
+
+    Returns:
+        Slope and offset of y = slope * x + offset.
+
+    Example:
+        >>> slope, offset = robust_line(np.arange(9), np.array([0, 2, 4, 6, 8, 10, 99, 99, 99]))
+        >>> round(slope, 6), round(offset, 6)
+        (2.0, 0.0)
+    """
+    x, y = np.asarray(x, np.float64), np.asarray(y, np.float64)
+    slope, offset = _least_median_line(x, y)
+    for _ in range(_ROUNDS):
+        residuals = np.abs(y - slope * x - offset)
+        spread = max(1.4826 * float(np.median(residuals)), _LEAST_SPREAD)
+        weights = np.clip(1 - (residuals / (_TUKEY * spread)) ** 2, 0, None) ** 2
+        middle, height = ((weights * values).sum() / weights.sum() for values in (x, y))
+        # Sums, not matrix products: those wake up the threads of the BLAS for nothing.
+        lever = weights * (x - middle)
+        before, slope = slope, float(np.sum(lever * y) / np.sum(lever * (x - middle)))
+        offset = float(height - slope * middle)
+        if abs(slope - before) * (x[-1] - x[0]) < _SETTLED:
+            break
+    return slope, offset
+
+
+def _least_median_line(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
+    some = np.linspace(0, len(x) - 1, min(_FIRST_POINTS, len(x))).round().astype(int)
+    x, y = x[some], y[some]
+    one, other = np.triu_indices(len(x), 1)
+    slopes = (y[other] - y[one]) / (x[other] - x[one])
+    offsets = y[one] - slopes * x[one]
+    residuals = np.abs(y - slopes[:, None] * x - offsets[:, None])
+    half = len(x) // 2
+    best = np.partition(residuals, half, axis=1)[:, half].argmin()
+    return float(slopes[best]), float(offsets[best])

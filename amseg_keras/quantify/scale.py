@@ -1,0 +1,98 @@
+"""From pixels and frames to um, mm and seconds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+
+@dataclass(frozen=True)
+class Scale:
+    """What a pixel and a frame are worth; None for what is not known.
+
+    Attributes:
+        pixel_size_um: Size of a pixel in the object, in um.
+        frame_rate_hz: Frames per second.
+
+    Raises:
+        ValueError: One of them is not positive.
+
+    Example:
+        >>> Scale(4.31, 40_000)
+        Scale(pixel_size_um=4.31, frame_rate_hz=40000)
+    """
+
+    pixel_size_um: float | None = None
+    frame_rate_hz: float | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("pixel_size_um", "frame_rate_hz"):
+            value = getattr(self, name)
+            if value is not None and not 0 < value < float("inf"):
+                raise ValueError(f"{name} must be a positive number, not {value}")
+
+    def in_units(self, column: str) -> tuple[str, float] | None:
+        """Name of a column's counterpart in physical units, and the factor that leads there.
+
+        Positions in the frame (`x_px`, `tip_y_px`) stay in pixels: their zero is that of the frame.
+
+        Args:
+            column: Its name, which ends in its unit.
+
+        Returns:
+            None for positions, for what has no unit, and where the needed size or rate is not
+            known.
+
+        Example:
+            >>> Scale(2.0).in_units("pore_area_px"), Scale(2.0).in_units("birth_depth_px")
+            (('pore_area_um2', 4.0), ('birth_depth_um', 2.0))
+            >>> Scale(2.0, 1000).in_units("drift_x_px_per_frame")
+            ('drift_x_mm_per_s', 2.0)
+            >>> Scale(2.0).in_units("x_px"), Scale(2.0).in_units("drift_x_px_per_frame")
+            (None, None)
+        """
+        if self.pixel_size_um is None or column.endswith(("x_px", "y_px")):
+            return None
+        pixel = self.pixel_size_um
+        factors = {"area_px": ("area_um2", pixel**2), "_px": ("_um", pixel)}
+        if self.frame_rate_hz is not None:
+            factors["growth_px_per_frame"] = ("growth_um2_per_s", pixel**2 * self.frame_rate_hz)
+            factors["_px_per_frame"] = ("_mm_per_s", pixel * self.frame_rate_hz / 1000)
+        for ending, (unit, factor) in factors.items():
+            if column.endswith(ending):
+                return column.removesuffix(ending) + unit, factor
+        return None
+
+
+IN_PIXELS = Scale()
+"""Nothing is known: everything stays in pixels and frames."""
+
+
+def in_units(table: pd.DataFrame, scale: Scale) -> pd.DataFrame:
+    """Add to a table in pixels and frames what it is in physical units.
+
+    Args:
+        table: Columns named by their units: `..._area_px` (areas, in px), `..._px` (lengths),
+            `growth_px_per_frame` (of an area), `..._px_per_frame` (velocities), `frame`.
+        scale: Pixel size and frame rate.
+
+    Returns:
+        The table with `..._area_um2`, `..._um`, `growth_um2_per_s`, `..._mm_per_s` and `time_s`,
+        each behind the column that it comes from; without pixel size or frame rate those that
+        need it are not there.
+
+    Example:
+        >>> in_units(pd.DataFrame({"frame": [4], "depth_px": [10.0]}), Scale(2.0, 1000.0))
+           frame  time_s  depth_px  depth_um
+        0      4   0.004      10.0      20.0
+    """
+    columns = {}
+    for name, values in table.items():
+        columns[name] = values
+        counterpart = scale.in_units(str(name))
+        if name == "frame" and scale.frame_rate_hz is not None:
+            columns["time_s"] = values / scale.frame_rate_hz
+        elif counterpart is not None:
+            columns[counterpart[0]] = values * counterpart[1]
+    return pd.DataFrame(columns, index=table.index)
