@@ -1,0 +1,1 @@
+"""What happens over time: pores tracked, keyholes that fluctuate and oscillate."""
