@@ -1,5 +1,41 @@
-"""From label maps to physical quantities."""
+"""From label maps to physical quantities.
+
+`geometry` measures one frame, `dynamics` what happens over time, `measure` does both for a whole
+recording.
+"""
 
 from amseg_keras.quantify.areas import class_areas
+from amseg_keras.quantify.dynamics.fluctuation import Fluctuation, fluctuation
+from amseg_keras.quantify.dynamics.spectrum import Spectrum, oscillation_spectrum
+from amseg_keras.quantify.dynamics.tracks import PoreTracks, track_pores
+from amseg_keras.quantify.geometry import (
+    Keyhole,
+    Pore,
+    Surface,
+    measure_keyhole,
+    measure_pores,
+    scan_direction,
+    substrate_surface,
+)
+from amseg_keras.quantify.measure import Quantities, measure
+from amseg_keras.quantify.scale import Scale
 
-__all__ = ["class_areas"]
+__all__ = [
+    "Fluctuation",
+    "Keyhole",
+    "Pore",
+    "PoreTracks",
+    "Quantities",
+    "Scale",
+    "Spectrum",
+    "Surface",
+    "class_areas",
+    "fluctuation",
+    "measure",
+    "measure_keyhole",
+    "measure_pores",
+    "oscillation_spectrum",
+    "scan_direction",
+    "substrate_surface",
+    "track_pores",
+]

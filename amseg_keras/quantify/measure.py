@@ -1,0 +1,280 @@
+"""All that a stack of label maps tells: geometry, pores through time, fluctuation."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple, get_type_hints
+
+import numpy as np
+import pandas as pd
+
+from amseg_keras.classes import IGNORE
+from amseg_keras.quantify.dynamics.fluctuation import fluctuation
+from amseg_keras.quantify.dynamics.tracks import track_pores
+from amseg_keras.quantify.geometry import direction
+from amseg_keras.quantify.geometry.keyhole import Keyhole, measure_keyhole
+from amseg_keras.quantify.geometry.mask import SMALLEST_PX, mask_of
+from amseg_keras.quantify.geometry.melt_free import melt_free_depth
+from amseg_keras.quantify.geometry.pores import Pore, measure_pores
+from amseg_keras.quantify.geometry.surface import Surface, substrate_surface
+from amseg_keras.quantify.scale import IN_PIXELS, Scale, in_units
+from amseg_keras.quantify.summary import summarise
+
+SMALLEST_PORE_UM = 10.0
+"""Equivalent diameter below which a pore is a speckle: powder grains and noise look like that."""
+
+_LEAST_PX = 3
+
+
+@dataclass(frozen=True, eq=False)
+class Quantities:
+    """What was measured in one recording; see `measure`.
+
+    Attributes:
+        frames: A row for each readable frame.
+        pores: A row for each pore and frame.
+        tracks: A row for each pore that was followed through time.
+        events: A row for each pore that was formed or that ended.
+        summary: Numbers of the whole recording.
+        scale: Pixel size and frame rate.
+        scan_direction: +1 to the right, -1 to the left, None where it is not known.
+    """
+
+    frames: pd.DataFrame
+    pores: pd.DataFrame
+    tracks: pd.DataFrame
+    events: pd.DataFrame
+    summary: dict[str, Any]
+    scale: Scale
+    scan_direction: int | None
+
+
+def measure(
+    labels: Iterable[np.ndarray],
+    class_names: Sequence[str],
+    scale: Scale = IN_PIXELS,
+    *,
+    scan_direction: int | None = None,
+    smallest_pore_um: float = SMALLEST_PORE_UM,
+) -> Quantities:
+    """Measure keyhole and pores in every frame, and follow them through time (section 3.2).
+
+    Args:
+        labels: Class ids of each frame, uint8 `(height, width)`: a stack
+            `(frames, height, width)`, or anything that yields frames one by one, for stacks
+            that do not fit into memory: each is looked at once. 255 is no class; a frame that is
+            255 all over could not be read and has no row.
+        class_names: Name of each class id: "substrate", "keyhole" and "pore" are looked for, and
+            any of them may be missing. Without "substrate", "background" is the metal, as in
+            castings.
+        scale: Size of a pixel and frame rate. What is known of them adds columns in um, um² and
+            s, each behind the one in pixels or frames.
+        scan_direction: +1 to the right, -1 to the left; by default found from the motion of the
+            keyhole.
+        smallest_pore_um: Equivalent diameter below which a pore, or a piece of keyhole, is a
+            speckle and is not counted. Areas below 3 px are speckles at any pixel size; without a
+            pixel size those below 6 px.
+
+    Returns:
+        Tables, in pixels where no other unit is given; columns that end in `_px` have a
+        counterpart in um or um², except for positions.
+
+        - `frames`: `frame` (from 0), `time_s`, `surface_slope`, `surface_y_px` (row of the
+          surface in the middle of the frame's width), `keyhole_area_px`, `keyhole_depth_px`,
+          `keyhole_width_px`, `keyhole_aperture_px`, `keyhole_aspect_ratio` (depth / width),
+          `front_wall_angle_deg`, `keyhole_x_px`, `keyhole_tip_x_px`, `keyhole_tip_y_px` (see
+          `measure_keyhole`), `pore_count`, `pore_area_px`, `porosity` (pores / (pores + metal)),
+          `melt_free_depth_px` (see `melt_free_depth`), `keyhole_area_delta`,
+          `keyhole_depth_delta` (see `fluctuation`).
+        - `pores`: `frame`, `time_s`, `pore` (from 0 in its frame), the columns of `Pore` without
+          the lowest pixel, `track`.
+        - `tracks` and `events`: see `track_pores`.
+        - `summary`: see `summarise`.
+
+        What is measured from the surface is NaN in frames without one (see `substrate_surface`).
+
+    Raises:
+        ValueError: A frame is not two-dimensional or not of the first one's shape, or the
+            direction is none.
+
+    Example:
+        >>> labels = np.zeros((3, 60, 80), np.uint8)
+        >>> labels[:, 20:] = 1
+        >>> for frame in range(3):
+        ...     labels[frame, 20:40, 10 + 5 * frame : 20 + 5 * frame] = 2
+        >>> found = measure(labels, ["background", "substrate", "keyhole"], Scale(2.0, 40_000.0))
+        >>> found.frames[["frame", "time_s", "keyhole_depth_um", "keyhole_x_px"]]
+           frame    time_s  keyhole_depth_um  keyhole_x_px
+        0      0  0.000000              40.0          14.5
+        1      1  0.000025              40.0          19.5
+        2      2  0.000050              40.0          24.5
+        >>> found.scan_direction, found.summary["median_keyhole_area_um2"]
+        (1, 800.0)
+    """
+    if scan_direction not in (None, 1, -1):
+        raise ValueError(f"scan_direction must be 1, -1 or None, not {scan_direction!r}")
+    smallest_px = smallest_area_px(scale, smallest_pore_um)
+    shape: tuple[int, int] | None = None
+    measured = []
+    for index, frame in enumerate(labels):
+        shape = _checked_shape(frame, shape, index)
+        if (frame != IGNORE).any():
+            measured.append(_measure_frame(index, frame, class_names, smallest_px))
+    if scan_direction is None:
+        places = [(frame.index, frame.keyhole.x_px) for frame in measured]
+        scan_direction = direction.scan_direction(
+            pd.DataFrame(places, columns=["frame", "keyhole_x_px"])
+        )
+    frames = in_units(_table(_FrameRow, [frame.row(scan_direction) for frame in measured]), scale)
+    for of in ("area", "depth"):
+        frames[f"keyhole_{of}_delta"] = fluctuation(frames[f"keyhole_{of}_px"]).delta_i
+    pores = in_units(
+        _table(_PoreRow, [row for frame in measured for row in frame.pore_rows()]), scale
+    )
+    found = track_pores(pores, frames, shape or (0, 0), scale)
+    summary = summarise(frames, found, scale) | {"scan_direction": scan_direction}
+    return Quantities(
+        frames, found.pores, found.tracks, found.events, summary, scale, scan_direction
+    )
+
+
+def smallest_area_px(scale: Scale, smallest_pore_um: float = SMALLEST_PORE_UM) -> float:
+    """Area in pixels from which on a pore is none of the speckles of a label map.
+
+    Args:
+        scale: With the pixel size, or without.
+        smallest_pore_um: Equivalent diameter of the smallest pore.
+
+    Returns:
+        Its area, at least 3; 6 where the pixel size is not known.
+
+    Example:
+        >>> round(smallest_area_px(Scale(2.0)), 2), smallest_area_px(Scale(10.0))
+        (19.63, 3.0)
+    """
+    if scale.pixel_size_um is None:
+        return float(SMALLEST_PX)
+    return max(math.pi / 4 * (smallest_pore_um / scale.pixel_size_um) ** 2, float(_LEAST_PX))
+
+
+class _FrameRow(NamedTuple):
+    """Columns of the table of frames."""
+
+    frame: int
+    surface_slope: float
+    surface_y_px: float
+    keyhole_area_px: int
+    keyhole_depth_px: float
+    keyhole_width_px: float
+    keyhole_aperture_px: float
+    keyhole_aspect_ratio: float
+    front_wall_angle_deg: float
+    keyhole_x_px: float
+    keyhole_tip_x_px: float
+    keyhole_tip_y_px: float
+    pore_count: int
+    pore_area_px: int
+    porosity: float
+    melt_free_depth_px: float
+
+
+class _PoreRow(NamedTuple):
+    """Columns of the table of pores."""
+
+    frame: int
+    pore: int
+    pore_area_px: int
+    equivalent_diameter_px: float
+    depth_px: float
+    x_px: float
+    y_px: float
+    eccentricity: float
+    major_axis_px: float
+    touches_keyhole: bool
+    touches_edge: bool
+
+
+@dataclass(frozen=True, eq=False)
+class _MeasuredFrame:
+    """What was measured in a frame, before it is known which way the laser goes."""
+
+    index: int
+    surface: Surface | None
+    surface_y_px: float
+    keyhole: Keyhole
+    pores: list[Pore]
+    porosity: float
+    melt_free_depth_px: float
+
+    def row(self, scan_direction: int | None) -> _FrameRow:
+        keyhole = self.keyhole
+        return _FrameRow(
+            self.index,
+            math.nan if self.surface is None else self.surface.slope,
+            self.surface_y_px,
+            keyhole.area_px,
+            keyhole.depth_px,
+            keyhole.width_px,
+            keyhole.aperture_px,
+            keyhole.aspect_ratio,
+            keyhole.front_wall_angle_deg(scan_direction),
+            keyhole.x_px,
+            keyhole.tip_x_px,
+            keyhole.tip_y_px,
+            len(self.pores),
+            sum(pore.pore_area_px for pore in self.pores),
+            self.porosity,
+            self.melt_free_depth_px,
+        )
+
+    def pore_rows(self) -> list[_PoreRow]:
+        columns = _PoreRow._fields[2:]
+        return [
+            _PoreRow(self.index, number, *(getattr(pore, name) for name in columns))
+            for number, pore in enumerate(self.pores)
+        ]
+
+
+def _measure_frame(
+    index: int, labels: np.ndarray, class_names: Sequence[str], smallest_px: float
+) -> _MeasuredFrame:
+    surface = substrate_surface(labels, class_names)
+    keyhole = measure_keyhole(labels, class_names, surface, smallest_px)
+    pores = measure_pores(labels, class_names, surface, smallest_px)
+    metal = "substrate" if "substrate" in class_names else "background"
+    metal_px = np.count_nonzero(mask_of(labels, class_names, metal))
+    pores_px = sum(pore.pore_area_px for pore in pores)
+    return _MeasuredFrame(
+        index,
+        surface,
+        math.nan if surface is None else surface.row((labels.shape[1] - 1) / 2),
+        keyhole,
+        pores,
+        # Pores in no metal at all are errors, not a part that is all pore.
+        pores_px / (pores_px + metal_px) if metal_px else math.nan,
+        melt_free_depth(labels, class_names, surface, keyhole, pores),
+    )
+
+
+def _checked_shape(frame: np.ndarray, shape: tuple[int, int] | None, index: int) -> tuple[int, int]:
+    """Height and width of a frame, which must be those of the frames before it."""
+    if frame.ndim != 2:
+        raise ValueError(f"frame {index}: labels must be (height, width), not {frame.shape}")
+    if shape is not None and frame.shape != shape:
+        raise ValueError(f"frame {index}: is {frame.shape}, the frames before it are {shape}")
+    height, width = frame.shape
+    return height, width
+
+
+def _table(row_type: type, rows: Sequence[tuple]) -> pd.DataFrame:
+    """A table with the columns of a named tuple, of their types even where there are no rows."""
+    kinds = get_type_hints(row_type)
+    columns = list(zip(*rows, strict=True)) or [()] * len(kinds)
+    return pd.DataFrame(
+        {
+            name: np.array(values, kind)
+            for (name, kind), values in zip(kinds.items(), columns, strict=True)
+        }
+    )
