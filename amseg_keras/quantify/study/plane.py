@@ -1,0 +1,64 @@
+"""Experiments with and without pores in the plane of two quantities."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from amseg_keras.quantify.study.correlation import CovarianceEllipse, covariance_ellipse
+from amseg_keras.quantify.study.dividing_line import DividingLine, dividing_line
+
+
+@dataclass(frozen=True)
+class Plane:
+    """What a correlation map shows besides its points (Figure 7c, d).
+
+    Attributes:
+        x: column of the table.
+        y: column of the table.
+        experiments: how many have a value in both.
+        with_pores: ellipse of the experiments with pores; None of fewer than three.
+        without_pores: ellipse of those without; None of fewer than three.
+        line: between the two; None where a group has fewer than two.
+        note: why there is no line; empty where there is one.
+    """
+
+    x: str
+    y: str
+    experiments: int
+    with_pores: CovarianceEllipse | None
+    without_pores: CovarianceEllipse | None
+    line: DividingLine | None
+    note: str
+
+
+def describe_plane(table: pd.DataFrame, x: str, y: str, deviations: float = 2.0) -> Plane:
+    """Ellipse of each group and the line between them, as far as there are enough experiments.
+
+    Args:
+        table: from `experiments_table`; rows without a value in `x` or `y` are left out.
+        x: column.
+        y: column.
+        deviations: of the ellipses, see `covariance_ellipse`.
+
+    Example:
+        >>> table = pd.DataFrame({"has_pores": [True] * 3, "x": [1, 2, 4.0], "y": [1, 3, 2.0]})
+        >>> plane = describe_plane(table, "x", "y")
+        >>> plane.with_pores.points, plane.without_pores
+        (3, None)
+        >>> plane.note
+        'A dividing line needs at least 2 experiments with pores and 2 without; there are 3 with
+         and 0 without.'
+    """
+    rows = table[["has_pores", x, y]].dropna()
+    ellipses = []
+    for group in (rows[rows["has_pores"]], rows[~rows["has_pores"].astype(bool)]):
+        enough = len(group) > 2
+        ellipses.append(covariance_ellipse(group[x], group[y], deviations) if enough else None)
+    line, note = None, ""
+    try:
+        line = dividing_line(rows, x, y)
+    except ValueError as error:
+        note = str(error)
+    return Plane(x, y, len(rows), ellipses[0], ellipses[1], line, note)
