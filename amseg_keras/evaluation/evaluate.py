@@ -30,6 +30,7 @@ def evaluate(
     split: str | None = "test",
     *,
     progress: Progress = lambda done, total: None,
+    each: Callable[[LabelledFrame, ComparedFrame], None] = lambda frame, compared: None,
 ) -> Evaluation:
     """Compare what a network finds with labels: the numbers of the paper's table 2, and more.
 
@@ -42,6 +43,7 @@ def evaluate(
         data: A data set, or its folder.
         split: "train", "validation", "test", or None for all frames with labels.
         progress: Told of every frame.
+        each: Called with every frame and what was found in it, for what else is to be measured.
 
     Returns:
         The counts and the scores. Frames that cannot be read are in its `errors`, and count
@@ -77,6 +79,7 @@ def evaluate(
             errors.append(str(error))
         else:
             counts.append(count_frame(frame, compared, segmenter.class_names))
+            each(frame, compared)
         progress(done, len(segmented.frames))
     if not counts:
         raise ReadError(errors[0])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,43 +12,7 @@ import pandas as pd
 from amseg_keras.datasets.split import SPLIT_BY
 from amseg_keras.evaluation import Evaluation, FrameCounts
 from amseg_keras.report.colours import class_colours
-
-_NOTHING = "\N{EN DASH}"
-
-_STYLE = """
-:root { color-scheme: light dark; --back: #fff; --text: #1c2430; --soft: #5c6773; --line: #dfe3e8;
-  --card: #f5f7f9; --bar: #cfe3f5; --note: #fff4d6; --edge: #d99a00; }
-@media (prefers-color-scheme: dark) { :root { --back: #14181d; --text: #e4e8ec; --soft: #9aa5b1;
-  --line: #323a44; --card: #1d232a; --bar: #23486b; --note: #3a2f12; --edge: #d99a00; } }
-* { box-sizing: border-box; }
-body { margin: 0 auto; padding: 2rem 1.25rem 4rem; max-width: 72rem; background: var(--back);
-  color: var(--text); font: 16px/1.5 system-ui, "Segoe UI", Roboto, sans-serif; }
-h1 { font-size: 1.7rem; line-height: 1.2; margin: 0 0 .25rem; overflow-wrap: anywhere; }
-h2 { font-size: 1.2rem; margin: 2.5rem 0 .6rem; }
-p, figcaption { overflow-wrap: anywhere; max-width: 60rem; }
-.soft, figcaption { color: var(--soft); font-size: .9rem; }
-.note { background: var(--note); border-left: 4px solid var(--edge); padding: .5rem .9rem;
-  margin: .6rem 0; }
-.cards { display: flex; flex-wrap: wrap; gap: .8rem; margin: 1.4rem 0; }
-.card { background: var(--card); border: 1px solid var(--line); border-radius: .5rem;
-  padding: .7rem 1.1rem; min-width: 9rem; }
-.card b { display: block; font-size: 1.7rem; font-variant-numeric: tabular-nums; }
-.wide { overflow: auto; max-height: 32rem; }
-table { border-collapse: collapse; font-size: .92rem; font-variant-numeric: tabular-nums; }
-th, td { padding: .3rem .7rem; border-bottom: 1px solid var(--line); text-align: right;
-  white-space: nowrap; }
-thead th { position: sticky; top: 0; background: var(--back); color: var(--soft);
-  font-weight: 600; }
-tbody th, th:first-child { text-align: left; font-weight: 500; }
-tr.absent { color: var(--soft); }
-.about th { color: var(--soft); vertical-align: top; }
-.about td { text-align: left; white-space: normal; overflow-wrap: anywhere; }
-.swatch { display: inline-block; width: .75em; height: .75em; margin-right: .5em;
-  border-radius: .15em; }
-figure { margin: 0 0 2rem; }
-img { display: block; max-width: 100%; height: auto; background: #fff; padding: .4rem;
-  border: 1px solid var(--line); border-radius: .4rem; }
-"""
+from amseg_keras.report.page import NOTHING, about, cards, count, figure, notes, page
 
 
 @dataclass(frozen=True)
@@ -70,6 +33,7 @@ def evaluation_report(
     confusion: bytes,
     worst: Sequence[WorstFrame],
     made_with: Mapping[str, str],
+    quantity_errors: bytes | None = None,
 ) -> str:
     """Write an evaluation down as HTML: numbers, tables, pictures, and what they are of.
 
@@ -81,6 +45,7 @@ def evaluation_report(
         confusion: The picture of `draw_confusion`, as PNG.
         worst: The worst frames, the worst first.
         made_with: What else is to be known, for the table at the end: versions, date, weights.
+        quantity_errors: The picture of `report.study.error_figure`, as PNG, where there is one.
 
     Returns:
         The whole document.
@@ -89,78 +54,74 @@ def evaluation_report(
     body = [
         f"<h1>{escape(title)}</h1>",
         f'<p class="soft">{escape(_what(evaluation))}</p>',
-        *(f'<p class="note">{escape(note)}</p>' for note in _notes(evaluation)),
+        *notes(_notes(evaluation)),
         _cards(evaluation),
         "<h2>Classes</h2>",
         _class_table(evaluation),
         '<p class="soft">All scores are from the pixels of all frames together. A class without '
         "labels is in no mean. Boundary F1: outlines that lie within 2 pixels of each other.</p>",
         "<h2>Confusion matrix</h2>",
-        _figure(
+        figure(
             confusion,
             "Confusion matrix",
             "Each row: what the network made of the pixels of one labelled class.",
         ),
+        *_quantities(quantity_errors),
         *_groups(evaluation),
         *_worst(evaluation, worst),
         "<h2>About this evaluation</h2>",
         _about(evaluation, made_with),
     ]
-    return (
-        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        # Even if a name slipped through as markup, nothing could be loaded or run.
-        '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; '
-        "img-src data:; style-src 'unsafe-inline'\">\n"
-        f"<title>{escape(title)}</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n"
-        + "\n".join(body)
-        + "\n</body>\n</html>\n"
-    )
+    return page(title, body)
 
 
 def _what(evaluation: Evaluation) -> str:
     of = "all labelled frames" if evaluation.split is None else f"{evaluation.split} split"
     frames = len(evaluation.counts)
     sequences = len({one.frame.sequence for one in evaluation.counts})
-    return f"{of}: {_count(frames, 'frame')} of {_count(sequences, 'sequence')}"
-
-
-def _count(number: int, thing: str) -> str:
-    return f"{number:,} {thing}{'s' * (number != 1)}"
+    return f"{of}: {count(frames, 'frame')} of {count(sequences, 'sequence')}"
 
 
 def _notes(evaluation: Evaluation) -> list[str]:
     """What a reader has to know before the numbers."""
-    notes = [f"The network was trained on: {evaluation.model.trained_on}"]
+    sentences = [f"The network was trained on: {evaluation.model.trained_on}"]
     if evaluation.data.origin:
-        notes.append(f"The frames: {evaluation.data.origin}")
+        sentences.append(f"The frames: {evaluation.data.origin}")
     if evaluation.data.other.get(SPLIT_BY) == "frame" and evaluation.split is not None:
-        notes.append(
+        sentences.append(
             "The data set was split frame by frame: frames of one movie are nearly copies of each "
             "other, so that a network trained on this split scores higher here than on new movies."
         )
     if evaluation.unlabelled:
-        notes.append(f"{_count(evaluation.unlabelled, 'frame')} without labels left out.")
+        sentences.append(f"{count(evaluation.unlabelled, 'frame')} without labels left out.")
     if evaluation.errors:
-        read = f"{_count(len(evaluation.errors), 'frame')} could not be read: "
-        notes.append(read + "; ".join(evaluation.errors))
-    return notes
+        read = f"{count(len(evaluation.errors), 'frame')} could not be read: "
+        sentences.append(read + "; ".join(evaluation.errors))
+    return sentences
+
+
+def _quantities(errors: bytes | None) -> list[str]:
+    if errors is None:
+        return []
+    meaning = (
+        "What the wrong pixels mean for the quantities: those measured in the labels found, less "
+        "those measured in the true labels of the same frame. Frames in which neither has a "
+        "keyhole, or pores, are left out."
+    )
+    return ["<h2>Quantities</h2>", figure(errors, "Errors of the quantities", meaning)]
 
 
 def _cards(evaluation: Evaluation) -> str:
-    cards = [
+    shown = [
         ("mean IoU", _score(evaluation.mean_iou)),
         ("mean F1", _score(evaluation.mean_f1)),
     ]
     if (pores := evaluation.pores) is not None:
-        cards += [
-            (f"of {_count(pores.true, 'labelled pore')} found", _percent(pores.recall)),
-            (f"of {_count(pores.found, 'found pore')} right", _percent(pores.precision)),
+        shown += [
+            (f"of {count(pores.true, 'labelled pore')} found", _percent(pores.recall)),
+            (f"of {count(pores.found, 'found pore')} right", _percent(pores.precision)),
         ]
-    shown = "".join(
-        f'<div class="card"><b>{escape(value)}</b>{escape(name)}</div>' for name, value in cards
-    )
-    return f'<div class="cards">{shown}</div>'
+    return cards(shown)
 
 
 def _class_table(evaluation: Evaluation) -> str:
@@ -211,7 +172,7 @@ def _worst(evaluation: Evaluation, worst: Sequence[WorstFrame]) -> list[str]:
             if pixels
         ]
         caption = f"mean IoU {_score(of_frame['mean_iou'])} ({', '.join(shown)})"
-        parts.append(_figure(one.picture, one.counts.frame.image, caption))
+        parts.append(figure(one.picture, one.counts.frame.image, caption))
     return parts
 
 
@@ -224,18 +185,7 @@ def _about(evaluation: Evaluation, made_with: Mapping[str, str]) -> str:
         "frames": _what(evaluation),
         **made_with,
     }
-    shown = "".join(
-        f"<tr><th>{escape(name)}</th><td>{escape(value)}</td></tr>" for name, value in rows.items()
-    )
-    return f'<table class="about"><tbody>{shown}</tbody></table>'
-
-
-def _figure(picture: bytes, name: str, caption: str) -> str:
-    data = base64.b64encode(picture).decode("ascii")
-    return (
-        f'<figure><img alt="{escape(name)}" src="data:image/png;base64,{data}">'
-        f"<figcaption><b>{escape(name)}</b>: {escape(caption)}</figcaption></figure>"
-    )
+    return about(rows)
 
 
 def _table(
@@ -270,11 +220,11 @@ def _cell(value: float, show: Callable[[float], str]) -> str:
 
 
 def _score(value: float) -> str:
-    return _NOTHING if math.isnan(value) else f"{value:.3f}"
+    return NOTHING if math.isnan(value) else f"{value:.3f}"
 
 
 def _percent(value: float) -> str:
-    return _NOTHING if math.isnan(value) else f"{value:.1%}"
+    return NOTHING if math.isnan(value) else f"{value:.1%}"
 
 
 def _whole(value: float) -> str:

@@ -3,6 +3,8 @@
 report.html             all of it, to be read; needs no other file
 classes.csv             scores of every class
 frames.csv              scores of every frame
+quantity_errors.csv     errors of keyhole area and depth and of pore area in every frame, with
+                        quantity_errors_by_material.csv and .png; where there is keyhole or pore
 confusion.csv, .png     pixels of each labelled class (rows) by what they were found as (columns)
 worst/NN_NAME.png       the worst frames beside their labels
 evaluation.json         all numbers, and what was done with what; written last
@@ -25,6 +27,8 @@ from amseg_keras.evaluation import Evaluation, SegmentedFrames, evaluate
 from amseg_keras.evaluation.evaluate import Progress
 from amseg_keras.preprocess import GreyRange
 from amseg_keras.read.names import safe_name
+from amseg_keras.runs.quantification_errors import PICTURE as ERRORS_PICTURE
+from amseg_keras.runs.quantification_errors import QuantityErrors
 from amseg_keras.runs.record import OutputTakenError, finished_record, write_record
 from amseg_keras.segment import Segmenter
 from amseg_keras.versions import versions
@@ -102,7 +106,8 @@ def run_evaluation(
         # Whether there can be such a folder is known before the work, not after.
         folder.mkdir(parents=True, exist_ok=True)
     started = time.perf_counter()
-    evaluation = evaluate(segmenter, data, settings.split, progress=progress)
+    errors = QuantityErrors(data, segmenter.class_names)
+    evaluation = evaluate(segmenter, data, settings.split, progress=progress, each=errors.add)
     if folder is not None:
         made_with = {
             "weights_sha256": weights_sha256,
@@ -118,8 +123,10 @@ def run_evaluation(
         (folder / RECORD).unlink(missing_ok=True)
         pictures = _write_pictures(folder, evaluation, segmenter, settings.worst)
         _write_tables(folder, evaluation)
+        measured = errors.write(folder, data.folder.resolve().name)
         _write_report(folder, evaluation, pictures, made_with)
-        names = [*FILES, *(f"{WORST}/{path.name}" for path in _pictures_in(folder)), RECORD]
+        worst = [f"{WORST}/{path.name}" for path in _pictures_in(folder)]
+        names = [*FILES, *measured, *worst, RECORD]
         write_record(folder / RECORD, evaluation.as_json() | made_with | {"outputs": names})
     return evaluation
 
@@ -211,6 +218,8 @@ def _write_report(
         "date": made_with["times"]["finished"],
     }
     confusion = (folder / "confusion.png").read_bytes()
+    errors = folder / ERRORS_PICTURE
+    quantities = errors.read_bytes() if errors.exists() else None
     with complete_or_absent(folder / "report.html") as temporary:
-        text = evaluation_report(evaluation, confusion, pictures, about)
+        text = evaluation_report(evaluation, confusion, pictures, about, quantities)
         temporary.write_text(text, encoding="utf-8")

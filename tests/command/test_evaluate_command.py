@@ -18,6 +18,7 @@ from amseg_keras.pretrained.preset import weights_digest
 
 FILES = [
     *("classes.csv", "confusion.csv", "confusion.png", "evaluation.json", "frames.csv"),
+    *("quantity_errors.csv", "quantity_errors.png", "quantity_errors_by_material.csv"),
     *("report.html", "worst"),
 ]
 
@@ -90,7 +91,7 @@ def test_writes_tables_pictures_and_report(preset, data, tmp_path, small_segment
     ]
     text = (out / "report.html").read_text("utf-8")
     assert weights_digest(preset) in text
-    assert text.count("data:image/png;base64,") == 3
+    assert text.count("data:image/png;base64,") == 4
 
 
 def test_results_of_another_run_are_replaced_only_when_asked(preset, data, tmp_path):

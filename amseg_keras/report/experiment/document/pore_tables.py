@@ -1,0 +1,109 @@
+"""The tables of a report on pores: each through time, what happened, and each in every frame."""
+
+from __future__ import annotations
+
+from html import escape
+
+import numpy as np
+import pandas as pd
+
+from amseg_keras.quantify.measure import Quantities
+from amseg_keras.quantify.study.experiments import column_with_unit
+from amseg_keras.report.experiment.document.table import data_table
+from amseg_keras.report.experiment.look import unit_of
+from amseg_keras.report.experiment.time_axis import TimeAxis
+from amseg_keras.report.page import count
+
+_PLACE = {"x_px": "column (px)", "y_px": "row (px)"}
+
+
+def pore_tables(quantities: Quantities, axis: TimeAxis, folder: str) -> list[str]:
+    """A table of the pores through time, and two folded ones: of events, and of all sightings.
+
+    Args:
+        quantities: Of an experiment with pores.
+        axis: Of time.
+        folder: Where the tables are as files, as it is to be shown.
+    """
+    events, pores = quantities.events, quantities.pores
+    moment = {"frame": "frame", "time": axis.label}
+    event_columns = {
+        **moment,
+        "event": "event",
+        "track": "pore",
+        **_PLACE,
+        **_in_unit(events, "equivalent_diameter", "equivalent diameter"),
+        "from_keyhole": "formed at the keyhole",
+    }
+    pore_columns = {
+        **moment,
+        "track": "pore",
+        **_in_unit(pores, "equivalent_diameter", "equivalent diameter"),
+        **_in_unit(pores, "pore_area", "area"),
+        **_in_unit(pores, "depth", "depth"),
+        **_PLACE,
+        "eccentricity": "eccentricity",
+        "touches_keyhole": "touches the keyhole",
+    }
+    return [
+        _tracks(quantities.tracks, f"{folder}/tracks.csv"),
+        '<p class="soft">Each row is one pore, followed from frame to frame.</p>',
+        _folded(
+            f"{count(len(events), 'event')}: when pores were formed and when they ended",
+            data_table(_with_time(events, axis), event_columns, f"{folder}/events.csv"),
+        ),
+        _folded(
+            f"Every pore in every frame: {count(len(pores), 'row')}",
+            data_table(_with_time(pores, axis), pore_columns, f"{folder}/pores.csv"),
+        ),
+    ]
+
+
+def _tracks(tracks: pd.DataFrame, file: str) -> str:
+    area = column_with_unit(tracks, "largest_area")
+    length = unit_of(area).rstrip("²")
+    largest = np.sqrt(4 / np.pi * tracks[area])
+    columns = {
+        "track": "pore",
+        "first_frame": "first frame",
+        "last_frame": "last frame",
+        "from_keyhole": "formed at the keyhole",
+        **_in_unit(tracks, "birth_depth", "birth depth"),
+        "largest_diameter": f"largest diameter ({length})",
+        **_in_unit(tracks, "birth_area", "birth area"),
+        **_in_unit(tracks, "final_area", "final area"),
+        **_velocities(tracks),
+        "frozen_frame": "at rest from frame",
+        "end": "end",
+    }
+    return data_table(tracks.assign(largest_diameter=largest), columns, file)
+
+
+def _in_unit(table: pd.DataFrame, quantity: str, title: str) -> dict[str, str]:
+    """A column in the unit that is known, and its title with that unit."""
+    name = column_with_unit(table, quantity)
+    return {name: f"{title} ({unit_of(name)})"}
+
+
+def _velocities(tracks: pd.DataFrame) -> dict[str, str]:
+    if "drift_x_mm_per_s" in tracks:
+        return {
+            "growth_um2_per_s": "growth (µm²/s)",
+            "drift_x_mm_per_s": "drift right (mm/s)",
+            "drift_y_mm_per_s": "drift down (mm/s)",
+        }
+    return {
+        "growth_px_per_frame": "growth (px² a frame)",
+        "drift_x_px_per_frame": "drift right (px a frame)",
+        "drift_y_px_per_frame": "drift down (px a frame)",
+    }
+
+
+def _with_time(table: pd.DataFrame, axis: TimeAxis) -> pd.DataFrame:
+    if not axis.unit:
+        return table
+    return table.assign(time=[axis.number(frame) for frame in table["frame"]])
+
+
+def _folded(summary: str, content: str) -> str:
+    return f"<details><summary>{escape(summary)}</summary>{content}</details>"

@@ -1,0 +1,134 @@
+"""A few frames that show a whole recording."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from amseg_keras.report.experiment.pictures import Pictures
+
+COUNT = 6
+"""Frames of a strip: as many as can be read beside each other in a column of text."""
+
+_LEAST_SIDE = 64
+"""Of a window, in pixels: below it there is nothing around the keyhole to be seen."""
+
+_DEPTHS = 2.0
+"""Height of a window in depths of the deepest keyhole or pore."""
+
+_ABOVE = 0.25
+"""Share of a window that is above the surface."""
+
+
+@dataclass(frozen=True)
+class StripPicture:
+    """One frame of a strip.
+
+    Attributes:
+        frame: Its number, from 0.
+        picture: The frame with its labels, uint8 `(height, width, 3)`.
+    """
+
+    frame: int
+    picture: np.ndarray
+
+
+@dataclass(frozen=True)
+class Window:
+    """A part of every frame, in pixels."""
+
+    top: int
+    left: int
+    height: int
+    width: int
+
+    def cut(self, picture: np.ndarray) -> np.ndarray:
+        """This part of a picture `(height, width, ...)`."""
+        return picture[self.top : self.top + self.height, self.left : self.left + self.width]
+
+
+def strip_frames(
+    readable: Sequence[int] | np.ndarray, frames: int, count: int = COUNT
+) -> list[int]:
+    """Choose the frames of a strip: those in the middle of equal parts of the recording.
+
+    Args:
+        readable: The frames that could be read, rising.
+        frames: Length of the recording.
+        count: How many; fewer of a recording that is shorter.
+
+    Returns:
+        Their numbers, rising, each once.
+
+    Example:
+        >>> strip_frames(range(60), 60)
+        [4, 14, 24, 34, 44, 54]
+        >>> strip_frames([0, 1, 9], 10), strip_frames([], 10)
+        ([0, 1, 9], [])
+    """
+    there = np.asarray(readable, int)
+    if not len(there):
+        return []
+    count = min(count, frames)
+    wanted = (np.arange(count) + 0.5) * frames / count - 0.5
+    nearest = np.abs(there[:, None] - np.floor(wanted)).argmin(axis=0)
+    return np.unique(there[nearest]).tolist()
+
+
+def draw_strip(
+    pictures: Pictures, labels: Iterable[np.ndarray], chosen: Sequence[int]
+) -> list[StripPicture]:
+    """Draw the chosen frames with their labels.
+
+    Args:
+        pictures: How.
+        labels: The label map of every frame in turn; those of the other frames are passed over.
+        chosen: Numbers of the frames.
+    """
+    wanted = set(chosen)
+    strip = []
+    for index, one in enumerate(labels):
+        if index in wanted:
+            strip.append(StripPicture(index, pictures.labelled(index, one)))
+        if len(strip) == len(wanted):
+            break
+    return strip
+
+
+def windows_around_keyhole(
+    frames: pd.DataFrame, chosen: Sequence[int], shape: tuple[int, int]
+) -> list[Window]:
+    """The part of each chosen frame that shows the keyhole, all of one size.
+
+    A window follows the keyhole along the surface, and the surface is always at the same height
+    in it; where a frame has no keyhole, the window is that of the nearest frame with one.
+
+    Args:
+        frames: A row for each readable frame, with the columns `frame`, `surface_slope`,
+            `surface_y_px`, `keyhole_depth_px`, `keyhole_x_px`, `keyhole_tip_x_px`.
+        chosen: Numbers of the frames.
+        shape: Height and width of a frame.
+
+    Returns:
+        A window for each; the whole frame if there is never a keyhole below a surface.
+    """
+    height, width = shape
+    table = frames.set_index("frame")
+    there = table[(table["keyhole_depth_px"] > 0) & table["surface_y_px"].notna()]
+    if there.empty:
+        return [Window(0, 0, height, width)] * len(chosen)
+    side = max(_LEAST_SIDE, round(_DEPTHS * float(there["keyhole_depth_px"].max())))
+    high, wide = min(side, height), min(side, width)
+    windows = []
+    for frame in chosen:
+        near = there.iloc[int(np.abs(there.index - frame).argmin())]
+        # A tip that trails far behind is to be seen, and the aperture too.
+        x = float(near["keyhole_x_px"] + near["keyhole_tip_x_px"]) / 2
+        surface = float(near["surface_y_px"] + near["surface_slope"] * (x - (width - 1) / 2))
+        left = int(np.clip(round(x - wide / 2), 0, width - wide))
+        top = int(np.clip(round(surface - _ABOVE * high), 0, height - high))
+        windows.append(Window(top, left, high, wide))
+    return windows
