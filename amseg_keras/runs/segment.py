@@ -140,6 +140,7 @@ def run_stack(
         "trained_on": segmenter.info.trained_on,
         "scaling": asdict(segmenter.scaling),
         "shape": list(shape),
+        "frame_rate_hz": stack.frame_rate_hz,
         "notes": list(stack.notes),
         "unreadable_frames": [
             {"frame": index, "error": store.errors[index]} for index in sorted(store.errors)

@@ -1,0 +1,183 @@
+"""`amseg quantify`"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+from tqdm import tqdm
+
+from amseg_keras.classes import CLASS_NAMES
+from amseg_keras.command.ending import advance, finish
+from amseg_keras.quantify.measure import SMALLEST_PORE_UM
+from amseg_keras.quantify.scale import Scale
+from amseg_keras.read import ReadError
+from amseg_keras.runs.labelled_experiment import LabelledExperiment, find_experiments
+from amseg_keras.runs.quantified_run import FOLDER
+from amseg_keras.runs.quantify import QuantifySettings, quantify_experiment
+from amseg_keras.runs.record import OutputTakenError
+
+DIRECTIONS = {"right": 1, "left": -1}
+_POSITIVE = click.FloatRange(min=0, min_open=True)
+
+
+def _parse_parameters(
+    context: click.Context, option: click.Parameter, given: tuple[str, ...]
+) -> dict[str, Any]:
+    parameters: dict[str, Any] = {}
+    for text in given:
+        name, found, value = text.partition("=")
+        if not (name.strip() and found and value.strip()):
+            raise click.BadParameter(f"{text!r} is not like power_W=200")
+        try:
+            parameters[name.strip()] = float(value)
+        except ValueError:
+            parameters[name.strip()] = value.strip()
+    return parameters
+
+
+@click.command(no_args_is_help=True)
+@click.argument("inputs", nargs=-1, required=True, metavar="INPUT...")
+@click.option(
+    "-o",
+    "--out",
+    type=click.Path(path_type=Path),
+    help="Output folder, a folder in it for each experiment. By default quantities/ in each INPUT "
+    "of amseg segment.",
+)
+@click.option(
+    "--pixel-size",
+    type=_POSITIVE,
+    metavar="UM",
+    help="Size of a pixel in um. Default: what is known of the labels.",
+)
+@click.option(
+    "--frame-rate",
+    type=_POSITIVE,
+    metavar="HZ",
+    help="Frames per second. Default: what is known of the labels.",
+)
+@click.option(
+    "--scan-direction",
+    type=click.Choice(list(DIRECTIONS)),
+    help="Which way the laser goes. Default: as the keyhole moves.",
+)
+@click.option(
+    "--smallest-pore",
+    type=_POSITIVE,
+    metavar="UM",
+    default=SMALLEST_PORE_UM,
+    show_default=True,
+    help="Equivalent diameter below which a pore is a speckle.",
+)
+@click.option(
+    "--parameter",
+    "parameters",
+    multiple=True,
+    callback=_parse_parameters,
+    metavar="NAME=VALUE",
+    help="Of the process, for amseg correlate: power_W=200, speed_mm_s=500, material=Ti6Al4V; may "
+    "be given several times.",
+)
+@click.option(
+    "--classes",
+    default=",".join(CLASS_NAMES),
+    show_default=True,
+    help="Of bare label maps: the names of the ids 0, 1, ...",
+)
+@click.option("--overwrite", is_flag=True, help="Replace the results of other labels in OUT.")
+def quantify(
+    inputs: tuple[str, ...],
+    out: Path | None,
+    classes: str,
+    scan_direction: str | None,
+    **chosen: Any,
+) -> None:
+    """Measure keyhole and pores in label maps, and follow the pores through time.
+
+    INPUT is a folder of amseg segment (or one that holds several), a data set (each of its
+    sequences is an experiment), or label maps as files: TIFF, PNG, HDF5 and what else amseg segment
+    reads.
+
+    \b
+    amseg segment scan.h5 -o results
+    amseg quantify results/scan --frame-rate 40000
+    amseg quantify labels/ --pixel-size 2 -o measured
+
+    \b
+    For each experiment:
+      frames.csv        keyhole area, depth, width, aperture, front-wall angle; surface; porosity
+      pores.csv         every pore of every frame: area, depth, diameter, position, shape
+      tracks.csv        every pore through time: birth, growth, drift, freezing, end
+      events.csv        when pores were formed and when they ended
+      *.parquet         the same tables
+      time_series.png   area and depth over time; time_series.pdf for a paper
+      quantities.json   the experiment in a few numbers, and how they were measured
+
+    Exit codes: 0 all done, 1 some inputs failed (named at the end), 2 wrong use.
+    """
+    settings = QuantifySettings(
+        pixel_size_um=chosen["pixel_size"],
+        frame_rate_hz=chosen["frame_rate"],
+        scan_direction=DIRECTIONS.get(scan_direction or ""),
+        smallest_pore_um=chosen["smallest_pore"],
+        parameters=chosen["parameters"],
+        overwrite=chosen["overwrite"],
+    )
+    names = tuple(name.strip() for name in classes.split(","))
+    experiments, errors = find_experiments(inputs, names)
+    folders = [_folder_of(experiment, out) for experiment in experiments]
+    for experiment, folder in zip(experiments, folders, strict=True):
+        errors += _quantify_one(experiment, folder, settings)
+    finish(errors)
+
+
+def _folder_of(experiment: LabelledExperiment, out: Path | None) -> Path:
+    if out is not None:
+        return out / experiment.name
+    if experiment.home is None:
+        raise click.UsageError("labels that are no folder of amseg segment need -o OUT")
+    return experiment.home / FOLDER
+
+
+def _quantify_one(
+    experiment: LabelledExperiment, folder: Path, settings: QuantifySettings
+) -> list[str]:
+    """Measure one experiment with a progress bar; the errors it met, one sentence each."""
+    try:
+        with tqdm(total=experiment.count, desc=experiment.name, unit="frame") as bar:
+            found = quantify_experiment(
+                experiment, folder, settings, lambda done: advance(bar, done)
+            )
+    except (ReadError, OutputTakenError) as error:
+        return [str(error)]
+    except OSError as error:
+        return [f"{folder}: cannot be written ({error.strerror or error})"]
+    for note in _notes(experiment, found.scale, settings):
+        click.echo(f"  {experiment.name}: {note}", err=True)
+    click.echo(f"{experiment.name}: {_headline(found.summary)} -> {folder}")
+    return []
+
+
+def _notes(experiment: LabelledExperiment, scale: Scale, settings: QuantifySettings) -> list[str]:
+    notes = []
+    if scale.pixel_size_um is None:
+        notes.append("pixel size not known, so that all is in pixels; give --pixel-size")
+    elif settings.pixel_size_um is None and experiment.pixel_size_from == "preset":
+        notes.append(
+            f"pixel size {scale.pixel_size_um:g} um assumed, as in the preset's training frames; "
+            "give --pixel-size if yours differ"
+        )
+    if scale.frame_rate_hz is None:
+        notes.append("frame rate not known, so that there are no times; give --frame-rate")
+    return notes
+
+
+def _headline(summary: dict[str, Any]) -> str:
+    parts = [f"keyhole in {summary['keyhole_frames']} of {summary['frames']} frames"]
+    if summary["keyhole_frames"]:
+        unit = "um" if "median_keyhole_depth_um" in summary else "px"
+        parts.append(f"median depth {summary[f'median_keyhole_depth_{unit}']:.0f} {unit}")
+    parts.append(f"{summary['pores_formed']} pores formed")
+    return ", ".join(parts)

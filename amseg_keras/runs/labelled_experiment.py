@@ -1,0 +1,192 @@
+"""From what a user types to label maps in the order of time, and what is known of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from amseg_keras.classes import CLASS_NAMES, IGNORE
+from amseg_keras.datasets import Dataset, LabelledFrame, open_dataset
+from amseg_keras.datasets.dataset import DATASET_FILE
+from amseg_keras.read import ReadError, StackSource, find_stacks
+from amseg_keras.read.names import safe_name
+from amseg_keras.runs.labelled_run import open_labelled_run
+
+SEGMENTED = "run.json"
+PROCESS = ("facility", "process", "material", "power_W", "speed_mm_s")
+
+
+@dataclass(frozen=True)
+class LabelledExperiment:
+    """The label maps of one experiment.
+
+    Attributes:
+        name: Of its folder of results.
+        source: Where the labels come from, as the user would recognise it.
+        class_names: Name of each class id.
+        count: Number of frames.
+        frames: Gives the label maps in the order of time, uint8 `(height, width)`; 255 all over
+            where there is none.
+        home: Folder of the segmentation that made them, where results belong; None for others.
+        pixel_size_um: Size of a pixel in um, None where nobody says.
+        pixel_size_from: "file", "preset", "user" or "data set".
+        frame_rate_hz: Frames per second, None where nobody says.
+        parameters: Material, laser power (W), speed (mm/s) and what else was set.
+        about: What made the labels: `model`, `trained_on`, `origin`.
+    """
+
+    name: str
+    source: str
+    class_names: tuple[str, ...]
+    count: int
+    frames: Callable[[], Iterator[np.ndarray]]
+    home: Path | None = None
+    pixel_size_um: float | None = None
+    pixel_size_from: str | None = None
+    frame_rate_hz: float | None = None
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    about: Mapping[str, str] = field(default_factory=dict)
+
+
+def find_experiments(
+    inputs: Sequence[str], class_names: Sequence[str] = CLASS_NAMES
+) -> tuple[list[LabelledExperiment], list[str]]:
+    """Find the experiments that inputs name.
+
+    An input is a folder of `amseg segment` or one that holds several, a data set (each of its
+    sequences is an experiment), or label maps in any form that `amseg segment` reads frames in.
+
+    Args:
+        inputs: As typed.
+        class_names: Of the ids of bare label maps; the others say their own.
+
+    Returns:
+        What was found, and a sentence for each input that is none of these.
+    """
+    found: list[LabelledExperiment] = []
+    errors: list[str] = []
+    for given in inputs:
+        path = Path(given)
+        try:
+            if (path / SEGMENTED).is_file():
+                found.append(_of_run(path))
+            elif runs := sorted(path.glob(f"*/{SEGMENTED}")):
+                found += [_of_run(run.parent) for run in runs]
+            elif (path / DATASET_FILE).is_file():
+                found += _of_dataset(open_dataset(path))
+            else:
+                stacks, failures = find_stacks([given])
+                errors += map(str, failures)
+                found += [_of_stack(stack, tuple(class_names)) for stack in stacks]
+        except ReadError as error:
+            errors.append(str(error))
+    return found, errors
+
+
+def _of_run(folder: Path) -> LabelledExperiment:
+    run = open_labelled_run(folder)
+    record = run.record
+    return LabelledExperiment(
+        name=folder.resolve().name,
+        source=str(folder),
+        class_names=run.class_names,
+        count=run.shape[0],
+        frames=run.frames,
+        home=folder,
+        pixel_size_um=record.get("pixel_size_um"),
+        pixel_size_from=record.get("pixel_size_from"),
+        frame_rate_hz=record.get("frame_rate_hz"),
+        about={key: record[key] for key in ("model", "trained_on") if key in record},
+    )
+
+
+def _of_dataset(data: Dataset) -> list[LabelledExperiment]:
+    known = data.other.get("sequences", {})
+    experiments = []
+    for name, frames in data.sequences().items():
+        labelled = tuple(frame for frame in frames if frame.label is not None)
+        if not labelled:
+            continue
+        first, last = labelled[0], labelled[-1]
+        own = {key: value for key in PROCESS if (value := getattr(first, key)) is not None}
+        size = first.pixel_size_um or data.pixel_size_um
+        experiments.append(
+            LabelledExperiment(
+                name=safe_name(name),
+                source=f"{data.folder}, sequence {name}",
+                class_names=data.class_names,
+                count=last.frame - first.frame + 1,
+                frames=_Sequence(data, labelled),
+                pixel_size_um=size,
+                pixel_size_from="data set" if size else None,
+                frame_rate_hz=data.other.get("frame_rate_hz"),
+                parameters={**known.get(name, {}), **own},
+                about={"origin": data.origin} if data.origin else {},
+            )
+        )
+    if not experiments:
+        raise ReadError(f"{data.folder}: none of its frames has labels; label some first")
+    return experiments
+
+
+@dataclass(frozen=True)
+class _Sequence:
+    """The label maps of a sequence, frame by frame; numbers that are left out are unreadable."""
+
+    data: Dataset
+    labelled: tuple[LabelledFrame, ...]
+
+    def __call__(self) -> Iterator[np.ndarray]:
+        number = self.labelled[0].frame
+        for frame in self.labelled:
+            labels = self.data.labels(frame)
+            for _ in range(number, frame.frame):
+                yield np.full_like(labels, IGNORE)
+            number = frame.frame + 1
+            yield labels
+
+
+def _of_stack(source: StackSource, class_names: tuple[str, ...]) -> LabelledExperiment:
+    with source.open() as stack:
+        count = len(stack)
+        if stack.dtype.kind not in "iu":
+            raise ReadError(
+                f"{source.source}: holds {stack.dtype}, not whole numbers as class ids; for frames "
+                "that are not segmented yet: amseg segment"
+            )
+        return LabelledExperiment(
+            name=source.name,
+            source=source.source,
+            class_names=class_names,
+            count=count,
+            frames=_Stack(source, class_names),
+            pixel_size_um=stack.pixel_size_um,
+            pixel_size_from="file" if stack.pixel_size_um else None,
+            frame_rate_hz=stack.frame_rate_hz,
+        )
+
+
+@dataclass(frozen=True)
+class _Stack:
+    """Label maps of a file or folder; a frame that cannot be read is 255 all over."""
+
+    source: StackSource
+    class_names: tuple[str, ...]
+
+    def __call__(self) -> Iterator[np.ndarray]:
+        with self.source.open() as stack:
+            for index in range(len(stack)):
+                labels = stack[index]
+                wrong = (labels < 0) | ((labels >= len(self.class_names)) & (labels != IGNORE))
+                if wrong.any():
+                    raise ReadError(
+                        f"{self.source.source}: frame {index} holds the value "
+                        f"{labels[wrong][0]}, but there are only the classes 0 to "
+                        f"{len(self.class_names) - 1} ({', '.join(self.class_names)}) and 255; "
+                        "give --classes, or for frames that are not segmented yet: amseg segment"
+                    )
+                yield labels.astype(np.uint8)

@@ -1,0 +1,203 @@
+"""The result of `amseg segment`, read back: its record and its label maps of any format."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from amseg_keras.classes import IGNORE
+from amseg_keras.read import FrameStack, ReadError, StackSource
+from amseg_keras.report.label_files import LABEL_WRITERS
+from amseg_keras.runs.label_store import FOLDER
+from amseg_keras.runs.segment import RECORD
+
+_LISTED = 5
+
+_AGAIN = "segment the frames again with --overwrite"
+
+_ONE_FILE = {"tiff": ("labels.tif", None), "hdf5": ("labels.h5", "/labels")}
+"""File and dataset of the formats that hold all label maps in one file."""
+
+_PICTURES = "labels"
+"""Folder of the format that holds a PNG for each frame."""
+
+
+@dataclass(frozen=True)
+class LabelledRun:
+    """A folder that `amseg segment` has finished.
+
+    Attributes:
+        folder: Of the run.
+        record: What `run.json` says.
+        shape: (frames, height, width) of the label maps.
+        class_names: Name of each class id.
+        source: The frames, as they were given to `amseg segment`.
+    """
+
+    folder: Path
+    record: dict[str, Any]
+    shape: tuple[int, int, int]
+    class_names: tuple[str, ...]
+    source: str
+
+    @property
+    def unreadable(self) -> frozenset[int]:
+        """The frames that could not be read when they were segmented."""
+        return frozenset(int(one["frame"]) for one in self.record.get("unreadable_frames", ()))
+
+    def frames(self) -> Iterator[np.ndarray]:
+        """The label map of every frame in turn, one in memory at a time.
+
+        Yields:
+            Class ids, uint8 `(height, width)`; 255 all over where the frame could not be read.
+
+        Raises:
+            ReadError: The label maps are damaged, or not those of the record.
+        """
+        for index, labels in enumerate(self._stored()):
+            wrong = (labels >= len(self.class_names)) & (labels != IGNORE)
+            if wrong.any():
+                raise ReadError(
+                    f"{self.folder}: the labels of frame {index} hold {int(labels[wrong][0])}, "
+                    f"which is no class of the run; {_AGAIN}"
+                )
+            yield labels
+
+    def check(self) -> None:
+        """Find damage that shows without reading all label maps.
+
+        Raises:
+            ReadError: As `frames`.
+        """
+        if self._one_file:
+            self._open_file().close()
+        elif not (self.folder / _PICTURES).is_dir():
+            raise _damaged(self.folder, f"there is no folder {_PICTURES}")
+
+    @property
+    def _one_file(self) -> bool:
+        return self.record["label_format"] in _ONE_FILE
+
+    def _stored(self) -> Iterator[np.ndarray]:
+        if not self._one_file:
+            yield from self._pictures()
+            return
+        with self._open_file() as stack:
+            for index in range(len(stack)):
+                try:
+                    labels = stack[index]
+                except ReadError as error:
+                    raise _damaged(self.folder, error) from error
+                yield labels
+
+    def _open_file(self) -> FrameStack:
+        name, dataset = _ONE_FILE[self.record["label_format"]]
+        path = self.folder / name
+        try:
+            stack = StackSource(path.stem, str(path), (path,), dataset).open()
+        except ReadError as error:
+            raise _damaged(self.folder, error) from error
+        if stack.shape != self.shape or stack.dtype != np.uint8:
+            stack.close()
+            raise self._unlike_record(stack.shape, stack.dtype)
+        return stack
+
+    def _pictures(self) -> Iterator[np.ndarray]:
+        frames, height, width = self.shape
+        # The writer's own rule for the number of digits.
+        digits = max(5, len(str(frames - 1)))
+        for index in range(frames):
+            if index in self.unreadable:
+                yield np.full((height, width), IGNORE, np.uint8)
+                continue
+            path = self.folder / _PICTURES / f"{index:0{digits}}.png"
+            try:
+                with StackSource(path.stem, str(path), (path,)).open() as stack:
+                    labels = stack[0]
+            except ReadError as error:
+                raise _damaged(self.folder, error) from error
+            if labels.shape != (height, width) or labels.dtype != np.uint8:
+                raise self._unlike_record((frames, *labels.shape), labels.dtype)
+            yield labels
+
+    def _unlike_record(self, shape: tuple[int, ...], dtype: np.dtype) -> ReadError:
+        found, wanted = (" x ".join(map(str, size)) for size in (shape, self.shape))
+        return _damaged(self.folder, f"they are {found} {dtype}, but {RECORD} says {wanted} uint8")
+
+
+def open_labelled_run(folder: Path) -> LabelledRun:
+    """Open what `amseg segment` wrote for one stack.
+
+    Args:
+        folder: That of the stack, with `run.json` in it.
+
+    Returns:
+        The run. Its label maps are read when they are asked for.
+
+    Raises:
+        ReadError: The folder is no result of `amseg segment`, is not finished, or its record or
+            its label files are missing or damaged.
+
+    Example:
+        >>> open_labelled_run(Path("no-such-folder"))
+        Traceback (most recent call last):
+        amseg_keras.read.errors.ReadError: no-such-folder: no such folder; check the path
+    """
+    if not folder.is_dir():
+        raise ReadError(f"{folder}: no such folder; check the path")
+    if not (folder / RECORD).is_file():
+        raise ReadError(_why_no_record(folder))
+    record = _read_record(folder)
+    try:
+        frames, height, width = (int(size) for size in record["shape"])
+        names = tuple(str(name) for name in record["class_names"])
+        run = LabelledRun(folder, record, (frames, height, width), names, str(record["source"]))
+        if record["label_format"] not in LABEL_WRITERS:
+            raise ValueError(f"label format {record['label_format']!r}")
+        _ = run.unreadable
+    except (KeyError, TypeError, ValueError) as error:
+        raise ReadError(
+            f"{folder / RECORD}: is no record of amseg segment ({type(error).__name__}: {error}); "
+            f"{_AGAIN}"
+        ) from error
+    run.check()
+    return run
+
+
+def _damaged(folder: Path, why: ReadError | str) -> ReadError:
+    return ReadError(f"{folder}: its label maps cannot be read ({why}); {_AGAIN}")
+
+
+def _read_record(folder: Path) -> dict[str, Any]:
+    path = folder / RECORD
+    try:
+        record = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise ReadError(f"{path}: is damaged ({error}); {_AGAIN}") from error
+    if not isinstance(record, dict):
+        raise ReadError(f"{path}: is no record of amseg segment; {_AGAIN}")
+    return record
+
+
+def _why_no_record(folder: Path) -> str:
+    if (folder / FOLDER).is_dir():
+        return (
+            f"{folder}: is not finished; give the same amseg segment command again, it goes on "
+            "where it stopped"
+        )
+    runs = sorted(path.parent.name for path in folder.glob(f"*/{RECORD}"))
+    if runs:
+        more = f" and {len(runs) - _LISTED} more" if len(runs) > _LISTED else ""
+        return (
+            f"{folder}: holds the results of {len(runs)} stacks, give the folder of one: "
+            f"{', '.join(runs[:_LISTED])}{more}"
+        )
+    return (
+        f"{folder}: is no result of amseg segment (there is no {RECORD} in it); "
+        "segment the frames first"
+    )

@@ -1,0 +1,71 @@
+"""The result of `amseg quantify`, read back."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from amseg_keras.quantify.measure import Quantities
+from amseg_keras.quantify.scale import Scale
+from amseg_keras.read import ReadError
+from amseg_keras.read.errors import reading
+
+FOLDER = "quantities"
+"""Below the folder of the run."""
+
+RECORD = "quantities.json"
+
+TABLES = {
+    "frames": ("frame", "keyhole_area_px", "keyhole_depth_px", "pore_area_px", "surface_y_px"),
+    "pores": ("frame", "track", "pore_area_px", "equivalent_diameter_px"),
+    "tracks": ("track", "first_frame", "largest_area_px", "from_keyhole"),
+    "events": ("frame", "event", "from_keyhole"),
+}
+"""Columns that tell a table of `amseg quantify` from another of its name."""
+
+
+def read_quantities(run: Path, frames: int) -> tuple[Quantities, dict[str, Any]]:
+    """Read what was measured in a run.
+
+    Args:
+        run: Folder of `amseg segment`, in which `amseg quantify` has put its tables.
+        frames: Number of frames of the run.
+
+    Returns:
+        The quantities, and the record of how they were measured.
+
+    Raises:
+        ReadError: There are none yet, they are damaged, or of another stack.
+
+    Example:
+        >>> read_quantities(Path("x"), 60)
+        Traceback (most recent call last):
+        amseg_keras.read.errors.ReadError: x: is not quantified yet; run: amseg quantify x
+    """
+    folder = run / FOLDER
+    if not (folder / RECORD).is_file():
+        raise ReadError(f"{run}: is not quantified yet; run: amseg quantify {run}")
+    with reading(str(folder / RECORD), "JSON"):
+        record = json.loads((folder / RECORD).read_text("utf-8"))
+        summary, scale = dict(record["summary"]), record["scale"]
+        known = Scale(scale["pixel_size_um"], scale["frame_rate_hz"])
+        direction = record["scan_direction"]
+    tables = {}
+    for name, columns in TABLES.items():
+        path = folder / f"{name}.csv"
+        with reading(str(path), "table"):
+            tables[name] = pd.read_csv(path)
+        missing = [column for column in columns if column not in tables[name]]
+        if missing:
+            raise ReadError(f"{path}: has no column {', '.join(missing)}; {_again(run)}")
+    last = tables["frames"]["frame"].max()
+    if not 0 <= last < frames:
+        raise ReadError(f"{folder}: is of another stack (frame {last} of {frames}); {_again(run)}")
+    return Quantities(**tables, summary=summary, scale=known, scan_direction=direction), record
+
+
+def _again(run: Path) -> str:
+    return f"run again: amseg quantify {run}"

@@ -1,0 +1,170 @@
+"""Measure the label maps of one experiment, into one output folder.
+
+frames.csv, .parquet     keyhole, surface and pores of every frame
+pores.csv, .parquet      every pore of every frame
+tracks.csv, .parquet     every pore through time
+events.csv, .parquet     when pores were formed and when they ended
+time_series.png, .pdf    keyhole area, depth and pore area over time
+quantities.json          the experiment in a few numbers, and how they were measured; written last
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from amseg_keras.atomic import complete_or_absent
+from amseg_keras.plain_json import plain
+from amseg_keras.quantify import Quantities, Scale, measure
+from amseg_keras.quantify.measure import SMALLEST_PORE_UM
+from amseg_keras.read import ReadError
+from amseg_keras.runs.labelled_experiment import LabelledExperiment
+from amseg_keras.runs.quantified_run import RECORD, TABLES
+from amseg_keras.runs.record import OutputTakenError, finished_record, write_record
+from amseg_keras.versions import versions
+
+Progress = Callable[[int], None]
+"""Called with the number of frames that are measured."""
+
+
+@dataclass(frozen=True)
+class QuantifySettings:
+    """What the user chose for a measurement.
+
+    Attributes:
+        pixel_size_um: Size of a pixel in um; None for what is known of the labels.
+        frame_rate_hz: Frames per second; None for what is known of the labels.
+        scan_direction: +1 to the right, -1 to the left; None to find it from the keyhole's motion.
+        smallest_pore_um: Equivalent diameter below which a pore is a speckle.
+        parameters: Of the process, for `amseg correlate`; they go before those that are known.
+        overwrite: Replace the result of other labels.
+    """
+
+    pixel_size_um: float | None = None
+    frame_rate_hz: float | None = None
+    scan_direction: int | None = None
+    smallest_pore_um: float = SMALLEST_PORE_UM
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    overwrite: bool = False
+
+
+def quantify_experiment(
+    experiment: LabelledExperiment,
+    folder: Path,
+    settings: QuantifySettings,
+    progress: Progress = lambda done: None,
+) -> Quantities:
+    """Measure an experiment and write all files of its folder.
+
+    What is there of the same labels is measured anew: they may have been mended since.
+
+    Args:
+        experiment: The label maps.
+        folder: Where to.
+        settings: The user's.
+        progress: Told of every frame.
+
+    Returns:
+        What was measured.
+
+    Raises:
+        OutputTakenError: The folder holds the result of other labels and `settings.overwrite` is
+            off.
+        ReadError: The label maps cannot be read, or none of them is one.
+    """
+    _check_free(folder, experiment.source, settings.overwrite)
+    folder.mkdir(parents=True, exist_ok=True)
+    size, size_from = experiment.pixel_size_um, experiment.pixel_size_from
+    if settings.pixel_size_um is not None:
+        size, size_from = settings.pixel_size_um, "user"
+    scale = Scale(size, settings.frame_rate_hz or experiment.frame_rate_hz)
+    try:
+        found = measure(
+            _told(experiment.frames(), progress),
+            experiment.class_names,
+            scale,
+            scan_direction=settings.scan_direction,
+            smallest_pore_um=settings.smallest_pore_um,
+        )
+    except ValueError as error:
+        raise ReadError(f"{experiment.source}: {error}") from error
+    if found.frames.empty:
+        raise ReadError(f"{experiment.source}: holds no readable label map")
+    # From here on the folder is unfinished: without a record nothing in it is taken for one.
+    (folder / RECORD).unlink(missing_ok=True)
+    names = [*_write_tables(folder, found), *_write_figure(folder, found, experiment), RECORD]
+    record = {
+        "source": experiment.source,
+        "class_names": list(experiment.class_names),
+        **experiment.about,
+        "frames": experiment.count,
+        "summary": found.summary,
+        "scale": {"pixel_size_um": scale.pixel_size_um, "frame_rate_hz": scale.frame_rate_hz},
+        "pixel_size_from": size_from,
+        "scan_direction": found.scan_direction,
+        "scan_direction_from": _direction_from(found, settings),
+        "smallest_pore_um": settings.smallest_pore_um,
+        "parameters": {**experiment.parameters, **settings.parameters},
+        "outputs": names,
+        "versions": versions(),
+        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+    write_record(folder / RECORD, plain(record))
+    return found
+
+
+def _check_free(folder: Path, source: str, overwrite: bool) -> None:
+    """Refuse a folder that holds the result of other labels, or somebody else's tables."""
+    finished = finished_record(folder / RECORD, {"source": source}, overwrite)
+    if finished is not None or overwrite:
+        return
+    for name in TABLES:
+        if (folder / f"{name}.csv").exists():
+            raise OutputTakenError(
+                f"{folder}: holds a {name}.csv of which no {RECORD} tells; give another -o, or "
+                "--overwrite to replace it"
+            )
+
+
+def _told(frames: Iterator[np.ndarray], progress: Progress) -> Iterator[np.ndarray]:
+    for done, frame in enumerate(frames, 1):
+        yield frame
+        progress(done)
+
+
+def _direction_from(found: Quantities, settings: QuantifySettings) -> str | None:
+    if found.scan_direction is None:
+        return None
+    return "user" if settings.scan_direction else "motion of the keyhole"
+
+
+def _write_tables(folder: Path, found: Quantities) -> list[str]:
+    names = []
+    for name in TABLES:
+        table = getattr(found, name)
+        for ending in ("csv", "parquet"):
+            names.append(f"{name}.{ending}")
+            with complete_or_absent(folder / names[-1]) as temporary:
+                if ending == "csv":
+                    table.to_csv(temporary, index=False, float_format="%.6g")
+                else:
+                    table.to_parquet(temporary, index=False)
+    return names
+
+
+def _write_figure(folder: Path, found: Quantities, experiment: LabelledExperiment) -> list[str]:
+    # matplotlib takes half a second to import, which the other commands need not wait for.
+    from amseg_keras.report.experiment.time_axis import time_axis
+    from amseg_keras.report.experiment.time_series import time_series_figure
+    from amseg_keras.report.study import save_figure
+
+    if not {"keyhole", "pore"} & set(experiment.class_names):
+        return []
+    axis = time_axis(found.scale, experiment.count)
+    figure = time_series_figure(found, experiment.class_names, axis)
+    return [path.name for path in save_figure(figure, folder / "time_series")]

@@ -1,0 +1,98 @@
+"""Label maps of whatever kind, found and read alike."""
+
+import numpy as np
+import pytest
+import tifffile
+from segmented_runs import write_run
+
+from amseg_keras.classes import CLASS_NAMES, IGNORE
+from amseg_keras.datasets import Dataset, LabelledFrame
+from amseg_keras.datasets.dataset import write_frame
+from amseg_keras.read import ReadError
+from amseg_keras.runs.labelled_experiment import find_experiments
+
+LABELS = np.zeros((3, 16, 32), np.uint8)
+LABELS[:, 8:] = 2
+
+
+def only(found):
+    experiments, errors = found
+    assert errors == []
+    (experiment,) = experiments
+    return experiment
+
+
+def test_a_folder_of_segment_says_what_made_the_labels_and_how_large_a_pixel_is(tmp_path):
+    found = only(find_experiments([str(write_run(tmp_path / "scan", LABELS))]))
+    assert (found.name, found.home) == ("scan", tmp_path / "scan")
+    assert (found.pixel_size_um, found.pixel_size_from, found.frame_rate_hz) == (2, "preset", 1000)
+    assert found.about == {"model": "some-net", "trained_on": "simulated frames"}
+    np.testing.assert_array_equal(list(found.frames()), LABELS)
+
+
+def test_a_folder_of_several_runs_gives_each(tmp_path):
+    for name in ("a", "b"):
+        write_run(tmp_path / name, LABELS)
+    experiments, errors = find_experiments([str(tmp_path)])
+    assert [one.name for one in experiments] == ["a", "b"]
+    assert errors == []
+
+
+def test_each_sequence_of_a_data_set_is_an_experiment_with_its_parameters(tmp_path):
+    frames = [
+        write_frame(
+            tmp_path, LABELS[0], LABELS[0], LabelledFrame("", None, name, number, power_W=250.0)
+        )
+        for name in ("shot 1", "shot 2")
+        for number in (4, 6)
+    ]
+    other = {"frame_rate_hz": 50_000, "sequences": {"shot 1": {"spot_um": 40}}}
+    Dataset(tmp_path, CLASS_NAMES, tuple(frames), 2.0, "simulated", other).save()
+    (first, second), errors = find_experiments([str(tmp_path)])
+    assert errors == []
+    assert first.parameters == {"power_W": 250.0, "spot_um": 40}
+    assert second.parameters == {"power_W": 250.0}
+    assert (first.pixel_size_um, first.frame_rate_hz) == (2.0, 50_000)
+    assert first.about == {"origin": "simulated"}
+
+
+def test_a_frame_that_is_left_out_of_a_sequence_is_unreadable_so_that_times_stay_right(tmp_path):
+    frames = [
+        write_frame(tmp_path, LABELS[0], LABELS[0], LabelledFrame("", None, "shot", number))
+        for number in (4, 6)
+    ]
+    Dataset(tmp_path, CLASS_NAMES, tuple(frames)).save()
+    found = only(find_experiments([str(tmp_path)]))
+    there, missing, last = found.frames()
+    assert found.count == 3
+    assert (missing == IGNORE).all()
+    np.testing.assert_array_equal([there, last], LABELS[:2])
+
+
+def test_bare_label_maps_have_the_classes_that_are_given(tmp_path):
+    tifffile.imwrite(tmp_path / "labels.tif", LABELS, photometric="minisblack")
+    found = only(find_experiments([str(tmp_path / "labels.tif")], ["gas", "melt", "plate"]))
+    assert found.class_names == ("gas", "melt", "plate")
+    assert found.home is None
+    np.testing.assert_array_equal(list(found.frames()), LABELS)
+
+
+@pytest.mark.parametrize("value", [5, -1])
+def test_frames_given_for_labels_are_refused_by_their_values(tmp_path, value):
+    tifffile.imwrite(tmp_path / "frames.tif", np.full((1, 8, 8), value, np.int16))
+    found = only(find_experiments([str(tmp_path / "frames.tif")]))
+    with pytest.raises(ReadError, match=rf"frame 0 holds the value {value}.*amseg segment"):
+        list(found.frames())
+
+
+def test_grey_levels_that_are_no_whole_numbers_are_refused(tmp_path):
+    tifffile.imwrite(tmp_path / "frames.tif", np.zeros((1, 8, 8), np.float32))
+    _, (error,) = find_experiments([str(tmp_path / "frames.tif")])
+    assert "holds float32, not whole numbers" in error
+
+
+def test_what_is_not_there_is_named_and_the_rest_is_found(tmp_path):
+    run = write_run(tmp_path / "scan", LABELS)
+    experiments, (error,) = find_experiments([str(tmp_path / "nothing"), str(run)])
+    assert [one.name for one in experiments] == ["scan"]
+    assert "nothing" in error
