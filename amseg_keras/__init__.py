@@ -23,7 +23,7 @@ from amseg_keras.read import ReadError  # noqa: E402
 from amseg_keras.segment import Segmentation, Segmenter, from_pretrained  # noqa: E402
 
 if TYPE_CHECKING:
-    from amseg_keras import metrics
+    from amseg_keras import explain, metrics, quantify
     from amseg_keras.evaluation import Evaluation, evaluate
     from amseg_keras.training import Recipe, Simulation, TrainingError, train
     from amseg_keras.transfer import fine_tune
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 # Segmenting needs none of these, and they import pandas, SciPy and matplotlib.
+_MODULES_ON_DEMAND = ("explain", "metrics", "quantify")
 _ON_DEMAND = {
     "Evaluation": "amseg_keras.evaluation",
     "Recipe": "amseg_keras.training",
@@ -38,7 +39,6 @@ _ON_DEMAND = {
     "TrainingError": "amseg_keras.training",
     "evaluate": "amseg_keras.evaluation",
     "fine_tune": "amseg_keras.transfer",
-    "metrics": "amseg_keras.metrics",
     "train": "amseg_keras.training",
 }
 
@@ -53,6 +53,7 @@ __all__ = [
     "Simulation",
     "TrainingError",
     "evaluate",
+    "explain",
     "fine_tune",
     "from_pretrained",
     "layers",
@@ -60,12 +61,14 @@ __all__ = [
     "losses",
     "metrics",
     "models",
+    "quantify",
     "train",
 ]
 
 
 def __getattr__(name: str) -> Any:
+    if name in _MODULES_ON_DEMAND:
+        return import_module(f"amseg_keras.{name}")
     if name not in _ON_DEMAND:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    module = import_module(_ON_DEMAND[name])
-    return module if name == "metrics" else getattr(module, name)
+    return getattr(import_module(_ON_DEMAND[name]), name)

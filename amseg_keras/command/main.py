@@ -7,11 +7,15 @@ import click
 import amseg_keras
 from amseg_keras.command.benchmark import benchmark
 from amseg_keras.command.convert import convert
+from amseg_keras.command.correlate import correlate
 from amseg_keras.command.dataset import dataset
 from amseg_keras.command.evaluate import evaluate
+from amseg_keras.command.explain import explain
 from amseg_keras.command.finetune import finetune
 from amseg_keras.command.prepare import prepare
 from amseg_keras.command.presets import presets
+from amseg_keras.command.quantify import quantify
+from amseg_keras.command.report import report
 from amseg_keras.command.segment import segment
 from amseg_keras.command.simulate import simulate
 from amseg_keras.command.train import train_command
@@ -26,6 +30,10 @@ def main() -> None:
     amseg segment scan_0001.h5 -o results     label maps, overlays and a table
     amseg segment frames/ -o results          the same for a folder of frames
     amseg segment sample:esrf-lpbf -o results try it on simulated frames
+    amseg quantify results/scan               keyhole and pores in numbers
+    amseg report results/scan                 the experiment on one page
+    amseg correlate results/* -o study        many experiments against each other
+    amseg explain scan.h5 --class pore -o out where the network looks, and how sure it is
     amseg prepare raw/ --flats flats/ -o out  raw frames to a ready stack
     amseg dataset validate folder             labelled frames, for training
     amseg simulate --facility aps -o folder   simulated frames with labels
@@ -41,6 +49,10 @@ def main() -> None:
 
 main.add_command(prepare)
 main.add_command(segment)
+main.add_command(quantify)
+main.add_command(report)
+main.add_command(correlate)
+main.add_command(explain)
 main.add_command(presets)
 main.add_command(convert)
 main.add_command(dataset)

@@ -1,0 +1,171 @@
+"""`amseg explain`"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import click
+import keras
+from tqdm import tqdm
+
+from amseg_keras.command.ending import advance, finish
+from amseg_keras.command.model_options import model_options
+from amseg_keras.explain import GradCam, class_index
+from amseg_keras.pretrained import PresetError, find_preset
+from amseg_keras.pretrained.preset import weights_digest
+from amseg_keras.read import ReadError, StackSource, find_stacks
+from amseg_keras.runs import OutputTakenError
+from amseg_keras.runs.explain import ExplainSettings, run_explanation
+from amseg_keras.segment import Segmenter, from_pretrained
+from amseg_keras.segment.device import choose_device
+
+
+@click.command(no_args_is_help=True)
+@click.argument("inputs", nargs=-1, required=True, metavar="INPUT...")
+@click.option(
+    "-c", "--class", "class_name", required=True, help="The class to explain: keyhole, ..."
+)
+@click.option(
+    "--layer",
+    help="Layer of the network to look into. Default: the last that is coarser than the frame. "
+    "An unknown name lists them all.",
+)
+@click.option(
+    "--frames",
+    default="all",
+    show_default=True,
+    metavar="LIST",
+    help="Which frames, counted from 0, as 0,5,10-20.",
+)
+@click.option("-o", "--out", required=True, type=click.Path(path_type=Path), help="Output folder.")
+@model_options
+@click.option("--overwrite", is_flag=True, help="Replace the results of another run in OUT.")
+def explain(
+    inputs: tuple[str, ...],
+    class_name: str,
+    layer: str | None,
+    frames: str,
+    out: Path,
+    model: str,
+    revision: str | None,
+    device: str,
+    overwrite: bool,
+) -> None:
+    """Show why a network finds a class, and which frames it is not sure of.
+
+    INPUT is what amseg segment takes: a file, a folder, a quoted glob, file.h5::/path/to/dataset.
+
+    \b
+    amseg explain scan_0001.h5 --class keyhole -o why
+    amseg explain scan_0001.h5 --class pore --layer decoder_2 --frames 0,5,10-20 -o why
+
+    \b
+    For each stack, in a folder of its name below OUT:
+      grad_cam/00000.png    what speaks for the class, blue to red over the frame (Grad-CAM)
+      grad_cam.tif          these maps alone, float32 from 0 to 1, a page for each frame
+      confidence/00000.png  probability of the labels, and the pixels in doubt
+      frames.csv            how sure the network is of each frame, least sure first; look_at says
+                            which frames a person should look at, or label for amseg finetune
+      explain.json          model, class, layer, limits, versions, unreadable frames
+
+    A run that was interrupted goes on where it stopped when the same command is given again.
+
+    Exit codes: 0 all done, 1 some inputs failed (named at the end), 2 wrong use.
+    """
+    chosen_frames = parse_frames(frames)
+    sources, failures = find_stacks(inputs)
+    if not sources:
+        finish([str(error) for error in failures])
+    try:
+        chosen = choose_device(device)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--device") from error
+    settings = ExplainSettings(class_name, layer, chosen_frames, chosen, overwrite)
+    errors = [str(error) for error in failures]
+    with keras.device(chosen):
+        try:
+            preset = find_preset(model, revision)
+            segmenter = from_pretrained(preset)
+        except PresetError as error:
+            raise click.BadParameter(str(error), param_hint="--model") from error
+        _check_names(segmenter, settings)
+        digest = weights_digest(preset)
+        click.echo(f"{segmenter.info.name} on {chosen} ({keras.backend.backend()})", err=True)
+        for source in sources:
+            errors += _explain_one(source, segmenter, digest, out / source.name, settings)
+    finish(errors)
+
+
+def parse_frames(text: str) -> tuple[int, ...] | None:
+    """The frames that a list like 0,5,10-20 means, rising, each once; None for all.
+
+    Raises:
+        BadParameter: it is no such list.
+
+    Example:
+        >>> parse_frames("5,0,3-6"), parse_frames("all")
+        ((0, 3, 4, 5, 6), None)
+    """
+    if text.strip() == "all":
+        return None
+    wanted: set[int] = set()
+    for part in text.split(","):
+        match = re.fullmatch(r"\s*(\d{1,7})\s*(?:-\s*(\d{1,7})\s*)?", part)
+        if match is None:
+            raise click.BadParameter(
+                f"{part.strip()!r} is neither a frame nor a range; give all, or a list as "
+                "0,5,10-20",
+                param_hint="--frames",
+            )
+        first = int(match[1])
+        last = int(match[2]) if match[2] else first
+        if last < first:
+            raise click.BadParameter(
+                f"{part.strip()!r} ends before it begins", param_hint="--frames"
+            )
+        wanted.update(range(first, last + 1))
+    return tuple(sorted(wanted))
+
+
+def _check_names(segmenter: Segmenter, settings: ExplainSettings) -> None:
+    """Refuse a class or a layer that the network does not have, before any file is read."""
+    try:
+        index = class_index(segmenter.class_names, settings.class_name)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--class") from error
+    try:
+        GradCam(segmenter.model, index, settings.layer)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--layer") from error
+
+
+def _explain_one(
+    source: StackSource,
+    segmenter: Segmenter,
+    digest: str,
+    folder: Path,
+    settings: ExplainSettings,
+) -> list[str]:
+    """Explain one stack with a progress bar; the errors it met, one sentence each."""
+    try:
+        with source.open() as stack:
+            count = len(stack) if settings.frames is None else len(settings.frames)
+            with tqdm(total=count, desc=source.name, unit="frame") as bar:
+                record = run_explanation(
+                    *(stack, segmenter, digest, folder, settings), lambda done: advance(bar, done)
+                )
+    except (ReadError, OutputTakenError) as error:
+        return [str(error)]
+    except OSError as error:
+        return [f"{folder}: cannot be written ({error.strerror or error})"]
+    for note in record["notes"]:
+        click.echo(f"  {source.name}: {note}", err=True)
+    if record["look_at"]:
+        frames = ", ".join(map(str, record["look_at"][:10]))
+        more = len(record["look_at"]) - 10
+        click.echo(
+            f"  {source.name}: look at frame {frames}{f' and {more} more' if more > 0 else ''}",
+            err=True,
+        )
+    return [frame["error"] for frame in record["unreadable_frames"]]

@@ -1,0 +1,232 @@
+"""How sure a network is of its labels, and which frames a person should look at."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from amseg_keras.read import Frames, ReadError, open_stack
+from amseg_keras.segment import Segmenter
+from amseg_keras.segment.segmenter import checked_frames
+from amseg_keras.segment.tiling import Predict, predict_any_size
+
+LOW_MARGIN = 0.2
+"""A pixel whose best class is ahead of the second by less than this could be either."""
+
+SHIFTS = ((1, 2), (3, 7), (8, 5))
+"""Pixels, down and right, by which a frame is moved to see whether labels depend on where the
+network's poolings happen to fall."""
+
+EDGE = 16
+"""Pixels at each edge of a frame that do not count (an eighth of a side where that is less): there
+the network sees a mirror image in place of what is beyond."""
+
+TIMES_MEDIAN = 1.5
+"""A share is high when it is so many times the recording's median ..."""
+
+SMALL_SHARE = 0.002
+"""... unless it is below this: where the network is sure of a recording, the least sure frame is
+still none to look at."""
+
+LARGE_LOW_MARGIN_SHARE = 0.02
+"""A larger share of pixels of low margin is high, whatever the recording's median."""
+
+LARGE_UNSTABLE_SHARE = 0.04
+"""Likewise for pixels whose label is not stable."""
+
+LIMITS = {
+    "low_margin": LOW_MARGIN,
+    "shifts_px": [list(shift) for shift in SHIFTS],
+    "edge_px": EDGE,
+    "times_median": TIMES_MEDIAN,
+    "small_share": SMALL_SHARE,
+    "large_low_margin_share": LARGE_LOW_MARGIN_SHARE,
+    "large_unstable_share": LARGE_UNSTABLE_SHARE,
+}
+"""All of these, for the record of a run."""
+
+COLUMNS = ("frame", "mean_confidence", "low_margin_share", "unstable_share")
+
+
+@dataclass(frozen=True)
+class FrameConfidence:
+    """How sure the network is of one frame.
+
+    Attributes:
+        confidence: probability of the chosen class, float32 `(height, width)`.
+        margin: by how much it is ahead of the second, float32 `(height, width)`, 0 to 1.
+        unstable: whether the label changes when the frame is moved by a few pixels, bool
+            `(height, width)`.
+    """
+
+    confidence: np.ndarray
+    margin: np.ndarray
+    unstable: np.ndarray
+
+    def shares(self) -> dict[str, float]:
+        """`mean_confidence`, `low_margin_share`, `unstable_share`, without the frame's edge."""
+        inner = inner_part(self.margin.shape)
+        return {
+            "mean_confidence": float(self.confidence[inner].mean(dtype=float)),
+            "low_margin_share": float((self.margin[inner] < LOW_MARGIN).mean()),
+            "unstable_share": float(self.unstable[inner].mean()),
+        }
+
+
+@dataclass(frozen=True)
+class Confidence:
+    """How sure the network is of the frames of a recording.
+
+    Attributes:
+        confidence: probability of the chosen class, float32 `(frames, height, width)`; 0 where a
+            frame could not be read.
+        margin: by how much it is ahead of the second, likewise.
+        unstable: whether the label changes when the frame is moved by a few pixels, bool
+            `(frames, height, width)`.
+        frames: one row for each readable frame, as `rank_frames` gives them.
+        errors: for each unreadable frame its index and the reason.
+    """
+
+    confidence: np.ndarray
+    margin: np.ndarray
+    unstable: np.ndarray
+    frames: pd.DataFrame
+    errors: tuple[tuple[int, str], ...] = ()
+
+
+def confidence(segmenter: Segmenter, frames: Any) -> Confidence:
+    """How sure the network is, per pixel and per frame, and which frames to look at.
+
+    Each frame goes through the network four times: as it is, and moved by 1, 2; 3, 7; and 8, 5
+    pixels (down, right; mirrored where it leaves a gap), which moves it over the grid of the
+    poolings. A label that changes with that is not stable.
+
+    Args:
+        segmenter: the network.
+        frames: as for `Segmenter.segment`: an array `(height, width)` or `(frames, height,
+            width)`, or the path of a recording.
+
+    Raises:
+        ReadError, ValueError: as `Segmenter.segment`.
+
+    Example:
+        >>> from amseg_keras import from_pretrained
+        >>> with open_stack("sample:esrf-lpbf") as stack:
+        ...     frames = np.stack([stack[0][80:136, :88], stack[1][80:136, :88]])
+        >>> found = confidence(from_pretrained("amsegnet-esrf"), frames)
+        >>> found.margin.shape, found.margin.dtype
+        ((2, 56, 88), dtype('float32'))
+        >>> list(found.frames.columns)
+        ['frame', 'mean_confidence', 'low_margin_share', 'unstable_share', 'look_at']
+    """
+    if isinstance(frames, str | os.PathLike):
+        with open_stack(frames) as stack:
+            return _confidence(segmenter, stack)
+    return _confidence(segmenter, checked_frames(frames))
+
+
+def frame_confidence(predict: Predict, scaled: np.ndarray) -> FrameConfidence:
+    """How sure a network is of one frame; see `confidence`.
+
+    Args:
+        predict: the network, as for `predict_any_size`.
+        scaled: grey levels as it wants them, float32 `(height, width)`.
+    """
+    probabilities = predict_any_size(predict, scaled[None])[0]
+    labels = probabilities.argmax(axis=-1)
+    unstable = np.zeros(labels.shape, bool)
+    for down, right in SHIFTS:
+        moved = np.pad(scaled, ((down, 0), (right, 0)), mode="symmetric")
+        again = predict_any_size(predict, moved[None])[0, down:, right:].argmax(axis=-1)
+        unstable |= again != labels
+    first, second = _two_best(probabilities)
+    return FrameConfidence(first, first - second, unstable)
+
+
+def rank_frames(rows: Iterable[dict[str, float]]) -> pd.DataFrame:
+    """The frames of a recording, those most worth a look, or labels, first.
+
+    `look_at` is true when `low_margin_share` or `unstable_share` is high: more than 1.5 times the
+    recording's median and more than 0.2 %, or more than 2 % (low margin) or 4 % (unstable)
+    whatever the median. So of a recording that the network knows, only the frames that differ from
+    the others are flagged; where every frame is, the network does not know such a recording, and
+    the first rows are those to label for `amseg finetune`. A single frame has no others to differ
+    from.
+
+    Args:
+        rows: `frame`, and what `FrameConfidence.shares` gives for it.
+
+    Returns:
+        Columns `frame`, `mean_confidence`, `low_margin_share`, `unstable_share`, `look_at`; frames
+        to look at first, and of these and of the others those with the most doubtful pixels.
+
+    Example:
+        >>> names = ("frame", "mean_confidence", "low_margin_share", "unstable_share")
+        >>> frames = [(0, 0.98, 0.004, 0.003), (1, 0.96, 0.009, 0.004), (2, 0.98, 0.005, 0.004)]
+        >>> rank_frames(dict(zip(names, frame)) for frame in frames)
+           frame  mean_confidence  low_margin_share  unstable_share  look_at
+        0      1             0.96             0.009           0.004     True
+        1      2             0.98             0.005           0.004    False
+        2      0             0.98             0.004           0.003    False
+    """
+    table = pd.DataFrame(rows, columns=list(COLUMNS)).astype({"frame": int})
+    low_margin, unstable = table["low_margin_share"], table["unstable_share"]
+    table["look_at"] = _is_high(low_margin, LARGE_LOW_MARGIN_SHARE) | _is_high(
+        unstable, LARGE_UNSTABLE_SHARE
+    )
+    order = pd.DataFrame(
+        {"look_at": table["look_at"], "doubt": low_margin + unstable, "frame": -table["frame"]}
+    )
+    order = order.sort_values(["look_at", "doubt", "frame"], ascending=False)
+    return table.loc[order.index].reset_index(drop=True)
+
+
+def inner_part(shape: tuple[int, ...]) -> tuple[slice, slice]:
+    """Rows and columns of a frame without the edge that does not count.
+
+    Example:
+        >>> inner_part((256, 512)), inner_part((64, 512))[0]
+        ((slice(16, 240, None), slice(16, 496, None)), slice(8, 56, None))
+    """
+    rows, columns = (slice(min(EDGE, side // 8), side - min(EDGE, side // 8)) for side in shape)
+    return rows, columns
+
+
+def _is_high(share: pd.Series, large: float) -> pd.Series:
+    stands_out = (share > TIMES_MEDIAN * share.median()) & (share > SMALL_SHARE)
+    return stands_out | (share > large)
+
+
+def _two_best(probabilities: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Highest and second highest probability of each pixel; the second 0 of a single class."""
+    if probabilities.shape[-1] == 1:
+        return probabilities[..., 0], np.zeros_like(probabilities[..., 0])
+    two = np.partition(probabilities, -2, axis=-1)
+    return two[..., -1], two[..., -2]
+
+
+def _confidence(segmenter: Segmenter, frames: Frames) -> Confidence:
+    grey_range = segmenter.scaling.measure(frames)
+    first, margin = np.zeros(frames.shape, np.float32), np.zeros(frames.shape, np.float32)
+    unstable = np.zeros(frames.shape, bool)
+    rows: list[dict[str, float]] = []
+    errors = []
+    for index in range(len(frames)):
+        try:
+            frame = frames[index]
+        except ReadError as error:
+            errors.append((index, str(error)))
+            continue
+        found = frame_confidence(segmenter.model.predict_on_batch, grey_range.apply(frame))
+        first[index], margin[index], unstable[index] = (
+            found.confidence,
+            found.margin,
+            found.unstable,
+        )
+        rows.append({"frame": index, **found.shares()})
+    return Confidence(first, margin, unstable, rank_frames(rows), tuple(errors))

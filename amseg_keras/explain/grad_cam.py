@@ -1,0 +1,203 @@
+"""Grad-CAM: which parts of a frame speak for a class (the paper's Grad-CAM figures)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+from PIL import Image
+
+from amseg_keras.explain.gradient import gradient
+from amseg_keras.explain.inner_layers import default_layer, layer_tensor, score_tensor
+from amseg_keras.explain.tiles import Tile, cut
+from amseg_keras.models.ends import MULTIPLE
+from amseg_keras.segment import Segmenter
+from amseg_keras.segment.segmenter import checked_frames
+
+PASS_PIXELS = 1 << 19
+"""Frames of more pixels than this, half a million, go through the network in several parts: the
+gradient in the first layer of AM-SegNet takes 4 GB for so many."""
+
+
+@dataclass(frozen=True)
+class ClassMap:
+    """What speaks for a class in one frame.
+
+    Attributes:
+        heat: the Grad-CAM map, float32 `(height, width)`, 0 to 1; 0 all over where nothing in the
+            layer speaks for the class.
+        found: where the network finds the class, bool `(height, width)`; where it is nowhere,
+            `heat` explains the class's score over all pixels.
+    """
+
+    heat: np.ndarray
+    found: np.ndarray
+
+
+def grad_cam(
+    segmenter: Segmenter, frame: np.ndarray, class_name: str, layer: str | None = None
+) -> np.ndarray:
+    """Which parts of a frame make the network find a class: the Grad-CAM map.
+
+    Of the pixels that the network assigns to the class, the class's scores before the softmax are
+    added up. The gradient of this sum with respect to the output of a layer, averaged over the
+    layer's positions, says how much each of its channels speaks for the class; the map is the sum
+    of the channels with these weights, negative values set to 0, divided by its maximum and
+    enlarged to the frame (bilinear). Where the network assigns no pixel to the class, the sum runs
+    over all pixels. Selvaraju et al. 2017, doi 10.1109/ICCV.2017.74; for segmentation Vinogradova
+    et al. 2020, doi 10.1609/aaai.v34i10.7244.
+
+    The map depends much on the layer; look at several before you conclude from one. Frames of any
+    size are explained as a whole: those of more than half a million pixels go through the network
+    in parts, with the same result.
+
+    Args:
+        segmenter: the network; its last layers may be in any precision.
+        frame: grey levels `(height, width)` of any real dtype, scaled by its own percentiles.
+        class_name: one of `segmenter.class_names`.
+        layer: name of a layer (`layer_names(segmenter.model)`); by default the last that is
+            coarser than the frame, `smooth_4` in AM-SegNet.
+
+    Returns:
+        float32 `(height, width)`, 0 to 1, 0 where nothing speaks for the class.
+
+    Raises:
+        ValueError: no such class or layer, the message lists those that there are; or no frame.
+
+    Example:
+        >>> from amseg_keras import from_pretrained
+        >>> from amseg_keras.read import open_stack
+        >>> with open_stack("sample:esrf-lpbf") as stack:
+        ...     frame = stack[0][80:136, :88]
+        >>> heat = grad_cam(from_pretrained("amsegnet-esrf"), frame, "substrate")
+        >>> heat.shape, heat.dtype, float(heat.max())
+        ((56, 88), dtype('float32'), 1.0)
+        >>> bool(heat[-16:].mean() > 2 * heat[:16].mean())  # the substrate is at the bottom
+        True
+    """
+    if np.ndim(frame) != 2:
+        raise ValueError(f"a frame of shape {np.shape(frame)}: want (height, width)")
+    index = class_index(segmenter.class_names, class_name)
+    explainer = GradCam(segmenter.model, index, layer)
+    frames = checked_frames(frame)
+    return explainer.explain(segmenter.scaling.measure(frames).apply(frames[0])).heat
+
+
+def class_index(class_names: Sequence[str], name: str) -> int:
+    """Id of a class.
+
+    Raises:
+        ValueError: there is no class of this name; the message lists them.
+    """
+    if name not in class_names:
+        raise ValueError(f"no class {name!r}; there are {', '.join(class_names)}")
+    return list(class_names).index(name)
+
+
+class GradCam:
+    """Grad-CAM of one class in one layer of a network, for many frames; see `grad_cam`.
+
+    The network is read as two functions: from the frame to the layer's output, and from the frame
+    and any values in place of the layer's output to the scores. So layers before a skip connection
+    and behind it are alike, and the gradient is that of a plain function of one array.
+
+    Args:
+        model: a functional or sequential model from `(batch, height, width, 1)` to classes.
+        class_index: which class.
+        layer: name of the layer; by default `default_layer(model)`.
+        pass_pixels: most pixels given to the network at once, at least 320 x 320.
+
+    Attributes:
+        layer: name of the layer.
+
+    Raises:
+        ValueError: no such layer; the message lists those that there are.
+    """
+
+    def __init__(
+        self,
+        model: keras.Model,
+        class_index: int,
+        layer: str | None = None,
+        pass_pixels: int = PASS_PIXELS,
+    ) -> None:
+        self.layer = layer or default_layer(model)
+        self.class_index = class_index
+        self.pass_pixels = pass_pixels
+        tensor, scores = layer_tensor(model, self.layer), score_tensor(model)
+        self._both = keras.Function(model.inputs, [tensor, scores])
+        self._scores_from = keras.Function([*model.inputs, tensor], scores)
+
+    def explain(self, scaled: np.ndarray) -> ClassMap:
+        """The map of one frame.
+
+        Args:
+            scaled: grey levels as the network wants them, float32 `(height, width)`.
+        """
+        height, width = scaled.shape
+        bottom, right = -height % MULTIPLE, -width % MULTIPLE
+        padded = np.pad(scaled, ((0, bottom), (0, right)), mode="symmetric")
+        tiles = cut(padded.shape[0], padded.shape[1], self.pass_pixels)
+        found = np.zeros(padded.shape, bool)
+        activations = []
+        for tile in tiles:
+            inside, classes = self._forward(padded[tile.window])
+            activations.append(inside)
+            found[tile.core] = (classes == self.class_index)[tile.core_in_window()]
+        in_frame = np.pad(np.ones(scaled.shape, bool), ((0, bottom), (0, right)))
+        found &= in_frame
+        counted = found if found.any() else in_frame
+        weights = np.zeros(activations[0].shape[-1], np.float32)
+        for tile, inside in zip(tiles, activations, strict=True):
+            weights += self._channel_weights(padded, counted, tile, inside)
+        coarse = _weighted(padded.shape, tiles, activations, weights)
+        size = padded.shape[1], padded.shape[0]
+        enlarged = Image.fromarray(coarse).resize(size, Image.Resampling.BILINEAR)
+        heat = np.asarray(enlarged)[:height, :width]
+        return ClassMap(heat / (heat.max() or 1), found[:height, :width])
+
+    def _forward(self, image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Output of the layer `(height, width, channels)`, and class ids `(height, width)`."""
+        inside, scores = self._both([ops.convert_to_tensor(image[None, ..., None])])
+        inside = ops.convert_to_numpy(ops.cast(inside, "float32"))
+        return inside[0], ops.convert_to_numpy(ops.argmax(scores, axis=-1))[0]
+
+    def _channel_weights(
+        self, padded: np.ndarray, counted: np.ndarray, tile: Tile, inside: np.ndarray
+    ) -> np.ndarray:
+        """What one tile's pixels contribute to the weight of each channel, `(channels,)`."""
+        here = np.zeros(padded[tile.window].shape, np.float32)
+        here[tile.core_in_window()] = counted[tile.core]
+        if not here.any():
+            return np.zeros(inside.shape[-1], np.float32)
+        image = ops.convert_to_tensor(padded[tile.window][None, ..., None])
+        mask = ops.convert_to_tensor(here)
+
+        def score(values: Any) -> Any:
+            of_class = self._scores_from([image, values])[0, ..., self.class_index]
+            return ops.sum(ops.cast(of_class, "float32") * mask)
+
+        positions = padded.size / _stride(tile, inside) ** 2
+        return gradient(score, inside[None]).sum(axis=(0, 1, 2)) / positions
+
+
+def _stride(tile: Tile, inside: np.ndarray) -> int:
+    """How many times coarser than the frame a layer is."""
+    rows = tile.window[0]
+    return (rows.stop - rows.start) // inside.shape[0]
+
+
+def _weighted(
+    shape: tuple[int, ...], tiles: list[Tile], activations: list[np.ndarray], weights: np.ndarray
+) -> np.ndarray:
+    """Sum of the channels with their weights, negative values 0, at the layer's resolution."""
+    stride = _stride(tiles[0], activations[0])
+    coarse = np.zeros((shape[0] // stride, shape[1] // stride), np.float32)
+    for tile, inside in zip(tiles, activations, strict=True):
+        speaking = inside[tile.core_in_window(stride)] @ weights
+        coarse[tile.core_in_frame(stride)] = np.maximum(speaking, 0)
+    return coarse
