@@ -11,6 +11,7 @@ from tqdm import tqdm
 from amseg_keras.command.dataset.opening import one_sentence
 from amseg_keras.command.ending import advance
 from amseg_keras.command.opencv import opencv_needed
+from amseg_keras.command.training_options import Shape
 from amseg_keras.datasets import Dataset
 
 FACILITIES = ("esrf", "aps", "dls", "hpdc")
@@ -46,6 +47,7 @@ PROCESSES = ("lpbf", "welding", "ded", "casting")
     show_default=True,
     help="Same seed, same frames.",
 )
+@click.option("--shape", type=Shape(), help="Size of a frame. Default: the facility's.")
 @click.option(
     "-o",
     "--out",
@@ -54,7 +56,13 @@ PROCESSES = ("lpbf", "welding", "ded", "casting")
     help="Folder of the data set.",
 )
 def simulate(
-    facility: str, process: str | None, frames: int, sequences: int, seed: int, out: Path
+    facility: str,
+    process: str | None,
+    frames: int,
+    sequences: int,
+    seed: int,
+    shape: tuple[int, int] | None,
+    out: Path,
 ) -> None:
     """Simulate labelled X-ray sequences, as a data set to train and to try with.
 
@@ -77,7 +85,10 @@ def simulate(
     ran = PLACES[facility].processes
     if process is not None and process not in ran:
         raise click.UsageError(f"--process {process}: {facility} has {', '.join(ran)}")
-    settings = SimulateSettings(facility, frames, sequences, seed, process)
+    try:
+        settings = SimulateSettings(facility, frames, sequences, seed, process, shape)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--shape") from error
     with one_sentence(), tqdm(total=frames * sequences, unit="frame") as bar:
         try:
             data = simulate_dataset(out, settings, lambda done: advance(bar, done))

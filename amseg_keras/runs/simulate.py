@@ -25,6 +25,9 @@ from amseg_keras.simulate import FACILITIES, record
 STARTED = ".simulate.json"
 """What a run that is not finished was asked for; it goes when `dataset.json` comes."""
 
+SMALLEST_SIDE = 64
+"""Of a frame, in pixels: a keyhole and what is around it hardly fit into less."""
+
 Progress = Callable[[int], None]
 """Called with the number of frames that are there."""
 
@@ -39,6 +42,10 @@ class SimulateSettings:
         sequences: Number of sequences, each an experiment of its own.
         seed: Same seed, same data set.
         process: One of the facility's processes; None for any.
+        shape: Height and width of a frame in pixels; None for the facility's.
+
+    Raises:
+        ValueError: A frame of this shape is too small to show anything.
     """
 
     facility: str
@@ -46,6 +53,15 @@ class SimulateSettings:
     sequences: int
     seed: int = 0
     process: str | None = None
+    shape: tuple[int, int] | None = None
+
+    def __post_init__(self) -> None:
+        if self.shape is not None and min(self.shape) < SMALLEST_SIDE:
+            height, width = self.shape
+            raise ValueError(
+                f"frames of {height} x {width} pixels are too small; make both at least "
+                f"{SMALLEST_SIDE}"
+            )
 
     def sequence_seed(self, number: int) -> int:
         """Seed of the sequence of a number, 1 for the first; as in `simulate_sequence`."""
@@ -70,6 +86,8 @@ def simulate_dataset(
         ValueError: The process was not run at the facility.
     """
     wanted = asdict(settings) | {"version": amseg_keras.__version__}
+    if settings.shape is not None:
+        wanted["shape"] = list(settings.shape)  # as it is read back
     if (folder / DATASET_FILE).is_file():
         there = read_dataset_file(folder)
         if there.other.get("simulated") != wanted:
@@ -87,6 +105,7 @@ def simulate_dataset(
             settings.frames,
             settings.sequence_seed(number),
             process=settings.process,
+            shape=settings.shape,
         )
         name = f"{settings.facility}-{number:04}"
         sequences[name] = recording.parameters

@@ -47,6 +47,22 @@ def test_choices_are_those_of_the_simulator():
     assert PROCESSES == KNOWN
 
 
+def test_frames_have_the_shape_that_is_asked_for_and_the_run_can_go_on(tmp_path):
+    given = ("--facility", "dls", "--shape", "64x128", "--frames", 1, "--sequences", 2)
+    assert amseg(*given, "-o", tmp_path / "small").exit_code == 0
+    data = open_dataset(tmp_path / "small")
+    assert {data.image(frame).shape for frame in data.frames} == {(64, 128)}
+    assert amseg(*given, "-o", tmp_path / "small").exit_code == 0
+
+
+@pytest.mark.parametrize("shape", ["0x128", "128x32", "-64x128"])
+def test_frames_too_small_to_show_anything_are_refused(shape, tmp_path):
+    done = amseg("--facility", "esrf", f"--shape={shape}", "-o", tmp_path / "small")
+    assert done.exit_code == 2
+    assert "make both at least 64" in done.stderr
+    assert not (tmp_path / "small").exists()
+
+
 def test_makes_a_valid_data_set_that_says_it_is_simulated(made):
     folder, done = made
     data = open_dataset(folder)
