@@ -80,13 +80,18 @@ def split(recording: Recording, data: Dataset) -> Dataset:
     return replace(data, frames=frames)
 
 
-def measure(name: str, real: Path, out: Path, model: str, from_scratch: bool) -> dict:
-    """Fine-tune on one recording and measure on its test frames."""
+def data_set(name: str, real: Path, out: Path) -> Dataset:
+    """The data set of a recording, made if it is not there."""
     folder = out / name / "data"
     if not (folder / "dataset.json").exists():
         folder.mkdir(parents=True, exist_ok=True)
         split(RECORDINGS[name], RECORDINGS[name].make(real, folder)).save()
-    data = open_dataset(folder)
+    return open_dataset(folder)
+
+
+def measure(name: str, real: Path, out: Path, model: str, from_scratch: bool) -> dict:
+    """Fine-tune on one recording and measure on its test frames."""
+    data = data_set(name, real, out)
     with training_display() as show:
         run = amseg_keras.fine_tune(
             data,
@@ -140,10 +145,16 @@ def main() -> None:
     parser.add_argument("--model", default="amsegnet-esrf")
     parser.add_argument("--only", choices=list(RECORDINGS))
     parser.add_argument("--from-scratch", action="store_true")
+    parser.add_argument("--data-only", action="store_true", help="make the data sets and stop")
     arguments = parser.parse_args()
+    names = [arguments.only] if arguments.only else list(RECORDINGS)
+    if arguments.data_only:
+        for name in names:
+            print(data_set(name, arguments.real, arguments.out).folder)
+        return
     path = arguments.out / "fine_tuning.json"
     results = json.loads(path.read_text()) if path.exists() else {}
-    for name in [arguments.only] if arguments.only else RECORDINGS:
+    for name in names:
         results[name] = measure(
             name, arguments.real, arguments.out, arguments.model, arguments.from_scratch
         )

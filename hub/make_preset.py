@@ -23,6 +23,9 @@ from amseg_keras.pretrained.preset import PresetInfo, write_preset
 
 CURVE_ROWS = 10
 
+IN_PACKAGE = ("amsegnet-esrf",)
+"""Presets that are in the wheel and need no folder."""
+
 CARD = """# {name}
 
 AM-SegNet (Li et al. 2024, doi 10.1080/17452759.2024.2325572) for X-ray frames: {classes}.
@@ -34,18 +37,18 @@ AM-SegNet (Li et al. 2024, doi 10.1080/17452759.2024.2325572) for X-ray frames: 
 ```python
 import amseg_keras
 
-segmenter = amseg_keras.from_pretrained("{name}")
+segmenter = amseg_keras.from_pretrained("{source}")
 result = segmenter.segment("frames.tif")
 print(result.labels.shape, result.class_names)
 ```
 
-or `amseg segment FRAMES --model {name} -o results`. The bare Keras model comes from the same files
+or `amseg segment FRAMES --model {source} -o results`{where}. The bare Keras model comes from the same files
 by `import amseg_keras, keras; keras.saving.load_model(FOLDER)`.
 
 ## Input and output
 
 Grey frames of any size, stretched between the {low} and {high} percentiles of the stack to 0..1
-(`Segmenter` does it), of {pixel_size} a pixel. Output: probabilities of the classes, in the order
+(`Segmenter` does it); {pixel_size}. Output: probabilities of the classes, in the order
 above.
 
 ## Training
@@ -68,7 +71,7 @@ above.
 ## Limits
 
 Look at the overlays before you use the numbers. Frames that look otherwise than those of the
-training need fine-tuning: `amseg finetune --model {name}`.
+training need fine-tuning: `amseg finetune --model {source}`.
 """
 
 EVALUATION = """On {frames} frames that the training has not seen ({origin}), by `amseg evaluate`:
@@ -134,7 +137,13 @@ def card(info: PresetInfo, facts: dict[str, Any]) -> str:
         honesty=_honesty(info.trained_on),
         low=info.scaling.low_percent,
         high=info.scaling.high_percent,
-        pixel_size="unknown size" if info.pixel_size_um is None else f"{info.pixel_size_um:g} um",
+        pixel_size=(
+            "size of a pixel not known"
+            if info.pixel_size_um is None
+            else f"{info.pixel_size_um:g} um a pixel"
+        ),
+        source=info.name if info.name in IN_PACKAGE else f"hub/{info.name}",
+        where="" if info.name in IN_PACKAGE else " (the folder, or `owner/repo` on the Hub)",
         command=facts["command"],
         minutes=run["seconds"] / 60,
         curve="\n".join(curve),

@@ -117,7 +117,7 @@ def fine_tune(
         repeat=recipe.repeat * max(1, round(EPOCH_FRAMES / frames)),
     )
     examples = DatasetExamples(opened, recipe, opened.class_names, info.scaling)
-    examples.trained_on = f"{examples.trained_on}; fine-tuned from {info.name}: {info.trained_on}"
+    examples.trained_on += f"; fine-tuned from {info.name} (trained on {info.trained_on})"
     asked = {
         "recipe": asdict(recipe),
         "data": examples.describe() | {"split": how},
