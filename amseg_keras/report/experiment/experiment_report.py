@@ -32,6 +32,7 @@ thead th { white-space: normal; vertical-align: bottom; line-height: 1.25; }
 .plot svg { display: block; width: 100%; min-width: 42rem; height: auto; }
 .pair { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(20rem, 100%), 1fr));
   gap: 1.5rem; }
+.pair .plot { max-width: 36rem; }
 .pair .plot svg { min-width: 0; }
 .frames { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(18rem, 100%), 1fr));
   gap: 1rem; margin-top: .8rem; }
