@@ -42,7 +42,8 @@ result = segmenter.segment("frames.tif")
 print(result.labels.shape, result.class_names)
 ```
 
-or `amseg segment FRAMES --model {source} -o results`{where}. The bare Keras model comes from the same files
+or `amseg segment FRAMES --model {source} -o results`{where}.
+The bare Keras model comes from the same files
 by `import amseg_keras, keras; keras.saving.load_model(FOLDER)`.
 
 ## Input and output
