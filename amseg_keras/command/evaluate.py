@@ -5,19 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
-import keras
 from tqdm import tqdm
 
 from amseg_keras.command.dataset.opening import one_sentence, open_and_say
 from amseg_keras.command.ending import advance, finish
-from amseg_keras.command.model_options import model_options
+from amseg_keras.command.model_options import model_options, opened_model
 from amseg_keras.datasets.dataset import SPLITS
 from amseg_keras.evaluation import Evaluation
-from amseg_keras.pretrained import PresetError, find_preset
-from amseg_keras.pretrained.preset import weights_digest
 from amseg_keras.runs.evaluate import EvaluateSettings, run_evaluation
-from amseg_keras.segment import from_pretrained
-from amseg_keras.segment.device import choose_device
 
 
 @click.command(no_args_is_help=True)
@@ -82,23 +77,16 @@ def evaluate(
 
     Exit codes: 0 all done, 1 something could not be read (named at the end), 2 wrong use.
     """
-    try:
-        chosen = choose_device(device)
-    except ValueError as error:
-        raise click.BadParameter(str(error), param_hint="--device") from error
-    settings = EvaluateSettings(None if split == "all" else split, worst, chosen, overwrite)
     with one_sentence():
         data = open_and_say(data_folder)
-        with keras.device(chosen):
-            try:
-                preset = find_preset(model, revision)
-                segmenter = from_pretrained(preset)
-            except PresetError as error:
-                raise click.BadParameter(str(error), param_hint="--model") from error
+        with opened_model(model, revision, device) as opened:
+            settings = EvaluateSettings(
+                None if split == "all" else split, worst, opened.device, overwrite
+            )
             # Not shown before the first frame is done: where there is none, an error follows.
             with tqdm(unit="frame", delay=1e-3) as bar:
                 evaluation = run_evaluation(
-                    *(segmenter, weights_digest(preset), data, out, settings),
+                    *(opened.segmenter, opened.digest, data, out, settings),
                     lambda done, total: _show(bar, done, total),
                 )
     _print(evaluation)

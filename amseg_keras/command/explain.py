@@ -10,15 +10,12 @@ import keras
 from tqdm import tqdm
 
 from amseg_keras.command.ending import advance, finish
-from amseg_keras.command.model_options import model_options
+from amseg_keras.command.model_options import OpenedModel, model_options, opened_model
 from amseg_keras.explain import GradCam, class_index
-from amseg_keras.pretrained import PresetError, find_preset
-from amseg_keras.pretrained.preset import weights_digest
 from amseg_keras.read import ReadError, StackSource, find_stacks
 from amseg_keras.runs import OutputTakenError
 from amseg_keras.runs.explain import ExplainSettings, run_explanation
-from amseg_keras.segment import Segmenter, from_pretrained
-from amseg_keras.segment.device import choose_device
+from amseg_keras.segment import Segmenter
 
 
 @click.command(no_args_is_help=True)
@@ -77,23 +74,14 @@ def explain(
     sources, failures = find_stacks(inputs)
     if not sources:
         finish([str(error) for error in failures])
-    try:
-        chosen = choose_device(device)
-    except ValueError as error:
-        raise click.BadParameter(str(error), param_hint="--device") from error
-    settings = ExplainSettings(class_name, layer, chosen_frames, chosen, overwrite)
     errors = [str(error) for error in failures]
-    with keras.device(chosen):
-        try:
-            preset = find_preset(model, revision)
-            segmenter = from_pretrained(preset)
-        except PresetError as error:
-            raise click.BadParameter(str(error), param_hint="--model") from error
-        _check_names(segmenter, settings)
-        digest = weights_digest(preset)
-        click.echo(f"{segmenter.info.name} on {chosen} ({keras.backend.backend()})", err=True)
+    with opened_model(model, revision, device) as opened:
+        settings = ExplainSettings(class_name, layer, chosen_frames, opened.device, overwrite)
+        _check_names(opened.segmenter, settings)
+        name = opened.segmenter.info.name
+        click.echo(f"{name} on {opened.device} ({keras.backend.backend()})", err=True)
         for source in sources:
-            errors += _explain_one(source, segmenter, digest, out / source.name, settings)
+            errors += _explain_one(source, opened, out / source.name, settings)
     finish(errors)
 
 
@@ -141,11 +129,7 @@ def _check_names(segmenter: Segmenter, settings: ExplainSettings) -> None:
 
 
 def _explain_one(
-    source: StackSource,
-    segmenter: Segmenter,
-    digest: str,
-    folder: Path,
-    settings: ExplainSettings,
+    source: StackSource, opened: OpenedModel, folder: Path, settings: ExplainSettings
 ) -> list[str]:
     """Explain one stack with a progress bar; the errors it met, one sentence each."""
     try:
@@ -153,7 +137,8 @@ def _explain_one(
             count = len(stack) if settings.frames is None else len(settings.frames)
             with tqdm(total=count, desc=source.name, unit="frame") as bar:
                 record = run_explanation(
-                    *(stack, segmenter, digest, folder, settings), lambda done: advance(bar, done)
+                    *(stack, opened.segmenter, opened.digest, folder, settings),
+                    lambda done: advance(bar, done),
                 )
     except (ReadError, OutputTakenError) as error:
         return [str(error)]

@@ -1,13 +1,56 @@
-"""Options of all commands that use a trained network."""
+"""Options of all commands that use a trained network, and the network that they mean."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import click
+import keras
+
+from amseg_keras.pretrained import PresetError, find_preset
+from amseg_keras.pretrained.preset import weights_digest
+from amseg_keras.segment import Segmenter, from_pretrained
+from amseg_keras.segment.device import choose_device
 
 Command = Callable[..., Any]
+
+
+@dataclass(frozen=True)
+class OpenedModel:
+    """A trained network, ready.
+
+    Attributes:
+        segmenter: The network.
+        digest: SHA-256 of its weights.
+        device: Where it is, as Keras names it.
+    """
+
+    segmenter: Segmenter
+    digest: str
+    device: str
+
+
+@contextmanager
+def opened_model(model: str, revision: str | None, device: str) -> Iterator[OpenedModel]:
+    """Load what `model_options` name; what is done inside is done on its device.
+
+    Raises:
+        BadParameter: There is no such device, or the preset cannot be found or read.
+    """
+    try:
+        chosen = choose_device(device)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--device") from error
+    with keras.device(chosen):
+        try:
+            preset = find_preset(model, revision)
+            segmenter = from_pretrained(preset)
+        except PresetError as error:
+            raise click.BadParameter(str(error), param_hint="--model") from error
+        yield OpenedModel(segmenter, weights_digest(preset), chosen)
 
 
 def model_options(command: Command) -> Command:

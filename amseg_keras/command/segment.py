@@ -9,14 +9,10 @@ import keras
 from tqdm import tqdm
 
 from amseg_keras.command.ending import advance, finish
-from amseg_keras.command.model_options import model_options
-from amseg_keras.pretrained import PresetError, find_preset
-from amseg_keras.pretrained.preset import weights_digest
+from amseg_keras.command.model_options import OpenedModel, model_options, opened_model
 from amseg_keras.read import ReadError, StackSource, find_stacks
 from amseg_keras.report.label_files import LABEL_WRITERS
 from amseg_keras.runs import OutputTakenError, RunSettings, run_stack
-from amseg_keras.segment import Segmenter, from_pretrained
-from amseg_keras.segment.device import choose_device
 
 
 @click.command(no_args_is_help=True)
@@ -75,27 +71,18 @@ def segment(
     sources, failures = find_stacks(inputs)
     if not sources:
         finish([str(error) for error in failures])
-    try:
-        chosen = choose_device(device)
-    except ValueError as error:
-        raise click.BadParameter(str(error), param_hint="--device") from error
-    settings = RunSettings(label_format, pixel_size, batch_size, chosen, overwrite)
     errors = [str(error) for error in failures]
-    with keras.device(chosen):
-        try:
-            preset = find_preset(model, revision)
-            segmenter = from_pretrained(preset)
-        except PresetError as error:
-            raise click.BadParameter(str(error), param_hint="--model") from error
-        digest = weights_digest(preset)
-        click.echo(f"{segmenter.info.name} on {chosen} ({keras.backend.backend()})", err=True)
+    with opened_model(model, revision, device) as opened:
+        settings = RunSettings(label_format, pixel_size, batch_size, opened.device, overwrite)
+        name = opened.segmenter.info.name
+        click.echo(f"{name} on {opened.device} ({keras.backend.backend()})", err=True)
         for source in sources:
-            errors += _segment_one(source, segmenter, digest, out / source.name, settings)
+            errors += _segment_one(source, opened, out / source.name, settings)
     finish(errors)
 
 
 def _segment_one(
-    source: StackSource, segmenter: Segmenter, digest: str, folder: Path, settings: RunSettings
+    source: StackSource, opened: OpenedModel, folder: Path, settings: RunSettings
 ) -> list[str]:
     """Segment one stack with a progress bar; the errors it met, one sentence each."""
     try:
@@ -104,7 +91,8 @@ def _segment_one(
             tqdm(total=len(stack), desc=source.name, unit="frame") as bar,
         ):
             record = run_stack(
-                stack, segmenter, digest, folder, settings, lambda done: advance(bar, done)
+                *(stack, opened.segmenter, opened.digest, folder, settings),
+                lambda done: advance(bar, done),
             )
     except (ReadError, OutputTakenError) as error:
         return [str(error)]
