@@ -123,7 +123,8 @@ def run_evaluation(
         (folder / RECORD).unlink(missing_ok=True)
         pictures = _write_pictures(folder, evaluation, segmenter, settings.worst)
         _write_tables(folder, evaluation)
-        measured = errors.write(folder, data.folder.resolve().name)
+        title = f"{segmenter.info.name} on {data.folder.resolve().name}"
+        measured = errors.write(folder, title)
         _write_report(folder, evaluation, pictures, made_with)
         worst = [f"{WORST}/{path.name}" for path in _pictures_in(folder)]
         names = [*FILES, *measured, *worst, RECORD]
