@@ -65,6 +65,9 @@ class Scale:
         return None
 
 
+UNITS = ("um2", "um", "px")
+"""Of areas and lengths, those first that can be compared between magnifications."""
+
 IN_PIXELS = Scale()
 """Nothing is known: everything stays in pixels and frames."""
 
@@ -96,3 +99,26 @@ def in_units(table: pd.DataFrame, scale: Scale) -> pd.DataFrame:
         elif counterpart is not None:
             columns[counterpart[0]] = values * counterpart[1]
     return pd.DataFrame(columns, index=table.index)
+
+
+def column_with_unit(table: pd.DataFrame, quantity: str) -> str:
+    """The column of a quantity: in um where the pixel size of any experiment is known, else px.
+
+    Experiments of other magnifications can only be compared in um; those without a pixel size
+    have NaN there.
+
+    Raises:
+        ValueError: the quantity has no column.
+
+    Example:
+        >>> table = pd.DataFrame({"keyhole_area_px": [10.0], "keyhole_area_um2": [40.0]})
+        >>> column_with_unit(table, "keyhole_area")
+        'keyhole_area_um2'
+    """
+    names = [f"{quantity}_{unit}" for unit in UNITS if f"{quantity}_{unit}" in table]
+    for name in names:
+        if table[name].notna().any():
+            return name
+    if not names:
+        raise ValueError(f"The table has no column {quantity}_um, _um2 or _px.")
+    return names[-1]

@@ -29,7 +29,12 @@ from amseg_keras.explain.confidence import LIMITS, LOW_MARGIN, inner_part
 from amseg_keras.preprocess import GreyRange
 from amseg_keras.read import FrameStack, ReadError
 from amseg_keras.report.label_files import BIGTIFF_BYTES
-from amseg_keras.runs.record import OutputTakenError, finished_record, write_record
+from amseg_keras.runs.record import (
+    OutputTakenError,
+    finished_record,
+    identity_of,
+    write_record,
+)
 from amseg_keras.segment import Segmenter
 from amseg_keras.versions import versions
 
@@ -92,12 +97,7 @@ def run_explanation(
     explainer = GradCam(segmenter.model, index, settings.layer)
     chosen = _chosen_frames(stack, settings.frames)
     grey_range = segmenter.scaling.measure(stack)
-    identity = {
-        "source": stack.source,
-        "dtype": str(stack.dtype),
-        "weights_sha256": weights_sha256,
-        "class_names": list(segmenter.class_names),
-        "grey_range": asdict(grey_range),
+    identity = identity_of(stack, segmenter, weights_sha256, grey_range) | {
         "class": settings.class_name,
         "layer": explainer.layer,
         "frames": list(chosen),

@@ -67,7 +67,8 @@ class QuantityErrors:
         if (table := self.table) is None:
             return []
         # matplotlib takes half a second to import, which the other commands need not wait for.
-        from amseg_keras.report.study import error_figure, save_figure
+        from amseg_keras.report.figure_files import save_figure
+        from amseg_keras.report.study import error_figure
 
         for name, content in zip(TABLES, (table, error_statistics(table)), strict=True):
             with complete_or_absent(folder / name) as temporary:

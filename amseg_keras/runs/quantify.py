@@ -161,7 +161,7 @@ def _write_figure(folder: Path, found: Quantities, experiment: LabelledExperimen
     # matplotlib takes half a second to import, which the other commands need not wait for.
     from amseg_keras.report.experiment.time_axis import time_axis
     from amseg_keras.report.experiment.time_series import time_series_figure
-    from amseg_keras.report.study import save_figure
+    from amseg_keras.report.figure_files import save_figure
 
     if not {"keyhole", "pore"} & set(experiment.class_names):
         return []

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from amseg_keras.atomic import complete_or_absent
+
+if TYPE_CHECKING:
+    from amseg_keras.preprocess import GreyRange
+    from amseg_keras.read import FrameStack
+    from amseg_keras.segment import Segmenter
 
 
 class OutputTakenError(ValueError):
@@ -37,6 +43,26 @@ def finished_record(path: Path, wanted: dict[str, Any], overwrite: bool) -> dict
         f"{path.parent}: holds the result of another run ({made_from or 'unknown'}); "
         "give another -o, or --overwrite to replace it"
     )
+
+
+def identity_of(
+    stack: FrameStack, segmenter: Segmenter, weights_sha256: str, grey_range: GreyRange
+) -> dict[str, Any]:
+    """Which frames a run saw with which network: what makes two runs the same.
+
+    Args:
+        stack: The frames.
+        segmenter: The network.
+        weights_sha256: Of its weights.
+        grey_range: The grey levels that were scaled to the ends of its input.
+    """
+    return {
+        "source": stack.source,
+        "dtype": str(stack.dtype),
+        "weights_sha256": weights_sha256,
+        "class_names": list(segmenter.class_names),
+        "grey_range": asdict(grey_range),
+    }
 
 
 def write_record(path: Path, record: dict[str, Any]) -> None:

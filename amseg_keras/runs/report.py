@@ -178,7 +178,7 @@ def _draw(opened: _Opened) -> Figures:
 
 
 def _save_figures(figures: Figures, folder: Path) -> tuple[Path, ...]:
-    from amseg_keras.report.study import save_figure
+    from amseg_keras.report.figure_files import save_figure
 
     named = {
         "time_series": figures.time_series,

@@ -26,7 +26,7 @@ from amseg_keras.report.label_files import LABEL_WRITERS
 from amseg_keras.report.movie import write_overlays
 from amseg_keras.report.overlay import overlay, with_legend
 from amseg_keras.runs.label_store import FOLDER, LabelStore
-from amseg_keras.runs.record import finished_record, write_record
+from amseg_keras.runs.record import finished_record, identity_of, write_record
 from amseg_keras.segment import Segmenter
 from amseg_keras.segment.segmenter import default_batch_size
 from amseg_keras.versions import versions
@@ -86,13 +86,7 @@ def run_stack(
     """
     batch_size = settings.batch_size or default_batch_size(stack.shape[1:])
     grey_range = segmenter.scaling.measure(stack)
-    identity = {
-        "source": stack.source,
-        "dtype": str(stack.dtype),
-        "weights_sha256": weights_sha256,
-        "class_names": list(segmenter.class_names),
-        "grey_range": asdict(grey_range),
-    }
+    identity = identity_of(stack, segmenter, weights_sha256, grey_range)
     size, size_from = _pixel_size(stack, segmenter, settings)
     choices = {
         "label_format": settings.label_format,

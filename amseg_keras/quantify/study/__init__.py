@@ -8,7 +8,6 @@ from amseg_keras.quantify.study.correlation import (
 from amseg_keras.quantify.study.dividing_line import DividingLine, dividing_line
 from amseg_keras.quantify.study.errors import error_statistics, frame_errors
 from amseg_keras.quantify.study.experiments import (
-    column_with_unit,
     experiments_table,
     keyhole_frames,
     largest_keyhole_pore,
@@ -21,7 +20,6 @@ __all__ = [
     "DividingLine",
     "Plane",
     "Study",
-    "column_with_unit",
     "correlations",
     "covariance_ellipse",
     "describe_plane",

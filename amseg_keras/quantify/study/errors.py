@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from amseg_keras.quantify.study.experiments import UNITS
+from amseg_keras.quantify.scale import UNITS
 
 QUANTITIES = ("keyhole_area", "keyhole_depth", "pore_area")
 """What is compared; `pore_area` is that of all pores of a frame together."""

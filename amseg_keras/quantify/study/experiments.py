@@ -8,7 +8,6 @@ from typing import Any
 
 import pandas as pd
 
-UNITS = ("um2", "um", "px")
 """Endings of columns, physical units first."""
 
 KEYHOLE_PORE = "largest_keyhole_pore_equivalent_diameter"
@@ -104,26 +103,3 @@ def keyhole_frames(frames: Mapping[str, pd.DataFrame], table: pd.DataFrame) -> p
     every = pd.concat(frames, names=["experiment"]).reset_index(level="experiment")
     every = every[every["keyhole_area_px"] > 0].reset_index(drop=True)
     return table[[*_TOLD_APART_BY]].merge(every, on="experiment")
-
-
-def column_with_unit(table: pd.DataFrame, quantity: str) -> str:
-    """The column of a quantity: in um where the pixel size of any experiment is known, else px.
-
-    Experiments of other magnifications can only be compared in um; those without a pixel size
-    have NaN there.
-
-    Raises:
-        ValueError: the quantity has no column.
-
-    Example:
-        >>> table = pd.DataFrame({"keyhole_area_px": [10.0], "keyhole_area_um2": [40.0]})
-        >>> column_with_unit(table, "keyhole_area")
-        'keyhole_area_um2'
-    """
-    names = [f"{quantity}_{unit}" for unit in UNITS if f"{quantity}_{unit}" in table]
-    for name in names:
-        if table[name].notna().any():
-            return name
-    if not names:
-        raise ValueError(f"The table has no column {quantity}_um, _um2 or _px.")
-    return names[-1]

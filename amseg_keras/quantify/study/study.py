@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from amseg_keras.quantify.scale import column_with_unit
 from amseg_keras.quantify.study.correlation import correlations
-from amseg_keras.quantify.study.experiments import column_with_unit
 from amseg_keras.quantify.study.plane import Plane, describe_plane
 
 _FLUCTUATIONS = ("area_delta_avg", "area_delta_max", "depth_delta_avg", "depth_delta_max")

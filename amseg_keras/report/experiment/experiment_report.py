@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from amseg_keras.quantify.measure import Quantities
-from amseg_keras.quantify.study.experiments import column_with_unit
+from amseg_keras.quantify.scale import column_with_unit
 from amseg_keras.report.colours import class_colours
 from amseg_keras.report.experiment.document.definitions import definitions
 from amseg_keras.report.experiment.document.inline_svg import inline_svg

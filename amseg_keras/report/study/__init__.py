@@ -2,7 +2,6 @@
 
 from amseg_keras.report.study.correlation_figure import draw_plane, plane_figure, study_figure
 from amseg_keras.report.study.error_figure import error_figure
-from amseg_keras.report.study.files import save_figure
 from amseg_keras.report.study.histogram_figure import area_histograms, draw_area_histograms
 from amseg_keras.report.study.process_map import process_map
 
@@ -13,6 +12,5 @@ __all__ = [
     "error_figure",
     "plane_figure",
     "process_map",
-    "save_figure",
     "study_figure",
 ]

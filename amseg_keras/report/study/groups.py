@@ -11,7 +11,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from amseg_keras.quantify.study.experiments import KEYHOLE_PORE, column_with_unit
+from amseg_keras.quantify.scale import column_with_unit
+from amseg_keras.quantify.study.experiments import KEYHOLE_PORE
 
 _LARGEST_POINTS = 21.0
 """Diameter in points of the bubble of the largest pore."""

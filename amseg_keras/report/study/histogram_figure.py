@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from amseg_keras.quantify.study import column_with_unit
+from amseg_keras.quantify.scale import column_with_unit
 from amseg_keras.report.study.axis_labels import axis_label
 from amseg_keras.report.study.groups import WITH_PORES, WITHOUT_PORES
 

@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from amseg_keras.quantify.scale import column_with_unit
 from amseg_keras.quantify.study import (
-    column_with_unit,
     experiments_table,
     keyhole_frames,
     study_experiments,

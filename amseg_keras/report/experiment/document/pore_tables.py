@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from amseg_keras.quantify.measure import Quantities
-from amseg_keras.quantify.study.experiments import column_with_unit
+from amseg_keras.quantify.scale import column_with_unit
 from amseg_keras.report.experiment.document.table import data_table
 from amseg_keras.report.experiment.look import unit_of
 from amseg_keras.report.experiment.time_axis import TimeAxis

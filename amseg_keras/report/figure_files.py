@@ -1,4 +1,4 @@
-"""Figures of a study as files."""
+"""Figures as files."""
 
 from __future__ import annotations
 
