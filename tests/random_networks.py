@@ -28,7 +28,8 @@ def randomise(model, seed=0):
             elif len(weight.shape) > 1:
                 value *= 4
             weight.assign(value)
-    if any(layer.name == "logits" for layer in model.layers):
+    names = {layer.name: layer for layer in model.layers}
+    if isinstance(names.get("logits"), keras.layers.BatchNormalization):
         noise = rng.random((1, 64, 64, model.input_shape[-1]), np.float32)
         scores = applied(keras.Model(model.input, model.get_layer("scores").output), noise)
         last_norm = model.get_layer("logits")

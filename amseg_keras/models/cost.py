@@ -36,7 +36,7 @@ def macs(model: keras.Model, shape: tuple[int, int] = (256, 512)) -> int:
         22.909
     """
     return sum(
-        height * width * _macs_per_pixel(layer)
+        _macs(layer, height * width)
         for layer, (_, height, width, *_) in _output_shapes(model, shape)
     )
 
@@ -72,11 +72,14 @@ def _output_shapes(
         yield layer, made
 
 
-def _macs_per_pixel(layer: keras.layers.Layer) -> int:
-    """Those of a layer and all inside it, for a pixel of the output."""
-    # A kernel's number of weights is that of multiplications for a pixel, depthwise or not.
-    return sum(
-        math.prod(inner.kernel.shape)
-        for inner in layer._flatten_layers()
-        if isinstance(inner, keras.layers.Conv2D | keras.layers.DepthwiseConv2D)
-    )
+def _macs(layer: keras.layers.Layer, pixels: int) -> int:
+    """Those of a layer and all inside it, for so many pixels of its output."""
+    # A kernel's number of weights is that of multiplications for a pixel, depthwise or not: of the
+    # output, or of the input of a transposed convolution.
+    total = 0
+    for inner in layer._flatten_layers():
+        if isinstance(inner, keras.layers.Conv2D | keras.layers.DepthwiseConv2D):
+            total += pixels * math.prod(inner.kernel.shape)
+        elif isinstance(inner, keras.layers.Conv2DTranspose):
+            total += pixels // math.prod(inner.strides) * math.prod(inner.kernel.shape)
+    return total

@@ -1,4 +1,4 @@
-"""The networks of the paper's Table 2 by the names that the command line has for them."""
+"""The networks by the names that the command line has for them."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 import keras
 
 from amseg_keras.models.amsegnet import AMSegNet
+from amseg_keras.models.lite import AMSegNetLite
 from amseg_keras.models.unet import ResUNet, SqueezeUNet, UNet
 
 NETWORKS: Mapping[str, Callable[..., keras.Model]] = {
@@ -16,8 +17,12 @@ NETWORKS: Mapping[str, Callable[..., keras.Model]] = {
     "resunet": ResUNet,
     "unet": UNet,
     "squeezeunet": SqueezeUNet,
+    "amsegnet-lite": AMSegNetLite,
 }
 """All take `num_classes`, `base_filters`, `dropout` and `input_shape`."""
+
+OF_THE_PAPER = tuple(name for name in NETWORKS if name != "amsegnet-lite")
+"""Those of its Table 2."""
 
 TITLES: Mapping[str, str] = {
     "amsegnet": "AM-SegNet",
@@ -25,5 +30,6 @@ TITLES: Mapping[str, str] = {
     "resunet": "Res-U-Net",
     "unet": "U-Net",
     "squeezeunet": "Squeeze-U-Net",
+    "amsegnet-lite": "AM-SegNet lite",
 }
 """As the paper writes them; the asterisk is the network without attention gate."""

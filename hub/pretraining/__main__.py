@@ -1,0 +1,243 @@
+"""Train the presets' networks on one GPU from simulated frames, all in one go.
+
+    python hub/pretraining --seconds esrf=340 --seconds lite=100 --seconds hpdc=55 \\
+        --seconds dls=50 -o pretrained
+
+Processes simulate on all cores while the GPU trains on what there is so far. One after the other:
+
+1. `esrf`: AM-SegNet from random weights, on frames of ESRF and APS;
+2. `lite`: the candidates of `CANDIDATES`, all at once, on the same frames and on the
+   probabilities of the first;
+3. `hpdc`, `dls`: the first, on with frames of these facilities.
+
+Each leaves `NAME.json` (curve, frames, what was measured on 24 frames that are not trained on)
+and its weights in half precision, in `NAME.npz`. It needs JAX on a GPU;
+`hub/pretraining/collect.py` makes a preset of them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import threading
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+os.environ["KERAS_BACKEND"] = "jax"
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
+import jax
+import jax.numpy as jnp
+import keras
+import numpy as np
+from frames import SHAPE, FramePool
+from learner import Batch, Learner, Teacher, iou
+
+from amseg_keras.classes import CLASS_NAMES
+from amseg_keras.models import AMSegNet
+from amseg_keras.models.cost import macs, trainable_parameters
+from amseg_keras.models.lite import AMSegNetLite
+from amseg_keras.preprocess import GreyScaling
+from amseg_keras.simulate import simulate_frame
+
+SIMULATED = {"esrf": 0.64, "aps": 0.20, "dls": 0.08, "hpdc": 0.08}
+PHASES: Mapping[str, tuple[dict[str, float], float]] = {
+    "esrf": ({"esrf": 0.75, "aps": 0.25}, 1e-3),
+    "lite": ({"esrf": 0.75, "aps": 0.25}, 2e-3),
+    "hpdc": ({"hpdc": 1.0}, 3e-4),
+    "dls": ({"dls": 1.0}, 3e-4),
+}
+"""Facilities of the batches and their shares, and the highest learning rate."""
+
+CANDIDATES: Mapping[str, dict[str, Any]] = {
+    "conv-16": {"block": "conv", "base_filters": 16},
+    "conv-24": {"block": "conv", "base_filters": 24},
+    "conv-32": {"block": "conv", "base_filters": 32},
+    "conv-40": {"block": "conv", "base_filters": 40},
+    "squeeze-48": {"block": "squeeze-expand", "base_filters": 48},
+    "squeeze-64": {"block": "squeeze-expand", "base_filters": 64},
+}
+VALIDATION_SEED, VALIDATION_FRAMES = 977_001, 24
+CAPACITY = 100_000
+
+
+def main() -> None:
+    """Train what the command line asks for."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--seconds", action="append", required=True, metavar="PHASE=SECONDS")
+    parser.add_argument("-o", "--out", type=Path, required=True)
+    parser.add_argument("--batch-size", type=int, default=32)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--first-frames", type=int, default=3000)
+    parser.add_argument("--workers", type=int, default=max(1, (os.cpu_count() or 2) - 1))
+    parser.add_argument("--shape", type=int, nargs=2, default=SHAPE)
+    parser.add_argument("--capacity", type=int, default=CAPACITY)
+    options = parser.parse_args()
+    options.out.mkdir(parents=True, exist_ok=True)
+    seconds = {name: float(value) for name, value in (s.split("=") for s in options.seconds)}
+
+    began = time.monotonic()
+    shape = tuple(options.shape)
+    pool = FramePool(SIMULATED, options.capacity, options.seed, options.workers, shape)
+    if jax.default_backend() != "cpu":
+        keras.config.set_dtype_policy("mixed_bfloat16")
+    keras.utils.set_random_seed(options.seed)
+    blank = (
+        jnp.zeros((options.batch_size, *shape, 1)),
+        jnp.zeros((options.batch_size, *shape), jnp.int32),
+    )
+    network = AMSegNet()
+    learner = Learner([network])
+    learner.compile(blank)
+    say(began, "the first network is compiled")
+    students: Learner | None = None
+    if "lite" in seconds:
+        teacher = Teacher(network, learner.state.weights[0], learner.state.fixed[0])
+        small = [AMSegNetLite(**arguments) for arguments in CANDIDATES.values()]
+        students = Learner(small, 0.998, teacher)
+        compiling = threading.Thread(target=students.compile, args=(blank,))
+        compiling.start()
+    checks = {name: held_out(name, shape) for name in ("esrf", "hpdc", "dls") if name in seconds}
+    pool.take_in(options.first_frames)
+    say(began, f"{pool.count} frames are simulated")
+
+    run = Run(pool, options.batch_size, options.out, began, options.seed)
+    weights, fixed = run.train("esrf", learner, seconds["esrf"], checks["esrf"])
+    run.save("esrf", network, weights[0], fixed[0])
+    if students is not None:
+        compiling.join()
+        students.teacher = Teacher(network, weights[0], fixed[0])
+        small_weights, small_fixed = run.train("lite", students, seconds["lite"], checks["esrf"])
+        for name, model, w, f in zip(
+            CANDIDATES, students.models, small_weights, small_fixed, strict=True
+        ):
+            run.save(name, model, w, f)
+    for name in ("hpdc", "dls"):
+        if name in seconds:
+            give(network, weights[0], fixed[0])
+            learner.begin()
+            tuned, tuned_fixed = run.train(name, learner, seconds[name], checks[name])
+            run.save(name, network, tuned[0], tuned_fixed[0])
+    pool.close()
+    say(began, "done")
+    (options.out / "done").touch()
+
+
+class Run:
+    """Where the phases come from and go to."""
+
+    def __init__(self, pool: FramePool, size: int, out: Path, began: float, seed: int) -> None:
+        self.pool, self.size, self.out, self.began, self.seed = pool, size, out, began, seed
+
+    def train(self, name: str, learner: Learner, seconds: float, check: Batch) -> tuple[Any, Any]:
+        """One phase; averaged weights and their statistics."""
+        shares, height = PHASES[name]
+        start, steps, losses = time.monotonic(), 0, []
+        curve: list[dict[str, Any]] = []
+        last = start
+
+        def batch() -> Batch:
+            return self.pool.batch(shares, self.size)
+
+        while (passed := time.monotonic() - start) < seconds:
+            self.pool.take_in()
+            losses.append(learner.learn(batch(), height, passed / seconds))
+            steps += 1
+            if steps in (50, 400):
+                say(
+                    self.began, f"{name}: {steps} steps in {passed:.1f} s, {self.pool.count} frames"
+                )
+            if steps % 4 == 0:
+                # Not to run ahead of the GPU, whose time it is that counts.
+                jax.block_until_ready(losses[-1])
+            if time.monotonic() - last > max(60.0, seconds / 5):
+                averaged = learner.averaged(batch)
+                curve.append(self._row(start, steps, losses, learner, averaged, check))
+                last, losses = time.monotonic(), []
+                say(self.began, f"{name} {json.dumps(curve[-1])}")
+        averaged = learner.averaged(batch)
+        curve.append(self._row(start, steps, losses, learner, averaged, check))
+        record = {
+            "phase": name,
+            "facilities": shares,
+            "frames": {facility: self.pool.has(facility) for facility in shares},
+            "steps": steps,
+            "seed": self.seed,
+            "batch_size": self.size,
+            "seconds": round(time.monotonic() - start, 1),
+            "precision": keras.config.dtype_policy().name,
+            "device": jax.devices()[0].device_kind,
+            "versions": {"keras": keras.__version__, "jax": jax.__version__},
+            "cores": os.cpu_count(),
+            "curve": curve,
+            "models": {
+                model.name + f"_{number}": {
+                    "gmac": macs(model) / 1e9,
+                    "parameters": trainable_parameters(model),
+                }
+                for number, model in enumerate(learner.models)
+            },
+        }
+        (self.out / f"{name}.json").write_text(json.dumps(record, indent=1))
+        say(self.began, f"{name} ended: {json.dumps(curve[-1])}; {self.pool.count} frames")
+        return averaged
+
+    def _row(
+        self,
+        start: float,
+        steps: int,
+        losses: list[Any],
+        learner: Learner,
+        averaged: tuple[Any, Any],
+        check: Batch,
+    ) -> dict[str, Any]:
+        found = learner.predict(*averaged, check[0])
+        labels = np.asarray(check[1])
+        scores = [iou(labels, np.asarray(of_model)) for of_model in found]
+        return {
+            "minutes": round((time.monotonic() - start) / 60, 2),
+            "steps": steps,
+            "loss": [round(float(v), 4) for v in np.mean(np.array(losses[-200:]), axis=0)],
+            "mean_iou": [round(float(np.nanmean(s)), 4) for s in scores],
+            "iou": [dict(zip(CLASS_NAMES, np.round(s, 4).tolist(), strict=True)) for s in scores],
+        }
+
+    def save(self, name: str, model: keras.Model, weights: Any, fixed: Any) -> None:
+        """Weights in the order of `model.weights`, kernels in half precision."""
+        give(model, weights, fixed)
+        values = [v.astype(np.float16) if v.ndim >= 2 else v for v in model.get_weights()]
+        np.savez(self.out / f"{name}.part.npz", *values)
+        (self.out / f"{name}.part.npz").rename(self.out / f"{name}.npz")
+
+
+def give(model: keras.Model, weights: list[Any], fixed: list[Any]) -> None:
+    """Put weights into a model."""
+    for variable, value in zip(model.trainable_variables, weights, strict=True):
+        variable.assign(value)
+    for variable, value in zip(model.non_trainable_variables, fixed, strict=True):
+        variable.assign(value)
+
+
+def held_out(facility: str, shape: tuple[int, int]) -> Batch:
+    """Frames that are never trained on."""
+    scaling = GreyScaling()
+    images, labels = [], []
+    for number in range(VALIDATION_FRAMES):
+        rng = np.random.default_rng((VALIDATION_SEED, number))
+        frame, truth = simulate_frame(rng, shape, facility)
+        images.append(scaling.measure(frame[None]).apply(frame))
+        labels.append(truth)
+    return jnp.asarray(np.stack(images))[..., None], jnp.asarray(np.stack(labels))
+
+
+def say(began: float, text: str) -> None:
+    """A line of the log, with the seconds since the start."""
+    print(f"{time.monotonic() - began:6.1f} s  {text}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
