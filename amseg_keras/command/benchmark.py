@@ -13,7 +13,7 @@ from amseg_keras.command.ending import finish
 from amseg_keras.command.training_display import TrainingDisplay, training_display
 from amseg_keras.command.training_options import data_option, recipe_options
 from amseg_keras.comparison import Timing, compare_networks, write_comparison
-from amseg_keras.models.networks import NETWORKS
+from amseg_keras.models.networks import NETWORKS, OF_THE_PAPER
 from amseg_keras.report.comparison_table import readable_table
 from amseg_keras.training import Progress, Recipe
 
@@ -38,7 +38,7 @@ def benchmark() -> None:
     "--networks",
     multiple=True,
     type=click.Choice(list(NETWORKS)),
-    help="Which; may be given several times. By default all five.",
+    help="Which; may be given several times. By default the five of the paper.",
 )
 @recipe_options(_PAPER)
 @click.option(
@@ -77,7 +77,7 @@ def networks_command(
         recipe = Recipe(**settings)
     except ValueError as error:
         raise click.UsageError(str(error)) from error
-    chosen = [name for name in NETWORKS if name in (networks or NETWORKS)]
+    chosen = [name for name in NETWORKS if name in (networks or OF_THE_PAPER)]
     with training_display() as display:
         opened = open_and_say(data)
         try:

@@ -39,6 +39,14 @@ _PAPER = Recipe()
     "--network", type=click.Choice(list(NETWORKS)), default=_PAPER.network, show_default=True
 )
 @click.option("--start-from", metavar="PRESET", help="Begin with the weights of a preset.")
+@click.option(
+    "--teacher", metavar="PRESET", help="Learn from a trained network too: for a small --network."
+)
+@click.option(
+    "--kept-epochs",
+    type=click.IntRange(min=1),
+    help="After so many epochs, the same batches again: where a simulator or a teacher is slow.",
+)
 @recipe_options(_PAPER)
 @click.option(
     "--annealing", type=click.Choice(ANNEALINGS), default=_PAPER.annealing, show_default=True
@@ -66,6 +74,8 @@ def train_command(
     frames_per_epoch: int,
     out: Path,
     start_from: str | None,
+    teacher: str | None,
+    kept_epochs: int | None,
     repeats: int,
     resume: bool,
     **settings: Any,
@@ -79,6 +89,7 @@ def train_command(
     \b
     amseg train --data folder -o run
     amseg train --simulate esrf=3 --simulate aps=1 --shape 192x256 --batch-size 4 -o run
+    amseg train --data folder --network amsegnet-lite --teacher run/preset -o small
     amseg segment frames/ --model run/preset -o results
 
     \b
@@ -99,7 +110,12 @@ def train_command(
         source = data or _simulation(simulate, frames_per_epoch, recipe)
     except ValueError as error:
         raise click.UsageError(str(error)) from error
-    options: dict[str, Any] = {"start_from": start_from, "resume": resume}
+    options: dict[str, Any] = {
+        "start_from": start_from,
+        "teacher": teacher,
+        "kept_epochs": kept_epochs,
+        "resume": resume,
+    }
     with opencv_needed(), training_display() as show:
         if repeats == 1:
             _say(train(source, out, recipe, progress=show, **options))

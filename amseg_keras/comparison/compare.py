@@ -20,7 +20,7 @@ from amseg_keras.datasets.dataset import SPLITS
 from amseg_keras.datasets.split import SPLIT_BY
 from amseg_keras.evaluation import Evaluation, evaluate
 from amseg_keras.models.cost import macs, trainable_parameters
-from amseg_keras.models.networks import NETWORKS, TITLES
+from amseg_keras.models.networks import NETWORKS, OF_THE_PAPER, TITLES
 from amseg_keras.runs.record import write_record
 from amseg_keras.segment import Segmenter, from_pretrained
 from amseg_keras.training import Progress, Recipe, TrainedRun, train
@@ -60,7 +60,7 @@ def compare_networks(
     data: Dataset | str | os.PathLike[str],
     out: str | os.PathLike[str],
     recipe: Recipe | None = None,
-    networks: Sequence[str] = tuple(NETWORKS),
+    networks: Sequence[str] = OF_THE_PAPER,
     *,
     timing: Timing | None = None,
     progress: Tell = lambda what, training: None,

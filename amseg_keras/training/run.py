@@ -21,7 +21,9 @@ from amseg_keras.pretrained.preset import read_info, read_model, weights_digest,
 from amseg_keras.training.backend import best_precision, every_device, hardware
 from amseg_keras.training.course.learn import Course
 from amseg_keras.training.errors import TrainingError
+from amseg_keras.training.feed.distilled import DistilledExamples
 from amseg_keras.training.feed.examples import DatasetExamples, Examples
+from amseg_keras.training.feed.kept import KeptExamples
 from amseg_keras.training.feed.simulation import Simulation
 from amseg_keras.training.progress import Progress
 from amseg_keras.training.recipe import Phase, Recipe
@@ -60,6 +62,8 @@ def train(
     recipe: Recipe | None = None,
     *,
     start_from: str | os.PathLike[str] | None = None,
+    teacher: str | os.PathLike[str] | None = None,
+    kept_epochs: int | None = None,
     resume: bool = False,
     progress: Callable[[Progress], None] = lambda progress: None,
 ) -> TrainedRun:
@@ -74,6 +78,9 @@ def train(
         out: Folder of the run; see `training.run_folder` for what is in it.
         recipe: By default the paper's.
         start_from: Preset whose weights are the first; by default they are random.
+        teacher: Preset of a trained network whose probabilities are learned besides the labels.
+        kept_epochs: After so many epochs their batches come again, kept on disk: for a simulator or
+            a teacher that takes longer than the training itself.
         resume: Go on with the training that is in `out`; start it if there is none.
         progress: Told after each step and epoch.
 
@@ -81,10 +88,10 @@ def train(
         What came out. `from_pretrained(run.preset)` segments with the best weights.
 
     Raises:
-        TrainingError: `out` holds another training, the memory is not enough, or the loss became
-            NaN.
+        TrainingError: `out` holds another training, the teacher has other classes, the memory is
+            not enough, or the loss became NaN.
         ReadError: Frames or labels cannot be read, or a split is empty.
-        PresetError: `start_from` cannot be found.
+        PresetError: `start_from` or `teacher` cannot be found.
 
     Example:
         >>> run = train("my_frames", "run", Recipe(network="unet"))  # doctest: +SKIP
@@ -94,6 +101,10 @@ def train(
     start = None if start_from is None else find_preset(start_from)
     info = None if start is None else read_info(start)
     examples = _examples(data, recipe, info)
+    if teacher is not None:
+        examples = _distilled(examples, find_preset(teacher))
+    if kept_epochs is not None:
+        examples = KeptExamples(examples, kept_epochs, Path(out) / "batches")
     asked = {
         "recipe": asdict(recipe),
         "data": examples.describe(),
@@ -221,6 +232,11 @@ def _examples(
             f"{', '.join(examples.class_names)}; for other classes: amseg finetune"
         )
     return examples
+
+
+def _distilled(examples: Examples, teacher: Path) -> Examples:
+    info = read_info(teacher)
+    return DistilledExamples(examples, read_model(teacher, info), info, weights_digest(teacher))
 
 
 def _network(recipe: Recipe, examples: Examples, start: Path | None) -> keras.Model:

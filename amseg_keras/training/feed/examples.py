@@ -23,10 +23,18 @@ MOST_WEIGHT = 5.0
 class Examples(Protocol):
     """Labelled frames for a training; what comes out depends on the seed and the epoch alone."""
 
-    scaling: GreyScaling
-    pixel_size_um: float | None
     trained_on: str
     """One sentence for the model card."""
+
+    @property
+    def scaling(self) -> GreyScaling:
+        """How the network wants its grey levels."""
+        ...
+
+    @property
+    def pixel_size_um(self) -> float | None:
+        """Size of a pixel in the frames, in um, where it is known."""
+        ...
 
     @property
     def class_names(self) -> tuple[str, ...]:
