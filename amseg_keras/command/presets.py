@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import click
 
-from amseg_keras.pretrained import list_presets
+from amseg_keras.pretrained import PresetInfo, list_presets
 
 
 @click.command()
 def presets() -> None:
-    """List the trained networks that come with the package, and what they were trained on."""
+    """List the trained networks that come with the package, and what they were trained on.
+
+    Those that were pulled from the Hugging Face Hub: amseg hub list.
+    """
     for preset in list_presets().values():
-        size = "unknown" if preset.pixel_size_um is None else f"{preset.pixel_size_um:g} um"
-        click.echo(f"{preset.name}")
-        click.echo(f"  classes     {', '.join(preset.class_names)}")
-        click.echo(f"  pixel size  {size}")
-        click.echo(f"  trained on  {preset.trained_on}")
+        show(preset)
+
+
+def show(preset: PresetInfo) -> None:
+    """Print what a preset says of itself."""
+    size = "unknown" if preset.pixel_size_um is None else f"{preset.pixel_size_um:g} um"
+    click.echo(preset.name)
+    click.echo(f"  classes     {', '.join(preset.class_names)}")
+    click.echo(f"  pixel size  {size}")
+    click.echo(f"  trained on  {preset.trained_on}")

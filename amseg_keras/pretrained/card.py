@@ -1,64 +1,229 @@
-"""The model card (`README.md`) of a preset, from its description."""
+"""The model card (`README.md`) of a preset: what it is, how it was made, what it reaches."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import html
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import huggingface_hub
 
+TAGS = ("amseg-keras", "x-ray", "additive-manufacturing")
+
+TASK = "image-segmentation"
+
 CARD = """# {name}
 
 A network of [amseg-keras](https://pypi.org/project/amseg-keras/) that segments X-ray frames of
-melt pools. Architecture: Li et al. 2024, AM-SegNet, doi 10.1080/17452759.2024.2325572.
-
-**Trained on**: {trained_on}
-
-**Classes**, in the order of the output: {classes}
-
-**Grey levels**: {grey}
-
-**Pixel size of the training frames**: {pixel_size}
-
+melt pools into {classes}. Architecture: Li et al. 2024, AM-SegNet, doi
+10.1080/17452759.2024.2325572.
+{honesty}
 ## Use
 
 ```python
 import amseg_keras
 
-segmenter = amseg_keras.from_pretrained("PATH OR owner/{name}")
-result = segmenter.segment("frames.tif")
+segmenter = amseg_keras.from_pretrained("{source}")
+result = segmenter.segment("sample:esrf-lpbf")  # or a file, a folder, an array
 print(result.labels.shape, result.class_names)
 ```
 
-`import amseg_keras` and `keras.saving.load_model` give the bare Keras model from the same files.
+or `amseg segment FRAMES --model {source} -o results`. The bare Keras model comes from the same
+files by `import amseg_keras, keras; keras.saving.load_model(FOLDER)`.
+
+## Input and output
+
+Grey frames of any size, {grey}; `Segmenter` does it.
+Size of a pixel in the training frames: {pixel_size}.
+Output: probabilities of the classes, in the order above.
+
+## Intended use
+
+Finding and measuring the melt pool, keyhole and pores in X-ray frames like those of the training,
+for research. Not for deciding without a person whether a part is sound.
+
+## Trained on
+
+{trained_on}.
+{training}
+## Results
+
+{results}
+
+## Limits
+
+Look at the overlays before you use the numbers. Frames that look otherwise than those of the
+training need fine-tuning: `amseg finetune --model {source}`.
 """
 
 
-def model_card(name: str, record: Mapping[str, Any]) -> str:
-    """A card for a preset whose maker has not written one.
+@dataclass(frozen=True)
+class Measured:
+    """Scores on one set of frames, 0 to 1.
+
+    Args:
+        data: name of the set, for the Hub's list of results.
+        split: `"train"`, `"validation"`, `"test"` or `"all"`.
+        about: what a reader must know of these frames, to stand before the table.
+        iou: of each class; `None` where no label shows it.
+        f1: of each class, empty if it was not measured.
+        mean_iou: mean over the classes that are there.
+        mean_f1: the same of F1.
+    """
+
+    data: str
+    split: str
+    about: str
+    iou: Mapping[str, float | None]
+    f1: Mapping[str, float | None] = field(default_factory=dict)
+    mean_iou: float | None = None
+    mean_f1: float | None = None
+
+    @classmethod
+    def of_evaluation(cls, found: Mapping[str, Any]) -> Measured:
+        """From the `evaluation.json` of `amseg evaluate`."""
+        data = (found["origin"] or "frames of no known origin").rstrip(".")
+        return cls(
+            data=data,
+            split=found["split"],
+            about=f"On {found['frames']} frames that the training has not seen ({data}), by "
+            "`amseg evaluate`",
+            iou={name: row["iou"] for name, row in found["classes"].items()},
+            f1={name: row["f1"] for name, row in found["classes"].items()},
+            mean_iou=found["mean_iou"],
+            mean_f1=found["mean_f1"],
+        )
+
+
+def model_card(
+    name: str,
+    record: Mapping[str, Any],
+    training: str = "",
+    measured: Sequence[Measured] = (),
+    licence: str | None = None,
+    source: str | None = None,
+) -> str:
+    """The card of a preset, with the metadata that the Hub reads.
 
     Args:
         name: of the preset.
-        record: contents of `preprocessing.json`.
+        record: contents of `preprocessing.json`, as of `preset.description`.
+        training: Markdown on how it was trained: command, steps, hardware.
+        measured: what it reaches, one for each set of frames.
+        licence: of the weights as the Hub calls it, `"apache-2.0"`; `None` if nobody said.
+        source: what to load it by; `owner/NAME` by default, which `hub.push` replaces.
+
+    Example:
+        >>> record = {
+        ...     "class_names": ["gas", "melt"],
+        ...     "grey_levels": {"method": "as_is", "low_percent": 1, "high_percent": 99, "top": 1},
+        ...     "pixel_size_um": 2.0,
+        ...     "trained_on": "simulated frames",
+        ... }
+        >>> scores = Measured("simulated", "test", "On 8 frames", {"gas": 0.9, "melt": 0.8})
+        >>> card = huggingface_hub.ModelCard(model_card("mine", record, measured=[scores]))
+        >>> [(one.metric_name, one.metric_value) for one in card.data.eval_results]
+        [('IoU, gas', 0.9), ('IoU, melt', 0.8)]
     """
-    grey = record["grey_levels"]
-    stretched = (
-        f"stretched between the {grey['low_percent']} and {grey['high_percent']} percentiles of "
-        f"the stack to 0..{grey['top']:g}"
-    )
     size = record["pixel_size_um"]
+    honesty = _honesty(record["trained_on"])
     metadata = huggingface_hub.ModelCardData(
         library_name="keras",
-        pipeline_tag="image-segmentation",
-        tags=["amseg-keras", "x-ray", "additive-manufacturing"],
+        pipeline_tag=TASK,
+        license=licence,
+        tags=[*TAGS, "simulated-training-data"] if honesty else [*TAGS],
+        model_name=name,
+        eval_results=[result for one in measured for result in _results(one)] or None,
     )
     text = CARD.format(
-        name=name,
-        trained_on=record["trained_on"],
-        classes=", ".join(record["class_names"]),
-        grey=stretched
-        if grey["method"] == "percentile"
-        else f"8-bit frames as they are, 0..{grey['top']:g}; deeper ones {stretched}",
+        name=_text(name),
+        classes=", ".join(map(_text, record["class_names"])),
+        honesty=f"\n**{honesty}**\n" if honesty else "",
+        source=source or f"owner/{re.sub('[^A-Za-z0-9_.-]+', '-', name)}",
+        grey=_grey(record["grey_levels"]),
         pixel_size="not known" if size is None else f"{size:g} um",
+        trained_on=_text(record["trained_on"]).rstrip("."),
+        training=f"\n{training.strip()}\n" if training else "",
+        results="\n\n".join(map(_table, measured)) or "Nothing was measured.",
     )
-    return f"---\n{metadata.to_yaml()}\n---\n\n{text}"
+    return str(huggingface_hub.ModelCard(f"---\n{metadata.to_yaml()}\n---\n\n{text}"))
+
+
+def for_repository(card: str, repo_id: str) -> str:
+    """The card with the repository's name wherever it says what to load the preset by.
+
+    Example:
+        >>> for_repository('from_pretrained("hub/mine"), `--model hub/mine -o out`', "owner/mine")
+        'from_pretrained("owner/mine"), `--model owner/mine -o out`'
+    """
+    for old in dict.fromkeys(re.findall(r'from_pretrained\("([^"\n]+)"\)', card)):
+        card = card.replace(f'from_pretrained("{old}")', f'from_pretrained("{repo_id}")')
+        card = re.sub(rf"--model {re.escape(old)}(?![\w./-])", f"--model {repo_id}", card)
+    return card
+
+
+def _honesty(trained_on: str) -> str:
+    """What must stand in bold where frames were simulated."""
+    if "simulated" not in trained_on.lower():
+        return ""
+    tuned = " and fine-tuned on real ones" if "real frames of" in trained_on.lower() else ""
+    return (
+        f"These weights were trained on simulated frames{tuned}. "
+        "They are not the authors' weights, and their results are not those of the paper."
+    )
+
+
+def _grey(levels: Mapping[str, Any]) -> str:
+    stretched = (
+        f"stretched between the {levels['low_percent']} and {levels['high_percent']} percentiles "
+        f"of the stack to 0..{levels['top']:g}"
+    )
+    if levels["method"] == "percentile":
+        return stretched
+    return f"8-bit ones as they are, 0..{levels['top']:g}, deeper ones {stretched}"
+
+
+def _results(measured: Measured) -> list[huggingface_hub.EvalResult]:
+    scores = {
+        ("mean_iou", "mean IoU"): measured.mean_iou,
+        ("f1", "mean F1"): measured.mean_f1,
+        **{("mean_iou", f"IoU, {name}"): value for name, value in measured.iou.items()},
+        **{("f1", f"F1, {name}"): value for name, value in measured.f1.items()},
+    }
+    return [
+        huggingface_hub.EvalResult(
+            task_type=TASK,
+            dataset_type="x-ray-frames",
+            dataset_name=measured.data,
+            dataset_split=measured.split,
+            metric_type=kind,
+            metric_name=name,
+            metric_value=round(value, 4),
+        )
+        for (kind, name), value in scores.items()
+        if value is not None
+    ]
+
+
+def _table(measured: Measured) -> str:
+    columns = {"IoU": {**measured.iou, "mean": measured.mean_iou}}
+    if measured.f1 or measured.mean_f1 is not None:
+        columns["F1"] = {**measured.f1, "mean": measured.mean_f1}
+    names = [*measured.iou, *(["mean"] if measured.mean_iou is not None else [])]
+    rows = [
+        " | ".join([_text(name), *(_number(scores.get(name)) for scores in columns.values())])
+        for name in names
+    ]
+    lines = [" | ".join(["class", *columns]), "|".join(["---"] * (1 + len(columns))), *rows]
+    return f"{_text(measured.about)}:\n\n" + "\n".join(f"| {line} |" for line in lines)
+
+
+def _number(score: float | None) -> str:
+    return "not there" if score is None else f"{score:.3f}"
+
+
+def _text(value: str) -> str:
+    """Text from elsewhere, which must not become markup or a column of its own."""
+    return html.escape(value, quote=False).replace("|", "&#124;").replace("](", "] (")

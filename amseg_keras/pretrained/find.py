@@ -8,7 +8,8 @@ from importlib.resources import files
 from pathlib import Path
 
 from amseg_keras.pretrained import hub
-from amseg_keras.pretrained.preset import PREPROCESSING, PresetError, PresetInfo, read_info
+from amseg_keras.pretrained.errors import PresetError
+from amseg_keras.pretrained.preset import PREPROCESSING, PresetInfo, read_info
 
 
 def list_presets() -> dict[str, PresetInfo]:

@@ -5,29 +5,40 @@ On disk it is a folder that `keras.saving.load_model` reads too:
     config.json          the network, as Keras writes it
     metadata.json        the Keras version that wrote it
     model.weights.h5     the weights
-    preprocessing.json   grey levels, class names, pixel size, what it was trained on
+    preprocessing.json   grey levels, class names, pixel size, what it was trained on, and the
+                         SHA-256 of the weights
     README.md            the model card
 """
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
 import os
+import re
 import shutil
 import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import h5py
 import keras
 import numpy as np
 
+from amseg_keras.atomic import complete_or_absent
 from amseg_keras.preprocess import GreyScaling
 from amseg_keras.pretrained.card import model_card
+from amseg_keras.pretrained.errors import PresetError
 from amseg_keras.pretrained.half_precision import halve_weights
-from amseg_keras.pretrained.safe_config import read_safe_config
+from amseg_keras.pretrained.safety.config import read_safe_config
+from amseg_keras.pretrained.safety.text import checked_text, plain_text
+from amseg_keras.pretrained.safety.weights import (
+    MAX_PARAMETERS,
+    MAX_WEIGHTS_BYTES,
+    check_weights,
+    parameters,
+)
 
 CONFIG = "config.json"
 METADATA = "metadata.json"
@@ -37,11 +48,11 @@ CARD = "README.md"
 PRESET_FILES = (CONFIG, METADATA, WEIGHTS, PREPROCESSING, CARD)
 REQUIRED_FILES = (CONFIG, WEIGHTS, PREPROCESSING)
 
-HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
+MAX_TEXT_BYTES = 1 << 20
+"""Of a file that is read as text."""
 
-
-class PresetError(ValueError):
-    """A preset that cannot be found, read or trusted; the message says which and what to do."""
+WEIGHTS_SHA256 = "weights_sha256"
+"""Key in `preprocessing.json`; presets written before it was there have none."""
 
 
 @dataclass(frozen=True)
@@ -80,60 +91,57 @@ def read_info(folder: Path, name: str | None = None) -> PresetInfo:
     """Read a preset folder's `preprocessing.json`.
 
     Raises:
-        PresetError: the file is missing or does not say what it must.
+        PresetError: the file is missing or does not say what it must, or says it in markup.
     """
-    path = folder / PREPROCESSING
+    record = _read_record(folder)
     try:
-        record: dict[str, Any] = json.loads(path.read_text("utf-8"))
         return PresetInfo(
-            name=name or str(record.get("name", folder.name)),
-            class_names=tuple(str(name) for name in record["class_names"]),
+            name=name or _checked_name(record.get("name", folder.name)),
+            class_names=tuple(checked_text(one, "class name") for one in record["class_names"]),
             scaling=GreyScaling(**record["grey_levels"]),
             pixel_size_um=None if (size := record["pixel_size_um"]) is None else float(size),
-            trained_on=str(record["trained_on"]),
+            trained_on=checked_text(record["trained_on"], "trained_on"),
         )
-    except FileNotFoundError as error:
+    except (ValueError, KeyError, TypeError) as error:
+        reason = f"{error} is missing" if isinstance(error, KeyError) else error
         raise PresetError(
-            f"{folder}: not a preset folder, {PREPROCESSING} is missing; "
-            "Segmenter.save_pretrained writes one"
+            f"{folder / PREPROCESSING}: not a valid preset description ({reason})"
         ) from error
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise PresetError(f"{path}: not a valid preset description ({error!r})") from error
 
 
 def read_model(folder: Path, info: PresetInfo) -> keras.Model:
     """Build a preset's network and load its weights; runs no code that came with them.
 
     Raises:
-        PresetError: a file is missing or broken, the configuration names anything but known
-            layers, or the weights, the network and the class names do not fit one another.
+        PresetError: a file is missing or broken, the weights are not those that the preset was
+            written with, the configuration names anything but known layers, or the weights, the
+            network and the class names do not fit one another.
     """
-    arrays = _checked_arrays(folder)
+    check_files(folder)
     try:
         config = read_safe_config(folder / CONFIG)
     except ValueError as error:
         raise PresetError(str(error)) from error
-    try:
-        model = keras.saving.deserialize_keras_object(config, safe_mode=True)
-    except Exception as error:  # Keras raises many kinds on a config that does not fit together
+    # First without memory for its weights: how much that is, a config decides.
+    with keras.StatelessScope(initialize_variables=False):
+        outline = _build(folder, config)
+    channels = outline.output_shape[-1] if isinstance(outline.output_shape, tuple) else None
+    if channels != len(info.class_names) or outline.input_shape[-1] != 1:
         raise PresetError(
-            f"{folder / CONFIG}: no network can be built from it ({error})"
-        ) from error
-    channels = model.output_shape[-1] if isinstance(model.output_shape, tuple) else None
-    if channels != len(info.class_names) or model.input_shape[-1] != 1:
-        raise PresetError(
-            f"{folder}: the network turns {model.input_shape} into {model.output_shape}, but "
+            f"{folder}: the network turns {outline.input_shape} into {outline.output_shape}, but "
             f"{PREPROCESSING} names {len(info.class_names)} classes of grey frames"
         )
-    # Keras leaves weights that the file does not have at their random start
-    if arrays != len(model.weights):
+    shapes = [tuple(weight.shape) for weight in outline.weights]
+    if sum(map(parameters, shapes)) > MAX_PARAMETERS:
         raise PresetError(
-            f"{folder / WEIGHTS}: holds {arrays} arrays, but the network in {CONFIG} has "
-            f"{len(model.weights)} weights"
+            f"{folder / CONFIG}: a network of {sum(map(parameters, shapes)):,} weights; more than "
+            f"{MAX_PARAMETERS:,} are not loaded"
         )
+    check_weights(folder / WEIGHTS, shapes)
+    model = _build(folder, config)
     try:
         model.load_weights(folder / WEIGHTS)
-    except Exception as error:  # as above
+    except Exception as error:  # Keras raises many kinds
         reason = str(error).strip().splitlines()[0]
         raise PresetError(
             f"{folder / WEIGHTS}: the weights do not fit the network in {CONFIG} ({reason})"
@@ -141,6 +149,30 @@ def read_model(folder: Path, info: PresetInfo) -> keras.Model:
     if not all(np.isfinite(weight).all() for weight in model.get_weights()):
         raise PresetError(f"{folder / WEIGHTS}: holds NaN or infinite weights")
     return model
+
+
+def check_files(folder: Path) -> None:
+    """Make sure that a preset's files are there, not too large, and the weights those recorded.
+
+    Raises:
+        PresetError: they are not; the message names the file.
+    """
+    missing = [name for name in REQUIRED_FILES if not (folder / name).is_file()]
+    if missing:
+        raise PresetError(f"{folder}: not a preset folder, {', '.join(missing)} is missing")
+    weights = folder / WEIGHTS
+    if weights.stat().st_size > MAX_WEIGHTS_BYTES:
+        raise PresetError(
+            f"{weights}: larger than {MAX_WEIGHTS_BYTES >> 20} MiB, which is not read"
+        )
+    if (folder / CARD).is_file():
+        _read_text(folder / CARD)
+    recorded = _read_record(folder).get(WEIGHTS_SHA256)
+    if recorded is not None and recorded != weights_digest(folder):
+        raise PresetError(
+            f"{weights}: not the weights that {PREPROCESSING} records (another SHA-256): broken on "
+            "the way here, or exchanged; get the preset again"
+        )
 
 
 def write_preset(
@@ -167,27 +199,29 @@ def write_preset(
     uncompiled = type(model).from_config(model.get_config())
     uncompiled.set_weights(model.get_weights())
     record = description(info)
+    card = card or model_card(info.name, record)
     with tempfile.TemporaryDirectory(prefix=".preset-", dir=folder) as scratch:
         new = Path(scratch) / "preset"
         keras.saving.save_model(uncompiled, new, zipped=False)
         if half_precision:
             halve_weights(new / WEIGHTS)
+        record[WEIGHTS_SHA256] = weights_digest(new)
         (new / PREPROCESSING).write_text(json.dumps(record, indent=2) + "\n", "utf-8")
-        (new / CARD).write_text(card or model_card(info.name, record), "utf-8")
+        (new / CARD).write_text(card, "utf-8")
         for name in PRESET_FILES:
             os.replace(new / name, folder / name)
     return folder
 
 
 def description(info: PresetInfo) -> dict[str, Any]:
-    """What `preprocessing.json` says of a preset."""
+    """What `preprocessing.json` says of a preset, beside the SHA-256 of its weights."""
     return {
         "format": 1,
-        "name": info.name,
+        "name": plain_text(info.name).replace("/", "-"),
         "class_names": list(info.class_names),
         "grey_levels": asdict(info.scaling),
         "pixel_size_um": info.pixel_size_um,
-        "trained_on": info.trained_on,
+        "trained_on": plain_text(info.trained_on),
     }
 
 
@@ -198,46 +232,52 @@ def weights_digest(folder: Path) -> str:
 
 
 def copy_preset(source: Path, target: Path) -> None:
-    """Copy the files of a preset, and none beside them."""
+    """Copy the files of a preset, and none beside them, each whole or not at all."""
     target.mkdir(parents=True, exist_ok=True)
     for name in PRESET_FILES:
         if (source / name).is_file():
-            shutil.copyfile(source / name, target / name)
+            with complete_or_absent(target / name) as temporary:
+                shutil.copyfile(source / name, temporary)
 
 
-def _checked_arrays(folder: Path) -> int:
-    """How many arrays a preset's weights file holds, after making sure that it is only that."""
-    missing = [name for name in REQUIRED_FILES if not (folder / name).is_file()]
-    if missing:
-        raise PresetError(f"{folder}: not a preset folder, {', '.join(missing)} is missing")
-    weights = folder / WEIGHTS
-    with weights.open("rb") as file:
-        if file.read(len(HDF5_SIGNATURE)) != HDF5_SIGNATURE:
-            raise PresetError(
-                f"{weights}: not an HDF5 file; weights in another form (a pickle, say) are not read"
-            )
+def _read_record(folder: Path) -> dict[str, Any]:
+    """`preprocessing.json` as data, whatever it says."""
+    path = folder / PREPROCESSING
+    if not path.is_file():
+        raise PresetError(
+            f"{folder}: not a preset folder, {PREPROCESSING} is missing; "
+            "Segmenter.save_pretrained writes one"
+        )
     try:
-        with h5py.File(weights, "r") as file:
-            return _plain_arrays(file, weights)
-    except OSError as error:
-        raise PresetError(f"{weights}: a truncated or broken HDF5 file ({error})") from error
+        record = json.loads(_read_text(path))
+    except (json.JSONDecodeError, RecursionError) as error:
+        raise PresetError(f"{path}: not a JSON file ({error})") from error
+    if not isinstance(record, dict):
+        raise PresetError(f"{path}: not a valid preset description (no JSON object)")
+    return record
 
 
-def _plain_arrays(group: h5py.Group, weights: Path) -> int:
-    """Count the arrays; refuse all that points to other files or is not plain numbers."""
-    count = 0
-    for key in group:
-        if not isinstance(group.get(key, getlink=True), h5py.HardLink):
-            raise PresetError(
-                f"{weights}: {group.name}/{key} is a link, which a preset may not hold"
-            )
-        item = group[key]
-        if isinstance(item, h5py.Group):
-            count += _plain_arrays(item, weights)
-            continue
-        if item.external or item.is_virtual:
-            raise PresetError(f"{weights}: {item.name} is stored in another file")
-        if item.dtype.kind != "f":
-            raise PresetError(f"{weights}: {item.name} holds {item.dtype}, not numbers")
-        count += 1
-    return count
+def _checked_name(name: object) -> str:
+    if re.search(r"[/\\]", text := checked_text(name, "name")):
+        raise ValueError(f"name holds a path: {text!r}")
+    return text
+
+
+def _read_text(path: Path) -> str:
+    if path.stat().st_size > MAX_TEXT_BYTES:
+        raise PresetError(f"{path}: larger than {MAX_TEXT_BYTES >> 20} MiB, which is not read")
+    try:
+        return path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise PresetError(f"{path}: not a text file ({error})") from error
+
+
+def _build(folder: Path, config: dict[str, Any]) -> keras.Model:
+    try:
+        # Keras takes the config apart while it reads it
+        return keras.saving.deserialize_keras_object(copy.deepcopy(config), safe_mode=True)
+    except Exception as error:  # Keras raises many kinds on a config that does not fit together
+        reason = str(error).strip().splitlines()[0]
+        raise PresetError(
+            f"{folder / CONFIG}: no network can be built from it ({reason})"
+        ) from error

@@ -14,7 +14,10 @@ TRAINING = """
   seed {seed}; {minutes:.0f} minutes on {hardware}. Keras {keras} on {backend}.
 """
 
-ABOUT = "On the validation frames, which were not trained on but chose this epoch; over all their pixels"
+ABOUT = (
+    "On the validation frames, which were not trained on but chose this epoch, over all their "
+    "pixels"
+)
 
 
 def run_card(info: PresetInfo, asked: dict[str, Any], record: dict[str, Any]) -> str:

@@ -2,8 +2,8 @@
 
 It answers what `huggingface_hub` asks for when a model is pushed and pulled, with the status codes
 and error headers of the real one: weights go up by LFS to a storage of another address, and
-come down from there with ranges. It can break the download of a file, and remembers what it was
-asked.
+come down from there with ranges; or, with `xet`, by Xet to a folder. It can break the download of
+a file, be too busy to answer, change a branch at a bad moment, and remembers what it was asked.
 """
 
 from __future__ import annotations
@@ -15,16 +15,23 @@ import re
 import socket
 import struct
 import threading
+import time
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, NamedTuple
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import parse_qs, quote, unquote, urlsplit
+
+import hf_xet
+import huggingface_hub
 
 LFS_SUFFIXES = (".h5", ".pkl")
 
 Files = dict[str, bytes]
-Fault = Literal["cut", "reset", "short"]
+Fault = Literal["cut", "reset", "short", "other", "slow", "429", "503"]
+"""Of a download: ends in the middle, is reset there, announces half, has a changed byte, takes a
+second; or is refused for a second."""
 
 
 class Request(NamedTuple):
@@ -38,10 +45,13 @@ class Request(NamedTuple):
 class HubError(Exception):
     """An answer that is an error, with the Hub's name for it."""
 
-    def __init__(self, status: int, message: str, code: str | None = None) -> None:
+    def __init__(
+        self, status: int, message: str, code: str | None = None, retry_after: int | None = None
+    ) -> None:
         super().__init__(message)
         self.status = status
         self.code = code
+        self.retry_after = retry_after
 
 
 @dataclass
@@ -53,6 +63,13 @@ class Repository:
     failing: bool = False
     commits: dict[str, Files] = field(default_factory=dict)
     refs: dict[str, str] = field(default_factory=dict)
+    tags: list[str] = field(default_factory=list)
+    busy: list[int] = field(default_factory=list)
+    """Status codes of the next answers, each of which asks to wait a second."""
+    sizes: dict[str, int] = field(default_factory=dict)
+    """Of files that are told to be larger than they are."""
+    after_listing: Files | None = None
+    """Becomes the newest commit once the files have been listed."""
 
     def commit(self, branch: str, files: Files) -> str:
         content = "".join(f"{path} {sha256(files[path])}\n" for path in sorted(files))
@@ -74,11 +91,13 @@ class HubServer:
     Args:
         token: the only valid token.
         owner: the only namespace that it may write to.
+        xet: a folder that takes the place of Xet's storage; without one large files go by LFS.
     """
 
-    def __init__(self, token: str, owner: str) -> None:
+    def __init__(self, token: str, owner: str, xet: Path | None = None) -> None:
         self.token = token
         self.owner = owner
+        self.xet = xet
         self.repositories: dict[str, Repository] = {}
         self.uploads: Files = {}
         self.requests: list[Request] = []
@@ -107,6 +126,10 @@ class HubServer:
         """Make a repository (private, gated, failing) of these files; the commit."""
         repository = self.repositories[repo_id] = Repository(**kind)
         return repository.commit("main", files)
+
+    def expect(self, files: list[Path]) -> None:
+        """Know the content of files that will come by Xet, whose storage only the client reads."""
+        self.uploads |= {sha256(path.read_bytes()): path.read_bytes() for path in files}
 
     def files(self, repo_id: str) -> Files:
         """The newest files of a repository."""
@@ -164,6 +187,8 @@ class Handler(BaseHTTPRequestHandler):
             headers = {"X-Error-Message": str(error)}
             if error.code is not None:
                 headers["X-Error-Code"] = error.code
+            if error.retry_after is not None:
+                headers["Retry-After"] = str(error.retry_after)
             self.send_json({"error": str(error)}, error.status, headers)
         else:
             if reply is not None:
@@ -224,8 +249,11 @@ class Handler(BaseHTTPRequestHandler):
         self.hub.uploads[oid] = self.body
         return {}
 
-    def commit(self, repo_id: str, branch: str) -> dict[str, Any]:
+    def commit(self, repo_id: str, branch: str) -> dict[str, Any] | None:
         repository = self.writable(repo_id)
+        if self.hub.faults.pop((repo_id, "commit"), None):
+            self.close_connection = True
+            return None
         files = dict(repository.commits[repository.resolve(branch)])
         for line in self.body.splitlines():
             item = json.loads(line)
@@ -242,7 +270,10 @@ class Handler(BaseHTTPRequestHandler):
         return self.new_ref(repo_id, branch, start)
 
     def create_tag(self, repo_id: str, revision: str) -> dict[str, Any]:
-        return self.new_ref(repo_id, json.loads(self.body)["tag"], revision)
+        name = json.loads(self.body)["tag"]
+        reply = self.new_ref(repo_id, name, revision)
+        self.hub.repositories[repo_id].tags.append(name)
+        return reply
 
     def new_ref(self, repo_id: str, name: str, revision: str) -> dict[str, Any]:
         repository = self.writable(repo_id)
@@ -256,20 +287,59 @@ class Handler(BaseHTTPRequestHandler):
     def info(self, repo_id: str, revision: str = "main") -> dict[str, Any]:
         repository = self.readable(repo_id)
         sha = repository.resolve(revision)
-        siblings = [{"rfilename": path} for path in repository.commits[sha]]
+        siblings = [
+            {
+                "rfilename": path,
+                "size": repository.sizes.get(path, len(content)),
+                "blobId": git_sha1(content),
+            }
+            | ({"lfs": lfs_pointer(content)} if is_lfs(path) else {})
+            for path, content in repository.commits[sha].items()
+        ]
         return {"id": repo_id, "sha": sha, "private": repository.private, "siblings": siblings}
+
+    def models(self) -> list[dict[str, Any]]:
+        query = parse_qs(urlsplit(self.path).query)
+        known = self.check_token()
+        return [
+            {"id": repo_id, "private": repository.private}
+            for repo_id, repository in self.hub.repositories.items()
+            if repo_id.startswith(query["author"][0] + "/")
+            and (known or not repository.private)
+            and set(query["filter"]) <= set(card_tags(self.hub.files(repo_id)))
+        ]
+
+    def refs(self, repo_id: str) -> dict[str, Any]:
+        repository = self.readable(repo_id)
+        kinds: dict[str, Any] = {"branches": [], "tags": [], "converts": []}
+        for name, sha in repository.refs.items():
+            kind, folder = ("tags", "tags") if name in repository.tags else ("branches", "heads")
+            ref = {"name": name, "ref": f"refs/{folder}/{name}", "targetCommit": sha}
+            kinds[kind].append(ref)
+        return kinds
+
+    def xet_token(self, repo_id: str, kind: str, revision: str) -> None:
+        (self.readable if kind == "read" else self.writable)(repo_id)
+        storage, expires = f"local://{self.hub.xet}", int(time.time()) + 3600
+        headers = {
+            "X-Xet-Cas-Url": storage,
+            "X-Xet-Access-Token": "of-the-storage",
+            "X-Xet-Token-Expiration": str(expires),
+        }
+        answer = {"casUrl": storage, "accessToken": "of-the-storage", "exp": expires}
+        self.send_json(answer, 200, headers)
 
     def tree(self, repo_id: str, revision: str) -> list[dict[str, Any]]:
         repository = self.readable(repo_id)
-        return [
+        listing = [
             {"type": "file", "path": path, "size": len(content), "oid": git_sha1(content)}
-            | (
-                {"lfs": {"oid": sha256(content), "size": len(content), "pointerSize": 130}}
-                if is_lfs(path)
-                else {}
-            )
+            | ({"lfs": lfs_pointer(content) | {"oid": sha256(content)}} if is_lfs(path) else {})
             for path, content in repository.commits[repository.resolve(revision)].items()
         ]
+        if repository.after_listing is not None:
+            repository.commit("main", repository.after_listing)
+            repository.after_listing = None
+        return listing
 
     def resolve(self, repo_id: str, revision: str, path: str) -> None:
         repository = self.readable(repo_id)
@@ -284,23 +354,51 @@ class Handler(BaseHTTPRequestHandler):
             raise HubError(404, "Entry not found", "EntryNotFound")
         content = repository.commits[sha][path]
         headers = {"X-Repo-Commit": sha}
+        if is_lfs(path) and self.hub.xet is not None:
+            headers["X-Xet-Hash"] = self.xet_hash(content)
+            route = f"/api/models/{repo_id}/xet-read-token/{sha}"
+            headers["X-Xet-Refresh-Route"] = self.hub.url + route
         if is_lfs(path):
             headers["X-Linked-Size"] = str(len(content))
             headers["X-Linked-ETag"] = f'"{etag(path, content)}"'
             headers["Location"] = f"{self.hub.storage_url}/download/{repo_id}/{sha}/{quote(path)}"
             self.send(b"", 302, headers)
         else:
-            self.send_file(path, content, headers)
+            self.send_or_fail(repo_id, path, content, headers)
 
     def download(self, repo_id: str, sha: str, path: str) -> None:
         self.check_signed_address()
+        if self.hub.xet is not None:
+            raise HubError(400, "this file comes by Xet")
         content = self.hub.repositories[repo_id].commits[sha][path]
+        self.send_or_fail(repo_id, path, content, {})
+
+    def xet_hash(self, content: bytes) -> str:
+        assert self.hub.xet is not None
+        path = self.hub.xet / sha256(content)
+        path.write_bytes(content)
+        return str(hf_xet.hash_files([str(path)])[0].hash)
+
+    def send_or_fail(
+        self, repo_id: str, path: str, content: bytes, headers: dict[str, str]
+    ) -> None:
         faults = self.hub.faults.get((repo_id, path))
-        if not faults:
-            self.send_file(path, content, {})
+        if not faults or self.command == "HEAD":
+            self.send_file(path, content, headers)
             return
         fault = faults.pop(0)
+        if fault in ("429", "503"):
+            self.send(b"", int(fault), {"Retry-After": "1"})
+            return
         half = content[: len(content) // 2]
+        if fault == "other":
+            changed = half + bytes([content[len(half)] ^ 1]) + content[len(half) + 1 :]
+            self.send(changed, headers=headers | {"ETag": f'"{etag(path, content)}"'})
+            return
+        if fault == "slow":
+            time.sleep(1)
+            self.send_file(path, content, headers)
+            return
         if fault == "short":
             self.send(half)
             return
@@ -319,7 +417,8 @@ class Handler(BaseHTTPRequestHandler):
         if given is None and required:
             raise HubError(401, "Invalid username or password.")
         if given not in (None, f"Bearer {self.hub.token}"):
-            raise HubError(401, "Invalid credentials in Authorization header")
+            # Some servers repeat what they were sent
+            raise HubError(401, f"Invalid credentials in Authorization header: {given}")
         return given is not None
 
     def check_namespace(self, repo_id: str) -> None:
@@ -340,6 +439,8 @@ class Handler(BaseHTTPRequestHandler):
             if not known:
                 raise HubError(401, "Invalid username or password.", "RepoNotFound")
             raise HubError(404, "Repository not found", "RepoNotFound")
+        if repository.busy:
+            raise HubError(repository.busy.pop(0), "Too many requests, slow down", retry_after=1)
         if repository.failing:
             raise HubError(
                 500, "Internal Error - We're working hard to fix this as soon as possible!"
@@ -406,9 +507,12 @@ ROUTES = (
     ("POST", f"/api/models/{REPO}/commit/([^/]+)", "commit"),
     ("POST", f"/api/models/{REPO}/branch/([^/]+)", "create_branch"),
     ("POST", f"/api/models/{REPO}/tag/([^/]+)", "create_tag"),
+    ("GET", "/api/models", "models"),
     ("GET", f"/api/models/{REPO}", "info"),
+    ("GET", f"/api/models/{REPO}/refs", "refs"),
     ("GET", f"/api/models/{REPO}/revision/([^/]+)", "info"),
     ("GET", f"/api/models/{REPO}/tree/([^/]+)", "tree"),
+    ("GET", rf"/api/models/{REPO}/xet-(read|write)-token/([^/]+)", "xet_token"),
     ("GET HEAD", f"/{REPO}/resolve/([^/]+)/(.+)", "resolve"),
     ("GET", f"/download/{REPO}/([^/]+)/(.+)", "download"),
 )
@@ -416,6 +520,15 @@ ROUTES = (
 
 def is_lfs(path: str) -> bool:
     return path.endswith(LFS_SUFFIXES)
+
+
+def lfs_pointer(content: bytes) -> dict[str, Any]:
+    return {"sha256": sha256(content), "size": len(content), "pointerSize": 130}
+
+
+def card_tags(files: Files) -> list[str]:
+    card = files.get("README.md", b"").decode()
+    return huggingface_hub.ModelCard(card, ignore_metadata_errors=True).data.tags or []
 
 
 def etag(path: str, content: bytes) -> str:

@@ -69,6 +69,7 @@ ALLOWED_CLASSES = {
     "amseg_keras.layers": {
         "AttentionGate",
         "ConvBlock",
+        "DepthToSpace",
         "FireBlock",
         "ResidualBlock",
         "SqueezeExpand",
@@ -100,14 +101,16 @@ def read_safe_config(path: Path) -> dict[str, Any]:
         )
     try:
         config = json.loads(path.read_text("utf-8"))
-        json.dumps(config)  # nested too deep to walk is found here
     except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
         raise ValueError(f"{path}: not a JSON file ({error})") from error
     if not isinstance(config, dict) or config.get("class_name") not in {"Functional", "Sequential"}:
         raise UnsafeConfigError(f"{path}: does not describe a functional Keras model")
     # How the model was compiled may name functions, and inference has no use for it.
     config = {key: value for key, value in config.items() if key != "compile_config"}
-    _check(config, path)
+    try:
+        _check(config, path)
+    except RecursionError as error:
+        raise UnsafeConfigError(f"{path}: nested deeper than any network") from error
     return config
 
 

@@ -1,0 +1,100 @@
+"""From a folder to the Hub."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import huggingface_hub
+from huggingface_hub import constants
+
+from amseg_keras.pretrained.card import for_repository
+from amseg_keras.pretrained.errors import PresetError
+from amseg_keras.pretrained.hub.answers import FAILURES, failure, named, shown
+from amseg_keras.pretrained.preset import (
+    CARD,
+    PRESET_FILES,
+    check_files,
+    copy_preset,
+    read_info,
+)
+
+
+def push(
+    folder: Path,
+    repo_id: str,
+    private: bool = False,
+    revision: str | None = None,
+    tag: str | None = None,
+) -> str:
+    """Upload a preset folder to the Hub in one commit; the repository is made if need be.
+
+    Files that the repository has already are not sent again, and without any change there is no
+    new commit; so an interrupted push is simply repeated. In the card, the code that loads the
+    preset is given the repository's name.
+
+    Args:
+        folder: a preset folder.
+        repo_id: `owner/repo`.
+        private: make a new repository private.
+        revision: the branch to commit to; made if need be.
+        tag: a name for this version, `v1`, for `from_pretrained(..., revision="v1")`.
+
+    Returns:
+        The address of the commit.
+
+    Raises:
+        PresetError: not a preset, no access, the Hub refused, the repository is public though
+            `private` was asked for, or the tag is that of another version.
+    """
+    named(repo_id)
+    check_files(folder)
+    read_info(folder)
+    _refuse_foreign_links(folder)
+    api = huggingface_hub.HfApi(library_name="amseg-keras")
+    try:
+        repo_id = api.create_repo(repo_id, private=private, exist_ok=True).repo_id
+        if private and not api.model_info(repo_id).private:
+            raise PresetError(
+                f"{repo_id}: not pushed: the repository is there already and public; make it "
+                "private on its page on the Hub, or leave out private"
+            )
+        before = _tagged(api, repo_id, tag)
+        if revision is not None:
+            api.create_branch(repo_id, branch=revision, exist_ok=True)
+        with tempfile.TemporaryDirectory() as scratch:
+            ready = Path(scratch)
+            copy_preset(folder, ready)
+            if (card := ready / CARD).is_file():
+                card.write_text(for_repository(card.read_text("utf-8"), repo_id), "utf-8")
+            commit = api.upload_folder(
+                repo_id=repo_id,
+                folder_path=ready,
+                revision=revision,
+                commit_message=f"Upload {folder.name} with amseg-keras",
+            )
+        if tag is not None and before is None:
+            api.create_tag(repo_id, tag=tag, revision=commit.oid)
+    except PresetError:
+        raise
+    except (*FAILURES, ValueError) as error:
+        raise PresetError(f"{repo_id}: not pushed: {failure(error)}") from shown(error)
+    if before not in (None, commit.oid):
+        raise PresetError(
+            f"{repo_id}: pushed, but the tag {tag} is that of another version; give another"
+        )
+    return str(commit.commit_url)
+
+
+def _tagged(api: huggingface_hub.HfApi, repo_id: str, tag: str | None) -> str | None:
+    """The commit that a tag names, `None` if there is no such tag."""
+    tags = [] if tag is None else api.list_repo_refs(repo_id).tags
+    return next((one.target_commit for one in tags if one.name == tag), None)
+
+
+def _refuse_foreign_links(folder: Path) -> None:
+    """A folder from elsewhere could publish any file of this machine by a link to it."""
+    cache = Path(constants.HF_HUB_CACHE).resolve()
+    for path in (folder / name for name in PRESET_FILES):
+        if path.is_symlink() and not path.resolve().is_relative_to(cache):
+            raise PresetError(f"{path}: a link, which is not pushed; put the file itself there")

@@ -1,0 +1,1 @@
+"""What a preset that comes from elsewhere may hold, checked before any of it is used."""
