@@ -54,12 +54,10 @@ PHASES: Mapping[str, tuple[dict[str, float], float]] = {
 """Facilities of the batches and their shares, and the highest learning rate."""
 
 CANDIDATES: Mapping[str, dict[str, Any]] = {
-    "conv-16": {"block": "conv", "base_filters": 16},
-    "conv-24": {"block": "conv", "base_filters": 24},
-    "conv-32": {"block": "conv", "base_filters": 32},
-    "conv-40": {"block": "conv", "base_filters": 40},
-    "squeeze-48": {"block": "squeeze-expand", "base_filters": 48},
-    "squeeze-64": {"block": "squeeze-expand", "base_filters": 64},
+    "conv-16": {"base_filters": 16},
+    "conv-24": {"base_filters": 24},
+    "conv-32": {"base_filters": 32},
+    "conv-40": {"base_filters": 40},
 }
 VALIDATION_SEED, VALIDATION_FRAMES = 977_001, 24
 CAPACITY = 100_000
