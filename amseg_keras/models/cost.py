@@ -67,7 +67,7 @@ def _output_shapes(
                 f"shape is {shape}: it does not come back after pooling and upsampling; height and "
                 f"width must be multiples of {MULTIPLE}"
             )
-        made = layer.compute_output_shape(given)
+        made = tuple(layer.compute_output_shape(given))
         shapes[id(layer.output)] = made
         yield layer, made
 
