@@ -7,12 +7,12 @@ from typing import Any
 
 import click
 
+from amseg_keras.backend import PRECISIONS
 from amseg_keras.command.opencv import opencv_needed
 from amseg_keras.command.training_display import duration, training_display
 from amseg_keras.command.training_options import data_option, recipe_options, run_option
 from amseg_keras.models.networks import NETWORKS
 from amseg_keras.training import Recipe, Simulation, TrainedRun, train
-from amseg_keras.training.backend import PRECISIONS
 from amseg_keras.training.recipe import ANNEALINGS
 from amseg_keras.training.repeats import train_repeatedly
 

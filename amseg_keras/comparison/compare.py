@@ -14,6 +14,7 @@ from typing import Any
 import keras
 import pandas as pd
 
+from amseg_keras.backend import best_precision, hardware
 from amseg_keras.comparison.timing import Timing, summarise_times, time_networks
 from amseg_keras.datasets import BatchOptions, Dataset, batches, open_dataset
 from amseg_keras.datasets.dataset import SPLITS
@@ -24,7 +25,6 @@ from amseg_keras.models.networks import NETWORKS, OF_THE_PAPER, TITLES
 from amseg_keras.runs.record import write_record
 from amseg_keras.segment import Segmenter, from_pretrained
 from amseg_keras.training import Progress, Recipe, TrainedRun, train
-from amseg_keras.training.backend import best_precision, hardware
 from amseg_keras.versions import versions
 
 RUNS, TIMES = "runs", "times.json"

@@ -10,9 +10,9 @@ import keras
 import numpy as np
 import pandas as pd
 
+from amseg_keras.backend import compile_options, is_out_of_memory
 from amseg_keras.losses import DicePlusFocal
 from amseg_keras.training import Recipe, TrainingError
-from amseg_keras.training.backend import compile_options, is_out_of_memory
 from amseg_keras.training.course.averaging import adam
 
 REFERENCE = "unet"

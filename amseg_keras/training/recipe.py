@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from amseg_keras.backend import PRECISIONS
 from amseg_keras.models.networks import NETWORKS
-from amseg_keras.training.backend import PRECISIONS
 
 ANNEALINGS = ("cosine", "plateau")
 

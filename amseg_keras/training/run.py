@@ -13,12 +13,12 @@ from typing import Any
 import keras
 import pandas as pd
 
+from amseg_keras.backend import best_precision, every_device, hardware
 from amseg_keras.datasets import Dataset, open_dataset
 from amseg_keras.models.networks import NETWORKS
 from amseg_keras.plain_json import plain
 from amseg_keras.pretrained import PresetInfo, find_preset
 from amseg_keras.pretrained.preset import read_info, read_model, weights_digest, write_preset
-from amseg_keras.training.backend import best_precision, every_device, hardware
 from amseg_keras.training.course.learn import Course
 from amseg_keras.training.errors import TrainingError
 from amseg_keras.training.feed.distilled import DistilledExamples

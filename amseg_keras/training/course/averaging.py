@@ -9,7 +9,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from amseg_keras.training.backend import forward_pass
+from amseg_keras.backend import forward_pass
 from amseg_keras.training.recipe import Recipe
 
 CALIBRATION_BATCHES = 10

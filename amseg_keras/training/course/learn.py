@@ -10,8 +10,8 @@ from typing import Any
 
 import keras
 
+from amseg_keras.backend import compile_options, forward_pass, is_out_of_memory
 from amseg_keras.losses import DicePlusFocal
-from amseg_keras.training.backend import compile_options, forward_pass, is_out_of_memory
 from amseg_keras.training.course.annealing import cosine, epochs_without_gain, on_plateaus
 from amseg_keras.training.course.averaging import (
     CALIBRATION_BATCHES,

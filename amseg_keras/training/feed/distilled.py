@@ -8,12 +8,12 @@ from typing import Any
 import keras
 import numpy as np
 
+from amseg_keras.backend import best_precision, forward_pass
 from amseg_keras.classes import IGNORE
 from amseg_keras.datasets.feed.ahead import Batch
 from amseg_keras.models.precision import in_precision
 from amseg_keras.preprocess import GreyScaling
 from amseg_keras.pretrained import PresetInfo
-from amseg_keras.training.backend import best_precision, forward_pass
 from amseg_keras.training.errors import TrainingError
 from amseg_keras.training.feed.examples import Examples
 

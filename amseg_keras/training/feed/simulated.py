@@ -13,11 +13,11 @@ from typing import Any
 import keras
 import numpy as np
 
+from amseg_keras.backend import accelerators
 from amseg_keras.classes import CLASS_NAMES, IGNORE
 from amseg_keras.datasets.feed.ahead import Batch, MadeAhead
 from amseg_keras.preprocess import GreyScaling
 from amseg_keras.simulate import FACILITIES, simulate_frame
-from amseg_keras.training.backend import accelerators
 from amseg_keras.training.feed.simulation import Simulation
 from amseg_keras.training.recipe import Recipe
 

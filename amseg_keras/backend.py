@@ -1,4 +1,4 @@
-"""What training needs to know of the backend and the machine; nothing else here asks for them."""
+"""What the rest needs to know of the backend and the machine; nothing else here asks for them."""
 
 from __future__ import annotations
 
