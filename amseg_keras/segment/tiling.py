@@ -41,14 +41,48 @@ def predict_any_size(
         float32 `(batch, height, width, classes)`.
     """
     height, width = frames.shape[1:]
-    bottom, right = -height % MULTIPLE, -width % MULTIPLE
-    padded = np.pad(frames, ((0, 0), (0, bottom), (0, right)), mode="symmetric")[..., None]
+    padded = padded_frames(frames)
     tile = tile_shape(*padded.shape[1:3], tile_pixels)
     if tile == padded.shape[1:3]:
         probabilities = predict(padded)
     else:
         probabilities = np.concatenate([_tiled(predict, frame[None], tile) for frame in padded])
     return probabilities[:, :height, :width]
+
+
+def label_any_size(
+    label: Predict, predict: Predict, frames: np.ndarray, tile_pixels: int = TILE_PIXELS
+) -> np.ndarray:
+    """Class ids of frames of any size.
+
+    Those that need no tiles are labelled by the network itself; of others the probabilities of the
+    tiles are blended first.
+
+    Args:
+        label: the network up to class ids, `(batch, height, width)`.
+        predict: the network up to probabilities.
+        frames: as for `predict_any_size`.
+        tile_pixels: likewise.
+
+    Returns:
+        uint8 `(batch, height, width)`.
+    """
+    height, width = frames.shape[1:]
+    padded = padded_frames(frames)
+    if tile_shape(*padded.shape[1:3], tile_pixels) == padded.shape[1:3]:
+        return label(padded)[:, :height, :width]
+    return predict_any_size(predict, frames, tile_pixels).argmax(axis=-1).astype(np.uint8)
+
+
+def padded_frames(frames: np.ndarray) -> np.ndarray:
+    """Frames `(batch, height, width)` with mirrored rows and columns up to multiples of 16.
+
+    Example:
+        >>> padded_frames(np.zeros((2, 30, 64))).shape
+        (2, 32, 64, 1)
+    """
+    bottom, right = (-side % MULTIPLE for side in frames.shape[1:])
+    return np.pad(frames, ((0, 0), (0, bottom), (0, right)), mode="symmetric")[..., None]
 
 
 @functools.cache

@@ -1,0 +1,86 @@
+"""`amseg export`"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from amseg_keras.engines.need import EngineMissingError
+from amseg_keras.pretrained import PresetError
+from amseg_keras.segment import from_pretrained
+
+if TYPE_CHECKING:
+    from amseg_keras.engines.graph import Output
+
+FORMATS = ("onnx", "openvino", "tf_saved_model", "litert")
+
+
+@click.command(no_args_is_help=True)
+@click.argument("preset")
+@click.option(
+    "-o",
+    "--out",
+    required=True,
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Output folder, empty or not there yet.",
+)
+@click.option(
+    "-f", "--format", "kind", type=click.Choice(FORMATS), default="onnx", show_default=True
+)
+@click.option(
+    "--labels/--probabilities",
+    "labels",
+    default=True,
+    show_default=True,
+    help="What the network gives: class ids, or the probability of every class.",
+)
+@click.option("--height", type=click.IntRange(min=16), help="Of the frames. Default: any.")
+@click.option("--width", type=click.IntRange(min=16), help="Of the frames. Default: any.")
+@click.option("--revision", help="Tag, branch or commit of an owner/repo.")
+def export(
+    preset: str,
+    out: Path,
+    kind: str,
+    labels: bool,
+    height: int | None,
+    width: int | None,
+    revision: str | None,
+) -> None:
+    """Write a trained network for other software.
+
+    PRESET is a trained network (see: amseg presets), a preset folder, or owner/repo on the Hugging
+    Face Hub. It is rewritten to one that computes the same with less, and run once on a sample
+    frame after writing.
+
+    \b
+    In OUT:
+      model.onnx           the network (model.xml and .bin, saved_model/, model.tflite)
+      preprocessing.json   grey levels, class names, pixel size
+      README.md            what goes in and what comes out, with an example that runs
+
+    onnx and openvino need `pip install 'amseg-keras[fast]'` and work on every Keras backend;
+    tf_saved_model and litert need TensorFlow.
+
+    Exit codes: 0 done, 1 it could not be written, 2 wrong use.
+    """
+    from amseg_keras.engines.export import ExportError, export_network
+
+    for name, side in (("--height", height), ("--width", width)):
+        if side is not None and side % 16:
+            raise click.BadParameter(f"{side} is not a multiple of 16", param_hint=name)
+    try:
+        segmenter = from_pretrained(preset, revision)
+    except PresetError as error:
+        raise click.BadParameter(str(error), param_hint="PRESET") from error
+    output: Output = "labels" if labels else "probabilities"
+    try:
+        done = export_network(segmenter.model, segmenter.info, out, kind, output, (height, width))
+    except (ExportError, EngineMissingError, ValueError) as error:
+        click.echo(f"amseg: {error}", err=True)
+        raise SystemExit(1) from error
+    except OSError as error:
+        click.echo(f"amseg: {out}: cannot be written ({error.strerror or error})", err=True)
+        raise SystemExit(1) from error
+    click.echo(f"{done.file}: {done.equal_labels:.3%} of the labels of a sample frame as in Keras")

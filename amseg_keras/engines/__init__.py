@@ -1,0 +1,6 @@
+"""Engines that run the network: Keras itself, OpenVINO, ONNX Runtime."""
+
+from amseg_keras.engines.engine import ENGINES, Engine
+from amseg_keras.engines.need import EngineMissingError
+
+__all__ = ["ENGINES", "Engine", "EngineMissingError"]

@@ -1,0 +1,182 @@
+"""From the name of an engine to the engine, ready; `auto` is the fastest of those here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from amseg_keras.backend import accelerators, best_precision
+from amseg_keras.engines.agreement import equal_fraction, lost_iou
+from amseg_keras.engines.calibrate import quantised_onnx, ranges_of
+from amseg_keras.engines.engine import ENGINES, Engine
+from amseg_keras.engines.need import installed, need
+from amseg_keras.engines.remembered import choice_key, remember, remembered
+from amseg_keras.engines.rewritten import Rewritten
+from amseg_keras.engines.runners.keras_engine import KerasEngine
+from amseg_keras.engines.runners.onnxruntime_engine import ONNXRuntimeEngine, runs_on_gpu
+from amseg_keras.engines.runners.openvino_engine import OpenVINOEngine, has_bfloat16
+from amseg_keras.engines.timing import milliseconds_per_frame
+
+MAX_LOST_IOU = 0.002
+"""Of the 8-bit network; one that loses more is not used."""
+
+MIN_EQUAL = 0.999
+"""Share of the labels of a float32 engine that are those of Keras, or it is not chosen."""
+
+_USUAL_SIZE = (256, 512)
+_TIMED_SIDE = 512
+_TIMED_FRAMES = 4
+_COMPARED_FRAMES = 4
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """An engine, and why it is this one.
+
+    Attributes:
+        engine: ready to run.
+        milliseconds: that a frame took on each engine, where several were tried.
+        equal_labels: share of the labels that are those of float32, where it was measured.
+        refused: why the engine that was asked for is not used.
+    """
+
+    engine: Engine
+    milliseconds: dict[str, float] = field(default_factory=dict)
+    equal_labels: float | None = None
+    refused: str | None = None
+
+    def __str__(self) -> str:
+        """One line to print."""
+        text = f"engine {self.engine.name}, {self.engine.precision}"
+        if self.milliseconds:
+            times = sorted(self.milliseconds.items(), key=lambda item: item[1])
+            text += ": " + ", ".join(f"{name} {time:.0f} ms a frame" for name, time in times)
+        if self.equal_labels is not None:
+            text += f": {self.equal_labels:.3%} of the labels are those of float32"
+        return f"{self.refused}; {text}" if self.refused else text
+
+
+def compile_engine(
+    rewritten: Rewritten, name: str, frames: np.ndarray | None = None, exact: bool = True
+) -> Compiled:
+    """Make an engine ready.
+
+    Args:
+        rewritten: the network.
+        name: one of `ENGINES`.
+        frames: like those to come, float32 `(frames, height, width, 1)`, scaled, sides multiples
+            of 16: what speed, equality and the ranges of integers are measured on. Without them
+            speed is measured on noise, and equality is not.
+        exact: `auto` chooses among engines in float32 only.
+
+    Raises:
+        EngineMissingError: its package is not installed.
+        ValueError: there is no such engine, the processor has no bfloat16, a layer is none that
+            the engine knows, or there are no frames for `"openvino-int8"`.
+    """
+    if name not in ENGINES:
+        raise ValueError(f"no engine {name!r}: there are {', '.join(ENGINES)}")
+    if name == "auto":
+        return _fastest(rewritten, frames, exact)
+    if name == "openvino-int8":
+        if frames is None:
+            raise ValueError("openvino-int8 needs frames to take the ranges of its integers from")
+        return _integers(rewritten, frames)
+    return _ready(rewritten, name, frames, best_precision() if accelerators() else "float32")
+
+
+def _ready(
+    rewritten: Rewritten, name: str, frames: np.ndarray | None, policy: str = "float32"
+) -> Compiled:
+    engine = _make(rewritten, name, policy)
+    if engine.precision == "float32" or frames is None:
+        return Compiled(engine)
+    some = frames[:: -(-len(frames) // _COMPARED_FRAMES)]
+    reference = _make(rewritten, "keras").labels(some)
+    return Compiled(engine, equal_labels=equal_fraction(engine.labels(some), reference))
+
+
+def _make(rewritten: Rewritten, name: str, policy: str = "float32") -> Engine:
+    if name == "keras":
+        return KerasEngine(rewritten, policy)
+    need("onnx")
+    rewritten.nodes("labels")  # says now what has no translation, not at the first frame
+    if name == "onnxruntime":
+        return ONNXRuntimeEngine(rewritten.onnx)
+    if name == "openvino":
+        return OpenVINOEngine(name, rewritten.onnx)
+    if not has_bfloat16():
+        raise ValueError("openvino-bf16: this processor has no bfloat16; use openvino")
+    return OpenVINOEngine(name, rewritten.onnx, "bfloat16")
+
+
+def _integers(rewritten: Rewritten, frames: np.ndarray) -> Compiled:
+    exact = _make(rewritten, "openvino")
+    ranges = ranges_of(rewritten, frames)
+    engine = OpenVINOEngine(
+        "openvino-int8", lambda output: quantised_onnx(rewritten, ranges, output), "int8"
+    )
+    reference, labels = exact.labels(frames), engine.labels(frames)
+    lost = lost_iou(labels, reference, rewritten.classes)
+    if lost < MAX_LOST_IOU:
+        return Compiled(engine, equal_labels=equal_fraction(labels, reference))
+    return Compiled(
+        exact,
+        refused=f"openvino-int8 loses {100 * lost:.2f} points of mean IoU against float32 on "
+        f"{len(frames)} frames, {100 * MAX_LOST_IOU:g} are allowed",
+    )
+
+
+def _candidates(rewritten: Rewritten, exact: bool) -> list[str]:
+    """Engines that could be the fastest here."""
+    names = ["keras"]
+    try:
+        rewritten.nodes("labels")
+    except ValueError:
+        return names  # a layer that only Keras knows
+    on_gpu = bool(accelerators())
+    if installed("openvino", "onnx") and not on_gpu:
+        names.append("openvino")
+        if not exact and has_bfloat16():
+            names.append("openvino-bf16")
+    if installed("onnxruntime", "onnx") and on_gpu == runs_on_gpu():
+        names.append("onnxruntime")
+    return names
+
+
+def _fastest(rewritten: Rewritten, frames: np.ndarray | None, exact: bool) -> Compiled:
+    names = _candidates(rewritten, exact)
+    if len(names) == 1:
+        return _ready(rewritten, names[0], frames)
+    part = _part(_noise() if frames is None else frames)
+    key = choice_key(rewritten.fingerprint, part.shape[1:3], names)
+    times = remembered(key)
+    if not times or not set(times) <= set(names):
+        times = _measured(rewritten, names, part)
+        remember(key, times)
+    fastest = min(times, key=times.__getitem__)
+    return replace(_ready(rewritten, fastest, frames), milliseconds=times)
+
+
+def _measured(rewritten: Rewritten, names: list[str], frames: np.ndarray) -> dict[str, float]:
+    """Milliseconds a frame of each engine that finds what Keras finds."""
+    engines = {name: _make(rewritten, name) for name in names}
+    labels = {name: engine.labels(frames) for name, engine in engines.items()}
+    trusted = {
+        name: engine
+        for name, engine in engines.items()
+        if engine.precision != "float32"
+        or equal_fraction(labels[name], labels["keras"]) >= MIN_EQUAL
+    }
+    return milliseconds_per_frame(trusted, frames)
+
+
+def _part(frames: np.ndarray) -> np.ndarray:
+    """Enough of the frames to tell which engine is faster, and no more, as it costs time."""
+    several = np.resize(frames, (_TIMED_FRAMES, *frames.shape[1:]))
+    return np.ascontiguousarray(several[:, :_TIMED_SIDE, :_TIMED_SIDE])
+
+
+def _noise() -> np.ndarray:
+    return np.random.default_rng(0).random((1, *_USUAL_SIZE, 1), np.float32)

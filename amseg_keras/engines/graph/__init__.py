@@ -1,0 +1,6 @@
+"""The network as an ONNX graph, which OpenVINO and ONNX Runtime read."""
+
+from amseg_keras.engines.graph.build import Output, Size, onnx_model, translated
+from amseg_keras.engines.graph.nodes import Nodes
+
+__all__ = ["Nodes", "Output", "Size", "onnx_model", "translated"]

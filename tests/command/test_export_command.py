@@ -1,0 +1,84 @@
+"""`amseg export` and the option `--engine`, as a user gives them."""
+
+import importlib.util
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from amseg_keras.command.engine_option import FEW_FRAMES, EngineChoice, engine_option
+from amseg_keras.command.export import export
+
+
+@pytest.fixture(scope="module")
+def preset(small_segmenter, tmp_path_factory):
+    return small_segmenter.save_pretrained(tmp_path_factory.mktemp("preset") / "small")
+
+
+def exported(*arguments):
+    return CliRunner().invoke(export, [str(argument) for argument in arguments])
+
+
+def test_export_says_what_it_wrote_and_that_it_is_right(preset, tmp_path):
+    pytest.importorskip("onnx")
+    pytest.importorskip("onnxruntime")
+    done = exported(preset, "-o", tmp_path / "out", "--height", 64, "--width", 96)
+    assert done.exit_code == 0, done.output
+    assert f"{tmp_path / 'out' / 'model.onnx'}: " in done.output
+    assert "of the labels of a sample frame as in Keras" in done.output
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
+        "README.md",
+        "model.onnx",
+        "preprocessing.json",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (["nowhere", "-o", "out"], 2, "PRESET"),
+        (["PRESET", "-o", "out", "--height", "50"], 2, "50 is not a multiple of 16"),
+        (["PRESET", "-o", "out", "--format", "caffe"], 2, "caffe"),
+        (["PRESET", "-o", "PRESET"], 1, "not an empty folder: give another one"),
+    ],
+    ids=["no preset", "odd height", "no format", "full folder"],
+)
+def test_what_cannot_be_is_said_in_a_sentence(preset, tmp_path, monkeypatch, arguments, code, said):
+    monkeypatch.chdir(tmp_path)
+    done = exported(*(preset if word == "PRESET" else word for word in arguments))
+    assert done.exit_code == code
+    assert said in done.output
+    assert "Traceback" not in done.output
+
+
+@click.command()
+@engine_option
+def chosen(engine):
+    click.echo(engine)
+
+
+def test_the_engine_is_auto_unless_asked():
+    assert CliRunner().invoke(chosen, []).output == "auto\n"
+    assert CliRunner().invoke(chosen, ["--engine", "openvino-int8"]).output == "openvino-int8\n"
+    assert CliRunner().invoke(chosen, ["--engine", "magic"]).exit_code == 2
+
+
+def test_an_engine_gives_a_line_to_print(small_segmenter, frames):
+    chosen, said = EngineChoice(small_segmenter, "keras").for_stack(frames)
+    assert said.startswith("engine keras, ")
+    assert chosen.engine == "keras"
+    assert small_segmenter.engine == "predict"
+
+
+def test_a_short_stack_is_not_worth_looking_for_an_engine(small_segmenter, frames):
+    chosen, said = EngineChoice(small_segmenter, "auto").for_stack(frames[:FEW_FRAMES])
+    assert len(frames) < FEW_FRAMES
+    assert (chosen, said) == (small_segmenter, None)
+
+
+def test_an_engine_that_is_not_installed_is_wrong_use(small_segmenter, frames, monkeypatch):
+    if importlib.util.find_spec("onnxruntime"):
+        monkeypatch.setitem(__import__("sys").modules, "onnxruntime", None)
+    choice = EngineChoice(small_segmenter, "onnxruntime")
+    with pytest.raises(click.BadParameter, match="onnxruntime is not installed: run pip install"):
+        choice.for_stack(frames)
