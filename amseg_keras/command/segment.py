@@ -2,17 +2,45 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
+from typing import Any
 
 import click
 import keras
 from tqdm import tqdm
 
 from amseg_keras.command.ending import advance, finish
-from amseg_keras.command.model_options import OpenedModel, model_options, opened_model
+from amseg_keras.command.engine_option import EngineChoice, engine_option
+from amseg_keras.command.model_options import model_options, opened_model
+from amseg_keras.command.segment_many import AskedNetwork, Workers, segment_many
+from amseg_keras.command.segment_said import said_of
 from amseg_keras.read import ReadError, StackSource, find_stacks
 from amseg_keras.report.label_files import LABEL_WRITERS
+from amseg_keras.report.label_zarr import zarr_module
 from amseg_keras.runs import OutputTakenError, RunSettings, run_stack
+from amseg_keras.runs.segment import MAX_DRAWN
+
+
+class DrawnFrames(click.ParamType):
+    """`all`, `none` or a number of frames; None, 0 or the number."""
+
+    name = "all|none|N"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> int | None:
+        if value == "all":
+            return None
+        if value == "none":
+            return 0
+        try:
+            count = int(value)
+        except ValueError:
+            count = -1
+        if count < 0:
+            self.fail(f"{value!r}: give all, none or a number of frames", param, ctx)
+        return count
 
 
 @click.command(no_args_is_help=True)
@@ -26,7 +54,15 @@ from amseg_keras.runs import OutputTakenError, RunSettings, run_stack
     type=click.Choice(list(LABEL_WRITERS)),
     default="tiff",
     show_default=True,
-    help="Label maps as one TIFF stack, as a PNG per frame, or as HDF5.",
+    help="Label maps as one TIFF stack, as a PNG per frame, as HDF5, or as Zarr; all compressed.",
+)
+@click.option(
+    "--overlay",
+    "drawn",
+    type=DrawnFrames(),
+    default=str(MAX_DRAWN),
+    show_default=True,
+    help="Frames of the overlay movie; of longer stacks as many, evenly spread.",
 )
 @click.option(
     "--pixel-size",
@@ -39,6 +75,20 @@ from amseg_keras.runs import OutputTakenError, RunSettings, run_stack
     type=click.IntRange(min=1),
     help="Frames given to the network at once. Default: up to 4, by frame size.",
 )
+@click.option(
+    "--workers",
+    "count",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Share the stacks among N processes of this machine, each with its part of the cores.",
+)
+@click.option(
+    "--dask",
+    "scheduler",
+    metavar="ADDRESS",
+    help="Share them among the workers of a dask scheduler, as tcp://host:8786.",
+)
+@engine_option
 @click.option("--overwrite", is_flag=True, help="Replace the results of another run in OUT.")
 def segment(
     inputs: tuple[str, ...],
@@ -46,9 +96,13 @@ def segment(
     model: str,
     revision: str | None,
     label_format: str,
+    drawn: int | None,
     pixel_size: float | None,
     batch_size: int | None,
     device: str,
+    count: int | None,
+    scheduler: str | None,
+    engine: str,
     overwrite: bool,
 ) -> None:
     """Segment frames and measure the area of every class.
@@ -59,30 +113,66 @@ def segment(
 
     \b
     For each stack, in a folder of its name below OUT:
-      labels.tif      class ids, uint8, one page a frame (or labels/*.png, labels.h5)
+      labels.tif      class ids, uint8, one page a frame (or labels/*.png, labels.h5, labels.zarr)
       overlay.mp4     the frames with their labels over them (overlay.png for one frame)
       frames.csv      area of every class in every frame
       run.json        model, versions, grey levels, pixel size, times, unreadable frames
 
-    A run that was interrupted goes on where it stopped when the same command is given again.
+    A run that was interrupted goes on where it stopped when the same command is given again, with
+    any number of workers. With --dask every worker must see the inputs, and a preset given as a
+    folder, under the same path; it needs no access to OUT.
+
+    \b
+    On a cluster, the workers of each machine share its cores:
+      dask scheduler
+      dask worker tcp://host:8786 --nworkers 4 --nthreads 1
+    or with SLURM, in Python: from dask_jobqueue import SLURMCluster; c = SLURMCluster(cores=8,
+    memory="16GB", processes=1); c.scale(jobs=20); print(c.scheduler_address)
 
     Exit codes: 0 all done, 1 some inputs failed (named at the end), 2 wrong use.
     """
+    if count is not None and scheduler is not None:
+        raise click.UsageError("give --workers or --dask, not both")
+    workers = Workers(count, scheduler)
+    if engine == "openvino-int8" and workers:
+        raise click.UsageError("--engine openvino-int8 is for one process")
+    if label_format == "zarr":
+        try:
+            zarr_module()
+        except ImportError as error:
+            raise click.ClickException(str(error)) from error
     sources, failures = find_stacks(inputs)
     if not sources:
         finish([str(error) for error in failures])
     errors = [str(error) for error in failures]
-    with opened_model(model, revision, device) as opened:
-        settings = RunSettings(label_format, pixel_size, batch_size, opened.device, overwrite)
-        name = opened.segmenter.info.name
-        click.echo(f"{name} on {opened.device} ({keras.backend.backend()})", err=True)
-        for source in sources:
-            errors += _segment_one(source, opened, out / source.name, settings)
+    # The network is loaded here too for what it says of itself; where is then for the workers.
+    with opened_model(model, revision, "cpu" if workers else device) as opened:
+        settings = RunSettings(
+            label_format,
+            pixel_size,
+            batch_size,
+            device if workers else opened.device,
+            overwrite,
+            drawn,
+        )
+        if workers:
+            asked = AskedNetwork(model, revision, device, engine)
+            errors += segment_many(sources, opened, asked, workers, (out, settings))
+        else:
+            name = opened.segmenter.info.name
+            click.echo(f"{name} on {opened.device} ({keras.backend.backend()})", err=True)
+            choice = EngineChoice(opened.segmenter, engine)
+            for source in sources:
+                errors += _segment_one(source, choice, opened.digest, out / source.name, settings)
     finish(errors)
 
 
 def _segment_one(
-    source: StackSource, opened: OpenedModel, folder: Path, settings: RunSettings
+    source: StackSource,
+    choice: EngineChoice,
+    digest: str,
+    folder: Path,
+    settings: RunSettings,
 ) -> list[str]:
     """Segment one stack with a progress bar; the errors it met, one sentence each."""
     try:
@@ -90,20 +180,15 @@ def _segment_one(
             source.open() as stack,
             tqdm(total=len(stack), desc=source.name, unit="frame") as bar,
         ):
+            segmenter, said = choice.for_stack(stack)
+            if said is not None:
+                tqdm.write(f"  {said}", file=sys.stderr)
             record = run_stack(
-                *(stack, opened.segmenter, opened.digest, folder, settings),
+                *(stack, segmenter, digest, folder, settings),
                 lambda done: advance(bar, done),
             )
     except (ReadError, OutputTakenError) as error:
         return [str(error)]
     except OSError as error:
         return [f"{folder}: cannot be written ({error.strerror or error})"]
-    for note in record["notes"]:
-        click.echo(f"  {source.name}: {note}", err=True)
-    if record["pixel_size_from"] == "preset":
-        click.echo(
-            f"  {source.name}: pixel size {record['pixel_size_um']:g} um assumed, as in the "
-            "preset's training frames; give --pixel-size if yours differ",
-            err=True,
-        )
-    return [frame["error"] for frame in record["unreadable_frames"]]
+    return said_of(source.name, record)

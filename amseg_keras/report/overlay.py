@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
@@ -16,6 +17,9 @@ OPACITY = 0.4
 TEXT_SIZE = 13
 ROW_HEIGHT = 20
 SWATCH = 12
+
+TABLE_ENTRIES = 1 << 20
+"""Colours of all grey levels of all classes are computed once if they are not more than this."""
 
 
 def overlay(
@@ -37,12 +41,13 @@ def overlay(
     Returns:
         Red, green, blue, uint8 `(height, width, 3)`.
     """
-    grey = grey_range.apply(frame) * (255 / grey_range.top)
-    picture = np.repeat(grey[..., None], 3, axis=-1)
-    named = labels < len(class_names)
-    colours = class_colours(class_names)[np.where(named, labels, 0)]
-    blended = (1 - opacity) * picture + opacity * colours
-    return np.where(named[..., None], blended, picture).round().astype(np.uint8)
+    names = tuple(class_names)
+    levels = {np.dtype(np.uint8): 1 << 8, np.dtype(np.uint16): 1 << 16}.get(frame.dtype)
+    if levels is None or levels * (len(names) + 1) > TABLE_ENTRIES:
+        return _blended(frame, labels, names, grey_range, opacity)
+    # A stack has few colours and many pixels.
+    table = _colour_table(frame.dtype, names, grey_range, opacity)
+    return table.take(np.minimum(labels, len(names)).astype(np.int32) * levels + frame, axis=0)
 
 
 def with_legend(picture: np.ndarray, class_names: Sequence[str]) -> np.ndarray:
@@ -56,14 +61,41 @@ def with_legend(picture: np.ndarray, class_names: Sequence[str]) -> np.ndarray:
         uint8 `(height + legend, width, 3)`; sides even, as video needs them.
     """
     height, width = picture.shape[:2]
-    legend = np.asarray(_legend(width + width % 2, class_names))
+    legend = _legend(width + width % 2, tuple(class_names))
     canvas = np.full((height + height % 2 + len(legend), legend.shape[1], 3), 255, np.uint8)
     canvas[:height, :width] = picture
     canvas[len(canvas) - len(legend) :] = legend
     return canvas
 
 
-def _legend(width: int, class_names: Sequence[str]) -> Image.Image:
+def _blended(
+    frame: np.ndarray,
+    labels: np.ndarray,
+    class_names: tuple[str, ...],
+    grey_range: GreyRange,
+    opacity: float,
+) -> np.ndarray:
+    grey = grey_range.apply(frame) * (255 / grey_range.top)
+    picture = np.repeat(grey[..., None], 3, axis=-1)
+    named = labels < len(class_names)
+    colours = class_colours(class_names)[np.where(named, labels, 0)]
+    blended = (1 - opacity) * picture + opacity * colours
+    return np.where(named[..., None], blended, picture).round().astype(np.uint8)
+
+
+@lru_cache(maxsize=4)
+def _colour_table(
+    dtype: np.dtype, class_names: tuple[str, ...], grey_range: GreyRange, opacity: float
+) -> np.ndarray:
+    """Colour of every grey level of every class, and last of the pixels without one."""
+    levels = np.arange(np.iinfo(dtype).max + 1).astype(dtype)
+    ids = np.arange(len(class_names) + 1)
+    frame, labels = np.broadcast_arrays(levels[None], ids[:, None])
+    return _blended(frame, labels, class_names, grey_range, opacity).reshape(-1, 3)
+
+
+@lru_cache(maxsize=4)
+def _legend(width: int, class_names: tuple[str, ...]) -> np.ndarray:
     font = ImageFont.load_default(TEXT_SIZE)
     places, x, row = [], 6, 0
     for name in class_names:
@@ -78,4 +110,4 @@ def _legend(width: int, class_names: Sequence[str]) -> Image.Image:
         top = y + (ROW_HEIGHT - SWATCH) // 2
         draw.rectangle([x, top, x + SWATCH, top + SWATCH], fill=tuple(colour.tolist()))
         draw.text((x + SWATCH + 4, y + ROW_HEIGHT // 2), name, "black", font, anchor="lm")
-    return strip
+    return np.asarray(strip)

@@ -13,6 +13,8 @@ import numpy as np
 from amseg_keras.classes import IGNORE
 from amseg_keras.read import FrameStack, ReadError, StackSource
 from amseg_keras.report.label_files import LABEL_WRITERS
+from amseg_keras.report.label_zarr import NAME as ARRAY
+from amseg_keras.report.label_zarr import read_zarr
 from amseg_keras.runs.label_store import FOLDER
 from amseg_keras.runs.segment import RECORD
 
@@ -76,6 +78,8 @@ class LabelledRun:
         """
         if self._one_file:
             self._open_file().close()
+        elif self._one_array:
+            self._open_array()
         elif not (self.folder / _PICTURES).is_dir():
             raise _damaged(self.folder, f"there is no folder {_PICTURES}")
 
@@ -83,7 +87,36 @@ class LabelledRun:
     def _one_file(self) -> bool:
         return self.record["label_format"] in _ONE_FILE
 
+    @property
+    def _one_array(self) -> bool:
+        return self.record["label_format"] == "zarr"
+
+    def _open_array(self) -> Iterator[np.ndarray]:
+        try:
+            shape, dtype, frames = read_zarr(self.folder / ARRAY)
+        except ImportError as error:
+            raise ReadError(f"{self.folder}: {error}") from error
+        except Exception as error:  # zarr and its stores have errors of many kinds
+            raise _damaged(self.folder, f"{ARRAY}: {error}") from error
+        if shape != self.shape or dtype != np.uint8:
+            raise self._unlike_record(shape, dtype)
+        return frames
+
+    def _from_array(self) -> Iterator[np.ndarray]:
+        frames = self._open_array()
+        while True:
+            try:
+                labels = next(frames)
+            except StopIteration:
+                return
+            except Exception as error:
+                raise _damaged(self.folder, f"{ARRAY}: {error}") from error
+            yield labels
+
     def _stored(self) -> Iterator[np.ndarray]:
+        if self._one_array:
+            yield from self._from_array()
+            return
         if not self._one_file:
             yield from self._pictures()
             return

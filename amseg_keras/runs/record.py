@@ -60,6 +60,7 @@ def identity_of(
         "source": stack.source,
         "dtype": str(stack.dtype),
         "weights_sha256": weights_sha256,
+        "precision": segmenter.precision,
         "class_names": list(segmenter.class_names),
         "grey_range": asdict(grey_range),
     }

@@ -1,9 +1,13 @@
 """Segment one stack into one output folder.
 
-labels.tif | labels/*.png | labels.h5    label maps, by format
-overlay.png | overlay.mp4                frames with their labels over them, and a legend
-frames.csv                               area of every class, one row a frame
-run.json                                 what was done with what; written last
+labels.tif | labels/*.png | labels.h5 | labels.zarr    label maps, by format
+overlay.png | overlay.mp4                              frames with their labels over them, legend
+frames.csv                                             area of every class, one row a frame
+run.json                                               what was done with what; written last
+
+Frames are read ahead and files are written behind, each in a thread of its own, so that a stack
+takes about as long as its inference, in the memory of a few batches. What a killed run has
+segmented is in `.unfinished`, from which the next one writes the beginning of its files.
 """
 
 from __future__ import annotations
@@ -16,23 +20,28 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from amseg_keras.atomic import complete_or_absent
-from amseg_keras.preprocess import GreyRange
-from amseg_keras.quantify import class_areas
+from amseg_keras.preprocess.lazy import spread
+from amseg_keras.pretrained import PresetInfo
 from amseg_keras.read import FrameStack, ReadError
-from amseg_keras.report.label_files import LABEL_WRITERS
-from amseg_keras.report.movie import write_overlays
-from amseg_keras.report.overlay import overlay, with_legend
 from amseg_keras.runs.label_store import FOLDER, LabelStore
+from amseg_keras.runs.read_ahead import ReadAhead
 from amseg_keras.runs.record import finished_record, identity_of, write_record
-from amseg_keras.segment import Segmenter
+from amseg_keras.runs.segment_outputs import Segmented, SegmentOutputs
+from amseg_keras.segment import LabelledFrame, Segmenter
 from amseg_keras.segment.segmenter import default_batch_size
 from amseg_keras.versions import versions
 
 RECORD = "run.json"
-OUTPUTS = ("labels.tif", "labels", "labels.h5", "overlay.png", "overlay.mp4", "frames.csv", RECORD)
+OUTPUTS = (
+    *("labels.tif", "labels", "labels.h5", "labels.zarr"),
+    *("overlay.png", "overlay.mp4", "frames.csv", RECORD),
+)
+
+MAX_DRAWN = 2000
+"""Frames of an overlay movie where nobody says: 100 s of it are more than one wants to watch."""
+
+BATCHES_AHEAD = 3
+"""Batches that are read before the network asks for them."""
 
 Progress = Callable[[int], None]
 """Called with the number of frames that are segmented, those of an earlier run included."""
@@ -43,11 +52,12 @@ class RunSettings:
     """What the user chose for a run.
 
     Args:
-        label_format: `"tiff"`, `"png"` or `"hdf5"`.
+        label_format: `"tiff"`, `"png"`, `"hdf5"` or `"zarr"`.
         pixel_size_um: size of a pixel; by default the file's, else the preset's.
         batch_size: frames given to the network at once; by default up to 4.
         device: as Keras names it, `"cpu:0"`, `"gpu:0"`; written to the record.
         overwrite: replace the result of another run.
+        drawn: frames of the overlay movie, evenly spread if the stack has more; `None` for all.
     """
 
     label_format: str = "tiff"
@@ -55,6 +65,32 @@ class RunSettings:
     batch_size: int | None = None
     device: str | None = None
     overwrite: bool = False
+    drawn: int | None = MAX_DRAWN
+
+
+@dataclass(frozen=True)
+class BegunRun:
+    """A run that has its folder and knows what it has to do there.
+
+    Args:
+        folder: of its files.
+        settings: the user's.
+        identity: which frames it sees with which network.
+        choices: what else must be equal for two runs to be the same.
+        about: what its files say beside the labels.
+        batch_size: frames given to the network at once.
+        store: label maps of an earlier run, and those to come.
+        engine: what runs the network; float32 engines find the same but for ties.
+    """
+
+    folder: Path
+    settings: RunSettings
+    identity: dict[str, Any]
+    choices: dict[str, Any]
+    about: Segmented
+    batch_size: int
+    store: LabelStore
+    engine: str
 
 
 def run_stack(
@@ -84,64 +120,125 @@ def run_stack(
         OutputTakenError: the folder holds another run's result and `settings.overwrite` is off.
         ReadError: no frame of the stack can be read.
     """
+    begun = begin_run(stack, segmenter, weights_sha256, folder, settings)
+    if not isinstance(begun, BegunRun):
+        progress(len(stack))
+        return begun
+    start, size = begun.store.done, begun.batch_size
+    wanted = sorted({*begun.about.drawn, *range(start, len(stack))})
+    with ReadAhead(stack, wanted, BATCHES_AHEAD * size) as frames:
+        labelled = segmenter.iter_labels(
+            frames, begun.about.grey_range, start=start, batch_size=size
+        )
+        return complete_run(stack, segmenter.info, begun, (frames, labelled), progress)
+
+
+def begin_run(
+    stack: FrameStack,
+    segmenter: Segmenter,
+    weights_sha256: str,
+    folder: Path,
+    settings: RunSettings,
+) -> BegunRun | dict[str, Any]:
+    """Make a folder ready for a run; the record instead if the run is complete already.
+
+    Arguments and errors are those of `run_stack`.
+    """
     batch_size = settings.batch_size or default_batch_size(stack.shape[1:])
     grey_range = segmenter.scaling.measure(stack)
     identity = identity_of(stack, segmenter, weights_sha256, grey_range)
     size, size_from = _pixel_size(stack, segmenter, settings)
+    most = len(stack) if settings.drawn is None else min(settings.drawn, len(stack))
     choices = {
         "label_format": settings.label_format,
         "pixel_size_um": size,
         "pixel_size_from": size_from,
         "batch_size": batch_size,
+        "frames_drawn": most,
     }
     finished = finished_record(folder / RECORD, identity | choices, settings.overwrite)
     if finished is not None:
         shutil.rmtree(folder / FOLDER, ignore_errors=True)
-        progress(len(stack))
         return finished
     if (folder / RECORD).exists():
         _remove_outputs(folder)
-
-    started = time.perf_counter()
+    _remove_leftovers(folder)
+    about = Segmented(
+        shape=stack.shape,
+        class_names=segmenter.class_names,
+        grey_range=grey_range,
+        pixel_size_um=size,
+        frame_names=stack.frame_names,
+        drawn=frozenset(spread(len(stack), most)),
+    )
     store = LabelStore(folder, stack.shape, identity, batch_size)
+    return BegunRun(
+        *(folder, settings, identity, choices, about, batch_size, store), engine=segmenter.engine
+    )
+
+
+def complete_run(
+    stack: FrameStack,
+    info: PresetInfo,
+    begun: BegunRun,
+    coming: tuple[ReadAhead, Iterator[LabelledFrame]],
+    progress: Progress,
+) -> dict[str, Any]:
+    """Write the files of a run, those of its frames that were segmented before too.
+
+    Args:
+        stack: the frames.
+        info: of the network.
+        begun: from `begin_run`.
+        coming: grey levels of the frames that are drawn, and the labels of every frame from
+            `begun.store.done` on.
+        progress: told of every frame.
+
+    Returns:
+        The record, as in `run.json`.
+
+    Raises:
+        ReadError: no frame of the stack can be read.
+    """
+    frames, labelled = coming
+    about, store = begun.about, begun.store
+    started = time.perf_counter()
     resumed_at = store.done
     progress(store.done)
-    with store:
-        for frame in segmenter.iter_labels(
-            stack, grey_range, start=store.done, batch_size=batch_size
-        ):
-            store.append(frame)
-            progress(store.done)
-    if len(store.errors) == len(stack):
-        store.remove()
-        raise ReadError(next(iter(store.errors.values())))
-    segmented = time.perf_counter()
-
-    shape, class_names = stack.shape, segmenter.class_names
-    outputs = [
-        LABEL_WRITERS[settings.label_format](folder, store.labels(), shape, class_names),
-        write_overlays(
-            folder, _pictures(stack, store, class_names, grey_range), len(stack) - len(store.errors)
-        ),
-        _write_table(folder, store, stack, class_names, size),
-    ]
+    with SegmentOutputs(begun.folder, about, begun.settings.label_format) as outputs:
+        for index, labels in enumerate(store.labels()):
+            drawn = index in about.drawn and index not in store.errors
+            outputs.add(labels, frames.take(index) if drawn else None)
+        with store:
+            for frame in labelled:
+                store.append(frame)
+                drawn = frame.index in about.drawn and frame.error is None
+                outputs.add(frame.labels, frames.take(frame.index) if drawn else None)
+                frames.forget(frame.index)
+                progress(store.done)
+        if len(store.errors) == len(stack):
+            store.remove()
+            raise ReadError(next(iter(store.errors.values())))
+        segmented = time.perf_counter()
+        names = outputs.finish()
     written = time.perf_counter()
 
     record: dict[str, Any] = {
-        **identity,
-        **choices,
-        "model": segmenter.info.name,
-        "trained_on": segmenter.info.trained_on,
-        "scaling": asdict(segmenter.scaling),
-        "shape": list(shape),
+        **begun.identity,
+        **begun.choices,
+        "model": info.name,
+        "engine": begun.engine,
+        "trained_on": info.trained_on,
+        "scaling": asdict(info.scaling),
+        "shape": list(stack.shape),
         "frame_rate_hz": stack.frame_rate_hz,
         "notes": list(stack.notes),
         "unreadable_frames": [
             {"frame": index, "error": store.errors[index]} for index in sorted(store.errors)
         ],
-        "outputs": [*outputs, RECORD],
+        "outputs": [*names, RECORD],
         "versions": versions(),
-        "device": settings.device,
+        "device": begun.settings.device,
         "times": {
             "finished": datetime.now(UTC).isoformat(timespec="seconds"),
             "frames_from_earlier_run": resumed_at,
@@ -149,18 +246,29 @@ def run_stack(
             "write_s": round(written - segmented, 3),
         },
     }
-    write_record(folder / RECORD, record)
+    write_record(begun.folder / RECORD, record)
     store.remove()
     return record
 
 
 def _remove_outputs(folder: Path) -> None:
     for name in OUTPUTS:
-        path = folder / name
-        if path.is_dir():
-            shutil.rmtree(path)
-        else:
-            path.unlink(missing_ok=True)
+        _remove(folder / name)
+
+
+def _remove_leftovers(folder: Path) -> None:
+    """Delete what a killed run had not written to its end; it may be as large as the stack."""
+    for name in OUTPUTS:
+        path = Path(name)
+        for leftover in folder.glob(f".{path.stem}-????????{path.suffix}"):
+            _remove(leftover)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def _pixel_size(
@@ -173,26 +281,3 @@ def _pixel_size(
     if segmenter.pixel_size_um is not None:
         return segmenter.pixel_size_um, "preset"
     return None, None
-
-
-def _pictures(
-    stack: FrameStack, store: LabelStore, class_names: tuple[str, ...], grey_range: GreyRange
-) -> Iterator[np.ndarray]:
-    for index, labels in enumerate(store.labels()):
-        if index not in store.errors:
-            yield with_legend(overlay(stack[index], labels, class_names, grey_range), class_names)
-
-
-def _write_table(
-    folder: Path,
-    store: LabelStore,
-    stack: FrameStack,
-    class_names: tuple[str, ...],
-    pixel_size_um: float | None,
-) -> str:
-    table = class_areas(store.labels(), class_names, pixel_size_um)
-    if stack.frame_names is not None:
-        table.insert(1, "file", [stack.frame_names[index] for index in table["frame"]])
-    with complete_or_absent(folder / "frames.csv") as temporary:
-        table.to_csv(temporary, index=False, float_format="%.6g")
-    return "frames.csv"

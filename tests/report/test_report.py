@@ -91,7 +91,7 @@ def test_legend_shows_every_class_colour_however_narrow():
 
 def test_overlays_of_a_stack_become_a_movie_of_as_many_frames(tmp_path):
     pictures = np.random.default_rng(0).integers(0, 255, (7, 40, 60, 3)).astype(np.uint8)
-    assert write_overlays(tmp_path, iter(pictures), 7) == "overlay.mp4"
+    assert write_overlays(tmp_path, iter(pictures)) == "overlay.mp4"
     assert iio.imread(tmp_path / "overlay.mp4", plugin="pyav").shape == (7, 40, 60, 3)
 
 

@@ -73,7 +73,8 @@ def test_a_label_file_cut_short_is_named_on_opening(label_format, labels, tmp_pa
 @pytest.mark.parametrize("label_format", FORMATS)
 def test_a_missing_label_file_is_named_on_opening(label_format, labels, tmp_path):
     write_run(tmp_path, labels, label_format)
-    (tmp_path / FILES.get(label_format, "labels")).rename(tmp_path / "elsewhere")
+    stored = {**FILES, "png": "labels", "zarr": "labels.zarr"}[label_format]
+    (tmp_path / stored).rename(tmp_path / "elsewhere")
     with pytest.raises(ReadError, match=r"labels.*segment the frames again"):
         open_labelled_run(tmp_path)
 

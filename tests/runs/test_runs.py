@@ -107,12 +107,12 @@ def test_a_killed_run_goes_on_and_ends_as_an_undisturbed_one(run, tmp_path, kill
     assert files_of(tmp_path / "killed") == files_of(tmp_path / "undisturbed")
 
 
-def test_a_kill_while_writing_the_files_computes_nothing_again(run, tmp_path, monkeypatch):
+def test_a_kill_before_the_record_computes_nothing_again(run, tmp_path, monkeypatch):
     def killed(*_):
         raise KilledError
 
     with monkeypatch.context() as patch, pytest.raises(KilledError):
-        patch.setattr("amseg_keras.runs.segment.write_overlays", killed)
+        patch.setattr("amseg_keras.runs.segment.write_record", killed)
         run("killed")
     seen = []
     run("killed", seen.append)

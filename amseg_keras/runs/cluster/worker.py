@@ -1,0 +1,167 @@
+"""What runs in a worker: one chunk of a stack through the network."""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+import zlib
+from collections.abc import Hashable
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+
+from amseg_keras.engines import EngineMissingError
+from amseg_keras.preprocess import GreyRange
+from amseg_keras.pretrained import PresetError, find_preset
+from amseg_keras.pretrained.preset import weights_digest
+from amseg_keras.read import FrameStack, ReadError, StackSource
+from amseg_keras.runs.cluster.chunks import Chunk, ChunkLabels
+from amseg_keras.runs.cluster.threads import take_part_of_machine
+from amseg_keras.runs.read_ahead import ReadAhead
+from amseg_keras.runs.segment import BATCHES_AHEAD
+from amseg_keras.segment import Segmenter, from_pretrained
+from amseg_keras.segment.device import choose_device
+
+
+@dataclass(frozen=True)
+class NetworkSpec:
+    """The network that a worker is to load, in plain values.
+
+    Args:
+        model: Name, folder or repository of the preset.
+        revision: Of a repository.
+        weights_sha256: Of the weights; others under the same name are refused.
+        backend: Of Keras.
+        device: As `--device` takes it.
+        engine: Of `engines.ENGINES`, what it is to run on; None for Keras as it is.
+        threads: For one worker; by default what its backend takes.
+    """
+
+    model: str
+    revision: str | None
+    weights_sha256: str
+    backend: str
+    device: str = "auto"
+    engine: str | None = None
+    threads: int | None = None
+
+
+@dataclass(frozen=True)
+class ChunkTask:
+    """Everything that a worker needs to know to segment a chunk.
+
+    Attributes:
+        source: The stack, its files as the worker sees them.
+        shape: What the worker must find there.
+        network: What to segment it with.
+        grey_range: Of the whole stack.
+        batch_size: Frames given to the network at once.
+        chunk: The frames to segment.
+    """
+
+    source: StackSource
+    shape: tuple[int, int, int]
+    network: NetworkSpec
+    grey_range: GreyRange
+    batch_size: int
+    chunk: Chunk
+
+
+@dataclass(frozen=True)
+class ChunkFailed:
+    """Why a worker cannot segment a chunk, where trying again would not help."""
+
+    reason: str
+
+
+def segment_chunk(task: ChunkTask) -> ChunkLabels | ChunkFailed:
+    """Segment a chunk; called in a worker.
+
+    The network and the stack stay open for the next chunk. A worker does one chunk at a time,
+    however many threads it has.
+    """
+    with _one_at_a_time:
+        try:
+            segmenter, device = _kept.network(task.network)
+            stack = _kept.stack(task.source)
+            if stack.shape != task.shape:
+                found, wanted = (" x ".join(map(str, size)) for size in (stack.shape, task.shape))
+                raise ReadError(f"{stack.source}: is {found} there and {wanted} here")
+        except (ReadError, PresetError, ValueError) as error:
+            return ChunkFailed(
+                f"{error} (on worker {socket.gethostname()}; every worker must see the files "
+                "and presets that you name, under the same path)"
+            )
+        with keras.device(device):
+            return _labels(segmenter, stack, task)
+
+
+def _labels(segmenter: Segmenter, stack: FrameStack, task: ChunkTask) -> ChunkLabels:
+    chunk, size = task.chunk, task.batch_size
+    packer = zlib.compressobj(1)
+    parts: list[bytes] = []
+    errors = []
+    indices = range(chunk.first, chunk.last)
+    with ReadAhead(stack, indices, BATCHES_AHEAD * size, stop=chunk.last) as frames:
+        for frame in segmenter.iter_labels(
+            frames, task.grey_range, start=chunk.first, batch_size=size
+        ):
+            parts.append(packer.compress(frame.labels.tobytes()))
+            if frame.error is not None:
+                errors.append((frame.index, frame.error))
+            frames.forget(frame.index)
+    return ChunkLabels(b"".join([*parts, packer.flush()]), tuple(errors))
+
+
+class _Kept:
+    """What a worker has open: the network and the stack of the chunk before."""
+
+    def __init__(self) -> None:
+        self._network: tuple[Hashable, Any] = (None, None)
+        self._stack: tuple[Hashable, Any] = (None, None)
+
+    def network(self, spec: NetworkSpec) -> tuple[Segmenter, str]:
+        if self._network[0] != spec:
+            self._network = (None, None)
+            self._network = spec, _load(spec)
+        return self._network[1]
+
+    def stack(self, source: StackSource) -> FrameStack:
+        # A worker outlives the files that it has open.
+        about = [os.stat(file) for file in source.files[:1] if file.exists()]
+        key = source, tuple((one.st_size, one.st_mtime_ns) for one in about)
+        if self._stack[0] != key:
+            if self._stack[1] is not None:
+                self._stack[1].close()
+            self._stack = (None, None)
+            self._stack = key, source.open()
+        return self._stack[1]
+
+
+def _load(spec: NetworkSpec) -> tuple[Segmenter, str]:
+    """The network and the device it is on. The one place that knows what it runs with."""
+    if keras.backend.backend() != spec.backend:
+        raise PresetError(
+            f"the worker runs Keras on {keras.backend.backend()}, this command on {spec.backend}; "
+            f"start the workers with KERAS_BACKEND={spec.backend}"
+        )
+    if spec.threads is not None:
+        take_part_of_machine(spec.threads)
+    device = choose_device(spec.device)
+    preset = find_preset(spec.model, spec.revision)
+    if weights_digest(preset) != spec.weights_sha256:
+        raise PresetError(f"{spec.model}: has other weights there than here; copy the preset again")
+    with keras.device(device):
+        segmenter = from_pretrained(preset)
+        if spec.engine is not None:
+            try:
+                segmenter.compile_inference(spec.engine)
+            except (EngineMissingError, ValueError) as error:
+                raise PresetError(f"on a worker: {error}; or give --engine keras") from error
+        return segmenter, device
+
+
+_kept = _Kept()
+_one_at_a_time = threading.Lock()

@@ -1,0 +1,114 @@
+"""The files of a segmented stack, written while its labels still come."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+
+from amseg_keras.atomic import complete_or_absent
+from amseg_keras.preprocess import GreyRange
+from amseg_keras.quantify import class_areas
+from amseg_keras.report.label_files import LABEL_WRITERS
+from amseg_keras.report.movie import write_overlays
+from amseg_keras.report.overlay import overlay, with_legend
+from amseg_keras.runs.write_behind import WriteBehind
+
+BEHIND = 16
+"""Frames that may wait for each file."""
+
+
+@dataclass(frozen=True)
+class Segmented:
+    """What the files of a stack say beside its labels.
+
+    Args:
+        shape: frames, height, width.
+        class_names: name of each class id.
+        grey_range: the grey levels shown black and white.
+        pixel_size_um: size of a pixel.
+        frame_names: file of each frame, for a sequence of single files.
+        drawn: frames of the overlay movie.
+    """
+
+    shape: tuple[int, int, int]
+    class_names: tuple[str, ...]
+    grey_range: GreyRange
+    pixel_size_um: float | None
+    frame_names: tuple[str, ...] | None
+    drawn: frozenset[int]
+
+
+class SegmentOutputs:
+    """Writes the label maps, the overlays and the table, each in a thread of its own.
+
+    Left before `finish`, it leaves no file that is not complete.
+
+    Args:
+        folder: where to.
+        about: the stack.
+        label_format: one of `LABEL_WRITERS`.
+    """
+
+    def __init__(self, folder: Path, about: Segmented, label_format: str) -> None:
+        self._folder = folder
+        self._about = about
+        self._labels = WriteBehind[np.ndarray, str](
+            lambda labels: LABEL_WRITERS[label_format](
+                folder, labels, about.shape, about.class_names
+            ),
+            BEHIND,
+        )
+        self._overlays = WriteBehind[tuple[np.ndarray, np.ndarray], str | None](
+            lambda pairs: write_overlays(folder, self._pictures(pairs)), BEHIND
+        )
+        self._table = WriteBehind[np.ndarray, str](self._write_table, BEHIND)
+        self._threads = ExitStack()
+
+    def __enter__(self) -> SegmentOutputs:
+        for writer in (self._labels, self._overlays, self._table):
+            self._threads.enter_context(writer)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._threads.__exit__(kind, error, traceback)
+
+    def add(self, labels: np.ndarray, frame: np.ndarray | None) -> None:
+        """Hand over the next frame. Raises what writing those before it raised.
+
+        Args:
+            labels: class ids, uint8 `(height, width)`; 255 all over where it is unreadable.
+            frame: grey levels, if it is to be drawn.
+        """
+        self._labels.put(labels)
+        self._table.put(labels)
+        if frame is not None:
+            self._overlays.put((frame, labels))
+
+    def finish(self) -> list[str]:
+        """Wait until all is written; the names of the files."""
+        written = (self._labels.result(), self._overlays.result(), self._table.result())
+        return [name for name in written if name is not None]
+
+    def _pictures(self, pairs: Iterator[tuple[np.ndarray, np.ndarray]]) -> Iterator[np.ndarray]:
+        names = self._about.class_names
+        for frame, labels in pairs:
+            yield with_legend(overlay(frame, labels, names, self._about.grey_range), names)
+
+    def _write_table(self, labels: Iterator[np.ndarray]) -> str:
+        about = self._about
+        table = class_areas(labels, about.class_names, about.pixel_size_um)
+        if about.frame_names is not None:
+            table.insert(1, "file", [about.frame_names[index] for index in table["frame"]])
+        with complete_or_absent(self._folder / "frames.csv") as temporary:
+            table.to_csv(temporary, index=False, float_format="%.6g")
+        return "frames.csv"
