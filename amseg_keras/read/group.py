@@ -8,7 +8,8 @@ from pathlib import Path
 from amseg_keras.read.errors import ReadError
 from amseg_keras.read.formats import may_be_single, open_reader
 
-_NUMBERED = re.compile(r"(.*?)(\d+)(\D*)", re.DOTALL)
+NUMBERED = re.compile(r"(.*?)(\d+)(\D*)", re.DOTALL)
+"""The stem of a numbered frame: what is before the last number, the number, what is behind it."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ def group_files(files: Sequence[Path]) -> list[Group]:
     """
     sets: dict[tuple[object, ...], list[Path]] = {}
     for file in sorted(files, key=natural_order):
-        match = _NUMBERED.fullmatch(file.stem)
+        match = NUMBERED.fullmatch(file.stem)
         key: tuple[object, ...] = (file,)
         if match is not None and may_be_single(file):
             key = (file.parent, match[1], match[3], file.suffix.lower())
@@ -48,7 +49,7 @@ def group_files(files: Sequence[Path]) -> list[Group]:
     groups: list[Group] = []
     for members in sets.values():
         if len(members) > 1 and _hold_one_frame(members):
-            match = _NUMBERED.fullmatch(members[0].stem)
+            match = NUMBERED.fullmatch(members[0].stem)
             groups.append(Group(tuple(members), match[1] if match else ""))
         else:
             groups += [Group((file,), file.stem) for file in members]

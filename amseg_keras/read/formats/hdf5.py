@@ -15,15 +15,23 @@ from amseg_keras.read.grey import plain_dtype
 
 
 class Hdf5Reader(FrameReader):
-    """A dataset ``(frames, height, width)`` or ``(height, width)``; a fourth axis may be 1."""
+    """A dataset ``(frames, height, width)`` or ``(height, width)``; a fourth axis may be 1.
+
+    Args:
+        path: The file.
+        dataset: Path inside it; None finds it.
+        swmr: Read beside a writer in single-writer-multiple-readers mode, and without a lock that
+            could keep a writer out.
+    """
 
     kind = "HDF5"
 
-    def __init__(self, path: Path, dataset: str | None) -> None:
+    def __init__(self, path: Path, dataset: str | None, *, swmr: bool = False) -> None:
         self.label = str(path) if dataset is None else f"{path}::{dataset}"
         with reading(self.label, self.kind):
             # Detectors' file systems are often read-only, where a lock cannot be taken.
-            self._file = h5py.File(path, "r", locking="best-effort")
+            locking = False if swmr else "best-effort"
+            self._file = h5py.File(path, "r", swmr=swmr, locking=locking)
             try:
                 name, notes = find_dataset(self._file, str(path), dataset)
                 self.label = f"{path}::{name}"
@@ -35,14 +43,13 @@ class Hdf5Reader(FrameReader):
                 raise
 
     def read(self, index: int) -> np.ndarray:
-        region: list[int | slice] = [0] * self._dataset.ndim
-        for axis in self._axes[-2:]:
-            region[axis] = slice(None)
-        if len(self._axes) == 3:
-            region[self._axes[0]] = index
-        if not self._complete:
-            self._check_written(region, index)
-        return np.asarray(self._dataset[tuple(region)])
+        # HDF5 gives fill values for chunks that a recording reserved and never wrote.
+        if not self._complete and not self._is_written(index):
+            raise ReadError(
+                f"{self.where(index)} was never written, the recording stopped early; "
+                "leave it and the frames after it out"
+            )
+        return np.asarray(self._dataset[tuple(self._region(index))])
 
     def close(self) -> None:
         self._file.close()
@@ -84,19 +91,27 @@ class Hdf5Reader(FrameReader):
                     "put it beside this file"
                 )
 
-    def _check_written(self, region: list[int | slice], index: int) -> None:
-        # HDF5 gives fill values for chunks that a recording reserved and never wrote.
+    def _region(self, index: int) -> list[int | slice]:
+        region: list[int | slice] = [0] * self._dataset.ndim
+        for axis in self._axes[-2:]:
+            region[axis] = slice(None)
+        if len(self._axes) == 3:
+            region[self._axes[0]] = index
+        return region
+
+    def _is_written(self, index: int) -> bool:
+        """Whether all chunks of a frame are in the file; the dataset has chunks."""
         dataset = self._dataset
         corners = [
             range(0, size, chunk) if isinstance(at, slice) else (at // chunk * chunk,)
-            for at, size, chunk in zip(region, dataset.shape, dataset.chunks, strict=True)
+            for at, size, chunk in zip(
+                self._region(index), dataset.shape, dataset.chunks, strict=True
+            )
         ]
-        for corner in itertools.product(*corners):
-            if dataset.id.get_chunk_info_by_coord(corner).byte_offset is None:
-                raise ReadError(
-                    f"{self.where(index)} was never written, the recording stopped early; "
-                    "leave it and the frames after it out"
-                )
+        return all(
+            dataset.id.get_chunk_info_by_coord(corner).byte_offset is not None
+            for corner in itertools.product(*corners)
+        )
 
 
 def open_hdf5(path: Path, dataset: str | None) -> Hdf5Reader:

@@ -1,0 +1,197 @@
+"""`amseg watch`"""
+
+from __future__ import annotations
+
+import signal
+import statistics
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import click
+import keras
+
+from amseg_keras.command.ending import finish
+from amseg_keras.command.model_options import model_options, opened_model
+from amseg_keras.read import ReadError
+from amseg_keras.report.label_files import LABEL_WRITERS
+from amseg_keras.runs.watch import (
+    Event,
+    Network,
+    Problem,
+    Timing,
+    Turn,
+    WatchSettings,
+    Written,
+)
+from amseg_keras.runs.watch import watch as watch_folder
+
+_POSITIVE = click.FloatRange(min=0, min_open=True)
+
+
+@click.command(no_args_is_help=True)
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option(
+    "-o",
+    "--out",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="Output folder; it may be a folder in FOLDER.",
+)
+@model_options
+@click.option(
+    "-f",
+    "--format",
+    "label_format",
+    type=click.Choice(list(LABEL_WRITERS)),
+    default="tiff",
+    show_default=True,
+    help="Label maps of complete stacks, as in amseg segment.",
+)
+@click.option(
+    "--dataset",
+    metavar="PATH",
+    help="Dataset in HDF5 files, as /entry/data/data. Default: the only image stack of each.",
+)
+@click.option(
+    "--pixel-size",
+    type=_POSITIVE,
+    metavar="UM",
+    help="Size of a pixel in um. Default: what the file says, else the preset's.",
+)
+@click.option(
+    "--batch-size",
+    type=click.IntRange(min=1),
+    help="Frames given to the network at once, at most. Default: up to 4, by frame size.",
+)
+@click.option(
+    "--settle",
+    type=_POSITIVE,
+    metavar="SECONDS",
+    default=Timing.settle_s,
+    show_default=True,
+    help="A file is taken when it has not changed for so long; over NFS rather 5.",
+)
+@click.option(
+    "--patience",
+    type=_POSITIVE,
+    metavar="SECONDS",
+    default=Timing.patience_s,
+    show_default=True,
+    help="A frame that cannot be read for so long is reported and labelled 255.",
+)
+@click.option(
+    "--complete-after",
+    type=_POSITIVE,
+    metavar="SECONDS",
+    default=WatchSettings.complete_s,
+    show_default=True,
+    help="A growing stack is complete when no frame has come for so long.",
+)
+@click.option(
+    "--until-idle",
+    type=_POSITIVE,
+    metavar="SECONDS",
+    help="End when nothing has come for so long. Default: go on until Ctrl-C.",
+)
+def watch(folder: Path, out: Path, model: str, revision: str | None, **chosen: Any) -> None:
+    """Segment and measure what an acquisition writes to FOLDER while it writes it.
+
+    FOLDER and its subfolders are looked through for what amseg segment reads. Numbered files of one
+    frame each are one stack that grows; other files are read when they are whole, HDF5 in SWMR
+    mode while it is written. What is there already is done too, first. Frames are done in order and
+    none is left out; a line for each second of work says how long frames took from being seen to
+    their result, and how many are behind.
+
+    \b
+    For each stack, in a folder of its name below OUT:
+      live.csv        while it runs, a row a frame: latency, area of every class, keyhole area and
+                      depth, pores
+      labels.tif, overlay.mp4, frames.csv, run.json
+                      as of amseg segment, when the stack is complete
+
+    Grey levels of a growing stack are scaled by its first frames, 16 at most, to the end; those of
+    a file that is whole when it is found by all of it. run.json tells.
+
+    Ctrl-C writes the files of all stacks and ends; a second one ends at once. The same command goes
+    on with what is new, and with what was not written.
+
+    Exit codes: 0 all done, 1 some inputs failed (named at the end), 2 wrong use.
+    """
+    settings = WatchSettings(
+        label_format=chosen["label_format"],
+        pixel_size_um=chosen["pixel_size"],
+        batch_size=chosen["batch_size"],
+        dataset=chosen["dataset"],
+        timing=Timing(chosen["settle"], chosen["patience"]),
+        complete_s=chosen["complete_after"],
+        until_idle_s=chosen["until_idle"],
+    )
+    errors: list[str] = []
+    with opened_model(model, revision, chosen["device"]) as opened, _stop_signals() as stop:
+        name = opened.segmenter.info.name
+        click.echo(f"{name} on {opened.device} ({keras.backend.backend()})", err=True)
+        network = Network(opened.segmenter, opened.digest, opened.device)
+        try:
+            for event in watch_folder(folder, out, network, settings, stop):
+                errors += _show(event)
+        except ReadError as error:
+            errors.append(str(error))
+    finish(errors)
+
+
+@contextmanager
+def _stop_signals() -> Iterator[threading.Event]:
+    """An event that Ctrl-C and SIGTERM set; a second Ctrl-C interrupts."""
+    stop = threading.Event()
+
+    def end(number: int, frame: FrameType | None) -> None:
+        if stop.is_set():
+            raise KeyboardInterrupt
+        stop.set()
+
+    before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _show(event: Event) -> list[str]:
+    """Say what has happened; what of it failed, one sentence each."""
+    match event:
+        case Turn():
+            click.echo(turn_line(event))
+            for error in event.errors:
+                click.echo(f"  {error}", err=True)
+            return list(event.errors)
+        case Written():
+            for note in event.notes:
+                click.echo(f"  {event.stack}: {note}", err=True)
+            click.echo(f"{event.stack}: {event.frames} frames -> {event.folder}")
+            return []
+        case Problem():
+            click.echo(f"  {event.text}", err=True)
+            return [event.text]
+
+
+def turn_line(turn: Turn) -> str:
+    """What was done, how fast, and what is behind.
+
+    Example:
+        >>> turn_line(Turn("shot", 40, (0.5, 0.75, 2.0), 1.5, 12, 3.0, True, ()))
+        'shot: 40 frames done, 2 frames/s, latency 0.75 s (worst 2 s), 12 behind (oldest 3 s),
+        falling behind'
+    """
+    median, worst = statistics.median(turn.latencies_s), max(turn.latencies_s)
+    text = (
+        f"{turn.stack}: {turn.done} frames done, {len(turn.latencies_s) / turn.seconds:.3g} "
+        f"frames/s, latency {median:.3g} s (worst {worst:.3g} s)"
+    )
+    if turn.behind:
+        text += f", {turn.behind} behind (oldest {turn.oldest_s:.3g} s)"
+    return text + (", falling behind" if turn.falling_behind else "")

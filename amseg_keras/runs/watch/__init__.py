@@ -1,0 +1,23 @@
+"""An acquisition, segmented and measured while it is written."""
+
+from amseg_keras.runs.watch.incoming.timing import Timing
+from amseg_keras.runs.watch.settings import (
+    Event,
+    Network,
+    Problem,
+    Turn,
+    WatchSettings,
+    Written,
+)
+from amseg_keras.runs.watch.watch import watch
+
+__all__ = [
+    "Event",
+    "Network",
+    "Problem",
+    "Timing",
+    "Turn",
+    "WatchSettings",
+    "Written",
+    "watch",
+]

@@ -1,0 +1,125 @@
+"""The files of a watched stack that is complete: those of `amseg segment`, beside its live.csv."""
+
+from __future__ import annotations
+
+import shutil
+import statistics
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from amseg_keras.preprocess import GreyRange
+from amseg_keras.preprocess.lazy import spread
+from amseg_keras.pretrained import PresetInfo
+from amseg_keras.read import Frames, ReadError
+from amseg_keras.runs.record import write_record
+from amseg_keras.runs.segment import MAX_DRAWN, OUTPUTS, RECORD
+from amseg_keras.runs.segment_outputs import Segmented, SegmentOutputs
+from amseg_keras.runs.watch.journal import TABLE, Journal
+from amseg_keras.versions import versions
+
+STATE_KEYS = (
+    "source",
+    "dtype",
+    "weights_sha256",
+    "class_names",
+    "grey_range",
+    "grey_range_from",
+    "pixel_size_um",
+    "pixel_size_from",
+    "frame_rate_hz",
+    "notes",
+)
+"""What a watch knows of a stack from its first frames on, and the record repeats."""
+
+
+@dataclass(frozen=True)
+class CompleteStack:
+    """A stack all of whose frames are done.
+
+    Attributes:
+        folder: Where to.
+        journal: Its labels and live table.
+        state: What is in `state.json`.
+        whole: Its frames, for the overlay.
+        info: Of the network.
+        choices: What else the record says of how it was done.
+    """
+
+    folder: Path
+    journal: Journal
+    state: Mapping[str, Any]
+    whole: Frames
+    info: PresetInfo
+    choices: Mapping[str, Any]
+
+
+def write_files(stack: CompleteStack, label_format: str) -> None:
+    """Write all files of the folder; killed meanwhile, nothing is lost and it can be done again.
+
+    Args:
+        stack: The stack.
+        label_format: Of the label maps.
+
+    Raises:
+        ReadError: None of the frames could be read.
+    """
+    started = time.monotonic()
+    done = [stack.journal.done[place] for place in stack.journal.order()]
+    errors = {index: one.error for index, one in enumerate(done) if one.error is not None}
+    if len(errors) == len(done):
+        raise ReadError(next(iter(errors.values())))
+    _remove_outputs(stack.folder)
+    files = tuple(one.file for one in done if one.file is not None)
+    about = Segmented(
+        shape=(len(done), *stack.journal.frame_shape),
+        class_names=stack.info.class_names,
+        grey_range=GreyRange(**stack.state["grey_range"]),
+        pixel_size_um=stack.state["pixel_size_um"],
+        frame_names=files or None,
+        drawn=frozenset(spread(len(done), min(MAX_DRAWN, len(done)))) - errors.keys(),
+    )
+    with SegmentOutputs(stack.folder, about, label_format) as outputs:
+        for index, labels in enumerate(stack.journal.labels()):
+            frame = None
+            if index in about.drawn:
+                try:
+                    frame = stack.whole[index]
+                except ReadError:  # moved away since; its labels are there all the same
+                    frame = None
+            outputs.add(labels, frame)
+        names = outputs.finish()
+    latencies = [one.latency_s for one in done]
+    record: dict[str, Any] = {
+        **{key: stack.state[key] for key in STATE_KEYS},
+        **stack.choices,
+        "label_format": label_format,
+        "model": stack.info.name,
+        "trained_on": stack.info.trained_on,
+        "scaling": asdict(stack.info.scaling),
+        "shape": list(about.shape),
+        "latency_s": {
+            "median": round(statistics.median(latencies), 3),
+            "worst": round(max(latencies), 3),
+        },
+        "unreadable_frames": [{"frame": index, "error": errors[index]} for index in errors],
+        "outputs": [*names, TABLE, RECORD],
+        "versions": versions(),
+        "times": {
+            "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+            "write_s": round(time.monotonic() - started, 3),
+        },
+    }
+    write_record(stack.folder / RECORD, record)
+
+
+def _remove_outputs(folder: Path) -> None:
+    """What was written when there were fewer frames."""
+    for name in OUTPUTS:
+        if (folder / name).is_dir():
+            shutil.rmtree(folder / name)
+        else:
+            (folder / name).unlink(missing_ok=True)

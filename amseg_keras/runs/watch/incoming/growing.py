@@ -1,0 +1,122 @@
+"""A stack to which frames are added while it is read."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from amseg_keras.read import Frames, FrameStack, ReadError
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """A frame that is there.
+
+    Attributes:
+        frame: Its number in the stack, from 0; of single files, in the order in which they came.
+        file: Name of its file, where it has one of its own.
+        seen: When it was first seen whole, by `time.monotonic`.
+        written: When its file was written, by the clock of the file system; None where it shares
+            the file with others.
+        pixels: `(height, width)`, or why they cannot be read.
+    """
+
+    frame: int
+    file: str | None
+    seen: float
+    written: float | None
+    pixels: np.ndarray | ReadError
+
+
+@dataclass(frozen=True)
+class HeldFrames:
+    """A few frames in memory as a stack; asking for an unreadable one raises its `ReadError`.
+
+    Args:
+        held: The frames, or why they cannot be read.
+        frame_shape: Height and width.
+    """
+
+    held: Sequence[np.ndarray | ReadError]
+    frame_shape: tuple[int, int]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(frames, height, width)."""
+        return len(self.held), *self.frame_shape
+
+    def __len__(self) -> int:
+        return len(self.held)
+
+    def __getitem__(self, index: int, /) -> np.ndarray:
+        frame = self.held[index]
+        if isinstance(frame, ReadError):
+            raise frame
+        return frame
+
+
+class GrowingStack(ABC):
+    """A stack that an acquisition is writing, or has written.
+
+    Attributes:
+        name: Short name, safe as a file name.
+        source: What `amseg segment` would be given to read it.
+        dtype: Of the frames.
+        frame_shape: Height and width.
+        pixel_size_um: As in `FrameStack`.
+        frame_rate_hz: As in `FrameStack`.
+        notes: As in `FrameStack`.
+        closed: Whether all frames are there, as far as can be known.
+        last_seen: When the last frame was seen, by `time.monotonic`.
+    """
+
+    name: str
+    source: str
+    dtype: np.dtype
+    frame_shape: tuple[int, int]
+    pixel_size_um: float | None
+    frame_rate_hz: float | None
+    notes: tuple[str, ...]
+    closed: bool
+    last_seen: float
+
+    @property
+    @abstractmethod
+    def behind(self) -> int:
+        """Frames that were seen and are not taken yet."""
+
+    @property
+    @abstractmethod
+    def oldest_seen(self) -> float | None:
+        """When the first of these was seen; None where there is none."""
+
+    @abstractmethod
+    def ready(self, most: int, now: float) -> list[Arrival]:
+        """The next frames, so many at most; they stay ready until they are taken."""
+
+    @abstractmethod
+    def take(self, arrival: Arrival) -> None:
+        """The frame is done."""
+
+    @abstractmethod
+    def skip(self, done: Sequence[tuple[int, str | None]]) -> None:
+        """Number and file of the frames that an earlier run has done.
+
+        Raises:
+            ReadError: They are not there any more.
+        """
+
+    @abstractmethod
+    def whole(self) -> Frames:
+        """All frames that were taken, in the order of the stack, to be read once more."""
+
+    def close(self) -> None:  # noqa: B027 - nothing is open between the frames of a sequence
+        """Release the files."""
+
+    def _describe(self, stack: FrameStack) -> None:
+        self.dtype, self.frame_shape = stack.dtype, stack.shape[1:]
+        self.pixel_size_um, self.frame_rate_hz = stack.pixel_size_um, stack.frame_rate_hz
+        self.notes = stack.notes

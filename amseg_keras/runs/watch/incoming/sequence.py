@@ -1,0 +1,118 @@
+"""Numbered files of one frame each, of which there are more and more."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from amseg_keras.read import Frames, FrameStack, ReadError, StackSource
+from amseg_keras.read.group import natural_order
+from amseg_keras.runs.watch.incoming.folder import SeenFile
+from amseg_keras.runs.watch.incoming.growing import Arrival, GrowingStack
+from amseg_keras.runs.watch.incoming.timing import Timing
+
+
+class GrowingSequence(GrowingStack):
+    """Numbered files of one frame each.
+
+    Frames are taken in the order of their names as far as they are there; one that comes late is
+    taken when it comes.
+
+    Args:
+        name: Of the stack.
+        source: A pattern of its files.
+        first: A file that can be read.
+        timing: When files are taken.
+    """
+
+    closed = False
+
+    def __init__(self, name: str, source: str, first: Path, timing: Timing) -> None:
+        self.name, self.source = name, source
+        self.taken: list[Path] = []
+        self.last_seen = 0.0
+        self._folder, self._timing = first.parent, timing
+        self._pending: dict[Path, SeenFile] = {}
+        self._done: set[Path] = set()
+        with _open_single(first) as stack:
+            self._describe(stack)
+
+    def has_done(self, path: Path) -> bool:
+        """Whether the frame of a file is done."""
+        return path in self._done
+
+    def offer(self, files: Sequence[SeenFile]) -> None:
+        """The files of the sequence that are there and not taken yet."""
+        waiting = {file.path: file for file in files if file.path not in self._done}
+        self._pending = {path: waiting[path] for path in sorted(waiting, key=natural_order)}
+        self.last_seen = max([self.last_seen, *(file.changed for file in self._pending.values())])
+
+    @property
+    def behind(self) -> int:
+        return len(self._pending)
+
+    @property
+    def oldest_seen(self) -> float | None:
+        return min((file.changed for file in self._pending.values()), default=None)
+
+    def ready(self, most: int, now: float) -> list[Arrival]:
+        found: list[Arrival] = []
+        for path, file in self._pending.items():
+            if file.changed + self._timing.settle_s > now:
+                continue
+            pixels = self._read(path)
+            if isinstance(pixels, ReadError) and file.changed + self._timing.patience_s > now:
+                continue
+            number = len(self.taken) + len(found)
+            found.append(Arrival(number, path.name, file.changed, file.written, pixels))
+            if len(found) == most:
+                break
+        return found
+
+    def take(self, arrival: Arrival) -> None:
+        assert arrival.file is not None
+        path = self._folder / arrival.file
+        self.taken.append(path)
+        self._done.add(path)
+        self._pending.pop(path, None)
+
+    def skip(self, done: Sequence[tuple[int, str | None]]) -> None:
+        self.taken = [self._folder / file for _, file in done if file is not None]
+        self._done = set(self.taken)
+        self.offer(list(self._pending.values()))
+
+    def whole(self) -> Frames:
+        files = tuple(sorted(self.taken, key=natural_order))
+        return StackSource(self.name, self.source, files).open()
+
+    def _read(self, path: Path) -> np.ndarray | ReadError:
+        try:
+            with _open_single(path) as stack:
+                if (stack.dtype, stack.shape[1:]) != (self.dtype, self.frame_shape):
+                    found, wanted = (
+                        f"{height} x {width} {dtype}"
+                        for (height, width), dtype in (
+                            (stack.shape[1:], stack.dtype),
+                            (self.frame_shape, self.dtype),
+                        )
+                    )
+                    raise ReadError(
+                        f"{path}: is {found}, but the first frame of the sequence is {wanted}; "
+                        "write it into a folder of its own"
+                    )
+                return stack[0]
+        except ReadError as error:
+            return error
+
+
+def _open_single(path: Path) -> FrameStack:
+    stack = StackSource(path.stem, str(path), (path,)).open()
+    if len(stack) != 1:
+        stack.close()
+        raise ReadError(
+            f"{path}: holds {len(stack)} frames where the sequence has one a file; write it into a "
+            "folder of its own"
+        )
+    return stack

@@ -1,0 +1,329 @@
+"""One stack of a watch: labelled and measured frame by frame into its folder."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from amseg_keras.preprocess import GreyRange
+from amseg_keras.quantify import Scale
+from amseg_keras.read import Frames, ReadError
+from amseg_keras.runs.labelled_run import open_labelled_run
+from amseg_keras.runs.record import OutputTakenError
+from amseg_keras.runs.segment import RECORD
+from amseg_keras.runs.watch.finish import STATE_KEYS, CompleteStack, write_files
+from amseg_keras.runs.watch.incoming.growing import Arrival, GrowingStack, HeldFrames
+from amseg_keras.runs.watch.incoming.timing import wall_time
+from amseg_keras.runs.watch.journal import (
+    TABLE,
+    DoneFrame,
+    Journal,
+    read_state,
+    read_table,
+)
+from amseg_keras.runs.watch.measured import measure_live, measured_columns
+from amseg_keras.runs.watch.settings import Network, Turn, WatchSettings
+from amseg_keras.segment import LabelledFrame
+from amseg_keras.segment.segmenter import default_batch_size
+
+GREY_FRAMES = 16
+"""Of a growing stack, the grey levels are measured on so many first frames at most."""
+
+_TURN_S = 1.0
+"""After so long other stacks, and the terminal, have their turn."""
+
+
+class LiveStack:
+    """The frames of a growing stack on their way into a folder.
+
+    Args:
+        source: The frames.
+        folder: Where to.
+        network: What labels them.
+        settings: The user's.
+
+    Raises:
+        OutputTakenError: The folder holds the labels of another network or of other frames.
+        ReadError: The frames that were done are not there any more.
+    """
+
+    def __init__(
+        self, source: GrowingStack, folder: Path, network: Network, settings: WatchSettings
+    ) -> None:
+        self.source, self.folder = source, folder
+        self._network, self._settings = network, settings
+        self._batch_size = settings.batch_size or default_batch_size(source.frame_shape)
+        self._behind = 0
+        self._earlier = 0
+        self._tried = 0
+        self._state = _earlier_state(folder)
+        self.is_written = (folder / RECORD).is_file()
+        """Whether the files of all frames that are done are there."""
+        self.stuck: str | None = None
+        """Why there are no grey levels, though there are frames."""
+        self._journal: Journal | None = None
+        if self._state is not None:
+            self._check_same(self._state)
+            self._journal = self._new_journal(self._state)
+            if self.is_written:
+                self._journal.remove()  # left behind by a kill
+                self._journal.done = read_table(folder)
+                if len(self._journal.done) != self._state["frames"]:
+                    raise OutputTakenError(
+                        f"{folder}: its {TABLE} is not that of its {RECORD}; give another -o"
+                    )
+            else:
+                self._journal.resume()
+            self._earlier = len(self._journal.done)
+            source.skip([(one.frame, one.file) for one in self._journal.done])
+
+    @property
+    def done(self) -> int:
+        """Frames that are done."""
+        return 0 if self._journal is None else len(self._journal.done)
+
+    def is_complete(self, now: float) -> bool:
+        """Whether all frames are done that will come, as far as can be known."""
+        quiet = self.source.last_seen + self._settings.complete_s <= now
+        return self.source.behind == 0 and (self.source.closed or quiet)
+
+    def turn(self) -> Turn | None:
+        """Do frames for a while; None where none is ready."""
+        journal = self._begun(time.monotonic())
+        if journal is None:
+            return None
+        started = time.monotonic()
+        first = len(journal.done)
+        while time.monotonic() < started + _TURN_S:
+            arrivals = self.source.ready(self._batch_size, time.monotonic())
+            if not arrivals:
+                break
+            if self.is_written:
+                self._reopen(journal)
+            # Batches of two sizes only: a network may be compiled for each size anew.
+            size = self._batch_size if len(arrivals) == self._batch_size else 1
+            for begin in range(0, len(arrivals), size):
+                self._label(journal, arrivals[begin : begin + size])
+        new = journal.done[first:]
+        if not new:
+            return None
+        behind, before = self.source.behind, self._behind
+        self._behind = behind
+        oldest = self.source.oldest_seen
+        return Turn(
+            stack=self.folder.name,
+            done=len(journal.done),
+            latencies_s=tuple(one.latency_s for one in new),
+            seconds=time.monotonic() - started,
+            behind=behind,
+            oldest_s=0.0 if oldest is None else time.monotonic() - oldest,
+            falling_behind=behind > before > 0,
+            errors=tuple(one.error for one in new if one.error is not None),
+        )
+
+    def finish(self) -> None:
+        """Write the files of all frames that are done, as `amseg segment` does.
+
+        Raises:
+            ReadError: None of the frames could be read.
+        """
+        assert self._journal is not None
+        assert self._state is not None
+        stack = CompleteStack(
+            folder=self.folder,
+            journal=self._journal,
+            state=self._state,
+            whole=self._whole(),
+            info=self._network.segmenter.info,
+            choices={
+                "batch_size": self._batch_size,
+                "device": self._network.device,
+                "frames_from_earlier_run": self._earlier,
+            },
+        )
+        write_files(stack, self._settings.label_format)
+        self.is_written = True
+        self._journal.remove()
+        self.source.close()
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was assumed of the stack, a sentence each."""
+        if self._state is None:
+            return ()
+        notes = tuple(self._state["notes"])
+        if self._state["pixel_size_from"] != "preset":
+            return notes
+        return (
+            *notes,
+            f"pixel size {self._state['pixel_size_um']:g} um assumed, as in the preset's training "
+            "frames; give --pixel-size if yours differ",
+        )
+
+    def _whole(self) -> Frames:
+        try:
+            return self.source.whole()
+        except ReadError as error:  # moved away since; the labels are there all the same
+            return HeldFrames([error] * self.done, self.source.frame_shape)
+
+    def _begun(self, now: float) -> Journal | None:
+        """The journal; None as long as there are too few frames to measure the grey levels on."""
+        if self._journal is not None:
+            return self._journal
+        measured = self._measure_grey(now)
+        if measured is None:
+            return None
+        self.stuck = None
+        grey_range, measured_on = measured
+        segmenter, source = self._network.segmenter, self.source
+        size, size_from = _pixel_size(source, self._network, self._settings)
+        self._state = {
+            "source": source.source,
+            "dtype": str(source.dtype),
+            "weights_sha256": self._network.weights_sha256,
+            "class_names": list(segmenter.class_names),
+            "grey_range": asdict(grey_range),
+            "grey_range_from": measured_on,
+            "pixel_size_um": size,
+            "pixel_size_from": size_from,
+            "frame_shape": list(source.frame_shape),
+            "frame_rate_hz": source.frame_rate_hz,
+            "notes": list(source.notes),
+        }
+        self.folder.mkdir(parents=True, exist_ok=True)
+        journal = self._new_journal(self._state)
+        journal.begin(self._state)
+        self._journal = journal
+        return journal
+
+    def _measure_grey(self, now: float) -> tuple[GreyRange, str] | None:
+        source, scaling = self.source, self._network.segmenter.scaling
+        if source.oldest_seen is None or (self.stuck and source.behind == self._tried):
+            return None
+        waited = source.oldest_seen + self._settings.grey_wait_s <= now
+        if not source.closed and not waited and source.behind < GREY_FRAMES:
+            return None
+        self._tried = source.behind
+        try:
+            if source.closed:
+                return scaling.measure(source.whole()), f"all {source.behind} frames"
+            first = source.ready(GREY_FRAMES, now)
+            if not first or (len(first) < GREY_FRAMES and not waited):
+                return None
+            held = HeldFrames([one.pixels for one in first], source.frame_shape)
+            return scaling.measure(held), f"the first {len(first)} frames"
+        except ReadError as error:  # none of them can be read; the next ones may
+            self.stuck = str(error)
+            return None
+
+    def _new_journal(self, state: dict[str, Any]) -> Journal:
+        names = self._network.segmenter.class_names
+        measured = measured_columns(names, Scale(state["pixel_size_um"]))
+        return Journal(self.folder, self.source.frame_shape, measured)
+
+    def _label(self, journal: Journal, arrivals: Sequence[Arrival]) -> None:
+        for arrival, found in zip(arrivals, self._labelled(arrivals), strict=True):
+            row: dict[str, Any] = {}
+            if found.error is None:
+                assert self._state is not None
+                scale = Scale(self._state["pixel_size_um"])
+                row = measure_live(found.labels, self._network.segmenter.class_names, scale)
+            latency = time.monotonic() - arrival.seen
+            seen = datetime.fromtimestamp(wall_time(arrival.seen), UTC)
+            row |= {
+                "frame": arrival.frame,
+                "file": arrival.file,
+                "seen": seen.isoformat(timespec="milliseconds"),
+                "latency_s": latency,
+                "since_written_s": _since(arrival.written),
+                "error": found.error,
+            }
+            done = DoneFrame(arrival.frame, arrival.file, latency, found.error)
+            journal.append(row, done, found.labels)
+            self.source.take(arrival)
+
+    def _labelled(self, arrivals: Sequence[Arrival]) -> Iterator[LabelledFrame]:
+        assert self._state is not None
+        held = HeldFrames([one.pixels for one in arrivals], self.source.frame_shape)
+        grey_range = GreyRange(**self._state["grey_range"])
+        return self._network.segmenter.iter_labels(held, grey_range, batch_size=len(arrivals))
+
+    def _reopen(self, journal: Journal) -> None:
+        """Take the labels of a stack that was complete back, to go on with it."""
+        assert self._state is not None
+        journal.reopen(self._state, open_labelled_run(self.folder).frames())
+        (self.folder / RECORD).unlink()
+        self.is_written = False
+
+    def _check_same(self, state: dict[str, Any]) -> None:
+        wanted: dict[str, Any] = {
+            "source": self.source.source,
+            "dtype": str(self.source.dtype),
+            "frame_shape": list(self.source.frame_shape),
+            "weights_sha256": self._network.weights_sha256,
+            "class_names": list(self._network.segmenter.class_names),
+        }
+        if self._settings.pixel_size_um is not None:
+            wanted["pixel_size_um"] = self._settings.pixel_size_um
+        differing = [key for key, value in wanted.items() if state.get(key) != value]
+        if differing:
+            raise OutputTakenError(
+                f"{self.folder}: holds the labels of another watch of {self.source.source} "
+                f"(differing in {', '.join(differing)}); give another -o"
+            )
+
+
+def folder_for(source: GrowingStack, out: Path, in_use: set[str]) -> Path:
+    """The folder of a stack: of its name, or with a number where another stack has that.
+
+    Args:
+        source: The stack.
+        out: Output folder of the watch.
+        in_use: Names of the folders of other stacks of this watch, in lower case.
+
+    Raises:
+        OutputTakenError: The folder of its name holds something else than a watched stack.
+    """
+    number = 1
+    while True:
+        name = source.name if number == 1 else f"{source.name}_{number}"
+        if name.casefold() not in in_use:
+            state = _earlier_state(out / name)
+            if state is None or state["source"] == source.source:
+                return out / name
+        number += 1
+
+
+def _earlier_state(folder: Path) -> dict[str, Any] | None:
+    """What an earlier watch says of its stack, complete or not; None where there was none."""
+    if not (folder / RECORD).is_file():
+        return read_state(folder)
+    try:
+        record = json.loads((folder / RECORD).read_text("utf-8"))
+        state = {key: record[key] for key in STATE_KEYS}
+        frames, *frame_shape = record["shape"]
+        return state | {"frames": frames, "frame_shape": frame_shape}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise OutputTakenError(
+            f"{folder}: holds the result of another run than amseg watch; give another -o"
+        ) from error
+
+
+def _since(moment: float | None) -> float | None:
+    return None if moment is None else time.time() - moment
+
+
+def _pixel_size(
+    source: GrowingStack, network: Network, settings: WatchSettings
+) -> tuple[float | None, str | None]:
+    known = {
+        "user": settings.pixel_size_um,
+        "file": source.pixel_size_um,
+        "preset": network.segmenter.pixel_size_um,
+    }
+    return next(((size, of) for of, size in known.items() if size is not None), (None, None))

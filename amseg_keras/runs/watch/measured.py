@@ -1,0 +1,65 @@
+"""What the live table says of a frame."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from amseg_keras.quantify import (
+    Scale,
+    class_areas,
+    measure_keyhole,
+    measure_pores,
+    substrate_surface,
+)
+from amseg_keras.quantify.measure import smallest_area_px
+
+
+def measured_columns(class_names: Sequence[str], scale: Scale) -> list[str]:
+    """Names of the columns that `measure_live` fills."""
+    return list(measure_live(np.zeros((1, 1), np.uint8), class_names, scale))
+
+
+def measure_live(
+    labels: np.ndarray, class_names: Sequence[str], scale: Scale
+) -> dict[str, float | int]:
+    """Measure one label map as it comes.
+
+    Args:
+        labels: Class ids, uint8 `(height, width)`.
+        class_names: Name of each class id.
+        scale: With a pixel size areas are in um2 and the depth in um too.
+
+    Returns:
+        `labelled_<class>_area_px` for every class, all pixels of it; then what `amseg quantify`
+        will say of the frame, by the same names: `keyhole_area_px`, `keyhole_depth_px`,
+        `pore_count` and `pore_area_px`, without speckles.
+
+    Example:
+        >>> labels = np.full((40, 40), 1, np.uint8)
+        >>> labels[:10], labels[10:30, 16:24] = 0, 2
+        >>> found = measure_live(labels, ["background", "substrate", "keyhole"], Scale(2.0))
+        >>> found["keyhole_depth_px"], found["keyhole_depth_um"], found["labelled_keyhole_area_px"]
+        (20.0, 40.0, 160)
+    """
+    areas = class_areas(labels[None], class_names, scale.pixel_size_um).drop(columns="frame")
+    row: dict[str, float | int] = {
+        f"labelled_{column}": values.iloc[0].item() for column, values in areas.items()
+    }
+    surface = substrate_surface(labels, class_names)
+    smallest_px = smallest_area_px(scale)
+    keyhole = measure_keyhole(labels, class_names, surface, smallest_px)
+    pores = measure_pores(labels, class_names, surface, smallest_px)
+    found: dict[str, float | int] = {
+        "keyhole_area_px": keyhole.area_px,
+        "keyhole_depth_px": keyhole.depth_px,
+        "pore_count": len(pores),
+        "pore_area_px": sum(pore.pore_area_px for pore in pores),
+    }
+    for column, value in found.items():
+        row[column] = value
+        in_units = scale.in_units(column)
+        if in_units is not None:
+            row[in_units[0]] = value * in_units[1]
+    return row
