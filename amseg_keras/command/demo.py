@@ -1,0 +1,99 @@
+"""`amseg demo`"""
+
+from __future__ import annotations
+
+import click
+
+from amseg_keras.pretrained import PresetError
+
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+@click.command()
+@click.option(
+    "-m",
+    "--model",
+    "models",
+    multiple=True,
+    default=("amsegnet-esrf",),
+    show_default=True,
+    help="Preset, preset folder or owner/repo that is offered first; may be given several times. "
+    "Those of the package (see: amseg presets) are offered after them.",
+)
+@click.option(
+    "--host",
+    default=LOOPBACK[0],
+    show_default=True,
+    help="Address that is listened on; 0.0.0.0 for all of this computer.",
+)
+@click.option("--port", type=click.IntRange(1, 65535), help="Default: the first free from 7860.")
+@click.option(
+    "--password",
+    envvar="AMSEG_DEMO_PASSWORD",
+    metavar="TEXT",
+    help="Ask visitors for it (user: amseg). Better given as AMSEG_DEMO_PASSWORD in the "
+    "environment, which other users of this computer do not see.",
+)
+@click.option(
+    "--max-upload",
+    type=click.IntRange(min=1),
+    metavar="MB",
+    default=200,
+    show_default=True,
+    help="Largest file that can be uploaded.",
+)
+@click.option(
+    "--max-frames",
+    type=click.IntRange(min=1),
+    default=500,
+    show_default=True,
+    help="Longest recording that is segmented.",
+)
+def demo(
+    models: tuple[str, ...],
+    host: str,
+    port: int | None,
+    password: str | None,
+    max_upload: int,
+    max_frames: int,
+) -> None:
+    """Segment frames in the browser.
+
+    \b
+    amseg demo                                   on this computer alone
+    amseg demo --model tuned/preset              with a network of your own
+    AMSEG_DEMO_PASSWORD=... amseg demo --host 0.0.0.0    for the beamline's network
+
+    Nothing is fetched from the internet, and nothing is sent there. Frames and results of a
+    visitor are deleted when the page is closed.
+
+    Exit codes: 0 ended with Ctrl-C, 1 the page cannot be started, 2 wrong use.
+    """
+    try:
+        import gradio  # noqa: F401
+    except ModuleNotFoundError as error:
+        raise click.ClickException(
+            "the demo needs Gradio: pip install gradio, or amseg-keras with its extra, "
+            "amseg-keras[demo]"
+        ) from error
+    from amseg_keras.demo.limits import Limits
+    from amseg_keras.demo.networks import Networks
+    from amseg_keras.demo.page import build_page
+    from amseg_keras.demo.serve import Address, launch_options
+
+    limits = Limits(max_upload, max_frames)
+    try:
+        page = build_page(Networks(models), limits)
+    except PresetError as error:
+        raise click.BadParameter(str(error), param_hint="--model") from error
+    if host not in LOOPBACK and not password:
+        click.echo("Anybody who can reach this computer can use the page: no password.", err=True)
+    try:
+        page.launch(**launch_options(limits, Address(host, port, password)))
+    except OSError as error:
+        raise click.ClickException(
+            f"{host}, port {port or 'from 7860 on'}: is taken by another program, or no address of "
+            "this computer; give another --port or --host"
+        ) from error
+    click.echo(f"{page.local_url} (Ctrl-C to end)")
+    page.block_thread()
