@@ -8,6 +8,7 @@ from typing import Any
 import click
 from tqdm import tqdm
 
+from amseg_keras.command.benchmark_speed import speed_command
 from amseg_keras.command.dataset.opening import open_and_say
 from amseg_keras.command.ending import finish
 from amseg_keras.command.training_display import TrainingDisplay, training_display
@@ -23,6 +24,9 @@ _PAPER = Recipe()
 @click.group()
 def benchmark() -> None:
     """Measure networks against each other."""
+
+
+benchmark.add_command(speed_command)
 
 
 @benchmark.command("networks", no_args_is_help=True)
