@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -12,13 +12,13 @@ from amseg_keras.backend import best_precision, forward_pass
 from amseg_keras.classes import IGNORE
 from amseg_keras.datasets.feed.ahead import Batch
 from amseg_keras.models.precision import in_precision
-from amseg_keras.preprocess import GreyScaling
 from amseg_keras.pretrained import PresetInfo
 from amseg_keras.training.errors import TrainingError
+from amseg_keras.training.feed.around import ExamplesAround
 from amseg_keras.training.feed.examples import Examples
 
 
-class DistilledExamples:
+class DistilledExamples(ExamplesAround):
     """Examples for a small network that learns from a large one (Hinton et al. 2015).
 
     The target of a pixel is the mean of its label and of the teacher's probabilities, and those
@@ -48,33 +48,16 @@ class DistilledExamples:
                 f"the teacher {info.name} wants other grey levels than the training has; give "
                 "--start-from a preset of the same grey levels"
             )
-        self._examples, self._digest = examples, digest
+        super().__init__(examples)
+        self._digest = digest
         self._probabilities = forward_pass(in_precision(teacher, best_precision()), training=False)
         self.trained_on = f"{examples.trained_on}; distilled from {info.name}"
 
-    @property
-    def scaling(self) -> GreyScaling:
-        return self._examples.scaling
-
-    @property
-    def pixel_size_um(self) -> float | None:
-        return self._examples.pixel_size_um
-
-    @property
-    def class_names(self) -> tuple[str, ...]:
-        return self._examples.class_names
-
     def describe(self) -> dict[str, Any]:
-        return {**self._examples.describe(), "teacher": self._digest}
+        return {**self.examples.describe(), "teacher": self._digest}
 
     def batches(self, epoch: int) -> keras.utils.PyDataset:
-        return _Softened(self._examples.batches(epoch), self._probabilities)
-
-    def validation(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        return self._examples.validation()
-
-    def weights(self) -> list[float]:
-        return self._examples.weights()
+        return _Softened(self.examples.batches(epoch), self._probabilities)
 
 
 class _Softened(keras.utils.PyDataset):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +10,11 @@ import numpy as np
 
 from amseg_keras.atomic import complete_or_absent
 from amseg_keras.datasets.feed.ahead import Batch
-from amseg_keras.preprocess import GreyScaling
+from amseg_keras.training.feed.around import ExamplesAround
 from amseg_keras.training.feed.examples import Examples
 
 
-class KeptExamples:
+class KeptExamples(ExamplesAround):
     """The batches of the first epochs, again and again.
 
     A simulator or a teacher may take longer than a step of a small network. Images are kept as
@@ -28,33 +27,15 @@ class KeptExamples:
     """
 
     def __init__(self, examples: Examples, epochs: int, folder: Path) -> None:
-        self._examples, self._epochs, self._folder = examples, epochs, folder
-        self.trained_on = examples.trained_on
-
-    @property
-    def scaling(self) -> GreyScaling:
-        return self._examples.scaling
-
-    @property
-    def pixel_size_um(self) -> float | None:
-        return self._examples.pixel_size_um
-
-    @property
-    def class_names(self) -> tuple[str, ...]:
-        return self._examples.class_names
+        super().__init__(examples)
+        self._epochs, self._folder = epochs, folder
 
     def describe(self) -> dict[str, Any]:
-        return {**self._examples.describe(), "kept_epochs": self._epochs}
+        return {**self.examples.describe(), "kept_epochs": self._epochs}
 
     def batches(self, epoch: int) -> keras.utils.PyDataset:
         again = epoch % self._epochs
-        return _Kept(self._examples.batches(again), self._folder / f"{again:04d}")
-
-    def validation(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        return self._examples.validation()
-
-    def weights(self) -> list[float]:
-        return self._examples.weights()
+        return _Kept(self.examples.batches(again), self._folder / f"{again:04d}")
 
 
 class _Kept(keras.utils.PyDataset):
