@@ -33,7 +33,7 @@ def main() -> None:
     \b
     amseg segment scan_0001.h5 -o results     label maps, overlays and a table
     amseg segment frames/ -o results          the same for a folder of frames
-    amseg watch frames/ -o results           the same while an acquisition writes them
+    amseg watch frames/ -o results            the same while an acquisition writes them
     amseg segment sample:esrf-lpbf -o results try it on simulated frames
     amseg quantify results/scan               keyhole and pores in numbers
     amseg report results/scan                 the experiment on one page

@@ -8,8 +8,6 @@ from typing import Any
 
 import pandas as pd
 
-"""Endings of columns, physical units first."""
-
 KEYHOLE_PORE = "largest_keyhole_pore_equivalent_diameter"
 
 _TOLD_APART_BY = ("experiment", "has_pores")
