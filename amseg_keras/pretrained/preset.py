@@ -19,6 +19,7 @@ import os
 import re
 import shutil
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -123,8 +124,7 @@ def read_model(folder: Path, info: PresetInfo) -> keras.Model:
     except ValueError as error:
         raise PresetError(str(error)) from error
     # First without memory for its weights: how much that is, a config decides.
-    with keras.StatelessScope(initialize_variables=False):
-        outline = _build(folder, config)
+    outline = _outline(folder, config)
     channels = outline.output_shape[-1] if isinstance(outline.output_shape, tuple) else None
     if channels != len(info.class_names) or outline.input_shape[-1] != 1:
         raise PresetError(
@@ -270,6 +270,18 @@ def _read_text(path: Path) -> str:
         return path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise PresetError(f"{path}: not a text file ({error})") from error
+
+
+def _outline(folder: Path, config: dict[str, Any]) -> keras.Model:
+    """The network with weights that have a shape and no values."""
+
+    def build() -> keras.Model:
+        with keras.StatelessScope(initialize_variables=False):
+            return _build(folder, config)
+
+    # Keras gives such weights their values the next time that it traces a layer in this thread.
+    with ThreadPoolExecutor(1) as other:
+        return other.submit(build).result()
 
 
 def _build(folder: Path, config: dict[str, Any]) -> keras.Model:

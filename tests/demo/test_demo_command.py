@@ -24,7 +24,7 @@ def test_the_page_is_served_until_ctrl_c_and_leaves_no_files(tiny_presets, tmp_p
             assert "Melt pools in X-ray frames" in httpx.get(url).text
             assert list(tmp_path.glob("amseg-*"))
             server.send_signal(signal.SIGINT)
-            assert server.wait(30) == 0
+            assert server.wait(120) == 0
         finally:
             server.kill()
     assert not list(tmp_path.glob("amseg-*"))

@@ -9,6 +9,7 @@ import resource
 import shutil
 import subprocess
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import h5py
@@ -303,9 +304,15 @@ def test_weights_that_are_not_all_there_are_refused(preset):
 
 def widen(folder, width):
     """Exchange the network for a wider one, of which there is only the configuration."""
-    with keras.StatelessScope(initialize_variables=False):
-        wide = shallow_network(width=width)
-        (folder / CONFIG).write_text(json.dumps(keras.saving.serialize_keras_object(wide)))
+
+    def write():
+        with keras.StatelessScope(initialize_variables=False):
+            wide = shallow_network(width=width)
+            (folder / CONFIG).write_text(json.dumps(keras.saving.serialize_keras_object(wide)))
+
+    # In a thread of its own, with which the weights that have no values go too.
+    with ThreadPoolExecutor(1) as other:
+        other.submit(write).result()
 
 
 def test_a_network_too_large_to_load_is_refused_before_it_takes_memory(preset):
@@ -313,6 +320,14 @@ def test_a_network_too_large_to_load_is_refused_before_it_takes_memory(preset):
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     assert "weights; more than 134,217,728 are not loaded" in refusal(preset)
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 1 << 18  # KiB
+
+
+def test_a_refused_network_leaves_nothing_behind_that_keras_would_fill(preset):
+    widen(preset, 1 << 34)
+    refusal(preset)
+    with keras.StatelessScope():
+        pass  # at the end of which Keras fills what has no values yet
+    keras.layers.Conv2D(2, 1)(np.zeros((1, 4, 4, 1), np.float32))
 
 
 def test_a_network_larger_than_its_weights_is_refused(preset):

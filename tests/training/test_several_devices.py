@@ -16,7 +16,8 @@ if keras.backend.backend() == "tensorflow":
     tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
 from small_sets import make_dataset, small_network
 from amseg_keras.models.networks import NETWORKS
-from amseg_keras.training import Recipe, train, backend
+from amseg_keras import backend
+from amseg_keras.training import Recipe, train
 from pathlib import Path
 
 if sys.argv[2] == "2":
