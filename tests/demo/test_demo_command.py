@@ -12,7 +12,12 @@ from click.testing import CliRunner
 
 from amseg_keras.command.demo import demo as demo_command
 
-START = "from amseg_keras.command.demo import demo; demo()"
+START = """
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)  # in a shell's background it is ignored
+from amseg_keras.command.demo import demo
+demo()
+"""
 
 
 def test_the_page_is_served_until_ctrl_c_and_leaves_no_files(tiny_presets, tmp_path):
