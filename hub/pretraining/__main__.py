@@ -1,11 +1,13 @@
 """Train the presets' networks on one GPU from simulated frames, all in one go.
 
-    python hub/pretraining --seconds esrf=340 --seconds lite=100 --seconds hpdc=55 \\
-        --seconds dls=50 -o pretrained
+    python hub/pretraining --seconds esrf=340 --seconds hpdc=55 --seconds dls=50 -o pretrained
+    python hub/pretraining --teacher hub/amsegnet-esrf --seconds lite=400 --candidate conv-32 \\
+        --candidate conv-40 -o pretrained_lite
 
 Processes simulate on all cores while the GPU trains on what there is so far. One after the other:
 
-1. `esrf`: AM-SegNet from random weights, on frames of ESRF and APS;
+1. `esrf`: AM-SegNet from random weights, on frames of ESRF and APS; or, with `--teacher`, a preset
+   that there is already;
 2. `lite`: the candidates of `CANDIDATES`, all at once, on the same frames and on the
    probabilities of the first;
 3. `hpdc`, `dls`: the first, on with frames of these facilities.
@@ -23,7 +25,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,15 +36,17 @@ import jax
 import jax.numpy as jnp
 import keras
 import numpy as np
+from candidates import CANDIDATES
 from frames import SHAPE, FramePool
-from learner import Batch, Learner, Teacher, iou
+from learner import Batch, Learner, Teacher
 
 from amseg_keras.classes import CLASS_NAMES
+from amseg_keras.metrics.scores import confusion_matrix, iou_per_class
 from amseg_keras.models import AMSegNet
 from amseg_keras.models.cost import macs, trainable_parameters
 from amseg_keras.models.lite import AMSegNetLite
-from amseg_keras.preprocess import GreyScaling
-from amseg_keras.simulate import simulate_frame
+from amseg_keras.training import Recipe, Simulation
+from amseg_keras.training.feed.simulated import SimulatedExamples
 
 SIMULATED = {"esrf": 0.64, "aps": 0.20, "dls": 0.08, "hpdc": 0.08}
 PHASES: Mapping[str, tuple[dict[str, float], float]] = {
@@ -53,13 +57,6 @@ PHASES: Mapping[str, tuple[dict[str, float], float]] = {
 }
 """Facilities of the batches and their shares, and the highest learning rate."""
 
-CANDIDATES: Mapping[str, dict[str, Any]] = {
-    "conv-16": {"base_filters": 16},
-    "conv-24": {"base_filters": 24},
-    "conv-32": {"base_filters": 32},
-    "conv-40": {"base_filters": 40},
-}
-VALIDATION_SEED, VALIDATION_FRAMES = 977_001, 24
 CAPACITY = 100_000
 
 
@@ -68,6 +65,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seconds", action="append", required=True, metavar="PHASE=SECONDS")
     parser.add_argument("-o", "--out", type=Path, required=True)
+    parser.add_argument("--teacher", type=Path, help="a preset in place of the phase esrf")
+    parser.add_argument("--candidate", action="append", choices=CANDIDATES, help="default: all")
     parser.add_argument("--batch-size", type=int, default=32)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--first-frames", type=int, default=3000)
@@ -75,65 +74,86 @@ def main() -> None:
     parser.add_argument("--shape", type=int, nargs=2, default=SHAPE)
     parser.add_argument("--capacity", type=int, default=CAPACITY)
     options = parser.parse_args()
-    options.out.mkdir(parents=True, exist_ok=True)
     seconds = {name: float(value) for name, value in (s.split("=") for s in options.seconds)}
+    if unknown := set(seconds) - set(PHASES):
+        parser.error(f"no phase {unknown.pop()}: there are {', '.join(PHASES)}")
+    if ("esrf" in seconds) == (options.teacher is not None):
+        parser.error("give either --seconds esrf=SECONDS or --teacher")
+    options.out.mkdir(parents=True, exist_ok=True)
+    with FramePool(
+        _simulated(seconds), options.capacity, options.seed, options.workers, tuple(options.shape)
+    ) as pool:
+        _train(options, seconds, pool)
+    (options.out / "done").touch()
 
+
+def _simulated(seconds: Mapping[str, float]) -> dict[str, float]:
+    """Shares of the facilities that the phases need."""
+    needed = {facility for phase in seconds for facility in PHASES[phase][0]}
+    return {name: share for name, share in SIMULATED.items() if name in needed}
+
+
+def _train(options: argparse.Namespace, seconds: Mapping[str, float], pool: FramePool) -> None:
     began = time.monotonic()
-    shape = tuple(options.shape)
-    pool = FramePool(SIMULATED, options.capacity, options.seed, options.workers, shape)
     if jax.default_backend() != "cpu":
         keras.config.set_dtype_policy("mixed_bfloat16")
     keras.utils.set_random_seed(options.seed)
     blank = (
-        jnp.zeros((options.batch_size, *shape, 1)),
-        jnp.zeros((options.batch_size, *shape), jnp.int32),
+        jnp.zeros((options.batch_size, *options.shape, 1)),
+        jnp.zeros((options.batch_size, *options.shape), jnp.int32),
     )
     network = AMSegNet()
-    learner = Learner([network])
-    learner.compile(blank)
-    say(began, "the first network is compiled")
+    if options.teacher is not None:
+        network.load_weights(options.teacher / "model.weights.h5")
+    class_weights = _examples("esrf").weights()
+    learner = Learner([network], class_weights)
+    run = Run(pool, options, began)
+    if set(seconds) != {"lite"}:
+        learner.compile(blank)
+        say(began, "the first network is compiled")
     students: Learner | None = None
     if "lite" in seconds:
         teacher = Teacher(network, learner.state.weights[0], learner.state.fixed[0])
-        small = [AMSegNetLite(**arguments) for arguments in CANDIDATES.values()]
-        students = Learner(small, 0.998, teacher)
+        names = options.candidate or list(CANDIDATES)
+        small = [AMSegNetLite(**CANDIDATES[name]) for name in names]
+        students = Learner(small, class_weights, 0.998, teacher)
         compiling = threading.Thread(target=students.compile, args=(blank,))
         compiling.start()
-    checks = {name: held_out(name, shape) for name in ("esrf", "hpdc", "dls") if name in seconds}
     pool.take_in(options.first_frames)
     say(began, f"{pool.count} frames are simulated")
 
-    run = Run(pool, options.batch_size, options.out, began, options.seed)
-    weights, fixed = run.train("esrf", learner, seconds["esrf"], checks["esrf"])
-    run.save("esrf", network, weights[0], fixed[0])
+    weights, fixed = learner.state.weights, learner.state.fixed
+    if "esrf" in seconds:
+        weights, fixed = run.train("esrf", learner, seconds["esrf"])
+        run.save("esrf", network, weights[0], fixed[0])
     if students is not None:
         compiling.join()
         students.teacher = Teacher(network, weights[0], fixed[0])
-        small_weights, small_fixed = run.train("lite", students, seconds["lite"], checks["esrf"])
-        for name, model, w, f in zip(
-            CANDIDATES, students.models, small_weights, small_fixed, strict=True
-        ):
+        found = run.train("lite", students, seconds["lite"], names)
+        for name, model, w, f in zip(names, students.models, *found, strict=True):
             run.save(name, model, w, f)
     for name in ("hpdc", "dls"):
         if name in seconds:
             give(network, weights[0], fixed[0])
             learner.begin()
-            tuned, tuned_fixed = run.train(name, learner, seconds[name], checks[name])
+            tuned, tuned_fixed = run.train(name, learner, seconds[name])
             run.save(name, network, tuned[0], tuned_fixed[0])
-    pool.close()
     say(began, "done")
-    (options.out / "done").touch()
 
 
 class Run:
     """Where the phases come from and go to."""
 
-    def __init__(self, pool: FramePool, size: int, out: Path, began: float, seed: int) -> None:
-        self.pool, self.size, self.out, self.began, self.seed = pool, size, out, began, seed
+    def __init__(self, pool: FramePool, options: argparse.Namespace, began: float) -> None:
+        self.pool, self.size, self.out = pool, options.batch_size, options.out
+        self.seed, self.began = options.seed, began
 
-    def train(self, name: str, learner: Learner, seconds: float, check: Batch) -> tuple[Any, Any]:
-        """One phase; averaged weights and their statistics."""
+    def train(
+        self, name: str, learner: Learner, seconds: float, models: Sequence[str] = ("amsegnet",)
+    ) -> tuple[Any, Any]:
+        """One phase; averaged weights and their statistics. `models` are names for the record."""
         shares, height = PHASES[name]
+        check = held_out(next(iter(shares)))
         start, steps, losses = time.monotonic(), 0, []
         curve: list[dict[str, Any]] = []
         last = start
@@ -173,11 +193,11 @@ class Run:
             "cores": os.cpu_count(),
             "curve": curve,
             "models": {
-                model.name + f"_{number}": {
+                known_as: {
                     "gmac": macs(model) / 1e9,
                     "parameters": trainable_parameters(model),
                 }
-                for number, model in enumerate(learner.models)
+                for known_as, model in zip(models, learner.models, strict=True)
             },
         }
         (self.out / f"{name}.json").write_text(json.dumps(record, indent=1))
@@ -195,7 +215,10 @@ class Run:
     ) -> dict[str, Any]:
         found = learner.predict(*averaged, check[0])
         labels = np.asarray(check[1])
-        scores = [iou(labels, np.asarray(of_model)) for of_model in found]
+        scores = [
+            iou_per_class(confusion_matrix(labels, np.asarray(of_model), len(CLASS_NAMES)))
+            for of_model in found
+        ]
         return {
             "minutes": round((time.monotonic() - start) / 60, 2),
             "steps": steps,
@@ -220,16 +243,14 @@ def give(model: keras.Model, weights: list[Any], fixed: list[Any]) -> None:
         variable.assign(value)
 
 
-def held_out(facility: str, shape: tuple[int, int]) -> Batch:
-    """Frames that are never trained on."""
-    scaling = GreyScaling()
-    images, labels = [], []
-    for number in range(VALIDATION_FRAMES):
-        rng = np.random.default_rng((VALIDATION_SEED, number))
-        frame, truth = simulate_frame(rng, shape, facility)
-        images.append(scaling.measure(frame[None]).apply(frame))
-        labels.append(truth)
+def held_out(facility: str) -> Batch:
+    """Frames that are never trained on: those that `amseg train --simulate` validates on."""
+    images, labels = zip(*_examples(facility).validation(), strict=True)
     return jnp.asarray(np.stack(images))[..., None], jnp.asarray(np.stack(labels))
+
+
+def _examples(facility: str) -> SimulatedExamples:
+    return SimulatedExamples(Simulation({facility: 1.0}), Recipe())
 
 
 def say(began: float, text: str) -> None:

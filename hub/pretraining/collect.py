@@ -17,6 +17,7 @@ from typing import Any
 import keras
 import numpy as np
 import pandas as pd
+from candidates import CANDIDATES, CHOSEN
 
 from amseg_keras.classes import CLASS_NAMES
 from amseg_keras.models import AMSegNet, AMSegNetLite
@@ -39,16 +40,20 @@ class Kind:
     pixel_size_um: float | None
 
 
-LITE = "conv-32"
-"""The candidate that was chosen; it is the third of them."""
-
 KINDS: Mapping[str, Kind] = {
     "esrf": Kind("amsegnet-esrf", SIMULATED, 4.31),
     "dls": Kind("amsegnet-dls", f"simulated frames of Diamond, after {SIMULATED}", 6.67),
     "hpdc": Kind(
         "amsegnet-hpdc-simulated", f"simulated slices of die castings, after {SIMULATED}", None
     ),
-    LITE: Kind("amsegnet-esrf-lite", f"{SIMULATED}; distilled from amsegnet-esrf", 4.31),
+    **{
+        name: Kind(
+            "amsegnet-esrf-lite" if name == CHOSEN else f"amsegnet-esrf-{name}",
+            f"{SIMULATED}; distilled from amsegnet-esrf",
+            4.31,
+        )
+        for name in CANDIDATES
+    },
 }
 
 
@@ -62,11 +67,11 @@ def main() -> None:
     parser.add_argument("run", type=Path)
     arguments = parser.parse_args()
     kind = KINDS[arguments.name]
-    lite = arguments.name == LITE
+    lite = arguments.name in CANDIDATES
     phase = "lite" if lite else arguments.name
     record = json.loads((arguments.pretrained / f"{phase}.json").read_text())
-    model = AMSegNetLite() if lite else AMSegNet()
-    which = 2 if lite else 0
+    model = AMSegNetLite(**CANDIDATES[arguments.name]) if lite else AMSegNet()
+    which = list(record["models"]).index(arguments.name) if lite else 0
     give_weights(model, arguments.pretrained / f"{arguments.name}.npz")
     info = PresetInfo(kind.name, CLASS_NAMES, GreyScaling(), kind.pixel_size_um, kind.trained_on)
     write_preset(arguments.run / "preset", model, info)

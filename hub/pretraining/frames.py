@@ -170,7 +170,9 @@ class FramePool:
         self._key, key = jax.random.split(self._key)
         return _draw(key, self._pool, jnp.asarray(chosen, jnp.int32))
 
-    def close(self) -> None:
-        """End the processes."""
+    def __enter__(self) -> FramePool:
+        return self
+
+    def __exit__(self, *_: object) -> None:
         for process in self._processes:
             process.terminate()

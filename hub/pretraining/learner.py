@@ -9,12 +9,9 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import keras
-import numpy as np
 
-from amseg_keras.classes import CLASS_NAMES, IGNORE
 from amseg_keras.losses import DicePlusFocal
 
-CLASS_WEIGHTS = (0.7, 1.2, 0.7, 4.0, 3.0)
 CLIP_NORM = 1.0
 WARM_UP = 0.02
 CALIBRATION_BATCHES = 40
@@ -46,6 +43,7 @@ class Learner:
 
     Args:
         models: Their weights are the first.
+        class_weights: Of the loss.
         averaging: Momentum of the averaged weights.
         teacher: Besides the labels, the networks learn the probabilities of this one.
     """
@@ -53,10 +51,12 @@ class Learner:
     def __init__(
         self,
         models: Sequence[keras.Model],
+        class_weights: Sequence[float],
         averaging: float = 0.999,
         teacher: Teacher | None = None,
     ) -> None:
         self.models, self._averaging, self.teacher = list(models), averaging, teacher
+        self._class_weights = tuple(class_weights)
         self._step = jax.jit(self._stepped)
         self._predict = jax.jit(self._probabilities)
         self.begin()
@@ -126,9 +126,9 @@ class Learner:
             losses, moved = [], []
             for model, w, f in zip(self.models, weights, state.fixed, strict=True):
                 found, changed = model.stateless_call(w, f, images, training=True)
-                loss = DicePlusFocal(CLASS_WEIGHTS)(labels, found)
+                loss = DicePlusFocal(self._class_weights)(labels, found)
                 if known is not None:
-                    loss = loss + _distance(known, found)
+                    loss = loss + _distance(known, found, self._class_weights)
                 losses.append(loss)
                 moved.append(changed)
             return sum(losses), (jnp.stack(losses), moved)
@@ -151,19 +151,9 @@ class Learner:
         return State(weights, fixed, first, second, averages, step), losses
 
 
-def iou(labels: np.ndarray, found: np.ndarray) -> list[float]:
-    """IoU of each class over all frames; NaN for a class that is in neither."""
-    seen = labels != IGNORE
-    classes = len(CLASS_NAMES)
-    pairs = classes * labels[seen].astype(int) + found[seen]
-    counts = np.bincount(pairs, minlength=classes**2).reshape(classes, classes)
-    union = counts.sum(0) + counts.sum(1) - counts.diagonal()
-    return [float(i / u) if u else math.nan for i, u in zip(counts.diagonal(), union, strict=True)]
-
-
-def _distance(known: jax.Array, found: jax.Array) -> jax.Array:
+def _distance(known: jax.Array, found: jax.Array, class_weights: tuple[float, ...]) -> jax.Array:
     """Cross-entropy to a teacher's probabilities, rare classes weighted as in the loss."""
-    weights = known @ jnp.array(CLASS_WEIGHTS)
+    weights = known @ jnp.array(class_weights)
     return jnp.mean(-weights * jnp.sum(known * jnp.log(found + 1e-7), axis=-1))
 
 
