@@ -29,7 +29,7 @@ def hardware() -> str:
     if "avx512f" in _processor():
         text += " with AVX-512"
     gpus = accelerators()
-    return text + (f", {len(gpus)} x {gpus[0].split(':')[0].upper()}" if gpus else "")
+    return text + (f", {len(gpus)} x {_accelerator_name()}" if gpus else "")
 
 
 def accelerators() -> list[str]:
@@ -166,6 +166,24 @@ def _gpu_has_bfloat16() -> bool:
 
     capability = getattr(jax.devices()[0], "compute_capability", "8.0")
     return float(capability) >= 8.0
+
+
+def _accelerator_name() -> str:
+    """The first one's, as its maker calls it."""
+    backend = keras.backend.backend()
+    if backend == "torch":
+        import torch
+
+        return str(torch.cuda.get_device_name(0))
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        (device, *_) = tf.config.list_physical_devices("GPU") or [None]
+        details = tf.config.experimental.get_device_details(device) if device else {}
+        return str(details.get("device_name", accelerators()[0].split(":")[0].upper()))
+    import jax
+
+    return str(jax.devices()[0].device_kind)
 
 
 def _processor() -> str:

@@ -11,9 +11,8 @@ from amseg_keras.atomic import complete_or_absent
 from amseg_keras.backend import hardware
 from amseg_keras.command.training_options import Shape
 from amseg_keras.comparison.speed import (
-    PEAKS,
     PREDICT,
-    measurable,
+    measurable_peaks,
     measure_speed,
     summarise_speed,
     timed_networks,
@@ -98,7 +97,7 @@ def speed_command(
         cases, notes = timed_networks(networks, engines, shapes[0])
     except (EngineMissingError, ValueError) as error:
         raise click.ClickException(str(error)) from error
-    peaks = [PEAKS[name]() for name in PEAKS if measurable(name)]
+    peaks = measurable_peaks()
     with tqdm(total=rounds + 1, unit="round") as bar:
         times = measure_speed(
             *(cases, peaks, shapes, batch_sizes, rounds),

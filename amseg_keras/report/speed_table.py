@@ -19,14 +19,16 @@ def speed_markdown(table: pd.DataFrame, conditions: Mapping[str, Any]) -> str:
         conditions: `rounds`, `hardware`, `versions`, `peaks` (1e9 operations a second of each
             precision) and `notes` of the engines.
     """
-    head = ["network", "engine", "frame", "batch", "ms/frame", "faster", "GMAC/s", "of the peak"]
-    lines = [_row(head), _row(["---"] * 3 + ["---:"] * 5)]
+    said = ["network", "engine", "precision", "frame"]
+    numbers = ["batch", "ms/frame", "faster", "GMAC/s", "of the peak"]
+    lines = [_row(said + numbers), _row(["---"] * len(said) + ["---:"] * len(numbers))]
     for _, row in table.iterrows():
         lines.append(
             _row(
                 [
                     TITLES[row["network"]],
                     row["engine"],
+                    row["precision"],
                     f"{row['height']} x {row['width']}",
                     str(row["batch"]),
                     f"{row['ms_per_frame']:.3g}",
@@ -36,18 +38,27 @@ def speed_markdown(table: pd.DataFrame, conditions: Mapping[str, Any]) -> str:
                 ]
             )
         )
-    peaks = ", ".join(f"{value:.0f} in {name}" for name, value in conditions["peaks"].items())
     notes = [
         f"Medians of {conditions['rounds']} rounds in which all take turns; *faster* than Keras' "
         "predict of AM-SegNet on the same frames, within rounds.",
-        "GMAC of the network as the paper draws it, whatever the engine makes of it. The peak is a "
-        f"large matrix product, the fastest of these rounds: {peaks} (1e9 operations a second).",
+        "GMAC of the network as the paper draws it, whatever the engine makes of it."
+        + _peaks(conditions),
         *conditions["notes"],
         f"{conditions['hardware']}. Made with "
         + ", ".join(f"{name} {version}" for name, version in conditions["versions"].items())
         + ".",
     ]
     return "\n".join(["# Speed", "", *lines, "", *(f"- {note}" for note in notes), ""])
+
+
+def _peaks(conditions: Mapping[str, Any]) -> str:
+    found = ", ".join(f"{value:.0f} in {name}" for name, value in conditions["peaks"].items())
+    if not found:
+        return ""
+    return (
+        " The peak is a large matrix product, the fastest of these rounds: "
+        f"{found} (1e9 operations a second)."
+    )
 
 
 def _row(cells: list[str]) -> str:

@@ -54,7 +54,7 @@ class RunSettings:
     Args:
         label_format: `"tiff"`, `"png"`, `"hdf5"` or `"zarr"`.
         pixel_size_um: size of a pixel; by default the file's, else the preset's.
-        batch_size: frames given to the network at once; by default up to 4.
+        batch_size: frames given to the network at once; by default up to 4, on a GPU 16.
         device: as Keras names it, `"cpu:0"`, `"gpu:0"`; written to the record.
         overwrite: replace the result of another run.
         drawn: frames of the overlay movie, evenly spread if the stack has more; `None` for all.

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import keras
 import numpy as np
 
+from amseg_keras.backend import accelerators
 from amseg_keras.classes import IGNORE
 from amseg_keras.preprocess import GreyRange, GreyScaling
 from amseg_keras.preprocess.lazy import readable, spread
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
 MAX_BATCH = 4
 MAX_BATCH_PIXELS = 1 << 20
+GPU_BATCHES = 4
 MAX_SAMPLE = 16
 
 
@@ -159,7 +161,8 @@ class Segmenter:
                 the path of anything that `amseg segment` reads: a file, a folder, a glob,
                 `file.h5::/dataset`.
             confidence: give the probability of the chosen class too.
-            batch_size: frames given to the network at once; by default up to 4, fewer when large.
+            batch_size: frames given to the network at once; by default up to 4, on a GPU 16, fewer
+                when large.
 
         Returns:
             Label maps, always `(frames, height, width)`. Frames of a path that cannot be read are
@@ -327,8 +330,10 @@ class Segmenter:
 
 
 def default_batch_size(frame_shape: tuple[int, ...]) -> int:
-    """Frames given to the network at once: up to 4, so many that they hold about a megapixel."""
-    return max(1, min(MAX_BATCH, MAX_BATCH_PIXELS // math.prod(frame_shape)))
+    """Frames given to the network at once: up to 4 that hold a megapixel; on a GPU 4 times that."""
+    times = GPU_BATCHES if accelerators() else 1
+    pixels = times * MAX_BATCH_PIXELS
+    return max(1, min(times * MAX_BATCH, pixels // math.prod(frame_shape)))
 
 
 def checked_frames(frames: Any) -> np.ndarray:

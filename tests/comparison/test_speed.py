@@ -21,10 +21,10 @@ def narrow(monkeypatch):
     monkeypatch.setattr("amseg_keras.comparison.speed.cases.TRAINED", {})
 
 
-def of(network, engine, *seconds, peak=100.0):
+def of(network, engine, *seconds, peak=100.0, precision="float32"):
     return [
-        {"round": number, "network": network, "engine": engine, "height": 32, "width": 64}
-        | {"batch": 1, "seconds": value, "peak_float32": peak}
+        {"round": number, "network": network, "engine": engine, "precision": precision}
+        | {"height": 32, "width": 64, "batch": 1, "seconds": value, "peak_float32": peak}
         for number, value in enumerate(seconds)
     ]
 
@@ -46,13 +46,15 @@ def test_the_share_of_the_peak_counts_two_operations_for_a_mac(narrow):
 
 
 def test_integers_have_no_peak(narrow):
-    table = summarise_speed(pd.DataFrame(of("amsegnet", "openvino-int8", 0.5)))
+    table = summarise_speed(pd.DataFrame(of("amsegnet", "openvino-int8", 0.5, precision="int8")))
     assert np.isnan(table["of_peak"][0])
 
 
 def test_every_case_is_timed_in_every_round_but_the_first():
     calls = []
-    cases = [Case(name, "keras", lambda frames: calls.append(frames.shape)) for name in "ab"]
+    cases = [
+        Case(name, "keras", "float32", lambda frames: calls.append(frames.shape)) for name in "ab"
+    ]
     peak = Peak("float32", lambda: None)
     times = measure_speed(cases, [peak], [(32, 64), (48, 32)], [1, 3], rounds=2)
     assert len(times) == 2 * 2 * 2 * 2
@@ -80,7 +82,7 @@ def test_the_command_writes_a_table_with_its_conditions(narrow, tmp_path):
     table = pd.read_csv(tmp_path / "speed" / "speed.csv")
     assert table["engine"].tolist() == ["predict", "keras"]
     text = (tmp_path / "speed" / "speed.md").read_text("utf-8")
-    assert "| AM-SegNet | keras | 32 x 48 | 1 |" in text
+    assert "| AM-SegNet | keras | float32 | 32 x 48 | 1 |" in text
     assert "Medians of 1 rounds" in text
 
 
@@ -92,13 +94,13 @@ def test_sides_that_cannot_be_pooled_are_wrong_use(tmp_path):
 
 def test_what_was_not_measured_is_a_dash_in_the_table():
     table = pd.DataFrame(
-        [("unet", "openvino-int8", 256, 512, 1, np.nan, 12.3, 45.6, np.nan)],
+        [("unet", "openvino-int8", "int8", 256, 512, 1, np.nan, 12.3, 45.6, np.nan)],
         columns=[
-            *("network", "engine", "height", "width", "batch"),
+            *("network", "engine", "precision", "height", "width", "batch"),
             *("faster", "ms_per_frame", "gmac_per_second", "of_peak"),
         ],
     )
     text = speed_markdown(
         table, {"rounds": 3, "peaks": {}, "notes": [], "hardware": "here", "versions": {"a": "1"}}
     )
-    assert "| U-Net | openvino-int8 | 256 x 512 | 1 | 12.3 | - | 46 | - |" in text
+    assert "| U-Net | openvino-int8 | int8 | 256 x 512 | 1 | 12.3 | - | 46 | - |" in text

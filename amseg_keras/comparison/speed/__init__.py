@@ -2,14 +2,13 @@
 
 from amseg_keras.comparison.speed.cases import PREDICT, Case, timed_networks
 from amseg_keras.comparison.speed.measure import measure_speed, summarise_speed
-from amseg_keras.comparison.speed.peak import PEAKS, Peak, measurable
+from amseg_keras.comparison.speed.peak import Peak, measurable_peaks
 
 __all__ = [
-    "PEAKS",
     "PREDICT",
     "Case",
     "Peak",
-    "measurable",
+    "measurable_peaks",
     "measure_speed",
     "summarise_speed",
     "timed_networks",

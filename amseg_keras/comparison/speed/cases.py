@@ -33,11 +33,13 @@ class Case:
     Attributes:
         network: Of `models.NETWORKS`.
         engine: Of `engines.ENGINES`, or `PREDICT`.
+        precision: What it computes in, as ``"bfloat16"``.
         run: Labels frames, float32 `(batch, height, width, 1)`.
     """
 
     network: str
     engine: str
+    precision: str
     run: Callable[[np.ndarray], object]
 
 
@@ -61,11 +63,12 @@ def timed_networks(
         rewritten = Rewritten(model)
         for engine in engines:
             if engine == PREDICT:
-                cases.append(Case(name, engine, _predict(model)))
+                cases.append(Case(name, engine, "float32", _predict(model)))
                 continue
             compiled = compile_engine(rewritten, engine, frames_of(shape, _CALIBRATION))
             if compiled.refused is None:
-                cases.append(Case(name, engine, compiled.engine.labels))
+                ready = compiled.engine
+                cases.append(Case(name, engine, ready.precision, ready.labels))
             if compiled.refused or compiled.equal_labels is not None:
                 notes.append(f"{TITLES[name]}: {compiled.refused or compiled}.")
     return cases, notes

@@ -11,9 +11,6 @@ from amseg_keras.comparison.speed.cases import PREDICT, Case, frames_of, network
 from amseg_keras.comparison.speed.peak import Peak
 from amseg_keras.models.cost import macs
 
-PRECISIONS = {"openvino-bf16": "bfloat16", "openvino-int8": "int8"}
-"""Of engines that do not compute in float32."""
-
 _BASELINE = ("amsegnet", PREDICT)
 
 
@@ -39,9 +36,9 @@ def measure_speed(
         progress: Told the rounds that are done and all.
 
     Returns:
-        A row for each round, case, shape and batch size: `round`, `network`, `engine`, `height`,
-        `width`, `batch`, `seconds` (for a frame), and a column `peak_<precision>` (1e9 operations
-        a second, of this round).
+        A row for each round, case, shape and batch size: `round`, `network`, `engine`,
+        `precision`, `height`, `width`, `batch`, `seconds` (for a frame), and a column
+        `peak_<precision>` (1e9 operations a second, of this round).
     """
     rows = []
     frames = {shape: frames_of(shape, max(batch_sizes)) for shape in shapes}
@@ -55,6 +52,7 @@ def measure_speed(
                     seconds = (time.perf_counter() - began) / batch
                     where = {"height": shape[0], "width": shape[1], "batch": batch}
                     row = {"round": number, "network": case.network, "engine": case.engine}
+                    row["precision"] = case.precision
                     if number >= 0:
                         rows.append(row | where | {"seconds": seconds} | found)
         progress(number + 2, rounds + 1)
@@ -76,10 +74,10 @@ def summarise_speed(times: pd.DataFrame) -> pd.DataFrame:
 
     Example:
         >>> times = pd.DataFrame(
-        ...     [(0, "amsegnet", "predict", 256, 512, 1, 0.4, 200.0),
-        ...      (0, "amsegnet", "openvino", 256, 512, 1, 0.2, 200.0)],
-        ...     columns=["round", "network", "engine", "height", "width", "batch", "seconds",
-        ...              "peak_float32"],
+        ...     [(0, "amsegnet", "predict", "float32", 256, 512, 1, 0.4, 200.0),
+        ...      (0, "amsegnet", "openvino", "float32", 256, 512, 1, 0.2, 200.0)],
+        ...     columns=["round", "network", "engine", "precision", "height", "width", "batch",
+        ...              "seconds", "peak_float32"],
         ... )
         >>> summarise_speed(times)[["engine", "ms_per_frame", "faster"]].values.tolist()
         [['predict', 400.0, 1.0], ['openvino', 200.0, 2.0]]
@@ -89,12 +87,12 @@ def summarise_speed(times: pd.DataFrame) -> pd.DataFrame:
     base = times[is_base].set_index(["round", *where])["seconds"].rename("base")
     joined = times.join(base, on=["round", *where])
     joined["faster"] = joined["base"] / joined["seconds"]
-    groups = joined.groupby(["network", "engine", *where], sort=False)
+    groups = joined.groupby(["network", "engine", "precision", *where], sort=False)
     table = groups[["seconds", "faster"]].median().reset_index()
     table["ms_per_frame"] = 1e3 * table["seconds"]
     costs = _costs(table)
     table["gmac_per_second"] = costs / table["seconds"]
-    peaks = table["engine"].map(lambda name: _peak(times, PRECISIONS.get(name, "float32")))
+    peaks = table["precision"].map(lambda precision: _peak(times, precision))
     table["of_peak"] = 2 * table["gmac_per_second"] / peaks
     return table.drop(columns="seconds")
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 
+import keras
 import numpy as np
 
+from amseg_keras.backend import accelerators, best_precision
 from amseg_keras.engines.need import installed, need
 
 _SIDE = 2048
@@ -34,12 +36,31 @@ class Peak:
         return _OPERATIONS / (time.perf_counter() - began) / 1e9
 
 
-def _float32() -> Peak:
-    return _by_openvino("float32", "f32") if installed("openvino") else _by_numpy()
+def measurable_peaks() -> list[Peak]:
+    """A peak for each precision that can be measured here.
+
+    On a GPU or TPU those of Keras, else those of OpenVINO, without it NumPy's in float32.
+    """
+    if accelerators():
+        mixed = best_precision().removeprefix("mixed_")
+        return [_by_keras("float32"), _by_keras(mixed)]
+    if installed("openvino"):
+        return [_by_openvino("float32", "f32"), _by_openvino("bfloat16", "bf16")]
+    return [_by_numpy()]
 
 
-def _bfloat16() -> Peak:
-    return _by_openvino("bfloat16", "bf16")
+def _by_keras(precision: str) -> Peak:
+    rng = np.random.default_rng(0)
+    a = keras.ops.convert_to_tensor(rng.normal(0, _SIDE**-0.5, (_SIDE, _SIDE)), precision)
+
+    def run() -> object:
+        found = a
+        for _ in range(_PRODUCTS):
+            found = keras.ops.matmul(found, a)
+        # Only what is wanted here is waited for.
+        return keras.ops.convert_to_numpy(found[0, 0])
+
+    return Peak(precision, run)
 
 
 def _by_numpy() -> Peak:
@@ -61,12 +82,3 @@ def _by_openvino(precision: str, hint: str) -> Peak:
     request = openvino.Core().compile_model(model, "CPU", options).create_infer_request()
     value = rng.normal(size=(_SIDE, _SIDE)).astype(np.float32)
     return Peak(precision, lambda: request.infer([value]))
-
-
-PEAKS: Mapping[str, Callable[[], Peak]] = {"float32": _float32, "bfloat16": _bfloat16}
-"""Of each precision that can be measured: OpenVINO's products, without it NumPy's in float32."""
-
-
-def measurable(precision: str) -> bool:
-    """Whether the peak of a precision can be measured here."""
-    return precision == "float32" or (precision == "bfloat16" and installed("openvino"))
