@@ -52,6 +52,7 @@ def preset(tmp_path_factory):
 @pytest.fixture
 def job(preset, tmp_path):
     segmenter, folder = preset
+    segmenter = Segmenter(segmenter.model, segmenter.info)  # a test may put it on an engine
     network = NetworkSpec(
         model=str(folder),
         revision=None,
@@ -167,7 +168,7 @@ def test_a_client_killed_while_workers_go_on_completes_later(client, job, preset
         [
             *(sys.executable, "-m", "amseg_keras", "segment", tmp_path / "long.tif"),
             *("-o", tmp_path / "out", "-m", preset[1], "--batch-size", "2", "--overlay", "10"),
-            *("--device", "cpu", "--dask", client.scheduler.address),
+            *("--device", "cpu", "--engine", "keras", "--dask", client.scheduler.address),
         ],
         stderr=subprocess.DEVNULL,
     )
@@ -181,10 +182,12 @@ def test_a_client_killed_while_workers_go_on_completes_later(client, job, preset
     process.wait()
     assert not (tmp_path / "out" / "long" / "run.json").exists()
 
+    job.segmenter.compile_inference("keras")
+    job = replace(job, network=replace(job.network, engine="keras"))
     sources, seen = sources_of(tmp_path / "long.tif"), []
     (result,) = segment_on_cluster(client, sources, job, lambda done, _: seen.append(done))
     assert result.error is None
-    assert 16 <= seen[0] < 600
+    assert seen[0] >= 16
     by_one_process(job, sources, tmp_path / "alone")
     assert_same_files(tmp_path / "out" / "long", tmp_path / "alone" / "long")
 
