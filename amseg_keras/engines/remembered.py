@@ -6,14 +6,12 @@ import contextlib
 import hashlib
 import importlib.metadata
 import json
-import os
 import platform
 from pathlib import Path
 
-import platformdirs
-
 from amseg_keras.atomic import complete_or_absent
 from amseg_keras.backend import hardware
+from amseg_keras.cache import cache_folder
 from amseg_keras.versions import versions
 
 _PACKAGES = ("openvino", "onnx", "onnxruntime", "onnxruntime-gpu")
@@ -59,8 +57,7 @@ def remember(key: str, times: dict[str, float]) -> None:
 
 
 def _file() -> Path:
-    given = os.environ.get("AMSEG_CACHE")
-    return (Path(given) if given else platformdirs.user_cache_path("amseg-keras")) / "engines.json"
+    return cache_folder() / "engines.json"
 
 
 def _processor() -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 from tqdm import tqdm
 
+from amseg_keras.cache import cache_folder
 from amseg_keras.command.dataset.opening import one_sentence
 from amseg_keras.command.ending import advance
 from amseg_keras.datasets import Dataset
@@ -20,7 +21,6 @@ from amseg_keras.datasets.public import (
     SOURCES,
     DownloadError,
     PublicSource,
-    cache_folder,
     download,
     make_dataset,
 )

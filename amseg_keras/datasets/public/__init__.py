@@ -1,6 +1,6 @@
 """Real frames that their owners publish: fetched from them, and turned into data sets here."""
 
-from amseg_keras.datasets.public.download import DownloadError, cache_folder, download
+from amseg_keras.datasets.public.download import DownloadError, download
 from amseg_keras.datasets.public.make import make_dataset
 from amseg_keras.datasets.public.sources import SOURCES, PublicFile, PublicSource
 
@@ -9,7 +9,6 @@ __all__ = [
     "DownloadError",
     "PublicFile",
     "PublicSource",
-    "cache_folder",
     "download",
     "make_dataset",
 ]

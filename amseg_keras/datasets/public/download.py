@@ -10,7 +10,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import httpx
-import platformdirs
 
 from amseg_keras.datasets.public.sources import PublicFile
 
@@ -29,12 +28,6 @@ _WORTH_ANOTHER_TRY = (408, 429)
 
 class DownloadError(RuntimeError):
     """A file that could not be downloaded; the message is one sentence for the user."""
-
-
-def cache_folder() -> Path:
-    """Where downloads are kept: the environment variable AMSEG_CACHE, else the user's cache."""
-    given = os.environ.get("AMSEG_CACHE")
-    return Path(given) if given else platformdirs.user_cache_path("amseg-keras")
 
 
 def sha256_of(path: Path) -> str:

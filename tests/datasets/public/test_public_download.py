@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from amseg_keras.datasets.public import DownloadError, PublicFile, cache_folder, download
+from amseg_keras.datasets.public import DownloadError, PublicFile, download
 from amseg_keras.datasets.public import download as download_function
 
 CONTENT = np.random.default_rng(0).bytes(300_000)
@@ -178,10 +178,3 @@ def test_a_damaged_file_of_an_earlier_time_is_replaced(shop, tmp_path):
 def test_no_server_is_one_sentence(tmp_path):
     with pytest.raises(DownloadError, match=r"^http://127\.0\.0\.1:9/f: cannot .*no connection"):
         download(PublicFile("f", "http://127.0.0.1:9/f"), tmp_path)
-
-
-def test_the_cache_is_where_the_variable_says(monkeypatch, tmp_path):
-    monkeypatch.setenv("AMSEG_CACHE", str(tmp_path))
-    assert cache_folder() == tmp_path
-    monkeypatch.delenv("AMSEG_CACHE")
-    assert cache_folder().name == "amseg-keras"
