@@ -53,9 +53,19 @@ class EngineChoice:
         """
         if self._engine == "auto" and len(frames) < FEW_FRAMES:
             return self._plain, None
-        try:
-            return self._fast, str(self._fast.compile_inference(self._engine, frames))
-        except ReadError:
-            raise
-        except (EngineMissingError, ValueError) as error:
-            raise click.BadParameter(str(error), param_hint="--engine") from error
+        return self._fast, compiled(self._fast, self._engine, frames)
+
+
+def compiled(segmenter: Segmenter, engine: str, frames: Frames | None = None) -> str:
+    """Make a segmenter fast; a line to print about it.
+
+    Raises:
+        BadParameter: the engine is not installed or cannot run here.
+        ReadError: no frame of the stack can be read.
+    """
+    try:
+        return str(segmenter.compile_inference(engine, frames))
+    except ReadError:
+        raise
+    except (EngineMissingError, ValueError) as error:
+        raise click.BadParameter(str(error), param_hint="--engine") from error

@@ -14,9 +14,9 @@ from amseg_keras.command.ending import advance, finish
 from amseg_keras.command.engine_option import EngineChoice, engine_option
 from amseg_keras.command.model_options import model_options, opened_model
 from amseg_keras.command.segment_many import AskedNetwork, Workers, segment_many
+from amseg_keras.command.segment_options import segment_options
 from amseg_keras.command.segment_said import said_of
 from amseg_keras.read import ReadError, StackSource, find_stacks
-from amseg_keras.report.label_files import LABEL_WRITERS
 from amseg_keras.report.label_zarr import zarr_module
 from amseg_keras.runs import OutputTakenError, RunSettings, run_stack
 from amseg_keras.runs.segment import MAX_DRAWN
@@ -47,15 +47,7 @@ class DrawnFrames(click.ParamType):
 @click.argument("inputs", nargs=-1, required=True, metavar="INPUT...")
 @click.option("-o", "--out", required=True, type=click.Path(path_type=Path), help="Output folder.")
 @model_options
-@click.option(
-    "-f",
-    "--format",
-    "label_format",
-    type=click.Choice(list(LABEL_WRITERS)),
-    default="tiff",
-    show_default=True,
-    help="Label maps as one TIFF stack, as a PNG per frame, as HDF5, or as Zarr; all compressed.",
-)
+@segment_options
 @click.option(
     "--overlay",
     "drawn",
@@ -63,17 +55,6 @@ class DrawnFrames(click.ParamType):
     default=str(MAX_DRAWN),
     show_default=True,
     help="Frames of the overlay movie; of longer stacks as many, evenly spread.",
-)
-@click.option(
-    "--pixel-size",
-    type=click.FloatRange(min=0, min_open=True),
-    metavar="UM",
-    help="Size of a pixel in um. Default: what the file says, else the preset's.",
-)
-@click.option(
-    "--batch-size",
-    type=click.IntRange(min=1),
-    help="Frames given to the network at once. Default: up to 4, by frame size.",
 )
 @click.option(
     "--workers",

@@ -15,9 +15,10 @@ import click
 import keras
 
 from amseg_keras.command.ending import finish
+from amseg_keras.command.engine_option import compiled, engine_option
 from amseg_keras.command.model_options import model_options, opened_model
+from amseg_keras.command.segment_options import POSITIVE, segment_options
 from amseg_keras.read import ReadError
-from amseg_keras.report.label_files import LABEL_WRITERS
 from amseg_keras.runs.watch import (
     Event,
     Network,
@@ -28,8 +29,6 @@ from amseg_keras.runs.watch import (
     Written,
 )
 from amseg_keras.runs.watch import watch as watch_folder
-
-_POSITIVE = click.FloatRange(min=0, min_open=True)
 
 
 @click.command(no_args_is_help=True)
@@ -42,34 +41,16 @@ _POSITIVE = click.FloatRange(min=0, min_open=True)
     help="Output folder; it may be a folder in FOLDER.",
 )
 @model_options
-@click.option(
-    "-f",
-    "--format",
-    "label_format",
-    type=click.Choice(list(LABEL_WRITERS)),
-    default="tiff",
-    show_default=True,
-    help="Label maps of complete stacks, as in amseg segment.",
-)
+@segment_options
+@engine_option
 @click.option(
     "--dataset",
     metavar="PATH",
     help="Dataset in HDF5 files, as /entry/data/data. Default: the only image stack of each.",
 )
 @click.option(
-    "--pixel-size",
-    type=_POSITIVE,
-    metavar="UM",
-    help="Size of a pixel in um. Default: what the file says, else the preset's.",
-)
-@click.option(
-    "--batch-size",
-    type=click.IntRange(min=1),
-    help="Frames given to the network at once, at most. Default: up to 4, by frame size.",
-)
-@click.option(
     "--settle",
-    type=_POSITIVE,
+    type=POSITIVE,
     metavar="SECONDS",
     default=Timing.settle_s,
     show_default=True,
@@ -77,7 +58,7 @@ _POSITIVE = click.FloatRange(min=0, min_open=True)
 )
 @click.option(
     "--patience",
-    type=_POSITIVE,
+    type=POSITIVE,
     metavar="SECONDS",
     default=Timing.patience_s,
     show_default=True,
@@ -85,7 +66,7 @@ _POSITIVE = click.FloatRange(min=0, min_open=True)
 )
 @click.option(
     "--complete-after",
-    type=_POSITIVE,
+    type=POSITIVE,
     metavar="SECONDS",
     default=WatchSettings.complete_s,
     show_default=True,
@@ -93,7 +74,7 @@ _POSITIVE = click.FloatRange(min=0, min_open=True)
 )
 @click.option(
     "--until-idle",
-    type=_POSITIVE,
+    type=POSITIVE,
     metavar="SECONDS",
     help="End when nothing has come for so long. Default: go on until Ctrl-C.",
 )
@@ -121,6 +102,8 @@ def watch(folder: Path, out: Path, model: str, revision: str | None, **chosen: A
 
     Exit codes: 0 all done, 1 some inputs failed (named at the end), 2 wrong use.
     """
+    if chosen["engine"] == "openvino-int8":
+        raise click.UsageError("--engine openvino-int8 needs frames beforehand; use amseg segment")
     settings = WatchSettings(
         label_format=chosen["label_format"],
         pixel_size_um=chosen["pixel_size"],
@@ -134,6 +117,7 @@ def watch(folder: Path, out: Path, model: str, revision: str | None, **chosen: A
     with opened_model(model, revision, chosen["device"]) as opened, _stop_signals() as stop:
         name = opened.segmenter.info.name
         click.echo(f"{name} on {opened.device} ({keras.backend.backend()})", err=True)
+        click.echo(f"  {compiled(opened.segmenter, chosen['engine'])}", err=True)
         network = Network(opened.segmenter, opened.digest, opened.device)
         try:
             for event in watch_folder(folder, out, network, settings, stop):

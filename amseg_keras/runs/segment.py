@@ -161,7 +161,7 @@ def begin_run(
         shutil.rmtree(folder / FOLDER, ignore_errors=True)
         return finished
     if (folder / RECORD).exists():
-        _remove_outputs(folder)
+        remove_outputs(folder)
     _remove_leftovers(folder)
     about = Segmented(
         shape=stack.shape,
@@ -251,7 +251,8 @@ def complete_run(
     return record
 
 
-def _remove_outputs(folder: Path) -> None:
+def remove_outputs(folder: Path) -> None:
+    """Delete the files of a run, as far as they are there."""
     for name in OUTPUTS:
         _remove(folder / name)
 

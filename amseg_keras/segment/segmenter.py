@@ -115,8 +115,8 @@ class Segmenter:
         """Make the network fast: `segment` and `iter_labels` then run it on an engine.
 
         The network is rewritten to one that computes the same with less, and given to what runs
-        it fastest on this machine. Labels in float32 are the same but for ties. Every frame is
-        computed for itself, so results do not depend on the batch size.
+        it fastest on this machine. Labels in float32 are the same but for ties. But on
+        a GPU every frame is computed for itself, so results do not depend on the batch size.
 
         Args:
             engine: `"keras"`, the Keras backend, on a GPU in mixed precision; `"openvino"`, on

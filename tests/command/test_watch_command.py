@@ -130,9 +130,20 @@ def test_a_folder_that_is_not_there_is_exit_code_1(preset, tmp_path):
         (["in"], "--out"),
         (["in", "-o", "out", "--settle", "-1"], "settle"),
         (["in", "-o", "out", "-m", "no-such-preset"], "--model"),
+        (["in", "-o", "out", "--engine", "openvino-int8"], "needs frames beforehand"),
     ],
 )
 def test_wrong_use_is_exit_code_2(arguments, message):
     done = invoked(*arguments)
     assert done.exit_code == 2
     assert message in done.output
+
+
+def test_the_engine_is_said_and_recorded(preset, folder, tmp_path):
+    write_frame(folder, 0)
+    command = (folder, "-o", tmp_path / "out", "-m", preset, *QUICK, "--until-idle", "0.3")
+    done = invoked(*command, "--engine", "onnxruntime")
+    assert done.exit_code == 0, done.output
+    assert "engine onnxruntime, float32" in done.output
+    record = json.loads((tmp_path / "out" / "shot" / "run.json").read_text())
+    assert (record["engine"], record["precision"]) == ("onnxruntime", "float32")

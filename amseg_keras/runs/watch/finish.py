@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import statistics
 import time
 from collections.abc import Mapping
@@ -16,7 +15,7 @@ from amseg_keras.preprocess.lazy import spread
 from amseg_keras.pretrained import PresetInfo
 from amseg_keras.read import Frames, ReadError
 from amseg_keras.runs.record import write_record
-from amseg_keras.runs.segment import MAX_DRAWN, OUTPUTS, RECORD
+from amseg_keras.runs.segment import MAX_DRAWN, RECORD, remove_outputs
 from amseg_keras.runs.segment_outputs import Segmented, SegmentOutputs
 from amseg_keras.runs.watch.journal import TABLE, Journal
 from amseg_keras.versions import versions
@@ -25,6 +24,7 @@ STATE_KEYS = (
     "source",
     "dtype",
     "weights_sha256",
+    "precision",
     "class_names",
     "grey_range",
     "grey_range_from",
@@ -72,7 +72,7 @@ def write_files(stack: CompleteStack, label_format: str) -> None:
     errors = {index: one.error for index, one in enumerate(done) if one.error is not None}
     if len(errors) == len(done):
         raise ReadError(next(iter(errors.values())))
-    _remove_outputs(stack.folder)
+    remove_outputs(stack.folder)  # of when there were fewer frames
     files = tuple(one.file for one in done if one.file is not None)
     about = Segmented(
         shape=(len(done), *stack.journal.frame_shape),
@@ -114,12 +114,3 @@ def write_files(stack: CompleteStack, label_format: str) -> None:
         },
     }
     write_record(stack.folder / RECORD, record)
-
-
-def _remove_outputs(folder: Path) -> None:
-    """What was written when there were fewer frames."""
-    for name in OUTPUTS:
-        if (folder / name).is_dir():
-            shutil.rmtree(folder / name)
-        else:
-            (folder / name).unlink(missing_ok=True)

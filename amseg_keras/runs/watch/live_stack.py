@@ -143,6 +143,7 @@ class LiveStack:
             choices={
                 "batch_size": self._batch_size,
                 "device": self._network.device,
+                "engine": self._network.segmenter.engine,
                 "frames_from_earlier_run": self._earlier,
             },
         )
@@ -186,6 +187,7 @@ class LiveStack:
             "source": source.source,
             "dtype": str(source.dtype),
             "weights_sha256": self._network.weights_sha256,
+            "precision": segmenter.precision,
             "class_names": list(segmenter.class_names),
             "grey_range": asdict(grey_range),
             "grey_range_from": measured_on,
@@ -266,6 +268,7 @@ class LiveStack:
             "dtype": str(self.source.dtype),
             "frame_shape": list(self.source.frame_shape),
             "weights_sha256": self._network.weights_sha256,
+            "precision": self._network.segmenter.precision,
             "class_names": list(self._network.segmenter.class_names),
         }
         if self._settings.pixel_size_um is not None:
