@@ -13,6 +13,7 @@ from amseg_keras.engines.choose import compile_engine
 from amseg_keras.engines.need import need
 from amseg_keras.engines.rewritten import Rewritten
 from amseg_keras.engines.runners.openvino_engine import OpenVINOEngine, has_bfloat16
+from amseg_keras.engines.threads import THREADS
 from amseg_keras.models import AMSegNet, SqueezeUNet
 from amseg_keras.preprocess import GreyScaling
 from amseg_keras.pretrained import PresetInfo
@@ -233,3 +234,12 @@ def test_openvino_labels_many_sizes_in_turn(segmenter):
         frames = noise(3, height, 32)
         expected = applied(segmenter.model, frames).argmax(axis=-1)
         assert equal_fraction(engine.labels(frames), expected) >= 0.998
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_openvino_takes_as_many_threads_as_a_worker_may(segmenter, monkeypatch, threads):
+    pytest.importorskip("openvino")
+    monkeypatch.setenv(THREADS, str(threads))
+    engine = OpenVINOEngine("openvino", Rewritten(segmenter.model).onnx)
+    compiled = engine._compile("labels", 32, 48)[0].get_compiled_model()
+    assert compiled.get_property("INFERENCE_NUM_THREADS") == threads

@@ -10,6 +10,7 @@ import numpy as np
 
 from amseg_keras.engines.graph import Output
 from amseg_keras.engines.need import installed, need
+from amseg_keras.engines.threads import thread_limit
 
 _WARNINGS_OFF = 3
 
@@ -50,6 +51,7 @@ class ONNXRuntimeEngine:
     def _start(self, output: Output) -> Any:
         options = self._runtime.SessionOptions()
         options.log_severity_level = _WARNINGS_OFF
+        options.intra_op_num_threads = thread_limit() or 0  # 0: all cores
         providers = [_provider(name) for name in _providers(self._runtime)]
         return self._runtime.InferenceSession(self._graph(output), options, providers=providers)
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from amseg_keras.engines.graph import Output
 from amseg_keras.engines.need import need
+from amseg_keras.engines.threads import thread_limit
 
 _SIZES = 4
 """Compiled networks kept at a time: one for each size of frames and each output."""
@@ -60,7 +61,7 @@ class OpenVINOEngine:
     def _compile(self, output: Output, height: int, width: int) -> Any:
         model = self._core.read_model(self._graph(output))
         model.reshape([1, height, width, 1])
-        options = {
+        options: dict[str, Any] = {
             # Its own choice on processors with bfloat16 is bfloat16.
             "INFERENCE_PRECISION_HINT": "bf16" if self.precision == "bfloat16" else "f32",
             # Streams of few threads each, instead of all threads for one frame.
@@ -68,6 +69,8 @@ class OpenVINOEngine:
             # A stream that is tied to a core waits for whatever else runs there.
             "ENABLE_CPU_PINNING": False,
         }
+        if (threads := thread_limit()) is not None:
+            options["INFERENCE_NUM_THREADS"] = threads
         return self._openvino.AsyncInferQueue(self._core.compile_model(model, "CPU", options))
 
 

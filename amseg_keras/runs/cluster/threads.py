@@ -6,6 +6,8 @@ import os
 
 import keras
 
+from amseg_keras.engines.threads import THREADS
+
 
 def take_part_of_machine(threads: int) -> None:
     """Let the network compute in so many threads, and take GPU memory as it needs it.
@@ -17,6 +19,7 @@ def take_part_of_machine(threads: int) -> None:
     """
     os.environ["TF_NUM_INTRAOP_THREADS"] = str(threads)
     os.environ["TF_NUM_INTEROP_THREADS"] = "1"
+    os.environ[THREADS] = str(threads)
     os.environ["TF_FORCE_GPU_ALLOW_GROWTH"] = "true"
     # What XLA on a CPU takes for the number of cores.
     os.environ["NPROC"] = str(threads)
