@@ -11,7 +11,7 @@ import numpy as np
 from amseg_keras.models.precision import from_config
 
 HEAD = ("scores", "logits")
-"""Layers with a channel for each class."""
+"""Layers with a channel for each class, or for each class of each pixel of a cell."""
 
 
 def with_classes(
@@ -36,7 +36,7 @@ def with_classes(
         >>> bool((changed.get_layer("scores").kernel[0, 0, :, 0] == first)[0])
         True
     """
-    made = from_config(_config(model, len(new)), policy)
+    made = from_config(_config(model, len(old), len(new)), policy)
     channels = [list(old).index(name) if name in old else None for name in new]
     for layer in made.layers:
         weights = model.get_layer(layer.name).get_weights()
@@ -49,12 +49,12 @@ def with_classes(
     return made
 
 
-def _config(model: keras.Model, classes: int) -> dict:
+def _config(model: keras.Model, old: int, new: int) -> dict:
     config = copy.deepcopy(model.get_config())
     for layer in config["layers"]:
         name = layer["config"]["name"]
         if name == "scores":
-            layer["config"]["filters"] = classes
+            layer["config"]["filters"] = layer["config"]["filters"] // old * new
         if name in (*HEAD, "probabilities"):
             # It holds the shape with the old classes; Keras finds the new one by itself.
             layer["build_config"] = None
@@ -64,7 +64,11 @@ def _config(model: keras.Model, classes: int) -> dict:
 def _chosen(before: np.ndarray, random: np.ndarray, channels: list[int | None]) -> np.ndarray:
     """Channels of the old weights; of a new class, random kernels and the mean of vectors."""
     made = random.copy() if before.ndim > 1 else np.full(random.shape, before.mean(), before.dtype)
+    # The classes of a pixel stand side by side.
+    pixels = made.shape[-1] // len(channels)
+    into = made.reshape(*made.shape[:-1], pixels, len(channels))
+    of = before.reshape(*before.shape[:-1], pixels, -1)
     for new, old in enumerate(channels):
         if old is not None:
-            made[..., new] = before[..., old]
+            into[..., new] = of[..., old]
     return made

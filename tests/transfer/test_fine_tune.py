@@ -10,6 +10,7 @@ from small_sets import make_dataset, small_network
 
 import amseg_keras
 from amseg_keras import PresetInfo, Segmenter
+from amseg_keras.models import AMSegNetLite
 from amseg_keras.preprocess import GreyScaling
 from amseg_keras.read import ReadError
 from amseg_keras.training import Recipe
@@ -59,6 +60,17 @@ def test_the_same_classes_give_the_same_network():
     np.testing.assert_allclose(
         keras.ops.convert_to_numpy(same(x)), keras.ops.convert_to_numpy(model(x)), atol=1e-6
     )
+
+
+def test_the_small_network_keeps_a_class_for_every_pixel_of_a_cell():
+    model = randomise(AMSegNetLite(num_classes=3, base_filters=4))
+    changed = with_classes(model, ("a", "b", "c"), ("c", "new", "a"))
+    frame = np.random.default_rng(0).random((1, 32, 48, 1), np.float32)
+    before = keras.Function(model.inputs, model.get_layer("logits").output)([frame])
+    after = keras.Function(changed.inputs, changed.get_layer("logits").output)([frame])
+    before, after = keras.ops.convert_to_numpy(before), keras.ops.convert_to_numpy(after)
+    assert after.shape == (1, 32, 48, 3)
+    np.testing.assert_allclose(after[..., [0, 2]], before[..., [2, 0]], rtol=1e-4, atol=1e-5)
 
 
 def test_five_frames_without_a_split_are_enough(few, preset, tmp_path):
