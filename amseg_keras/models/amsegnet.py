@@ -71,4 +71,5 @@ def AMSegNet(
         x = layers.Concatenate(name=f"skip_{step}")([x, skip])
         x = ConvBlock(width, dropout, name=f"decoder_{step}")(x)
 
-    return keras.Model(inputs, class_probabilities(x, num_classes), name="amsegnet")
+    name = "amsegnet" if attention else "amsegnet_no_gate"
+    return keras.Model(inputs, class_probabilities(x, num_classes), name=name)

@@ -209,7 +209,7 @@ def _results(measured: Measured) -> list[huggingface_hub.EvalResult]:
 
 def _table(measured: Measured) -> str:
     columns = {"IoU": {**measured.iou, "mean": measured.mean_iou}}
-    if measured.f1 or measured.mean_f1 is not None:
+    if measured.f1:
         columns["F1"] = {**measured.f1, "mean": measured.mean_f1}
     names = [*measured.iou, *(["mean"] if measured.mean_iou is not None else [])]
     rows = [
@@ -217,7 +217,10 @@ def _table(measured: Measured) -> str:
         for name in names
     ]
     lines = [" | ".join(["class", *columns]), "|".join(["---"] * (1 + len(columns))), *rows]
-    return f"{_text(measured.about)}:\n\n" + "\n".join(f"| {line} |" for line in lines)
+    table = f"{_text(measured.about)}:\n\n" + "\n".join(f"| {line} |" for line in lines)
+    if measured.mean_f1 is not None and not measured.f1:
+        table += f"\n\nMean F1: {measured.mean_f1:.3f}."
+    return table
 
 
 def _number(score: float | None) -> str:

@@ -43,6 +43,12 @@ class TrainedRun:
             `learning_rate`, `loss` of the training; `val_loss`, `mean_iou`, `mean_f1` and
             `iou_<class>` on the validation frames, of the averaged weights.
         seconds: How long the training took, interruptions not counted.
+
+    Example:
+        >>> history = pd.DataFrame({"epoch": [0, 1, 2], "mean_iou": [0.61, 0.83, 0.80]})
+        >>> run = TrainedRun(Path("run"), Path("run/preset"), history, seconds=5400.0)
+        >>> run.best.to_dict()
+        {'epoch': 1.0, 'mean_iou': 0.83}
     """
 
     folder: Path
@@ -188,6 +194,7 @@ def _train(
         keras.config.set_dtype_policy(policy)
     model = run.best(course.model)
     record = facts | {
+        "network": model.name,
         "devices": devices,
         "seconds": round(position.seconds, 1),
         "epochs": len(position.history),

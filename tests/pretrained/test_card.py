@@ -58,6 +58,12 @@ def test_its_text_has_what_a_reader_must_know():
     assert "simulated frames of ESRF.\n\nBy hand.\n" in text
 
 
+def test_of_a_mean_without_its_classes_there_is_no_column():
+    text = card(measured=[Measured("x", "validation", "On", {"gas": 0.5}, mean_f1=0.75)])
+    assert "| class | IoU |" in text
+    assert "\n\nMean F1: 0.750." in text
+
+
 @pytest.mark.parametrize(
     ("trained_on", "bold"),
     [

@@ -141,3 +141,10 @@ def test_one_labelled_frame_is_too_few(tmp_path):
     data = make_dataset(tmp_path / "one", sequences=1, frames=1, split=False)
     with pytest.raises(ReadError, match="1 labelled frame, and fine-tuning needs two"):
         split_for_tuning(data)
+
+
+def test_the_card_names_the_network_that_was_tuned(few, preset, tmp_path):
+    run = fine_tune(few, tmp_path / "run", preset, replace(RECIPE, epochs=1))
+    name = amseg_keras.from_pretrained(run.tuned.preset).model.name
+    assert name != RECIPE.network
+    assert f"Network: {name}," in (run.tuned.preset / "README.md").read_text()
