@@ -48,6 +48,21 @@ class Comparison:
             training until its end, `mean_iou` on the validation frames.
         conditions: Data, recipe, timing, precision, hardware, versions and date, as JSON has them.
         errors: Test frames that could not be read and count nowhere, a sentence each.
+
+    Example:
+        >>> table = pd.DataFrame({"network": ["amsegnet", "unet"], "mean_iou": [0.9, 0.8]})
+        >>> curves = pd.DataFrame({
+        ...     "network": ["amsegnet", "amsegnet", "unet"], "epoch": [0, 1, 0],
+        ...     "minutes": [5.0, 10.0, 20.0], "mean_iou": [0.7, 0.85, 0.6],
+        ... })
+        >>> found = Comparison(table, curves, conditions={"precision": "float32"})
+        >>> found.table.set_index("network")["mean_iou"].idxmax()
+        'amsegnet'
+        >>> found.curves[found.curves["mean_iou"] > 0.5].groupby("network")["minutes"].min()
+        network
+        amsegnet     5.0
+        unet        20.0
+        Name: minutes, dtype: float64
     """
 
     table: pd.DataFrame

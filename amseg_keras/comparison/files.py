@@ -27,6 +27,30 @@ def write_comparison(comparison: Comparison, folder: str | os.PathLike[str]) -> 
     Args:
         comparison: From `compare_networks`.
         folder: Made if it is not there; earlier files of these names are replaced.
+
+    Example:
+        >>> import tempfile
+        >>> from dataclasses import asdict
+        >>> from amseg_keras.comparison import Timing
+        >>> from amseg_keras.training import Recipe
+        >>> table = pd.DataFrame([{
+        ...     "network": "unet", "trainable_parameters": 31389839, "gmac": 109.0,
+        ...     "mean_iou": 0.8, "f1": 0.9, "iou_pore": 0.7, "training_s_per_frame": 3.0,
+        ...     "segmentation_ms_per_frame": 300.0, "training_ratio": 1.0,
+        ...     "segmentation_ratio": 1.0,
+        ... }])
+        >>> curves = pd.DataFrame([{"network": "unet", "epoch": 0, "minutes": 20.0,
+        ...                         "mean_iou": 0.6}])
+        >>> frames = {"train": 80, "validation": 10, "test": 10}
+        >>> conditions = {
+        ...     "data": {"folder": "esrf", "origin": "", "split_by": "sequence", "frames": frames},
+        ...     "recipe": asdict(Recipe()), "timing": asdict(Timing()), "precision": "float32",
+        ...     "hardware": "2 cores", "versions": {"keras": "3.15.1"},
+        ... }
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> write_comparison(Comparison(table, curves, conditions), folder)
+        >>> sorted(path.name for path in folder.iterdir())
+        ['curves.csv', 'networks.csv', 'networks.json', 'networks.md', 'networks.png']
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)

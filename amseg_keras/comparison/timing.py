@@ -28,6 +28,16 @@ class Timing:
         warm_up: Rounds before them that do not count, in which networks are compiled; 1 or more.
         batch_size: Frames of a training step.
         shape: Height and width of the frames in pixels; the default is the paper's.
+
+    Raises:
+        ValueError: A number is below 1, or a side of the frames is no multiple of 16.
+
+    Example:
+        >>> Timing(rounds=20, shape=(128, 256))
+        Timing(rounds=20, warm_up=1, batch_size=2, shape=(128, 256))
+        >>> Timing(shape=(250, 500))
+        Traceback (most recent call last):
+        ValueError: shape is (250, 500), its sides must be multiples of 16
     """
 
     rounds: int = 5

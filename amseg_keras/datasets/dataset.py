@@ -42,6 +42,15 @@ class LabelledFrame:
         speed_mm_s: Scan speed in mm/s.
         pixel_size_um: Size of a pixel in um, where it is not that of the whole data set.
         other: What else its entry in `dataset.json` says; kept as it is.
+
+    Example:
+        >>> frame = LabelledFrame(
+        ...     "images/scan3_00012.tif", "labels/scan3_00012.png", sequence="scan3", frame=12,
+        ...     material="Ti6Al4V", power_W=400.0, speed_mm_s=1200.0,
+        ... )
+        >>> data = Dataset(Path("data"), ("gas", "melt"), (frame,))
+        >>> [(one.frame, one.power_W) for one in data.sequences()["scan3"]]
+        [(12, 400.0)]
     """
 
     image: str
@@ -83,6 +92,9 @@ class Dataset:
     def image(self, frame: LabelledFrame) -> np.ndarray:
         """Read the grey levels of a frame, `(height, width)`, in the file's own dtype.
 
+        Args:
+            frame: One of `frames`.
+
         Raises:
             ReadError: It cannot be read, or its file holds more than one frame.
         """
@@ -97,6 +109,9 @@ class Dataset:
 
     def labels(self, frame: LabelledFrame) -> np.ndarray:
         """Read the class ids of a frame, uint8 `(height, width)`; 255 is "ignore".
+
+        Args:
+            frame: One of `frames`.
 
         Raises:
             ReadError: It has none, or they cannot be read.

@@ -15,6 +15,9 @@ def open_dataset(folder: str | os.PathLike[str]) -> Dataset:
     With a `dataset.json` no image is read. Without one, frames and labels are matched by their
     names, each label is read once for the ids in it, and what was assumed is in `assumed`.
 
+    Args:
+        folder: Of `dataset.json`, or of the frames and their labels.
+
     Raises:
         ReadError: There is none, its `dataset.json` is wrong, or its names match nothing.
 

@@ -18,6 +18,15 @@ class Engine(Protocol):
     Attributes:
         name: one of `ENGINES`.
         precision: in which it computes: `"float32"`, `"bfloat16"`, `"float16"` or `"int8"`.
+
+    Example:
+        >>> from amseg_keras import from_pretrained
+        >>> engine = from_pretrained("amsegnet-esrf-lite").compile_inference("keras").engine
+        >>> engine.name, engine.precision
+        ('keras', 'float32')
+        >>> found = engine.labels(np.zeros((2, 32, 48, 1), np.float32))
+        >>> found.shape, found.dtype
+        ((2, 32, 48), dtype('uint8'))
     """
 
     name: str
@@ -32,5 +41,9 @@ class Engine(Protocol):
         ...
 
     def probabilities(self, frames: np.ndarray) -> np.ndarray:
-        """Class probabilities, float32 `(batch, height, width, classes)`, of the same frames."""
+        """Class probabilities, float32 `(batch, height, width, classes)`.
+
+        Args:
+            frames: as for `labels`.
+        """
         ...

@@ -8,11 +8,25 @@ from typing import Any
 
 
 class EngineMissingError(RuntimeError):
-    """An engine whose package is not installed; the message says how to get it."""
+    """An engine whose package is not installed; the message says how to get it.
+
+    Example:
+        >>> from amseg_keras import from_pretrained
+        >>> segmenter = from_pretrained("amsegnet-esrf-lite")
+        >>> try:
+        ...     compiled = segmenter.compile_inference("openvino")
+        ... except EngineMissingError:  # pip install 'amseg-keras[fast]'
+        ...     compiled = segmenter.compile_inference("keras")
+        >>> segmenter.engine in ("openvino", "keras")
+        True
+    """
 
 
 def installed(*packages: str) -> bool:
     """Whether all of the packages can be imported.
+
+    Args:
+        packages: names, as they are imported.
 
     Example:
         >>> installed("numpy"), installed("numpy", "no_such_package")
@@ -23,6 +37,9 @@ def installed(*packages: str) -> bool:
 
 def need(package: str) -> Any:
     """Import a package.
+
+    Args:
+        package: its name, as it is imported.
 
     Raises:
         EngineMissingError: it is not installed.

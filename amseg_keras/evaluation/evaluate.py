@@ -115,6 +115,19 @@ class SegmentedFrames:
     Raises:
         ReadError: There are no such frames, or a class of theirs is not among the network's.
         ValueError: There is no such split.
+
+    Example:
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> from amseg_keras.datasets.dataset import write_frame
+        >>> folder, grey = Path(tempfile.mkdtemp()), np.full((32, 48), 7, np.uint16)
+        >>> about = LabelledFrame("", None, "shot", 1)
+        >>> frame = write_frame(folder, grey, np.zeros((32, 48), np.uint8), about)
+        >>> data = Dataset(folder, ("background", "pore"), (frame,))
+        >>> segmented = SegmentedFrames(from_pretrained("amsegnet-esrf-lite"), data, split=None)
+        >>> compared = segmented.read(segmented.frames[0])
+        >>> compared.image.dtype, compared.truth.shape, compared.found.shape
+        (dtype('float32'), (32, 48), (32, 48))
     """
 
     def __init__(self, segmenter: Segmenter, data: Dataset, split: str | None) -> None:
@@ -128,6 +141,9 @@ class SegmentedFrames:
 
     def read(self, frame: LabelledFrame) -> ComparedFrame:
         """Read and segment one frame.
+
+        Args:
+            frame: One of `frames`.
 
         Raises:
             ReadError: The frame or its labels cannot be read, or they do not fit each other.

@@ -62,6 +62,15 @@ class FrameConfidence:
         margin: by how much it is ahead of the second, float32 `(height, width)`, 0 to 1.
         unstable: whether the label changes when the frame is moved by a few pixels, bool
             `(height, width)`.
+
+    Example:
+        A frame in whose middle two classes are almost as likely:
+
+        >>> margin = np.full((64, 64), 0.9, np.float32)
+        >>> margin[20:44, 20:44] = 0.1
+        >>> sure = np.full((64, 64), 0.75, np.float32)
+        >>> FrameConfidence(sure, margin, np.zeros((64, 64), bool)).shares()
+        {'mean_confidence': 0.75, 'low_margin_share': 0.25, 'unstable_share': 0.0}
     """
 
     confidence: np.ndarray
@@ -90,6 +99,18 @@ class Confidence:
             `(frames, height, width)`.
         frames: one row for each readable frame, as `rank_frames` gives them.
         errors: for each unreadable frame its index and the reason.
+
+    Example:
+        The frame to label first, and where in it the network is in doubt:
+
+        >>> from amseg_keras import from_pretrained
+        >>> with open_stack("sample:esrf-welding") as stack:
+        ...     frames = np.stack([stack[index][96:144, 340:404] for index in (0, 6)])
+        >>> found = confidence(from_pretrained("amsegnet-esrf-lite"), frames)
+        >>> first = found.frames["frame"][0]
+        >>> doubtful = found.unstable[first] | (found.margin[first] < LOW_MARGIN)
+        >>> len(found.frames), doubtful.shape, found.errors
+        (2, (48, 64), ())
     """
 
     confidence: np.ndarray
@@ -134,8 +155,21 @@ def frame_confidence(predict: Predict, scaled: np.ndarray) -> FrameConfidence:
     """How sure a network is of one frame; see `confidence`.
 
     Args:
-        predict: the network, as for `predict_any_size`.
-        scaled: grey levels as it wants them, float32 `(height, width)`.
+        predict: the network, from `(batch, height, width, 1)`, sides multiples of 16, to class
+            probabilities `(batch, height, width, classes)`.
+        scaled: grey levels as it wants them, float32 `(height, width)` of any size.
+
+    Returns:
+        Confidence, margin and stability of each pixel.
+
+    Example:
+        >>> from amseg_keras import from_pretrained
+        >>> segmenter = from_pretrained("amsegnet-esrf-lite")
+        >>> with open_stack("sample:esrf-welding") as stack:
+        ...     scaled = segmenter.scaling.measure(stack).apply(stack[0])[96:144, 340:404]
+        >>> found = frame_confidence(segmenter.model.predict_on_batch, scaled)
+        >>> found.margin.shape, found.shares()["mean_confidence"] > 0.5
+        ((48, 64), True)
     """
     probabilities = predict_any_size(predict, scaled[None])[0]
     labels = probabilities.argmax(axis=-1)

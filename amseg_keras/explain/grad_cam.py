@@ -32,6 +32,21 @@ class ClassMap:
             layer speaks for the class.
         found: where the network finds the class, bool `(height, width)`; where it is nowhere,
             `heat` explains the class's score over all pixels.
+
+    Example:
+        How much hotter the map is on the keyhole than elsewhere:
+
+        >>> from amseg_keras import from_pretrained
+        >>> from amseg_keras.read import open_stack
+        >>> segmenter = from_pretrained("amsegnet-esrf-lite")
+        >>> with open_stack("sample:esrf-welding") as stack:
+        ...     scaled = segmenter.scaling.measure(stack).apply(stack[6])
+        >>> index = class_index(segmenter.class_names, "keyhole")
+        >>> found = GradCam(segmenter.model, index, "scores").explain(scaled)
+        >>> found.heat.shape, found.found.dtype
+        ((256, 512), dtype('bool'))
+        >>> bool(found.heat[found.found].mean() > 10 * found.heat[~found.found].mean())
+        True
     """
 
     heat: np.ndarray
@@ -90,8 +105,19 @@ def grad_cam(
 def class_index(class_names: Sequence[str], name: str) -> int:
     """Id of a class.
 
+    Args:
+        class_names: name of each class id, as `segmenter.class_names`.
+        name: of the class.
+
+    Returns:
+        Its place among the names, from 0.
+
     Raises:
         ValueError: there is no class of this name; the message lists them.
+
+    Example:
+        >>> class_index(("background", "substrate", "keyhole"), "keyhole")
+        2
     """
     if name not in class_names:
         raise ValueError(f"no class {name!r}; there are {', '.join(class_names)}")
@@ -100,6 +126,9 @@ def class_index(class_names: Sequence[str], name: str) -> int:
 
 class GradCam:
     """Grad-CAM of one class in one layer of a network, for many frames; see `grad_cam`.
+
+    Frames are scaled by you: with the grey range of their recording the maps of all its frames can
+    be compared, while `grad_cam` scales each frame by itself.
 
     The network is read as two functions: from the frame to the layer's output, and from the frame
     and any values in place of the layer's output to the scores. So layers before a skip connection
@@ -113,9 +142,22 @@ class GradCam:
 
     Attributes:
         layer: name of the layer.
+        class_index: the class.
+        pass_pixels: as given.
 
     Raises:
         ValueError: no such layer; the message lists those that there are.
+
+    Example:
+        >>> from amseg_keras import from_pretrained
+        >>> from amseg_keras.read import open_stack
+        >>> segmenter = from_pretrained("amsegnet-esrf-lite")
+        >>> keyhole = GradCam(segmenter.model, segmenter.class_names.index("keyhole"), "decoder_1")
+        >>> with open_stack("sample:esrf-welding") as stack:
+        ...     grey_range = segmenter.scaling.measure(stack)
+        ...     maps = [keyhole.explain(grey_range.apply(stack[frame])) for frame in (0, 6)]
+        >>> keyhole.layer, [one.heat.shape for one in maps]
+        ('decoder_1', [(256, 512), (256, 512)])
     """
 
     def __init__(
@@ -137,6 +179,9 @@ class GradCam:
 
         Args:
             scaled: grey levels as the network wants them, float32 `(height, width)`.
+
+        Returns:
+            The map, and where the network finds the class, both of the frame's shape.
         """
         height, width = scaled.shape
         bottom, right = -height % MULTIPLE, -width % MULTIPLE

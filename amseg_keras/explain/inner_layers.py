@@ -25,6 +25,9 @@ def layer_names(model: keras.Model) -> list[str]:
 
     Those with an output `(batch, height, width, channels)`.
 
+    Args:
+        model: a functional or sequential model from `(batch, height, width, 1)` to classes.
+
     Example:
         >>> from amseg_keras.models import AMSegNet
         >>> names = layer_names(AMSegNet(base_filters=2))
@@ -40,6 +43,9 @@ def default_layer(model: keras.Model) -> str:
     In AM-SegNet `smooth_4`, in the U-Nets the last block of `decoder_3`: at half the resolution of
     the frame. Earlier layers tell of the scene rather than of a class, later ones little more than
     the grey levels and the label map.
+
+    Args:
+        model: as for `layer_names`.
 
     Example:
         >>> from amseg_keras.models import AMSegNet

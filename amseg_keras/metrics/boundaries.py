@@ -16,6 +16,15 @@ class BoundaryMatches(NamedTuple):
         true_found: Of them, those with a found boundary pixel within the tolerance.
         found: Boundary pixels of what was found.
         found_right: Of them, those with a true boundary pixel within the tolerance.
+
+    Example:
+        Recall and precision of the boundary, without tolerance:
+
+        >>> truth, found = np.zeros((2, 8, 8), bool)
+        >>> truth[2:5, :], found[3:5, :] = True, True
+        >>> counts = boundary_matches(truth, found, tolerance=0)
+        >>> counts.true_found / counts.true, counts.found_right / counts.found
+        (0.5, 0.5)
     """
 
     true: int

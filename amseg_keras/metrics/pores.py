@@ -16,6 +16,14 @@ class PoreMatches(NamedTuple):
         true_found: Of them, those that were found.
         found: Pores that were called.
         found_right: Of them, those that are right.
+
+    Example:
+        Recall and precision, summed over two frames:
+
+        >>> frames = [PoreMatches(4, 3, 5, 3), PoreMatches(6, 5, 5, 5)]
+        >>> true, true_found, found, found_right = np.sum(frames, axis=0).tolist()
+        >>> true_found / true, found_right / found
+        (0.8, 0.8)
     """
 
     true: int

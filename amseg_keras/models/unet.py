@@ -21,10 +21,22 @@ def UNet(
     dropout: float = 0.0,
     input_shape: InputShape = (None, None, 1),
 ) -> keras.Model:
-    """U-Net with two convolution blocks a stage, not trained.
+    """U-Net with two convolution blocks a stage, not trained (section 3.1, Table 2).
 
     Widths `base_filters` times 1, 2, 4, 8, 16; nearest-neighbour upsampling. With the defaults it
-    has 31,389,839 trainable parameters. Arguments, output and errors as `AMSegNet`.
+    has 31,389,839 trainable parameters.
+
+    Args:
+        num_classes: channels of the output.
+        base_filters: width of the first stage; the bottleneck has 16 times as many.
+        dropout: fraction dropped after every stage in training.
+        input_shape: `(height, width, channels)`; height and width multiples of 16 or `None`.
+
+    Returns:
+        A functional model as of `AMSegNet`.
+
+    Raises:
+        ValueError: `input_shape` has a side that is not a multiple of 16.
 
     Example:
         >>> UNet(base_filters=4, input_shape=(32, 64, 1)).output_shape
@@ -42,10 +54,21 @@ def ResUNet(
     dropout: float = 0.0,
     input_shape: InputShape = (None, None, 1),
 ) -> keras.Model:
-    """Res-U-Net: a U-Net whose every stage is a residual block, not trained.
+    """Res-U-Net: a U-Net whose every stage is a residual block, not trained (Table 2).
 
-    With the defaults it has 33,139,535 trainable parameters. Arguments, output and errors as
-    `AMSegNet`.
+    With the defaults it has 33,139,535 trainable parameters.
+
+    Args:
+        num_classes: channels of the output.
+        base_filters: width of the first stage; the bottleneck has 16 times as many.
+        dropout: fraction dropped after every stage in training.
+        input_shape: `(height, width, channels)`; height and width multiples of 16 or `None`.
+
+    Returns:
+        A functional model as of `AMSegNet`.
+
+    Raises:
+        ValueError: `input_shape` has a side that is not a multiple of 16.
 
     Example:
         >>> ResUNet(base_filters=4, input_shape=(32, 64, 1)).output_shape
@@ -66,10 +89,23 @@ def SqueezeUNet(
     dropout: float = 0.0,
     input_shape: InputShape = (None, None, 1),
 ) -> keras.Model:
-    """Squeeze-U-Net: a U-Net whose encoder and bottleneck are fire blocks, not trained.
+    """Squeeze-U-Net: a U-Net whose encoder and bottleneck are fire blocks, not trained (Table 2).
 
     A fire block squeezes to half the width of its stage. With the defaults it has 16,388,815
-    trainable parameters. Arguments, output and errors as `AMSegNet`; `base_filters` must be even.
+    trainable parameters.
+
+    Args:
+        num_classes: channels of the output.
+        base_filters: width of the first stage, even; the bottleneck has 16 times as many.
+        dropout: fraction dropped after every stage in training.
+        input_shape: `(height, width, channels)`; height and width multiples of 16 or `None`.
+
+    Returns:
+        A functional model as of `AMSegNet`.
+
+    Raises:
+        ValueError: `input_shape` has a side that is not a multiple of 16, or
+            `base_filters` is odd.
 
     Example:
         >>> SqueezeUNet(base_filters=4, input_shape=(32, 64, 1)).output_shape

@@ -125,6 +125,15 @@ class FirstFrames:
 
     Args:
         n: frames in the median; those of them that cannot be read are left out.
+
+    Raises:
+        ValueError: `n` is below 1.
+
+    Example:
+        >>> lit = np.full((30, 4, 6), 100, "uint16")
+        >>> lit[20:, 2, 3] = 120
+        >>> FirstFrames(20).apply(lit)[25][2]
+        array([1. , 1. , 1. , 1.2, 1. , 1. ], dtype=float32)
     """
 
     name: ClassVar[str] = "background"

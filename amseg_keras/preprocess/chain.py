@@ -27,27 +27,63 @@ class Step(Protocol):
 
     `FlatField`, `Register`, `PreviousFrames`, `FirstFrames`, `Stretch`, `Median`,
     `NonLocalMeans`, `Crop` and `FollowLaser` are steps; so is any class with these three members.
+
+    Example:
+        >>> from amseg_keras.preprocess.lazy import EachFrame
+        >>> class Absorbance:
+        ...     name = "absorbance"
+        ...
+        ...     def parameters(self):
+        ...         return {}
+        ...
+        ...     def apply(self, frames):
+        ...         return EachFrame(frames, lambda frame: -np.log(frame))
+        >>> ready = prepare(np.full((8, 2, 3), 0.5), [Absorbance()], "float32")
+        >>> ready[0][0].round(2)
+        array([0.69, 0.69, 0.69], dtype=float32)
     """
 
     @property
     def name(self) -> str:
-        """As in `STEP_ORDER`."""
+        """As in `STEP_ORDER`, or another for a step of your own."""
 
     def parameters(self) -> dict[str, Any]:
         """Plain values for the record of a run."""
 
     def apply(self, frames: Frames) -> LazyFrames:
-        """The stack after this step; what it needs to know of the whole stack is measured here."""
+        """The stack after this step; what it needs to know of the whole stack is measured here.
+
+        Args:
+            frames: the stack before it, `(frames, height, width)`.
+        """
 
 
 class Prepared(LazyFrames):
-    """A stack after all its steps, in the dtype of a file; see `prepare`.
+    """A stack after all its steps, in the dtype of a file; made by `prepare`.
+
+    Args:
+        frames: raw frames, `(frames, height, width)`.
+        steps: in the order in which they act.
+        dtype: `"uint8"`, `"uint16"` or `"float32"`.
 
     Attributes:
         steps: The steps, in their order.
         stages: The lazy stack that each step made, with what it `measured`.
         dtype: Of every frame.
         notes: What is unwise about the steps, a sentence each.
+
+    Raises:
+        ReadError, ValueError: as `prepare`.
+
+    Example:
+        >>> from amseg_keras.preprocess import Box, Crop, Stretch
+        >>> from amseg_keras.read import open_stack
+        >>> with open_stack("sample:esrf-welding") as raw:
+        ...     ready = prepare(raw, [Stretch(), Crop(Box(200, 64, 256, 128))], "uint16")
+        ...     print(ready.shape, ready[3].dtype, ready[3].max())
+        (12, 128, 256) uint16 65535
+        >>> ready.stages[0].measured, ready.positions(3)
+        ({'low': 0.0, 'high': 251.0}, {'left_px': 200, 'top_px': 64})
     """
 
     def __init__(self, frames: Frames, steps: Sequence[Step], dtype: DType) -> None:
@@ -66,6 +102,7 @@ class Prepared(LazyFrames):
         self.notes = _notes([step.name for step in steps])
 
     def compute(self, index: int) -> np.ndarray:
+        """Frame `index` after all steps, `(height, width)` of `dtype`, rounded if whole numbers."""
         frame = np.asarray(self.frames[index], np.float32)
         if self.dtype.kind == "f":
             return frame
@@ -74,6 +111,7 @@ class Prepared(LazyFrames):
         return np.clip(np.rint(frame * np.float32(self._full_scale)), 0, top).astype(self.dtype)
 
     def positions(self, index: int) -> dict[str, float]:
+        """What each step says of frame `index`: its shift, the place of the crop, in pixels."""
         return {name: at for stage in self.stages for name, at in stage.positions(index).items()}
 
 
@@ -90,6 +128,10 @@ def prepare(frames: Frames, steps: Sequence[Step], dtype: DType = "uint8") -> Pr
         dtype: `"uint8"` and `"uint16"` hold 0..255 and 0..65535 after `Stretch`; without it, and
             without steps that divide, the counts of the frames. `"float32"` holds what the last
             step gives: 0..1 after `Stretch`, ratios after `FlatField` or a background.
+
+    Returns:
+        The ready stack; nothing is computed before a frame is asked for, but what the steps
+        measure on the whole stack.
 
     Raises:
         ValueError: a step does not fit the frames, or their grey levels do not fit the dtype.

@@ -118,6 +118,15 @@ class Median:
 
     Args:
         size: side of the square in pixels, odd, 3 or more.
+
+    Raises:
+        ValueError: the size is even or below 3.
+
+    Example:
+        >>> hot = np.zeros((6, 32, 32), "uint16")
+        >>> hot[:, 10, 20] = 4095
+        >>> float(Median(3).apply(hot)[0].max())
+        0.0
     """
 
     name: ClassVar[str] = "median"
@@ -141,7 +150,16 @@ class NonLocalMeans:
     """The step `nlm`: `non_local_means` on every frame, with one noise level for the stack.
 
     Args:
-        strength: as there.
+        strength: larger is smoother; 0.8 is usual.
+
+    Raises:
+        ValueError: the strength is not above 0.
+
+    Example:
+        >>> noisy = np.random.default_rng(0).normal(100, 5, (4, 32, 32))
+        >>> smooth = NonLocalMeans().apply(noisy)
+        >>> round(smooth.measured["sigma"]), bool(smooth[0].std() < 2.5)
+        (5, True)
     """
 
     name: ClassVar[str] = "nlm"

@@ -89,6 +89,14 @@ class FlatField:
 
     Raises:
         ValueError: dark and flat differ in size, or the flat holds no counts above the dark.
+
+    Example:
+        >>> flats, darks = np.full((50, 4, 6), 1100, "uint16"), np.full((20, 4, 6), 100, "uint16")
+        >>> step = FlatField(median_frame(flats), median_frame(darks), "flats.h5", "darks.h5")
+        >>> step.apply(np.full((8, 4, 6), 600, "uint16"))[0][0]
+        array([0.5, 0.5, 0.5, 0.5, 0.5, 0.5], dtype=float32)
+        >>> step.parameters()["median_beam"], step.parameters()["dead_pixels"]
+        (1000.0, 0)
     """
 
     name: ClassVar[str] = "flat-field"

@@ -58,6 +58,17 @@ class GreyScaling:
         low_percent: percentile of the stack that becomes 0.
         high_percent: percentile that becomes `top`.
         top: upper end of the network's input.
+
+    Raises:
+        ValueError: no such method, percentiles that do not rise from 0 to 100, or no upper end.
+
+    Example:
+        >>> from amseg_keras.read import open_stack
+        >>> with open_stack("sample:esrf-welding") as stack:
+        ...     GreyScaling().measure(stack)
+        GreyRange(low=0.0, high=251.0, top=1.0)
+        >>> GreyScaling("as_is", top=255.0).measure(np.zeros((1, 4, 6), "uint8"))
+        GreyRange(low=0.0, high=255.0, top=255.0)
     """
 
     method: Literal["percentile", "as_is"] = "percentile"
@@ -82,6 +93,9 @@ class GreyScaling:
         Percentiles are taken over the whole stack, so that a frame does not change its brightness
         when its neighbours do; of a stack of more than 64 frames, over 64 spread evenly. Frames
         that cannot be read are left out.
+
+        Args:
+            frames: the stack.
 
         Raises:
             ReadError: none of the frames can be read.

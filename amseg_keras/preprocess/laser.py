@@ -33,6 +33,10 @@ class LaserPath:
     Args:
         column: where it is in frame 0, in pixels.
         px_per_frame: how far it moves to the right from frame to frame; negative to the left.
+
+    Example:
+        >>> LaserPath(column=450, px_per_frame=-5).at(10)
+        400
     """
 
     column: float
@@ -75,6 +79,15 @@ class FoundLaser:
         row: Middle row of these places.
         scatter_px: Median distance of the places from the line, in columns.
         frames_used: In how many frames something brightened.
+
+    Example:
+        >>> from amseg_keras.read import open_stack
+        >>> with open_stack("sample:esrf-welding") as stack:
+        ...     found = find_laser(stack)
+        >>> round(found.path.at(0)), round(found.path.at(11)), round(found.row)  # to the left
+        (382, 315, 116)
+        >>> found.frames_used, found.scatter_px < 2
+        (12, True)
     """
 
     path: LaserPath

@@ -24,6 +24,16 @@ class LazyFrames(ABC):
         frames: The stack below.
         shape: (frames, height, width).
         measured: What was measured on the whole stack, plain values for the record of a run.
+
+    Example:
+        A step of your own, from transmission to absorbance:
+
+        >>> class Absorbance(LazyFrames):
+        ...     def compute(self, index):
+        ...         return -np.log(np.asarray(self.frames[index], np.float32))
+        >>> absorbance = Absorbance(np.full((100, 2, 3), 0.5))
+        >>> absorbance.shape, absorbance[-1][0].round(2)
+        ((100, 2, 3), array([0.69, 0.69, 0.69], dtype=float32))
     """
 
     def __init__(self, frames: Frames) -> None:

@@ -91,6 +91,18 @@ class Register:
         largest: frames that seem shifted by more, in pixels, are left where they are, with a shift
             of NaN: shaking is a matter of a few pixels, more is a mistaken match. So are those
             that have too little in common with the first one.
+
+    Raises:
+        ValueError: `largest` is not above 0.
+
+    Example:
+        >>> plate = np.random.default_rng(0).normal(100, 9, (64, 96))
+        >>> shaken = np.stack([plate, np.roll(plate, (2, -3), axis=(0, 1))])
+        >>> still = Register().apply(shaken)
+        >>> still.positions(1)
+        {'shift_y_px': -2.0, 'shift_x_px': 3.0}
+        >>> bool(np.allclose(still[1][8:-8, 8:-8], plate[8:-8, 8:-8], atol=1e-3))
+        True
     """
 
     name: ClassVar[str] = "register"

@@ -33,8 +33,20 @@ def find_preset(name: str | os.PathLike[str], revision: str | None = None) -> Pa
             exists comes before a repository of the same name.
         revision: tag, branch or commit of a repository.
 
+    Returns:
+        Where it is on disk.
+
     Raises:
         PresetError: there is no such preset; the message lists those that are.
+
+    Example:
+        >>> folder = find_preset("amsegnet-esrf-lite")
+        >>> (folder / "model.weights.h5").is_file()
+        True
+        >>> find_preset("amsegnet-esrf-lite", revision="v2")
+        Traceback (most recent call last):
+        amseg_keras.pretrained.errors.PresetError: amsegnet-esrf-lite: revision='v2' needs a
+        repository, owner/repo
     """
     text = os.fspath(name)
     if text.startswith("hf://"):

@@ -66,6 +66,16 @@ class PresetInfo:
         scaling: the grey levels it was trained on.
         pixel_size_um: size of a pixel in the frames it was trained on, `None` if not known.
         trained_on: one sentence on the training data; says so when they were simulated.
+
+    Raises:
+        ValueError: class names are missing, repeat or are more than 255, or the pixel size cannot
+            be.
+
+    Example:
+        >>> from amseg_keras import list_presets
+        >>> info = list_presets()["amsegnet-esrf"]
+        >>> info.class_names.index("keyhole"), info.pixel_size_um, info.scaling.high_percent
+        (3, 4.31, 99.9)
     """
 
     name: str

@@ -40,6 +40,19 @@ class Quantities:
         summary: Numbers of the whole recording.
         scale: Pixel size and frame rate.
         scan_direction: +1 to the right, -1 to the left, None where it is not known.
+
+    Example:
+        >>> labels = np.zeros((3, 60, 80), np.uint8)
+        >>> labels[:, 20:] = 1
+        >>> labels[:, 40:46, 50:56] = 2
+        >>> found = measure(labels, ["background", "substrate", "pore"], Scale(2.0, 40_000.0))
+        >>> found.pores[["frame", "track", "pore_area_um2"]]
+           frame  track  pore_area_um2
+        0      0      0          144.0
+        1      1      0          144.0
+        2      2      0          144.0
+        >>> found.frames["pore_count"].tolist(), found.summary["pores_formed"]
+        ([1, 1, 1], 0)
     """
 
     frames: pd.DataFrame

@@ -28,6 +28,14 @@ class StackSource:
         source: The file, folder or pattern as the user would recognise it.
         files: The one file, or the members of a sequence in order.
         dataset: Path inside an HDF5 file, if one was given.
+
+    Example:
+        >>> sources, _ = find_stacks(["sample:esrf-lpbf", "sample:esrf-welding"])
+        >>> for source in sources:
+        ...     with source.open() as stack:
+        ...         print(source.name, stack.shape)
+        esrf-lpbf (24, 256, 512)
+        esrf-welding (12, 256, 512)
     """
 
     name: str
@@ -58,6 +66,9 @@ def find_stacks(
     other file is a stack of its own. In a folder, hidden files and files that are no images are
     passed over.
 
+    Args:
+        inputs: What a user typed, one or more of these.
+
     Returns:
         The stacks in the order of the inputs, and an error for each input or file that cannot be
         a stack. Files that are found broken only when read raise on `StackSource.open` or on
@@ -87,6 +98,12 @@ def find_stacks(
 
 def open_stack(path: str | os.PathLike[str]) -> FrameStack:
     """Open the one stack that a file, dataset ``file.h5::/path``, folder or pattern holds.
+
+    Args:
+        path: As an input of `find_stacks`.
+
+    Returns:
+        The stack, open; with `with` its file is closed at the end.
 
     Raises:
         ReadError: There is none, or there are several (the message lists them).

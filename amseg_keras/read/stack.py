@@ -13,7 +13,20 @@ from amseg_keras.read.grey import plain_dtype
 
 
 class Frames(Protocol):
-    """Grey frames by index: a `FrameStack`, or an array ``(frames, height, width)``."""
+    """Grey frames by index: a `FrameStack`, or an array ``(frames, height, width)``.
+
+    What takes `Frames` reads one frame at a time, and so takes a stack of any length.
+
+    Example:
+        >>> from amseg_keras.read import Frames, open_stack
+        >>> def mean_grey(frames: Frames) -> list[float]:
+        ...     return [round(float(frames[index].mean()), 1) for index in range(len(frames))]
+        >>> mean_grey(np.array([[[1, 2]], [[3, 4]]], "uint16"))
+        [1.5, 3.5]
+        >>> with open_stack("sample:esrf-welding") as stack:
+        ...     len(mean_grey(stack))
+        12
+    """
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -50,6 +50,13 @@ class PrepareSettings:
         pixel_size_um: size of a pixel; by default that of the input.
         frame_rate_hz: frames per second of the recording; by default that of the input.
         overwrite: replace the result of another run.
+
+    Example:
+        >>> from amseg_keras.read import open_stack
+        >>> settings = PrepareSettings("hdf5", "uint16", frame_rate_hz=40_000.0)
+        >>> with open_stack("sample:esrf-welding") as stack:
+        ...     settings.scales(stack)
+        (4.31, 40000.0)
     """
 
     file_format: Literal["tiff", "hdf5"] = "tiff"
@@ -59,7 +66,11 @@ class PrepareSettings:
     overwrite: bool = False
 
     def scales(self, stack: FrameStack) -> tuple[float | None, float | None]:
-        """Pixel size in um and frame rate in Hz: those chosen, else those of the input."""
+        """Pixel size in um and frame rate in Hz: those chosen, else those of the input.
+
+        Args:
+            stack: the input.
+        """
         return (
             stack.pixel_size_um if self.pixel_size_um is None else self.pixel_size_um,
             stack.frame_rate_hz if self.frame_rate_hz is None else self.frame_rate_hz,
@@ -73,6 +84,19 @@ class PreparedFolder:
     Attributes:
         record: As in `prepare.json`.
         was_done: Whether an earlier run had done the same already.
+
+    Example:
+        >>> import tempfile
+        >>> from amseg_keras.preprocess import Stretch
+        >>> from amseg_keras.read import open_stack
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> with open_stack("sample:esrf-welding") as raw:
+        ...     done = prepare_stack(raw, [Stretch()], folder)
+        ...     again = prepare_stack(raw, [Stretch()], folder)
+        >>> done.was_done, again.was_done, done.record["outputs"]
+        (False, True, ['frames.tif', 'prepare.csv', 'prepare.json'])
+        >>> done.record["measured"]["stretch"]
+        {'low': 0.0, 'high': 251.0}
     """
 
     record: dict[str, Any]

@@ -16,7 +16,23 @@ if TYPE_CHECKING:
 
 
 class OutputTakenError(ValueError):
-    """The output folder holds the result of another run."""
+    """The output folder holds the result of another run; nothing in it was touched.
+
+    Example:
+        >>> import tempfile
+        >>> from amseg_keras.preprocess import Median, Stretch
+        >>> from amseg_keras.read import open_stack
+        >>> from amseg_keras.runs import prepare_stack
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> with open_stack("sample:esrf-welding") as raw:
+        ...     done = prepare_stack(raw, [Stretch()], folder)
+        ...     try:
+        ...         prepare_stack(raw, [Stretch(), Median(3)], folder)
+        ...     except OutputTakenError as error:
+        ...         print(str(error).partition(": ")[2])
+        holds the result of another run (sample:esrf-welding); give another -o, or --overwrite to
+        replace it
+    """
 
 
 def finished_record(path: Path, wanted: dict[str, Any], overwrite: bool) -> dict[str, Any] | None:

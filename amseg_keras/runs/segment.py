@@ -58,6 +58,10 @@ class RunSettings:
         device: as Keras names it, `"cpu:0"`, `"gpu:0"`; written to the record.
         overwrite: replace the result of another run.
         drawn: frames of the overlay movie, evenly spread if the stack has more; `None` for all.
+
+    Example:
+        >>> RunSettings(label_format="hdf5", pixel_size_um=4.31, drawn=100).label_format
+        'hdf5'
     """
 
     label_format: str = "tiff"
@@ -119,6 +123,22 @@ def run_stack(
     Raises:
         OutputTakenError: the folder holds another run's result and `settings.overwrite` is off.
         ReadError: no frame of the stack can be read.
+
+    Example:
+        >>> import tempfile
+        >>> from amseg_keras import from_pretrained
+        >>> from amseg_keras.pretrained import find_preset
+        >>> from amseg_keras.pretrained.preset import weights_digest
+        >>> from amseg_keras.read import open_stack
+        >>> segmenter = from_pretrained("amsegnet-esrf-lite")
+        >>> digest = weights_digest(find_preset("amsegnet-esrf-lite"))
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> with open_stack("sample:esrf-welding") as stack:
+        ...     record = run_stack(stack, segmenter, digest, folder, RunSettings())
+        >>> record["outputs"]
+        ['labels.tif', 'overlay.mp4', 'frames.csv', 'run.json']
+        >>> record["shape"], record["pixel_size_um"], record["unreadable_frames"]
+        ([12, 256, 512], 4.31, [])
     """
     begun = begin_run(stack, segmenter, weights_sha256, folder, settings)
     if not isinstance(begun, BegunRun):

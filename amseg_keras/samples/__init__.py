@@ -25,8 +25,16 @@ def sample_names() -> tuple[str, ...]:
 def sample_path(name: str) -> Path:
     """The TIFF stack of a sample.
 
+    Args:
+        name: one of `sample_names()`, without `sample:`.
+
     Raises:
         KeyError: there is no sample of this name.
+
+    Example:
+        >>> import tifffile
+        >>> tifffile.imread(sample_path("esrf-welding")).shape
+        (12, 256, 512)
     """
     if name not in sample_names():
         raise KeyError(name)

@@ -18,6 +18,15 @@ class LabelledFrame:
         labels: class ids, uint8 `(height, width)`; all 255 where the frame is unreadable.
         confidence: probability of the chosen class, float32 `(height, width)`, if asked for.
         error: why the frame could not be read, `None` where it could.
+
+    Example:
+        >>> from amseg_keras import from_pretrained
+        >>> from amseg_keras.read import open_stack
+        >>> segmenter = from_pretrained("amsegnet-esrf-lite")
+        >>> with open_stack("sample:esrf-welding") as stack:
+        ...     frame = next(segmenter.iter_labels(stack, segmenter.scaling.measure(stack)))
+        >>> frame.index, frame.labels.shape, frame.error
+        (0, (256, 512), None)
     """
 
     index: int
@@ -37,6 +46,16 @@ class Segmentation:
         grey_range: the grey levels that were scaled to the ends of the network's input.
         confidence: probability of the chosen class, float32 `(frames, height, width)`, if asked.
         errors: for each unreadable frame its index and the reason.
+
+    Example:
+        >>> from amseg_keras import from_pretrained
+        >>> segmenter = from_pretrained("amsegnet-esrf-lite")
+        >>> result = segmenter.segment("sample:esrf-welding", confidence=True)
+        >>> result.labels.shape, result.confidence.dtype, result.errors
+        ((12, 256, 512), dtype('float32'), ())
+        >>> keyhole_px = result.mask("keyhole").sum(axis=(1, 2))  # of each frame
+        >>> bool((keyhole_px > 500).all())
+        True
     """
 
     labels: np.ndarray
@@ -47,6 +66,9 @@ class Segmentation:
 
     def mask(self, class_name: str) -> np.ndarray:
         """Where a class is, bool `(frames, height, width)`.
+
+        Args:
+            class_name: one of `class_names`.
 
         Raises:
             ValueError: there is no class of this name.

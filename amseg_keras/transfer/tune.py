@@ -60,6 +60,16 @@ class FineTunedRun:
             for.
         comparison: IoU of each class, `mean` among them, on the test frames (on those of the
             validation where no test is split off): a column for each training.
+
+    Example:
+        >>> history = pd.DataFrame({"epoch": [0, 1], "mean_iou": [0.7, 0.9]})
+        >>> tuned = TrainedRun(Path("tuned"), Path("tuned/preset"), history, seconds=600.0)
+        >>> iou = pd.DataFrame(
+        ...     {"fine-tuned": [0.85, 0.9], "from scratch": [0.4, 0.6]}, index=["pore", "mean"]
+        ... )
+        >>> run = FineTunedRun(tuned, comparison=iou)
+        >>> run.tuned.preset.as_posix(), run.comparison.loc["pore"].idxmax()
+        ('tuned/preset', 'fine-tuned')
     """
 
     tuned: TrainedRun

@@ -44,6 +44,17 @@ class BatchOptions:
         first_epoch: Number of the epoch to begin with; `initial_epoch` of `model.fit`.
         workers: Threads that make batches ahead, and so many batches; 0 makes each when it is
             asked for. A layer is used by one thread at a time, while the others read.
+
+    Example:
+        Batches as a pretrained network wants them, cut where a pore is in half of the cases:
+
+        >>> from amseg_keras import list_presets
+        >>> info = list_presets()["amsegnet-esrf"]
+        >>> options = BatchOptions(
+        ...     shape=(128, 256), focus=0.5, classes=info.class_names, scaling=info.scaling
+        ... )
+        >>> options.scaling.low_percent, options.repeat
+        (0.1, 1)
     """
 
     shape: tuple[int, int] | None = (256, 512)
@@ -77,6 +88,22 @@ class Batches(keras.utils.PyDataset):
             of an epoch, and may ask for a batch or two, before it begins to train. (With a single
             batch in an epoch the two cannot be told apart.) It may be set at any time, for
             example from `on_epoch_begin` of a callback.
+
+    Example:
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> from amseg_keras.datasets.dataset import write_frame
+        >>> folder, grey = Path(tempfile.mkdtemp()), np.arange(512, dtype="uint16").reshape(16, 32)
+        >>> frames = tuple(
+        ...     write_frame(folder, grey, grey % 2, LabelledFrame("", None, "shot", number))
+        ...     for number in range(5)
+        ... )
+        >>> data = Dataset(folder, ("gas", "melt"), frames)
+        >>> made = batches(data, batch_size=2, options=BatchOptions(shape=(16, 16)))
+        >>> len(made), made.samples, made[0][0].shape, made[2][1].shape
+        (3, 5, (2, 16, 16, 1), (1, 16, 16))
+
+        `model.fit(made)` takes them as they are.
     """
 
     def __init__(
@@ -111,7 +138,14 @@ class Batches(keras.utils.PyDataset):
         return len(self._samples)
 
     def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
-        """Make a batch.
+        """Make a batch of this pass through the frames.
+
+        Args:
+            index: From 0 to `len(made) - 1`.
+
+        Returns:
+            Images, float32 `(batch, height, width, 1)` from 0 to `scaling.top` of the options, and
+            class ids, int32 `(batch, height, width)`, 255 for "ignore".
 
         Raises:
             IndexError: There is no such batch.
@@ -127,6 +161,7 @@ class Batches(keras.utils.PyDataset):
         return self._ahead.get(self.epoch, index)
 
     def on_epoch_end(self) -> None:
+        """Go on to the next pass if the last batch of this one was asked for; Keras calls it."""
         if self._last_was_asked_for:
             self.epoch += 1
         self._last_was_asked_for = False

@@ -17,6 +17,12 @@ class Fluctuation:
         delta_i: Of every frame, float64, as long as the values; NaN where there is no keyhole.
         delta_avg: Their mean.
         delta_max: The largest.
+
+    Example:
+        >>> depth_px = [40.0, 50.0, 60.0]
+        >>> found = fluctuation(depth_px)
+        >>> int(found.delta_i.argmin()), round(found.delta_avg, 4), round(found.delta_max, 4)
+        (1, 0.1333, 0.2)
     """
 
     delta_i: np.ndarray

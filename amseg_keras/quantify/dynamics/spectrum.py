@@ -37,6 +37,15 @@ class Spectrum:
         frequency_hz: float64 `(frequencies,)`; empty where the recording is too short.
         power: Power spectral density, in the values' unit squared per Hz, of the same shape.
         peak_hz: Where the oscillation stands out most; None where none does.
+
+    Example:
+        >>> frames = np.arange(400)
+        >>> depth_px = 60 + 8 * np.sin(2 * np.pi * frames / 8)
+        >>> found = oscillation_spectrum(depth_px, frame_rate_hz=40_000.0)
+        >>> found.power.shape == found.frequency_hz.shape, round(found.peak_hz)
+        (True, 5000)
+        >>> oscillation_spectrum(depth_px[:20], 40_000.0).peak_hz is None  # too short
+        True
     """
 
     frequency_hz: np.ndarray

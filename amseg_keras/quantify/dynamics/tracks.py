@@ -23,6 +23,23 @@ class PoreTracks:
         pores: The table of pores with the column `track`.
         tracks: A row for each track.
         events: A row for each pore that was formed or that ended, in the order of time.
+
+    Example:
+        A pore that stays where it is, in all frames:
+
+        >>> pores = pd.DataFrame({
+        ...     "frame": [0, 1, 2], "pore_area_px": 28, "equivalent_diameter_px": 6.0,
+        ...     "depth_px": 20.0, "x_px": 30.0, "y_px": 40.0, "touches_keyhole": False,
+        ...     "touches_edge": False,
+        ... })
+        >>> frames = pd.DataFrame({
+        ...     "frame": range(3), "surface_slope": 0.0, "surface_y_px": 20.0,
+        ...     "keyhole_width_px": 0.0, "keyhole_x_px": np.nan, "keyhole_tip_x_px": np.nan,
+        ...     "keyhole_tip_y_px": np.nan,
+        ... })
+        >>> found = track_pores(pores, frames, (64, 64), Scale())
+        >>> found.pores["track"].tolist(), found.tracks["frames"].tolist(), len(found.events)
+        ([0, 0, 0], [3], 0)
     """
 
     pores: pd.DataFrame

@@ -41,6 +41,17 @@ class Keyhole(NamedTuple):
         x_px: Column of the middle of the aperture, or else of the keyhole's centre.
         tip_x_px: Column of the tip.
         tip_y_px: Row of the tip.
+
+    Example:
+        >>> labels = np.full((40, 40), 1, np.uint8)
+        >>> labels[:10] = 0
+        >>> labels[10:30, 16:24] = 2
+        >>> names = ["background", "substrate", "keyhole"]
+        >>> keyhole = measure_keyhole(labels, names, Surface(slope=0.0, offset=9.5))
+        >>> keyhole.depth_px, keyhole.aperture_px, keyhole.tip_y_px
+        (20.0, 8.0, 29.5)
+        >>> Keyhole()._asdict()["area_px"]  # of a frame without one
+        0
     """
 
     area_px: int = 0
@@ -55,7 +66,11 @@ class Keyhole(NamedTuple):
     tip_y_px: float = math.nan
 
     def front_wall_angle_deg(self, scan_direction: int | None) -> float:
-        """Angle of the front wall in degrees; NaN without a direction (+1 right, -1 left)."""
+        """Angle of the front wall in degrees.
+
+        Args:
+            scan_direction: +1 to the right, -1 to the left; None, not known, gives NaN.
+        """
         if scan_direction is None:
             return math.nan
         return self.right_wall_angle_deg if scan_direction > 0 else self.left_wall_angle_deg

@@ -29,6 +29,18 @@ class Pore(NamedTuple):
         lowest_x_px: Column of its lowest pixel: the deepest below the surface, or the one nearest
             to the frame's lower edge without a surface.
         lowest_y_px: Row of that pixel's lower edge.
+
+    Example:
+        A table of the pores of a frame, as pandas makes it of them:
+
+        >>> import pandas as pd
+        >>> labels = np.zeros((30, 40), np.uint8)
+        >>> labels[10:14, 5:9] = labels[20:22, 30:38] = 1
+        >>> pores = measure_pores(labels, ["substrate", "pore"], Surface(0.0, -0.5))
+        >>> pd.DataFrame(pores)[["pore_area_px", "equivalent_diameter_px", "depth_px"]].round(2)
+           pore_area_px  equivalent_diameter_px  depth_px
+        0            16                    4.51      12.0
+        1            16                    4.51      21.0
     """
 
     pore_area_px: int

@@ -20,6 +20,14 @@ class CovarianceEllipse:
         angle_deg: of the long axis to the x axis, from -90 to 90, counted towards +y.
         deviations: how many standard deviations the half axes are long.
         points: how many points there are.
+
+    Example:
+        Points along a line that rises by as much as it goes to the right:
+
+        >>> mean_delta = np.array([0.1, 0.2, 0.3, 0.4])
+        >>> ellipse = covariance_ellipse(mean_delta, mean_delta + 0.1)
+        >>> round(ellipse.x, 2), round(ellipse.y, 2), round(ellipse.angle_deg), ellipse.points
+        (0.25, 0.35, 45, 4)
     """
 
     x: float

@@ -22,6 +22,16 @@ class DividingLine:
             line is worth something only by what it adds to this.
         with_pores: number of experiments.
         without_pores: number of experiments.
+
+    Example:
+        Pores where the sum of both quantities is above 1:
+
+        >>> line = DividingLine((4.0, 4.0, -4.0), accuracy=0.9, majority_accuracy=0.6,
+        ...                     with_pores=12, without_pores=8)
+        >>> line.slope, line.offset
+        (-1.0, 1.0)
+        >>> round(line.accuracy - line.majority_accuracy, 2)  # what the line is worth
+        0.3
     """
 
     log_odds: tuple[float, float, float]

@@ -22,6 +22,16 @@ class Plane:
         without_pores: ellipse of those without; None of fewer than three.
         line: between the two; None where a group has fewer than two.
         note: why there is no line; empty where there is one.
+
+    Example:
+        >>> table = pd.DataFrame({
+        ...     "has_pores": [False, False, False, True, True, True],
+        ...     "area_delta_avg": [0.1, 0.12, 0.15, 0.3, 0.35, 0.4],
+        ...     "area_delta_max": [0.3, 0.5, 0.4, 0.9, 0.8, 1.1],
+        ... })
+        >>> plane = describe_plane(table, "area_delta_avg", "area_delta_max")
+        >>> plane.experiments, plane.with_pores.points, plane.line.accuracy
+        (6, 3, 1.0)
     """
 
     x: str

@@ -24,6 +24,24 @@ class Study:
         planes: largest against mean fluctuation of the area, area against depth, further ones.
         correlations: from `correlations`: fluctuations, depth and area with pores.
         notes: one sentence for each thing that should be known of it.
+
+    Example:
+        >>> from amseg_keras.quantify.study import experiments_table
+        >>> summaries = {
+        ...     f"scan{number}": {
+        ...         "pores_from_keyhole": pores, "median_keyhole_depth_px": 60 + pores,
+        ...         "median_keyhole_area_px": 2000 + pores, "area_delta_avg": delta,
+        ...         "area_delta_max": 2 * delta, "depth_delta_avg": delta,
+        ...         "depth_delta_max": 2 * delta,
+        ...     }
+        ...     for number, (pores, delta) in enumerate([(0, 0.1), (0, 0.15), (2, 0.3), (3, 0.4)])
+        ... }
+        >>> study = study_experiments(experiments_table(summaries))
+        >>> pairs = study.correlations.set_index(["quantity", "pores"])
+        >>> float(pairs.loc[("area_delta_avg", "pores_from_keyhole"), "pearson"].round(2))
+        0.99
+        >>> study.planes[0].line.accuracy, study.notes
+        (1.0, ())
     """
 
     table: pd.DataFrame

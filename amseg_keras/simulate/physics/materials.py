@@ -46,6 +46,14 @@ class Material:
             `ENERGIES_KEV`.
         delta: Refractive index decrement at 30 keV.
         thermal: What decides how deep a laser drills.
+
+    Example:
+        Share of 30 keV X-rays that half a millimetre of the alloy lets through:
+
+        >>> titanium = MATERIALS["Ti6Al4V"]
+        >>> per_cm = titanium.attenuation[ENERGIES_KEV.index(30.0)]
+        >>> round(float(np.exp(-per_cm * 0.05)), 3)
+        0.348
     """
 
     name: str

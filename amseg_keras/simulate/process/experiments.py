@@ -22,6 +22,20 @@ class Experiment:
         power_W: Laser power; (0, 0) where there is no laser.
         speed_mm_s: Scan speed.
         share: How often this row is drawn, relative to the others.
+
+    Raises:
+        ValueError: There is no such process.
+
+    Example:
+        An alloy that was not run there, at a facility that is otherwise as it is:
+
+        >>> from dataclasses import replace
+        >>> from amseg_keras.simulate import FACILITIES, simulate_sequence
+        >>> own = Experiment("ded", "IN625", "IN625", power_W=(300, 400), speed_mm_s=(2, 5))
+        >>> dls = replace(FACILITIES["dls"], experiments=(own,))
+        >>> shot = simulate_sequence(dls, 2, seed=1, shape=(96, 160))
+        >>> shot.parameters["material"], 300 <= shot.parameters["power_W"] <= 400
+        ('IN625', True)
     """
 
     process: str

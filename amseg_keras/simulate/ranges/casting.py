@@ -11,7 +11,22 @@ from amseg_keras.simulate.ranges.base import CheckedRanges, Range
 
 @dataclass(frozen=True)
 class CastingRanges(CheckedRanges):
-    """What the slices of a casting are drawn from."""
+    """What the slices of a casting are drawn from.
+
+    Raises:
+        ValueError: A lower end is above its upper end.
+
+    Example:
+        Castings with shrinkage pores and no clouds of fine ones:
+
+        >>> from dataclasses import replace
+        >>> from amseg_keras.simulate import FACILITIES, simulate_sequence
+        >>> ranges = replace(FACILITIES["hpdc"].ranges, shrinkage=(4.0, 8.0), clouds=(0.0, 0.0))
+        >>> facility = replace(FACILITIES["hpdc"], ranges=ranges)
+        >>> volume = simulate_sequence(facility, 2, seed=3, shape=(96, 160))
+        >>> volume.frames.shape, volume.parameters["clouds"]
+        ((2, 96, 160), 0)
+    """
 
     # --- volume ---------------------------------------------------------------------
     slices: tuple[int, int] = (12, 40)

@@ -7,7 +7,22 @@ from amseg_keras.simulate.ranges.base import CheckedRanges, Range
 
 @dataclass(frozen=True)
 class DepositRanges(CheckedRanges):
-    """What a deposited track, its pores, its powder and the camera are drawn from."""
+    """What a deposited track, its pores, its powder and the camera are drawn from.
+
+    Raises:
+        ValueError: A lower end is above its upper end.
+
+    Example:
+        Tracks without old pores, and at least five new ones:
+
+        >>> from dataclasses import replace
+        >>> from amseg_keras.simulate import FACILITIES, simulate_sequence
+        >>> porous = replace(FACILITIES["dls"].ranges, old_pores=(0, 0), new_pores=(5, 14))
+        >>> facility = replace(FACILITIES["dls"], ranges=porous)
+        >>> shot = simulate_sequence(facility, 3, seed=2, shape=(96, 160))
+        >>> shot.frames.shape, 5 <= shot.parameters["pores"] <= 14
+        ((3, 96, 160), True)
+    """
 
     # --- beam -------------------------------------------------------------------
     mean_energy_kev: Range = (46.0, 58.0)

@@ -7,7 +7,23 @@ from amseg_keras.simulate.ranges.base import CheckedRanges, Range
 
 @dataclass(frozen=True)
 class MeltRanges(CheckedRanges):
-    """What frames of a melt pool are drawn from; the defaults are those of ESRF ID19."""
+    """What frames of a melt pool are drawn from; the defaults are those of ESRF ID19.
+
+    Raises:
+        ValueError: A lower end is above its upper end.
+
+    Example:
+        Only deep keyholes under a steep front wall:
+
+        >>> import numpy as np
+        >>> from amseg_keras.simulate import FACILITIES, simulate_frame
+        >>> aps = FACILITIES["aps"]
+        >>> deep = replace(aps.ranges, keyhole_depth_um=(150, 240), front_wall_deg=(10, 20))
+        >>> facility = replace(aps, ranges=deep)
+        >>> frame, labels = simulate_frame(np.random.default_rng(0), (96, 160), facility)
+        >>> frame.shape, labels.dtype
+        ((96, 160), dtype('uint8'))
+    """
 
     # --- beam and plate -------------------------------------------------------
     mean_energy_kev: Range = (27.0, 40.0)
