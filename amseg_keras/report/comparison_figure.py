@@ -30,6 +30,7 @@ _LOOKS = {
     "resunet": _Look("#009e73", "^", "-."),
     "unet": _Look("#0072b2", "D", "-"),
     "squeezeunet": _Look("#cc79a7", "v", ":"),
+    "amsegnet-lite": _Look("#56b4e9", "P", "--"),
 }
 
 

@@ -94,8 +94,8 @@ def train(
         What came out. `from_pretrained(run.preset)` segments with the best weights.
 
     Raises:
-        TrainingError: `out` holds another training, the teacher has other classes, the memory is
-            not enough, or the loss became NaN.
+        TrainingError: `out` holds another training, `start_from` is another network, the teacher
+            has other classes, the memory is not enough, or the loss became NaN.
         ReadError: Frames or labels cannot be read, or a split is empty.
         PresetError: `start_from` or `teacher` cannot be found.
 
@@ -107,6 +107,8 @@ def train(
     start = None if start_from is None else find_preset(start_from)
     info = None if start is None else read_info(start)
     examples = _examples(data, recipe, info)
+    if start is not None:
+        _check_network(start, str(start_from), recipe, len(examples.class_names))
     if teacher is not None:
         examples = _distilled(examples, find_preset(teacher))
     if kept_epochs is not None:
@@ -249,8 +251,16 @@ def _distilled(examples: Examples, teacher: Path) -> Examples:
 def _network(recipe: Recipe, examples: Examples, start: Path | None) -> keras.Model:
     model = NETWORKS[recipe.network](num_classes=len(examples.class_names))
     if start is not None:
-        trained = read_model(start, read_info(start))
-        if [w.shape for w in trained.weights] != [w.shape for w in model.weights]:
-            raise TrainingError(f"{start}: is no {recipe.network}; give its own --network")
-        model.set_weights(trained.get_weights())
+        model.set_weights(read_model(start, read_info(start)).get_weights())
     return model
+
+
+def _check_network(start: Path, name: str, recipe: Recipe, classes: int) -> None:
+    """Refuse a preset of another network before the run's folder is begun."""
+    trained = read_model(start, read_info(start))
+    wanted = NETWORKS[recipe.network](num_classes=classes)
+    if [w.shape for w in trained.weights] != [w.shape for w in wanted.weights]:
+        raise TrainingError(
+            f"{name}: is a network {trained.name}, no {recipe.network}; "
+            "give the recipe its network (--network)"
+        )

@@ -196,3 +196,11 @@ def test_a_class_that_is_nowhere_has_no_score(made, tmp_path):
     record = json.loads((tmp_path / "networks.json").read_text(), parse_constant=pytest.fail)
     assert record["networks"][0]["iou_pore"] is None
     assert "| - |" in (tmp_path / "networks.md").read_text("utf-8")
+
+
+def test_every_network_can_be_drawn(made, tmp_path):
+    found = made[2]
+    rows = [found.table.iloc[:1].assign(network=name) for name in NETWORKS]
+    curves = [found.curves.assign(network=name) for name in NETWORKS]
+    write_comparison(replace(found, table=pd.concat(rows), curves=pd.concat(curves)), tmp_path)
+    assert (tmp_path / "networks.png").is_file()

@@ -139,6 +139,13 @@ def test_training_goes_on_from_a_preset(data, tmp_path):
             np.testing.assert_array_equal(after, before)
 
 
+def test_a_preset_of_another_network_is_refused_before_the_run_begins(tmp_path):
+    data = Simulation({"esrf": 1.0}, frames=4, crop=(64, 96), validation_frames=1)
+    with pytest.raises(TrainingError, match=r"^amsegnet-esrf-lite: is a network amsegnet_lite"):
+        train(data, tmp_path / "run", replace(RECIPE, epochs=1), start_from="amsegnet-esrf-lite")
+    assert not (tmp_path / "run").exists()
+
+
 def test_simulated_frames_are_trained_on_without_a_data_set(tmp_path):
     data = Simulation({"esrf": 1.0, "aps": 1.0}, frames=4, crop=(64, 96), validation_frames=1)
     run = train(data, tmp_path / "run", replace(RECIPE, epochs=1, batch_size=2))
