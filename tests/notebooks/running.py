@@ -1,5 +1,6 @@
 """Run a notebook in a clean kernel, with other values for its parameters."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ def notebook(number: int) -> Path:
 
 
 def execute(path: Path, folder: Path, **parameters: Any) -> nbformat.NotebookNode:
-    """Run all cells with `folder` as the working directory.
+    """Run all cells with `folder` as the working directory, where no real frames are found.
 
     The cell tagged "parameters" is followed by assignments of `parameters`. A cell that fails
     raises `nbclient.exceptions.CellExecutionError`.
@@ -24,9 +25,8 @@ def execute(path: Path, folder: Path, **parameters: Any) -> nbformat.NotebookNod
     (cell,) = (cell for cell in read.cells if "parameters" in cell.metadata.get("tags", ()))
     cell.source += "".join(f"\n{name} = {value!r}" for name, value in parameters.items())
     resources = {"metadata": {"path": str(folder)}}
-    return nbclient.NotebookClient(
-        read, timeout=300, kernel_name="python3", resources=resources
-    ).execute()
+    client = nbclient.NotebookClient(read, timeout=300, kernel_name="python3", resources=resources)
+    return client.execute(env=os.environ | {"AMSEG_TEST_DATA": str(folder / "nowhere")})
 
 
 def printed(executed: nbformat.NotebookNode) -> str:

@@ -2,10 +2,6 @@
 
 import pandas as pd
 import pytest
-from random_networks import randomise
-from shallow_networks import shallow_network
-
-from amseg_keras import Segmenter
 
 pytest.importorskip("nbclient")
 pytest.importorskip("ipykernel")
@@ -13,20 +9,16 @@ pytest.importorskip("ipykernel")
 from notebooks.running import execute, notebook
 
 
-def test_measures_the_porosity_of_labels_and_of_both_trainings(small_segmenter, tmp_path):
-    start = Segmenter(randomise(shallow_network()), small_segmenter.info)
-    start.save_pretrained(tmp_path / "start")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("AMSEG_TEST_DATA", str(tmp_path / "nowhere"))
-        execute(
-            notebook(5),
-            tmp_path,
-            MODEL="start",
-            EPOCHS=1,
-            SEQUENCES=3,
-            SLICES=2,
-            SHAPE="64x96",
-        )
+def test_measures_the_porosity_of_labels_and_of_both_trainings(start, tmp_path):
+    execute(
+        notebook(5),
+        tmp_path,
+        MODEL=str(start),
+        EPOCHS=1,
+        SEQUENCES=3,
+        SLICES=2,
+        SHAPE="64x96",
+    )
     results = tmp_path / "results" / "hpdc"
     porosity = pd.read_csv(results / "porosity.csv", index_col="of")
     assert list(porosity.index) == ["labels", "transferred", "from scratch"]

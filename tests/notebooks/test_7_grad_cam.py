@@ -24,19 +24,17 @@ def results(tmp_path_factory):
         frames = [stack[len(stack) // 2 + index][48:208, 80:400] for index in range(FRAMES)]
     for frame in frames:
         tifffile.imwrite(folder / "frames.tif", frame, append=True, photometric="minisblack")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("AMSEG_TEST_DATA", str(folder / "nowhere"))
-        execute(
-            notebook(7),
-            folder,
-            LPBF="frames.tif",
-            WELDING="frames.tif",
-            RECORDING="frames.tif",
-            MODEL="amsegnet-esrf-lite",
-            STAGES=["encoder_2", "decoder_1"],
-            EXPERIMENTS=EXPERIMENTS,
-            SHAPE=SHAPE,
-        )
+    execute(
+        notebook(7),
+        folder,
+        LPBF="frames.tif",
+        WELDING="frames.tif",
+        RECORDING="frames.tif",
+        MODEL="amsegnet-esrf-lite",
+        STAGES=["encoder_2", "decoder_1"],
+        EXPERIMENTS=EXPERIMENTS,
+        SHAPE=SHAPE,
+    )
     return folder / "results" / "grad_cam"
 
 

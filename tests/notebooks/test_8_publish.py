@@ -6,10 +6,7 @@ from click.testing import CliRunner
 from huggingface_hub import ModelCard
 from pretrained.hub_process import TOKEN
 from pretrained.hub_server import HubServer
-from random_networks import randomise
-from shallow_networks import shallow_network
 
-from amseg_keras import Segmenter
 from amseg_keras.command import main
 from amseg_keras.pretrained.preset import PRESET_FILES, WEIGHTS
 
@@ -28,19 +25,16 @@ def server():
 
 
 @pytest.fixture(scope="module")
-def run(server, small_segmenter, tmp_path_factory):
+def run(server, start, tmp_path_factory):
     """The notebook as it ran, and the folder of its results."""
     folder = tmp_path_factory.mktemp("publish")
     simulate = "simulate --facility aps --process welding --frames 3 --seed 6 --shape 64x96 -o"
     CliRunner().invoke(main, [*simulate.split(), str(folder / "frames")], catch_exceptions=False)
-    start = Segmenter(randomise(shallow_network()), small_segmenter.info)
-    start.save_pretrained(folder / "start")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("HF_TOKEN", TOKEN)
         patch.setenv("HF_HOME", str(folder / "home"))
         patch.setenv("HF_HUB_DISABLE_XET", "1")
         patch.delenv("HF_HUB_OFFLINE", raising=False)
-        patch.setenv("AMSEG_TEST_DATA", str(folder / "nowhere"))
         executed = execute(
             notebook(8),
             folder,
@@ -48,7 +42,7 @@ def run(server, small_segmenter, tmp_path_factory):
             NAME="melt",
             ENDPOINT=server.url,
             DATA="frames",
-            MODEL="start",
+            MODEL=str(start),
             EPOCHS=1,
             LICENCE="mit",
         )
