@@ -22,14 +22,15 @@ def public(module, kind):
 
 
 def has_example(thing):
-    """Whether its own docstring has one, or that of a public method of the class itself."""
+    """Whether its own docstring has one that runs, or that of a public method of the class."""
     members = vars(thing).items() if inspect.isclass(thing) else ()
     methods = [
         member
         for name, member in members
         if not name.startswith("_") and (callable(member) or isinstance(member, DESCRIPTORS))
     ]
-    return any(">>>" in (one.__doc__ or "") for one in [thing, *methods])
+    texts = [one.__doc__ or "" for one in [thing, *methods]]
+    return any(">>>" in text and "+SKIP" not in text for text in texts)
 
 
 def unnamed_arguments(function):

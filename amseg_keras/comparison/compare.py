@@ -100,9 +100,22 @@ def compare_networks(
         ValueError: No network, one twice, or an unknown one.
 
     Example:
-        >>> found = compare_networks("esrf", "comparison", Recipe(epochs=20))  # doctest: +SKIP
-        >>> found.table.set_index("network")["mean_iou"].idxmax()  # doctest: +SKIP
-        'amsegnet'
+        Six simulated frames, one network and a single epoch, where there should be many of each:
+
+        >>> import tempfile
+        >>> from amseg_keras.datasets.split import split_dataset
+        >>> from amseg_keras.runs.simulate import SimulateSettings, simulate_dataset
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> settings = SimulateSettings("aps", frames=6, sequences=1, shape=(64, 96))
+        >>> frames = split_dataset(simulate_dataset(folder / "frames", settings), "time")
+        >>> recipe = Recipe(epochs=1, batch_size=4, shape=(64, 96))
+        >>> timing = Timing(rounds=1, shape=(64, 96))
+        >>> found = compare_networks(
+        ...     frames, folder / "comparison", recipe, ["amsegnet-lite"], timing=timing
+        ... )
+        >>> found.table[["network", "trainable_parameters"]]
+                 network  trainable_parameters
+        0  amsegnet-lite                529681
     """
     opened = data if isinstance(data, Dataset) else open_dataset(data)
     timing = timing or Timing()

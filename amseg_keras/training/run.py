@@ -100,8 +100,15 @@ def train(
         PresetError: `start_from` or `teacher` cannot be found.
 
     Example:
-        >>> run = train("my_frames", "run", Recipe(network="unet"))  # doctest: +SKIP
-        >>> segmenter = amseg_keras.from_pretrained(run.preset)  # doctest: +SKIP
+        Two simulated frames in place of a folder of labelled ones, and a single step:
+
+        >>> import tempfile
+        >>> from amseg_keras import from_pretrained
+        >>> frames = Simulation(frames=2, crop=(64, 96), validation_frames=1)
+        >>> recipe = Recipe(network="amsegnet-lite", epochs=1, batch_size=2)
+        >>> run = train(frames, Path(tempfile.mkdtemp()) / "run", recipe)
+        >>> len(run.history), from_pretrained(run.preset).model.name
+        (1, 'amsegnet_lite')
     """
     recipe = recipe or Recipe()
     start = None if start_from is None else find_preset(start_from)

@@ -114,8 +114,18 @@ def fine_tune(
         PresetError: `start_from` cannot be found.
 
     Example:
-        >>> run = fine_tune("my_frames", "tuned")  # doctest: +SKIP
-        >>> segmenter = amseg_keras.from_pretrained(run.tuned.preset)  # doctest: +SKIP
+        Five simulated frames in place of labelled ones, and a single epoch:
+
+        >>> import tempfile
+        >>> from amseg_keras import from_pretrained
+        >>> from amseg_keras.runs.simulate import SimulateSettings, simulate_dataset
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> settings = SimulateSettings("aps", frames=5, sequences=1, shape=(64, 96))
+        >>> frames = simulate_dataset(folder / "frames", settings)
+        >>> recipe = replace(FINE_TUNING, epochs=1)
+        >>> run = fine_tune(frames, folder / "tuned", "amsegnet-esrf-lite", recipe)
+        >>> from_pretrained(run.tuned.preset).class_names
+        ('background', 'powder', 'substrate', 'keyhole', 'pore')
     """
     start = find_preset(start_from)
     info = read_info(start)
