@@ -1,4 +1,4 @@
-"""Engines that run the network: Keras itself, OpenVINO, ONNX Runtime."""
+"""Engines that run the network: Keras itself, OpenVINO, ONNX Runtime, ncnn."""
 
 from amseg_keras.engines.engine import ENGINES, Engine
 from amseg_keras.engines.need import EngineMissingError

@@ -10,10 +10,12 @@ from amseg_keras.backend import accelerators, best_precision
 from amseg_keras.engines.agreement import equal_fraction, lost_iou
 from amseg_keras.engines.calibrate import quantised_onnx, ranges_of
 from amseg_keras.engines.engine import ENGINES, Engine
+from amseg_keras.engines.graph.ncnn_format import untranslatable
 from amseg_keras.engines.need import installed, need
 from amseg_keras.engines.remembered import choice_key, remember, remembered
 from amseg_keras.engines.rewritten import Rewritten
 from amseg_keras.engines.runners.keras_engine import KerasEngine
+from amseg_keras.engines.runners.ncnn_engine import NcnnEngine
 from amseg_keras.engines.runners.onnxruntime_engine import ONNXRuntimeEngine, runs_on_gpu
 from amseg_keras.engines.runners.openvino_engine import OpenVINOEngine, has_bfloat16
 from amseg_keras.engines.timing import milliseconds_per_frame
@@ -100,6 +102,8 @@ def _ready(
 def _make(rewritten: Rewritten, name: str, policy: str = "float32") -> Engine:
     if name == "keras":
         return KerasEngine(rewritten, policy)
+    if name == "ncnn":
+        return NcnnEngine(rewritten.nodes("probabilities"))
     need("onnx")
     rewritten.nodes("labels")  # says now what has no translation, not at the first frame
     if name == "onnxruntime":
@@ -142,6 +146,8 @@ def _candidates(rewritten: Rewritten, exact: bool) -> list[str]:
             names.append("openvino-bf16")
     if installed("onnxruntime", "onnx") and on_gpu == runs_on_gpu():
         names.append("onnxruntime")
+    if installed("ncnn") and not on_gpu and not untranslatable(rewritten.nodes("probabilities")):
+        names.append("ncnn")
     return names
 
 

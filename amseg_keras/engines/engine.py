@@ -6,7 +6,7 @@ from typing import Protocol
 
 import numpy as np
 
-ENGINES = ("auto", "keras", "openvino", "openvino-bf16", "openvino-int8", "onnxruntime")
+ENGINES = ("auto", "keras", "openvino", "openvino-bf16", "openvino-int8", "onnxruntime", "ncnn")
 """As `Segmenter.compile_inference` and `--engine` take them."""
 
 

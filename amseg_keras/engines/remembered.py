@@ -14,7 +14,7 @@ from amseg_keras.backend import hardware
 from amseg_keras.cache import cache_folder
 from amseg_keras.versions import versions
 
-_PACKAGES = ("openvino", "onnx", "onnxruntime", "onnxruntime-gpu")
+_PACKAGES = ("openvino", "onnx", "onnxruntime", "onnxruntime-gpu", "ncnn")
 
 
 def choice_key(fingerprint: str, size: tuple[int, int], candidates: list[str]) -> str:

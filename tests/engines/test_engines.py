@@ -20,13 +20,12 @@ from amseg_keras.pretrained import PresetInfo
 from amseg_keras.read import open_stack
 
 INFO = PresetInfo("small", CLASS_NAMES, GreyScaling(), 4.31, "nothing: random weights")
-PACKAGES = {"keras": "keras", "openvino": "openvino", "onnxruntime": "onnxruntime"}
 
 
-@pytest.fixture(params=PACKAGES)
+@pytest.fixture(params=["keras", "openvino", "onnxruntime", "ncnn"])
 def engine_name(request):
-    pytest.importorskip(PACKAGES[request.param])
-    if request.param != "keras":
+    pytest.importorskip(request.param)
+    if request.param in ("openvino", "onnxruntime"):
         pytest.importorskip("onnx")
     return request.param
 

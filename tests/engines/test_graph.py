@@ -3,33 +3,15 @@
 import keras
 import numpy as np
 import pytest
+from plain_layers import LAYERS, copied
 from random_networks import applied, randomise
 
 from amseg_keras.engines.graph import onnx_model, translated
 from amseg_keras.engines.rewritten import Rewritten
-from amseg_keras.layers import DepthToSpace
 from amseg_keras.models import AMSegNet
 
 onnx = pytest.importorskip("onnx")
 from onnx.reference import ReferenceEvaluator  # noqa: E402
-
-LAYERS = {
-    "convolution": keras.layers.Conv2D(3, 3, padding="same", activation="sigmoid"),
-    "even kernel": keras.layers.Conv2D(3, 2, padding="same"),
-    "strided": keras.layers.Conv2D(3, 8, strides=4, padding="same"),
-    "odd strided": keras.layers.Conv2D(3, 3, strides=2, padding="same", use_bias=False),
-    "dilated": keras.layers.Conv2D(3, 3, dilation_rate=2, padding="same"),
-    "not padded": keras.layers.Conv2D(3, 3, activation="relu"),
-    "transposed 4": keras.layers.Conv2DTranspose(3, 4, strides=2, padding="same"),
-    "transposed 3": keras.layers.Conv2DTranspose(3, 3, strides=2, padding="same"),
-    "pooling": keras.layers.MaxPooling2D(),
-    "upsampling": keras.layers.UpSampling2D(),
-    "norm": keras.layers.BatchNormalization(),
-    "norm without scale": keras.layers.BatchNormalization(scale=False, center=False),
-    "relu": keras.layers.Activation("relu"),
-    "dropout": keras.layers.Dropout(0.5),
-    "cells": DepthToSpace(2),
-}
 
 
 def by_reference(model, frames, output="probabilities"):
@@ -45,8 +27,7 @@ def noise(*shape):
 @pytest.mark.parametrize("name", LAYERS)
 def test_a_layer_gives_the_same_in_onnx(name):
     inputs = keras.Input((None, None, 4))
-    layer = type(LAYERS[name]).from_config(LAYERS[name].get_config())
-    model = randomise(keras.Model(inputs, layer(inputs)))
+    model = randomise(keras.Model(inputs, copied(name)(inputs)))
     frames = noise(2, 16, 32, 4)
     np.testing.assert_allclose(by_reference(model, frames), applied(model, frames), atol=1e-5)
 
