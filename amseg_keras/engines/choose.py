@@ -7,10 +7,10 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from amseg_keras.backend import accelerators, best_precision
-from amseg_keras.engines.agreement import equal_fraction, lost_iou
-from amseg_keras.engines.calibrate import quantised_onnx, ranges_of
+from amseg_keras.engines.agreement import equal_fraction
 from amseg_keras.engines.engine import ENGINES, Engine
 from amseg_keras.engines.graph.ncnn_format import untranslatable
+from amseg_keras.engines.integers import integers
 from amseg_keras.engines.need import installed, need
 from amseg_keras.engines.remembered import choice_key, remember, remembered
 from amseg_keras.engines.rewritten import Rewritten
@@ -41,16 +41,20 @@ class Compiled:
         milliseconds: that a frame took on each engine, where several were tried.
         equal_labels: share of the labels that are those of float32, where it was measured.
         refused: why the engine that was asked for is not used.
+        left_in_float32: convolutions of `"openvino-int8"` that would lose too much as integers.
     """
 
     engine: Engine
     milliseconds: dict[str, float] = field(default_factory=dict)
     equal_labels: float | None = None
     refused: str | None = None
+    left_in_float32: int = 0
 
     def __str__(self) -> str:
         """One line to print."""
         text = f"engine {self.engine.name}, {self.engine.precision}"
+        if self.left_in_float32:
+            text += f" with {self.left_in_float32} of its convolutions in float32"
         if self.milliseconds:
             times = sorted(self.milliseconds.items(), key=lambda item: item[1])
             text += ": " + ", ".join(f"{name} {time:.0f} ms a frame" for name, time in times)
@@ -117,18 +121,16 @@ def _make(rewritten: Rewritten, name: str, policy: str = "float32") -> Engine:
 
 def _integers(rewritten: Rewritten, frames: np.ndarray) -> Compiled:
     exact = _make(rewritten, "openvino")
-    ranges = ranges_of(rewritten, frames)
-    engine = OpenVINOEngine(
-        "openvino-int8", lambda output: quantised_onnx(rewritten, ranges, output), "int8"
-    )
-    reference, labels = exact.labels(frames), engine.labels(frames)
-    lost = lost_iou(labels, reference, rewritten.classes)
-    if lost < MAX_LOST_IOU:
-        return Compiled(engine, equal_labels=equal_fraction(labels, reference))
+    found = integers(rewritten, frames, exact.labels(frames), MAX_LOST_IOU)
+    if found.lost < MAX_LOST_IOU:
+        return Compiled(
+            found.engine, equal_labels=found.equal_labels, left_in_float32=found.in_float32
+        )
     return Compiled(
         exact,
-        refused=f"openvino-int8 loses {100 * lost:.2f} points of mean IoU against float32 on "
-        f"{len(frames)} frames, {100 * MAX_LOST_IOU:g} are allowed",
+        refused=f"openvino-int8 loses {100 * found.lost:.2f} points of mean IoU against float32 "
+        f"on {len(frames)} frames, with {found.in_float32} convolutions left in float32; "
+        f"{100 * MAX_LOST_IOU:g} are allowed",
     )
 
 

@@ -122,9 +122,9 @@ class Segmenter:
             engine: `"keras"`, the Keras backend, on a GPU in mixed precision; `"openvino"`,
                 `"onnxruntime"` and `"ncnn"`, in float32, the last with Winograd convolutions;
                 `"openvino-bf16"` in bfloat16, twice as fast on processors that have it;
-                `"openvino-int8"` in 8-bit integers, kept only if it finds nearly the same on
-                `sample`; or `"auto"`, the fastest of those that are installed, measured once and
-                remembered in the user's cache.
+                `"openvino-int8"` in 8-bit integers but for what would lose too much, kept only if
+                it finds nearly the same on `sample`; or `"auto"`, the fastest of those that are
+                installed, measured once and remembered in the user's cache.
             sample: frames like those to come, `(frames, height, width)` before scaling. A few are
                 enough; of longer stacks 16 are taken. `"openvino-int8"` needs them.
             exact: let `"auto"` choose among engines in float32 only; without it also bfloat16.

@@ -204,6 +204,31 @@ def test_integers_that_find_nearly_the_same_are_kept():
     np.testing.assert_array_equal(compiled.engine.labels(frames), frames[..., 0])
 
 
+def test_a_convolution_that_loses_too_much_as_integers_stays_in_float32():
+    """Of a network whose first 3x3 convolution also takes a channel a thousand times brighter."""
+    pytest.importorskip("openvino")
+    pytest.importorskip("onnx")
+    inputs = keras.Input((None, None, 1))
+    hidden = keras.layers.Conv2D(2, 1, activation="relu")(inputs)
+    for _ in range(2):
+        hidden = keras.layers.Conv2D(2, 3, padding="same", activation="relu")(hidden)
+    scores = keras.layers.Conv2D(2, 1)(hidden)
+    model = keras.Model(inputs, keras.layers.Softmax()(scores))
+    only_first = np.zeros((3, 3, 2, 2))
+    only_first[1, 1, 0, 0] = 1
+    model.set_weights(
+        [np.array([[[[1.0, 0.0]]]]), np.array([0.0, 1000.0]), only_first, np.zeros(2), only_first,
+         np.zeros(2), np.array([[[[0.0, 1.0], [0.0, 0.0]]]]), np.array([0.5, 0.0])]
+    )  # fmt: skip
+    frames = np.zeros((2, 32, 48, 1), np.float32)
+    frames[:, 10:20, 10:30] = 1
+    compiled = compile_engine(Rewritten(model), "openvino-int8", frames)
+    assert compiled.engine.precision == "int8"
+    assert compiled.left_in_float32 == 1
+    assert "int8 with 1 of its convolutions in float32" in str(compiled)
+    np.testing.assert_array_equal(compiled.engine.labels(frames), frames[..., 0])
+
+
 def test_integers_without_frames_are_refused(segmenter):
     with pytest.raises(ValueError, match="needs frames"):
         segmenter.compile_inference("openvino-int8")
