@@ -1,21 +1,23 @@
 """Frames per second of the simulator and of the input pipeline, on one backend.
 
-    KERAS_BACKEND=torch python benchmarks/data_throughput.py
+    KERAS_BACKEND=torch python benchmarks/data_throughput.py --layers
 
-Writes rows of a Markdown table. Frames are simulated (256 x 512 pixels), written as a data set
-into a temporary folder, and fed in batches of 16 as in the paper.
+Frames are simulated (256 x 512 pixels), written as a data set into a temporary folder, and fed in
+batches of 16 as in the paper.
 """
 
 import argparse
 import os
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import cv2
 import keras
 import numpy as np
+from recorded import keep_record, record_option
 
 from amseg_keras.classes import CLASS_NAMES
 from amseg_keras.datasets import BatchOptions, Dataset, LabelledFrame, batches, strong_augmentation
@@ -26,13 +28,13 @@ from amseg_keras.simulate import FACILITIES, simulate_frame, simulate_sequence
 SHAPE = (256, 512)
 BATCH = 16
 
+Row = dict[str, Any]
 
-def row(what: str, frames: int, seconds: float) -> None:
-    """Print one row of the table."""
-    name = keras.backend.backend()
-    print(
-        f"| {what} | {name} | {frames / seconds:.0f} | {1000 * seconds / frames:.1f} |", flush=True
-    )
+
+def row(part: str, what: str, frames: int, seconds: float) -> Row:
+    """What was measured of one thing; it is printed too."""
+    print(f"{what}: {frames / seconds:.0f} frames/s", flush=True)
+    return {"part": part, "what": what, "frames": frames, "seconds": round(seconds, 4)}
 
 
 def fastest(work: Callable[[], object], repeats: int) -> float:
@@ -45,7 +47,7 @@ def fastest(work: Callable[[], object], repeats: int) -> float:
     return min(times)
 
 
-def measure_simulator(frames: int) -> None:
+def measure_simulator(frames: int) -> Iterator[Row]:
     """Time single frames of each facility, and of one sequence, in one process and thread."""
     cv2.setNumThreads(1)
     for facility in FACILITIES:
@@ -53,10 +55,11 @@ def measure_simulator(frames: int) -> None:
         start = time.perf_counter()
         for number in range(frames):
             simulate_frame(np.random.default_rng((0, number)), SHAPE, facility)
-        row(f'`simulate_frame`, "{facility}"', frames, time.perf_counter() - start)
+        what = f'`simulate_frame`, "{facility}"'
+        yield row("simulator", what, frames, time.perf_counter() - start)
     start = time.perf_counter()
     simulate_sequence("esrf", frames, seed=0)
-    row('`simulate_sequence`, "esrf"', frames, time.perf_counter() - start)
+    yield row("simulator", '`simulate_sequence`, "esrf"', frames, time.perf_counter() - start)
 
 
 def simulated_dataset(folder: Path, frames: int) -> Dataset:
@@ -69,7 +72,7 @@ def simulated_dataset(folder: Path, frames: int) -> Dataset:
     return Dataset(folder, CLASS_NAMES, tuple(made))
 
 
-def measure_feed(data: Dataset, repeats: int) -> None:
+def measure_feed(data: Dataset, repeats: int) -> Iterator[Row]:
     """Time whole epochs with and without the files in memory, and with each augmentation."""
 
     def epoch_of(augment: str | None, **options: int) -> tuple[Callable[[], None], int]:
@@ -84,16 +87,16 @@ def measure_feed(data: Dataset, repeats: int) -> None:
         return epoch, made.samples
 
     for what, augment, options in (
-        ("files read anew", None, {"cache_bytes": 0}),
-        ("files in memory", None, {}),
-        ('augment="paper"', "paper", {}),
-        ('augment="strong"', "strong", {}),
+        ("`batches`, files read anew in each epoch", None, {"cache_bytes": 0}),
+        ("`batches`, files in memory", None, {}),
+        ('`batches(augment="paper")`', "paper", {}),
+        ('`batches(augment="strong")`', "strong", {}),
     ):
         epoch, frames = epoch_of(augment, **options)
-        row(what, frames, fastest(epoch, repeats))
+        yield row("feed", what, frames, fastest(epoch, repeats))
 
 
-def measure_layers(data: Dataset, repeats: int) -> None:
+def measure_layers(data: Dataset, repeats: int) -> Iterator[Row]:
     """Time each layer of the strong augmentation by itself."""
     images, labels = batches(data, "train", BATCH)[0]
     for layer in strong_augmentation().layers:
@@ -101,7 +104,7 @@ def measure_layers(data: Dataset, repeats: int) -> None:
         ids = labels.astype(np.uint8)
         augmentation.apply(images, ids, (0,))
         seconds = fastest(lambda a=augmentation, i=ids: a.apply(images, i, (1,)), repeats)
-        row(f"only {type(layer).__name__}", len(images), seconds)
+        yield row("layers", f"`{type(layer).__name__}`", len(images), seconds)
 
 
 def main() -> None:
@@ -110,15 +113,16 @@ def main() -> None:
     parser.add_argument("--frames", type=int, default=64)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--layers", action="store_true", help="each layer of strong by itself too")
+    record_option(parser)
     options = parser.parse_args()
-    print(f"{os.cpu_count()} cores, Keras {keras.version()}\n")
-    print("| what | backend | frames/s | ms per frame |\n|---|---|---:|---:|")
-    measure_simulator(options.frames)
+    print(f"{os.cpu_count()} cores, Keras {keras.version()} on {keras.backend.backend()}")
+    rows = list(measure_simulator(options.frames))
     with tempfile.TemporaryDirectory() as folder:
         data = simulated_dataset(Path(folder), options.frames)
-        measure_feed(data, options.repeats)
+        rows += measure_feed(data, options.repeats)
         if options.layers:
-            measure_layers(data, options.repeats)
+            rows += measure_layers(data, options.repeats)
+    keep_record(options.record, {"backend": keras.backend.backend(), "rows": rows})
 
 
 if __name__ == "__main__":

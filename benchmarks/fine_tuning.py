@@ -20,6 +20,7 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
+from recorded import keep_record, record_option
 
 import amseg_keras
 from amseg_keras.command.training_display import duration, training_display
@@ -145,6 +146,7 @@ def main() -> None:
     parser.add_argument("--model", default="amsegnet-esrf")
     parser.add_argument("--only", choices=list(RECORDINGS))
     parser.add_argument("--from-scratch", action="store_true")
+    record_option(parser)
     parser.add_argument("--data-only", action="store_true", help="make the data sets and stop")
     arguments = parser.parse_args()
     names = [arguments.only] if arguments.only else list(RECORDINGS)
@@ -159,6 +161,7 @@ def main() -> None:
             name, arguments.real, arguments.out, arguments.model, arguments.from_scratch
         )
         path.write_text(json.dumps(results, indent=2) + "\n")
+    keep_record(arguments.record, {"recordings": results})
     print(json.dumps(results, indent=2))
 
 

@@ -13,6 +13,7 @@ import time
 from itertools import cycle, islice
 
 import numpy as np
+from recorded import keep_record, record_option
 
 from amseg_keras.classes import CLASS_NAMES
 from amseg_keras.quantify import Scale, measure
@@ -34,6 +35,7 @@ def main() -> None:
     parser.add_argument("--frames", type=int, default=1000)
     parser.add_argument("--recordings", type=int, default=5)
     parser.add_argument("--length", type=int, default=50, help="frames of each recording")
+    record_option(parser)
     options = parser.parse_args()
     labels = label_maps(options.frames, options.recordings, options.length)
     facility = FACILITIES["esrf"]
@@ -48,6 +50,15 @@ def main() -> None:
         f" ({cpu:.1f} s of one core), {found.summary['keyhole_frames']} with a keyhole, "
         f"{len(found.pores)} pores in {len(found.tracks)} tracks"
     )
+    measured = {
+        "frames": len(found.frames),
+        "shape": [height, width],
+        "pores": len(found.pores),
+        "tracks": len(found.tracks),
+        "seconds": round(seconds, 2),
+        "seconds_of_one_core": round(cpu, 2),
+    }
+    keep_record(options.record, measured)
 
 
 if __name__ == "__main__":

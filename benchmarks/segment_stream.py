@@ -20,6 +20,7 @@ from pathlib import Path
 import h5py
 import keras
 import numpy as np
+from recorded import keep_record, record_option
 
 from amseg_keras import Segmenter, from_pretrained
 from amseg_keras.classes import CLASS_NAMES
@@ -85,6 +86,7 @@ def main() -> None:
     parser.add_argument("--engine", help="as for Segmenter.compile_inference")
     parser.add_argument("--batch-size", type=int)
     parser.add_argument("--format", default="tiff")
+    record_option(parser)
     options = parser.parse_args()
     segmenter = tiny_segmenter() if options.tiny else from_pretrained(options.model)
     with open_stack("sample:esrf-lpbf") as sample:
@@ -108,6 +110,16 @@ def main() -> None:
         f"{pure:.1f} s ({len(frames) / pure:.0f} frames/s), end to end {whole:.1f} s, "
         f"{whole / pure:.2f} times; at most {peak:.0f} MB in memory"
     )
+    measured = {
+        "network": "one convolution" if options.tiny else options.model,
+        "engine": segmenter.engine,
+        "frames": len(frames),
+        "shape": list(frames.shape[1:]),
+        "seconds_of_inference": round(pure, 1),
+        "seconds": round(whole, 1),
+        "peak_mb": round(peak),
+    }
+    keep_record(options.record, measured)
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import tifffile
+from recorded import keep_record, record_option
 
 from amseg_keras import from_pretrained
 from amseg_keras.pretrained import find_preset
@@ -56,6 +57,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--model", default="amsegnet-esrf")
     parser.add_argument("--engine", default="openvino")
+    record_option(parser)
     options = parser.parse_args()
     network = NetworkSpec(
         model=options.model,
@@ -84,6 +86,16 @@ def main() -> None:
         f"{frames.shape[1]} x {frames.shape[2]}: one worker {one:.1f} s, two {two:.1f} s, "
         f"{ratio:.2f} times faster (medians of {options.rounds} rounds)"
     )
+    measured = {
+        "network": options.model,
+        "engine": options.engine,
+        "frames": options.frames,
+        "rounds": options.rounds,
+        "seconds_of_one_worker": round(one, 1),
+        "seconds_of_two_workers": round(two, 1),
+        "ratio": round(ratio, 2),
+    }
+    keep_record(options.record, measured)
 
 
 if __name__ == "__main__":

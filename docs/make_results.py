@@ -6,14 +6,13 @@ the README has others.
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 from huggingface_hub import ModelCard
+from tables import fill, table
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
-BEGIN, END = "<!-- results: python docs/make_results.py -->\n", "<!-- end of results -->\n"
 PRESETS = ("amsegnet-esrf", "amsegnet-esrf-lite", "amsegnet-aps", "amsegnet-hpdc")
 CLASSES = ("background", "substrate", "keyhole", "pore")
 FRAMES = {
@@ -33,8 +32,8 @@ FRAMES = {
 """What a card calls them, what they are, and how it was measured."""
 
 
-def rows() -> list[str]:
-    """A line of the table for each preset and set of real frames."""
+def rows() -> list[list[str]]:
+    """A row of the table for each preset and set of real frames."""
     found = []
     for name in PRESETS:
         results: dict[str, dict[str, float]] = {}
@@ -47,21 +46,9 @@ def rows() -> list[str]:
             what, how = FRAMES[known]
             cells = [f"{iou[c]:.3f}" if c in iou else "" for c in CLASSES]
             card = f"[{name}](hub/{name}/README.md)"
-            found.append(" | ".join(["", what, card, *cells, how.format(name=name), ""]).strip())
+            found.append([what, card, *cells, how.format(name=name)])
     return found
 
 
 head = ["real frames", "network", *CLASSES, "measured by"]
-lines = [f"| {' | '.join(head)} |", f"|---|---|{'---:|' * len(CLASSES)}---|", *rows()]
-table = "\n".join(lines) + "\n"
-text = README.read_text(encoding="utf-8")
-before, rest = text.split(BEGIN)
-wanted = before + BEGIN + "\n" + table + "\n" + END + rest.split(END)[1]
-
-if sys.argv[1:] == ["--check"]:
-    if text != wanted:
-        sys.exit(
-            f"{README}: its results are not those of the cards; run python docs/make_results.py"
-        )
-else:
-    README.write_text(wanted, encoding="utf-8")
+fill(README, {"results": table(head, rows())}, "python docs/make_results.py")

@@ -1,6 +1,9 @@
 """The small network: what it costs, and how far it looks."""
 
+from pathlib import Path
+
 import numpy as np
+import pandas as pd
 import pytest
 from random_networks import applied, randomise
 
@@ -13,6 +16,16 @@ def test_it_costs_less_than_a_gmac_and_two_megabytes():
     model = AMSegNetLite()
     assert 0.5e9 < macs(model) < 1e9
     assert 2 * trainable_parameters(model) < 2e6
+
+
+def test_the_recorded_search_has_the_costs_of_the_networks():
+    path = Path(__file__).parents[2] / "hub" / "pretraining" / "search.csv"
+    tried = pd.read_csv(path).query("block == 'convolution'").drop_duplicates("width")
+    assert len(tried) == 4
+    for one in tried.itertuples():
+        model = AMSegNetLite(base_filters=one.width)
+        assert trainable_parameters(model) == one.parameters
+        assert round(macs(model) / 1e9, 2) == one.gmac
 
 
 @pytest.mark.parametrize("size", [(16, 16), (48, 32)])
