@@ -26,3 +26,12 @@ LAYERS = {
 def copied(name):
     """A layer of its own, of the same settings."""
     return type(LAYERS[name]).from_config(LAYERS[name].get_config())
+
+
+def joined(kind):
+    """A network of three convolutions of the frames and a layer that takes them all."""
+    inputs = keras.Input((None, None, 1))
+    return keras.Model(inputs, kind()([keras.layers.Conv2D(2, 1)(inputs) for _ in range(3)]))
+
+
+JOINING = [keras.layers.Add, keras.layers.Multiply, keras.layers.Concatenate]

@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 import pytest
-from plain_layers import LAYERS, copied
+from plain_layers import JOINING, LAYERS, copied, joined
 from random_networks import applied, randomise
 
 from amseg_keras.engines.graph import onnx_model, translated
@@ -32,13 +32,9 @@ def test_a_layer_gives_the_same_in_onnx(name):
     np.testing.assert_allclose(by_reference(model, frames), applied(model, frames), atol=1e-5)
 
 
-@pytest.mark.parametrize(
-    "kind", [keras.layers.Add, keras.layers.Multiply, keras.layers.Concatenate]
-)
+@pytest.mark.parametrize("kind", JOINING)
 def test_layers_of_several_inputs_keep_their_order(kind):
-    inputs = keras.Input((None, None, 1))
-    parts = [keras.layers.Conv2D(2, 1)(inputs) for _ in range(3)]
-    model = randomise(keras.Model(inputs, kind()(parts)))
+    model = randomise(joined(kind))
     frames = noise(1, 16, 16, 1)
     np.testing.assert_allclose(by_reference(model, frames), applied(model, frames), atol=1e-5)
 
