@@ -24,12 +24,24 @@ def hardware() -> str:
         >>> "core" in hardware()
         True
     """
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    cores = usable_cores()
     text = f"{cores} core{'s' * (cores != 1)}, {platform.machine()}"
     if "avx512f" in _processor():
         text += " with AVX-512"
     gpus = accelerators()
     return text + (f", {len(gpus)} x {_accelerator_name()}" if gpus else "")
+
+
+def usable_cores() -> int:
+    """Cores that this process may use, which may be bound to some of the machine's.
+
+    Example:
+        >>> usable_cores() >= 1
+        True
+    """
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def accelerators() -> list[str]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 
+from amseg_keras.backend import usable_cores
 from amseg_keras.engines.graph import Nodes
 from amseg_keras.engines.graph.ncnn_format import ncnn_model
 from amseg_keras.engines.need import need
@@ -56,7 +56,7 @@ class NcnnEngine:
             file.write_bytes(model.weights)
             if self._net.load_param_mem(model.layers) or self._net.load_model(str(file)):
                 raise RuntimeError("ncnn does not read the network that was written for it")
-        self._threads = ThreadPoolExecutor(thread_limit() or _cores())
+        self._threads = ThreadPoolExecutor(thread_limit() or usable_cores())
 
     def labels(self, frames: np.ndarray) -> np.ndarray:
         return np.stack(list(self._threads.map(self._labels_of, frames)))
@@ -82,8 +82,3 @@ class NcnnEngine:
         if failed:
             raise RuntimeError(f"ncnn could not run the network on {frame.shape[:2]} pixels")
         return np.array(found)
-
-
-def _cores() -> int:
-    """Those that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
-import os
 import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
+
+from amseg_keras.backend import usable_cores
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -86,7 +87,4 @@ def threads_of_each(workers: int) -> int:
         >>> threads_of_each(10_000)
         1
     """
-    # Not every system can bind a process to some of the cores.
-    bound = getattr(os, "sched_getaffinity", None)
-    cores = os.cpu_count() or 1 if bound is None else len(bound(0))
-    return max(1, cores // workers)
+    return max(1, usable_cores() // workers)

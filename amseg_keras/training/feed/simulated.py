@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import multiprocessing
-import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import asdict
@@ -13,7 +12,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from amseg_keras.backend import accelerators
+from amseg_keras.backend import accelerators, usable_cores
 from amseg_keras.classes import CLASS_NAMES, IGNORE
 from amseg_keras.datasets.feed.ahead import Batch, MadeAhead
 from amseg_keras.preprocess import GreyScaling
@@ -108,7 +107,7 @@ def _workers() -> Executor:
     # A CPU that trains is slower than one thread that simulates; a GPU keeps many processes busy.
     if not accelerators():
         return ThreadPoolExecutor(1, thread_name_prefix="amseg-simulate")
-    count = max(1, (os.cpu_count() or 2) - 1)
+    count = max(1, usable_cores() - 1)
     return ProcessPoolExecutor(count, mp_context=multiprocessing.get_context("spawn"))
 
 
