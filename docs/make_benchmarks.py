@@ -30,7 +30,7 @@ def with_conditions(made: str, *records: dict[str, Any]) -> str:
     versions: dict[str, str] = {}
     for record in records:
         versions |= {k: v for k, v in record["versions"].items() if k != "backend"}
-    (hardware,) = {record["hardware"] for record in records}
+    hardware = " and ".join(sorted({record["hardware"] for record in records}))
     software = ", ".join(f"{name} {version}" for name, version in versions.items())
     return f"{made}\n\n{hardware}; {software}."
 
@@ -97,7 +97,7 @@ def small_network() -> str:
 
 def streams() -> str:
     """From file to file, beside the inference alone."""
-    records = [recorded(f"stream_{name}") for name in ("amsegnet", "lite", "tiny")]
+    records = [recorded(f"stream_{name}") for name in ("ncnn", "openvino", "lite", "tiny")]
     rows = []
     for one in records:
         alone, whole = one["seconds_of_inference"], one["seconds"]
