@@ -11,6 +11,7 @@ from amseg_keras.engines.agreement import equal_fraction
 from amseg_keras.engines.engine import ENGINES, Engine
 from amseg_keras.engines.graph.ncnn_format import untranslatable
 from amseg_keras.engines.integers import integers
+from amseg_keras.engines.memory import give_back_memory
 from amseg_keras.engines.need import installed, need
 from amseg_keras.engines.remembered import choice_key, remember, remembered
 from amseg_keras.engines.rewritten import Rewritten
@@ -168,16 +169,18 @@ def _fastest(rewritten: Rewritten, frames: np.ndarray | None, exact: bool) -> Co
 
 
 def _measured(rewritten: Rewritten, names: list[str], frames: np.ndarray) -> dict[str, float]:
-    """Milliseconds a frame of each engine that finds what Keras finds."""
-    engines = {name: _make(rewritten, name) for name in names}
-    labels = {name: engine.labels(frames) for name, engine in engines.items()}
-    trusted = {
-        name: engine
-        for name, engine in engines.items()
-        if engine.precision != "float32"
-        or equal_fraction(labels[name], labels["keras"]) >= MIN_EQUAL
-    }
-    return milliseconds_per_frame(trusted, frames)
+    """Milliseconds a frame of each engine that finds what Keras finds; one in memory at a time."""
+    times: dict[str, float] = {}
+    expected = None
+    for name in names:  # Keras first
+        engine = _make(rewritten, name)
+        found = engine.labels(frames)
+        expected = found if expected is None else expected
+        if engine.precision != "float32" or equal_fraction(found, expected) >= MIN_EQUAL:
+            times[name] = milliseconds_per_frame(engine, frames)
+        del engine
+        give_back_memory()
+    return times
 
 
 def _part(frames: np.ndarray) -> np.ndarray:

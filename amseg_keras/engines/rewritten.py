@@ -42,9 +42,8 @@ class Rewritten:
             digest.update(np.asarray(weight).tobytes())
         return digest.hexdigest()
 
-    @functools.cache  # noqa: B019  (one of these lives as long as its segmenter)
     def nodes(self, output: Output) -> Nodes:
-        """The network as ONNX operations."""
+        """The network as ONNX operations, made anew each time, as they hold all its weights."""
         return translated(self.network, output)
 
     def onnx(self, output: Output) -> bytes:

@@ -31,7 +31,6 @@ from amseg_keras.segment.tiling import (
 if TYPE_CHECKING:
     from amseg_keras.engines.choose import Compiled
     from amseg_keras.engines.engine import Engine
-    from amseg_keras.engines.rewritten import Rewritten
 
 MAX_BATCH = 4
 MAX_BATCH_PIXELS = 1 << 20
@@ -82,7 +81,6 @@ class Segmenter:
         self.info = info
         self.card = card
         self._engine: Engine | None = None
-        self._rewritten: Rewritten | None = None
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -143,13 +141,13 @@ class Segmenter:
         """
         # Most of it is needed by engines only: training, metrics.
         from amseg_keras.engines.choose import compile_engine
+        from amseg_keras.engines.memory import give_back_memory
         from amseg_keras.engines.rewritten import Rewritten
 
-        if self._rewritten is None:
-            self._rewritten = Rewritten(self.model)
         scaled = None if sample is None else self._sample(sample)
-        compiled = compile_engine(self._rewritten, engine, scaled, exact)
+        compiled = compile_engine(Rewritten(self.model), engine, scaled, exact)
         self._engine = compiled.engine
+        give_back_memory()
         return compiled
 
     def segment(

@@ -1,5 +1,7 @@
 """Every engine finds what Keras finds, whatever the size of the frames and of the batch."""
 
+import weakref
+
 import keras
 import numpy as np
 import pytest
@@ -7,7 +9,7 @@ from random_networks import applied, randomise
 
 from amseg_keras import Segmenter, from_pretrained
 from amseg_keras.classes import CLASS_NAMES
-from amseg_keras.engines import EngineMissingError
+from amseg_keras.engines import EngineMissingError, choose
 from amseg_keras.engines.agreement import equal_fraction, lost_iou
 from amseg_keras.engines.choose import compile_engine
 from amseg_keras.engines.need import need
@@ -120,6 +122,36 @@ def test_auto_measures_once_and_remembers(segmenter, frames, tmp_path):
     again = segmenter.compile_inference("auto", frames)
     assert again.milliseconds == first.milliseconds
     assert first.engine.name in str(first)
+
+
+def test_auto_holds_one_engine_at_a_time(segmenter, frames, monkeypatch):
+    pytest.importorskip("openvino")
+    pytest.importorskip("onnx")
+    alive, most = weakref.WeakSet(), []
+
+    def made(rewritten, name, policy="float32"):
+        engine = make(rewritten, name, policy)
+        alive.add(engine)
+        most.append(len(alive))
+        return engine
+
+    make = choose._make
+    monkeypatch.setattr(choose, "_make", made)
+    segmenter.compile_inference("auto", frames)
+    assert len(most) > 2
+    assert max(most) == 1
+
+
+def test_a_compiled_network_leaves_no_copies_of_its_weights(segmenter, frames, monkeypatch):
+    pytest.importorskip("ncnn")
+    made, begin = [], Rewritten.__init__
+    monkeypatch.setattr(
+        Rewritten,
+        "__init__",
+        lambda self, model: made.append(weakref.ref(self)) or begin(self, model),
+    )
+    segmenter.compile_inference("ncnn", frames)
+    assert [reference() for reference in made] == [None]
 
 
 def test_auto_measures_again_for_other_weights(segmenter, frames):
