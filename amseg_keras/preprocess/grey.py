@@ -103,7 +103,10 @@ class GreyScaling:
         sample = np.concatenate([pixels.ravel() for pixels in _sample(frames)])
         if self.method == "as_is" and sample.dtype == np.uint8:
             return GreyRange(0.0, self.top, self.top)
-        low, high = np.percentile(sample.astype(np.float64), [self.low_percent, self.high_percent])
+        # to float64, but for counts: percentiles of those are exact, without copies of that size
+        exact = sample if sample.dtype.kind == "u" else sample.astype(np.float64)
+        ends = [self.low_percent, self.high_percent]
+        low, high = np.percentile(exact, ends, overwrite_input=True)
         return GreyRange(float(low), float(high), self.top)
 
 

@@ -38,6 +38,15 @@ def test_range_is_that_of_the_percentiles_of_the_whole_stack():
     assert (measured.low, measured.high) == tuple(np.percentile(frames, [5, 90]))
 
 
+@pytest.mark.parametrize("dtype", ["uint8", "int8", "uint16", "int16", "float16", "float32"])
+def test_range_does_not_depend_on_how_grey_levels_are_stored(dtype):
+    limits = np.iinfo(dtype) if np.dtype(dtype).kind in "iu" else np.finfo("float16")
+    frames = np.array([[[limits.min, limits.max]]], dtype)
+    exact = np.percentile(frames.astype(np.float64), [10, 60])
+    measured = GreyScaling(low_percent=10, high_percent=60).measure(frames)
+    assert (measured.low, measured.high) == tuple(exact)
+
+
 def test_a_brighter_frame_does_not_change_the_brightness_of_its_neighbours():
     frames = scene().astype(np.uint16)
     frames[1] += 100
