@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import tempfile
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -21,6 +23,10 @@ _LESS_THAN_FLOAT32 = (
     "use_fp16_packed",
     "use_fp16_storage",
 )
+
+_LEAST_FILLED = 0.25
+"""Of a block of memory, by what it is used for again: with less, small tensors take large blocks,
+with more, blocks wait for a tensor of their size. AM-SegNet needs the least memory so."""
 
 
 class NcnnEngine:
@@ -56,6 +62,7 @@ class NcnnEngine:
             file.write_bytes(model.weights)
             if self._net.load_param_mem(model.layers) or self._net.load_model(str(file)):
                 raise RuntimeError("ncnn does not read the network that was written for it")
+        self._blocks = _Blocks(self._ncnn)
         self._threads = ThreadPoolExecutor(thread_limit() or usable_cores())
 
     def labels(self, frames: np.ndarray) -> np.ndarray:
@@ -75,6 +82,8 @@ class NcnnEngine:
 
     def _run(self, frame: np.ndarray, output: str) -> np.ndarray:
         extractor = self._net.create_extractor()
+        extractor.set_blob_allocator(self._blocks.tensors)
+        extractor.set_workspace_allocator(self._blocks.scratch)
         channels_first = np.ascontiguousarray(np.moveaxis(frame, -1, 0))
         # a copy, as a first layer that works in place crashes on memory that is not ncnn's own
         extractor.input(self._frames, self._ncnn.Mat(channels_first).clone())
@@ -82,3 +91,16 @@ class NcnnEngine:
         if failed:
             raise RuntimeError(f"ncnn could not run the network on {frame.shape[:2]} pixels")
         return np.array(found)
+
+
+class _Blocks(threading.local):
+    """Memory that a thread uses again from frame to frame.
+
+    The pools of a net serve all threads, and grow for hundreds of frames, as it is chance which
+    block a thread finds there.
+    """
+
+    def __init__(self, ncnn: Any) -> None:
+        self.tensors, self.scratch = ncnn.UnlockedPoolAllocator(), ncnn.UnlockedPoolAllocator()
+        for pool in (self.tensors, self.scratch):
+            pool.set_size_compare_ratio(_LEAST_FILLED)
