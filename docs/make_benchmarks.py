@@ -97,7 +97,7 @@ def small_network() -> str:
 
 def streams() -> str:
     """From file to file, beside the inference alone."""
-    records = [recorded(f"stream_{name}") for name in ("ncnn", "openvino", "lite")]
+    records = [recorded(f"stream_{name}") for name in ("auto", "openvino", "lite")]
     rows = []
     for one in records:
         alone, whole = one["seconds_of_inference"], one["seconds"]
