@@ -5,8 +5,8 @@
 
 Frames are simulated (256 x 512 pixels, 16 bit), a few distinct ones in turn, and written to an HDF5
 file in a temporary folder. End to end is everything: reading, inference, label maps, overlays and
-the table. TensorFlow imports JAX where it is installed, and Keras scikit-learn: for the memory of a
-user's environment, install `.[tensorflow,fast]` and nothing else.
+the table. TensorFlow imports JAX where it is installed: for the memory in a user's environment,
+install `.[tensorflow,fast]` and nothing else.
 """
 
 import argparse
