@@ -1,4 +1,4 @@
-"""Memory that is free and yet this process'."""
+"""Memory that nothing uses and that is still held."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ import sys
 
 
 def give_back_memory() -> None:
-    """Return to the system what is not used any more, on Linux; elsewhere nothing happens.
+    """Free what nothing uses any more, and on Linux return it to the system.
 
-    glibc keeps freed blocks of some megabytes, such as kernels of a network that was rewritten,
-    and what comes next, in threads of its own, does not take them again.
+    Keras networks refer to themselves, so they wait for the collector. glibc keeps freed blocks of
+    some megabytes, such as their kernels, and what comes next, in threads of its own, does not take
+    them again.
     """
     gc.collect()
     if sys.platform == "linux":

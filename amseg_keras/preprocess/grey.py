@@ -103,7 +103,7 @@ class GreyScaling:
         sample = np.concatenate([pixels.ravel() for pixels in _sample(frames)])
         if self.method == "as_is" and sample.dtype == np.uint8:
             return GreyRange(0.0, self.top, self.top)
-        # to float64, but for counts: percentiles of those are exact, without copies of that size
+        # Counts need no large copy in float64; between signed integers NumPy overflows.
         exact = sample if sample.dtype.kind == "u" else sample.astype(np.float64)
         ends = [self.low_percent, self.high_percent]
         low, high = np.percentile(exact, ends, overwrite_input=True)
