@@ -78,7 +78,7 @@ class LiveStack:
     ) -> None:
         folder, self._why_there = place
         self.source, self.folder = source, folder
-        self._out = OutputFolder(folder, WATCH_OUTPUTS, keeps_going=True)
+        self.out = OutputFolder(folder, WATCH_OUTPUTS, keeps_going=True)
         self._network, self._settings = network, settings
         self._batch_size = settings.batch_size or default_batch_size(source.frame_shape)
         self._behind = 0
@@ -90,7 +90,7 @@ class LiveStack:
         self.stuck: str | None = None
         """Why there are no grey levels, though there are frames."""
         self._journal: Journal | None = None
-        self._out.claim()
+        self.out.claim()
         try:
             self._go_on()
         except BaseException:
@@ -118,7 +118,7 @@ class LiveStack:
     def close(self) -> None:
         """Give the folder back; what is done of the stack is kept for another start."""
         self.source.close()
-        self._out.__exit__(None, None, None)
+        self.out.__exit__(None, None, None)
 
     @property
     def done(self) -> int:
@@ -175,7 +175,7 @@ class LiveStack:
         if seen := self._journal.seen():
             self._state["seen"] = [asdict(one) for one in seen]
         stack = CompleteStack(
-            out=self._out,
+            out=self.out,
             journal=self._journal,
             state=self._state,
             whole=self._whole(),
@@ -277,7 +277,7 @@ class LiveStack:
     def _new_journal(self, state: dict[str, Any]) -> Journal:
         names = self._network.segmenter.class_names
         measured = measured_columns(names, Scale(state["pixel_size_um"]))
-        return Journal(self._out, self.source.frame_shape, measured)
+        return Journal(self.out, self.source.frame_shape, measured)
 
     def _label(self, journal: Journal, arrivals: Sequence[Arrival]) -> None:
         for arrival, found in zip(arrivals, self._labelled(arrivals), strict=True):
