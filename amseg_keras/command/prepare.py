@@ -11,6 +11,7 @@ import click
 from tqdm import tqdm
 
 from amseg_keras.command.ending import advance, finish
+from amseg_keras.command.input_options import input_options
 from amseg_keras.preprocess import (
     STEP_ORDER,
     Box,
@@ -188,6 +189,7 @@ def _step_names(text: str) -> list[str]:
     metavar="HZ",
     help="Frames per second of the recording. Default: what the file says.",
 )
+@input_options
 @click.option("--overwrite", is_flag=True, help="Replace the results of another run in OUT.")
 def prepare(inputs: tuple[str, ...], out: Path, steps: list[str] | None, **chosen: Any) -> None:
     """Correct, denoise and crop raw frames: from the detector to a ready stack.
@@ -221,7 +223,7 @@ def prepare(inputs: tuple[str, ...], out: Path, steps: list[str] | None, **chose
     ordered = _ordered(_steps(chosen, laser), steps)
     if not any(step.name == "flat-field" for step in ordered):
         click.echo("no --flats: the flat field is left as it is", err=True)
-    sources, failures = find_stacks(inputs)
+    sources, failures = find_stacks(inputs, chosen.pop("reading"))
     errors = [str(error) for error in failures]
     for source in sources:
         errors += _prepare_one(source, ordered, laser, out / source.name, settings)

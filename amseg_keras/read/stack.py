@@ -7,7 +7,7 @@ from typing import Protocol
 
 import numpy as np
 
-from amseg_keras.read.errors import ReadError, reading
+from amseg_keras.read.errors import ReadError, printable, reading
 from amseg_keras.read.formats import FrameReader
 from amseg_keras.read.grey import plain_dtype
 
@@ -46,7 +46,7 @@ class FrameStack:
 
     Attributes:
         name: Short name, safe as a file name.
-        source: The file, folder or pattern as it was given.
+        source: The file, folder or pattern as it was given; bytes that are not UTF-8 as ``\\xe9``.
 
     Example:
         >>> from amseg_keras.read import open_stack
@@ -55,10 +55,20 @@ class FrameStack:
         (24, 256, 512) uint8 4.31 (256, 512)
     """
 
-    def __init__(self, name: str, source: str, reader: FrameReader) -> None:
+    def __init__(
+        self,
+        name: str,
+        source: str,
+        reader: FrameReader,
+        notes: tuple[str, ...] = (),
+        *,
+        keep_nonfinite: bool = False,
+    ) -> None:
         self.name = name
-        self.source = source
+        self.source = printable(source)
         self._reader = reader
+        self._notes = notes
+        self._keep_nonfinite = keep_nonfinite
         self._closed = False
 
     @property
@@ -85,12 +95,17 @@ class FrameStack:
     @property
     def notes(self) -> tuple[str, ...]:
         """What was assumed on reading, for example that colour was turned to grey."""
-        return self._reader.info.notes
+        return tuple(map(printable, (*self._notes, *self._reader.info.notes)))
 
     @property
     def frame_names(self) -> tuple[str, ...] | None:
-        """File name of each frame, for a sequence of single files."""
-        return self._reader.info.frame_names
+        """File name of each frame, for a sequence of single files; empty for a missing frame."""
+        names = self._reader.info.frame_names
+        return None if names is None else tuple(map(printable, names))
+
+    def is_missing(self, index: int) -> bool:
+        """Whether frame `index` of a sequence has no file: it raises, and is no damage."""
+        return self._reader.is_missing(index % len(self))
 
     def __len__(self) -> int:
         return self._reader.info.frames
@@ -124,7 +139,7 @@ class FrameStack:
                 f"{where} is {found} {frame.dtype}, but the stack is {stack} {self.dtype}; "
                 "save frames of one size and type in a file"
             )
-        if frame.dtype.kind == "f":
+        if frame.dtype.kind == "f" and not self._keep_nonfinite:
             _check_finite(frame, where)
         return np.ascontiguousarray(frame, dtype=self.dtype)
 
@@ -156,6 +171,6 @@ def _check_finite(frame: np.ndarray, where: str) -> None:
     bad = frame.size - int(np.count_nonzero(np.isfinite(frame)))
     if bad:
         raise ReadError(
-            f"{where} holds {bad} values that are NaN or infinite; replace them (for example by "
-            "the median of their neighbours) and run again"
+            f"{where} holds {bad} values that are NaN or infinite; replace them by the median of "
+            "their neighbours with: amseg prepare --repair"
         )

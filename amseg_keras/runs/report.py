@@ -246,6 +246,8 @@ def _notes(opened: _Opened, why_not: str | None) -> Iterator[str]:
     scale = opened.quantities.scale
     if trained_on := run.record.get("trained_on"):
         yield f"The labels are those of a network that was trained on: {trained_on}"
+    for note in run.record.get("notes") or ():
+        yield f"Reading of the frames: {note}"
     if scale.pixel_size_um is None:
         yield "The size of a pixel is not known: lengths are in pixels, areas in square pixels."
     elif opened.record.get("pixel_size_from") == "preset":

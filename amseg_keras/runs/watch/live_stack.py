@@ -134,6 +134,8 @@ class LiveStack:
         """
         assert self._journal is not None
         assert self._state is not None
+        known = [note for note in self._state["notes"] if " missing" not in note]
+        self._state |= {"notes": [*dict.fromkeys((*known, *self.source.gap_notes()))]}
         stack = CompleteStack(
             folder=self.folder,
             journal=self._journal,

@@ -113,6 +113,10 @@ class GrowingStack(ABC):
     def whole(self) -> Frames:
         """All frames that were taken, in the order of the stack, to be read once more."""
 
+    def gap_notes(self) -> tuple[str, ...]:
+        """Say which frames of the taken ones are missing, a sentence each."""
+        return ()
+
     def close(self) -> None:  # noqa: B027 - nothing is open between the frames of a sequence
         """Release the files."""
 

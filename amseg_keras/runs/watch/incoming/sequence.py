@@ -9,6 +9,7 @@ import numpy as np
 
 from amseg_keras.read import Frames, FrameStack, ReadError, StackSource
 from amseg_keras.read.group import natural_order
+from amseg_keras.read.numbering import find_slots, likely_column, numbered_name
 from amseg_keras.runs.watch.incoming.folder import SeenFile
 from amseg_keras.runs.watch.incoming.growing import Arrival, GrowingStack
 from amseg_keras.runs.watch.incoming.timing import Timing
@@ -86,6 +87,20 @@ class GrowingSequence(GrowingStack):
     def whole(self) -> Frames:
         files = tuple(sorted(self.taken, key=natural_order))
         return StackSource(self.name, self.source, files).open()
+
+    def gap_notes(self) -> tuple[str, ...]:
+        names = [numbered_name(path) for path in self.taken]
+        columns = [likely_column(name) for name in names]
+        numbers = [
+            name.numbers[at] for name, at in zip(names, columns, strict=True) if at is not None
+        ]
+        return tuple(
+            f"{note}; the labels follow each other without a gap, so later times are too early: "
+            "amseg segment of the folder keeps the gaps"
+            if "missing" in note
+            else note
+            for note in find_slots(sorted(numbers)).notes
+        )
 
     def _read(self, path: Path) -> np.ndarray | ReadError:
         try:
