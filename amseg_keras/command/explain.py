@@ -156,4 +156,4 @@ def _explain_one(
             f"  {source.name}: look at frame {frames}{f' and {more} more' if more > 0 else ''}",
             err=True,
         )
-    return [frame["error"] for frame in record["unreadable_frames"]]
+    return [frame["error"] for frame in record["unreadable_frames"] if not frame.get("missing")]

@@ -323,7 +323,9 @@ def _prepare_one(
         click.echo(f"  {source.name}: was done already", err=True)
     for note in prepared.record["notes"]:
         click.echo(f"  {source.name}: {note}", err=True)
-    return [frame["error"] for frame in prepared.record["unreadable_frames"]]
+    return [
+        frame["error"] for frame in prepared.record["unreadable_frames"] if not frame.get("missing")
+    ]
 
 
 def _on_path(

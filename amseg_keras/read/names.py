@@ -35,6 +35,16 @@ def safe_name(text: str) -> str:
     return f"{name}_" if name.split(".")[0].casefold() in _RESERVED else name
 
 
+def cell_text(name: str) -> str:
+    """Name a file so that a spreadsheet does not take it for a formula; it is the same path.
+
+    Example:
+        >>> cell_text("=1+1.tif"), cell_text("scan_07.tif")
+        ('./=1+1.tif', 'scan_07.tif')
+    """
+    return f"./{name}" if name[:1] in ("=", "+", "-", "@") else name
+
+
 def unique_names(parts: Sequence[tuple[str, str, str]]) -> list[str]:
     """A distinct name for each ``(parent folder, name, extension)``.
 

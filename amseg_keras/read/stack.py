@@ -10,6 +10,10 @@ import numpy as np
 from amseg_keras.read.errors import ReadError, printable, reading
 from amseg_keras.read.formats import FrameReader
 from amseg_keras.read.grey import plain_dtype
+from amseg_keras.read.names import cell_text
+
+_SMALLEST = 2
+"""Rows and columns of a frame at least: label files and movies have no thinner ones."""
 
 
 class Frames(Protocol):
@@ -70,6 +74,13 @@ class FrameStack:
         self._notes = notes
         self._keep_nonfinite = keep_nonfinite
         self._closed = False
+        if min(self.shape[1:]) < _SMALLEST:
+            reader.close()
+            size = " x ".join(map(str, self.shape[1:]))
+            raise ReadError(
+                f"{source}: holds frames of {size} pixels, which are no pictures; if its axes are "
+                "others, name them: --axes"
+            )
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -101,7 +112,7 @@ class FrameStack:
     def frame_names(self) -> tuple[str, ...] | None:
         """File name of each frame, for a sequence of single files; empty for a missing frame."""
         names = self._reader.info.frame_names
-        return None if names is None else tuple(map(printable, names))
+        return None if names is None else tuple(cell_text(printable(name)) for name in names)
 
     def is_missing(self, index: int) -> bool:
         """Whether frame `index` of a sequence has no file: it raises, and is no damage."""

@@ -35,6 +35,7 @@ from amseg_keras.runs.record import (
     identity_of,
     write_record,
 )
+from amseg_keras.runs.unreadable import unreadable_frame
 from amseg_keras.segment import Segmenter
 from amseg_keras.versions import versions
 
@@ -136,7 +137,7 @@ def run_explanation(
         "scaling": asdict(segmenter.scaling),
         "shape": list(stack.shape),
         "notes": list(stack.notes),
-        "unreadable_frames": [{"frame": key, "error": text} for key, text in errors.items()],
+        "unreadable_frames": [unreadable_frame(stack, key, text) for key, text in errors.items()],
         "frames_without_class": [int(row["frame"]) for row in rows if not row["found"]],
         "look_at": table["frame"][table["look_at"]].tolist(),
         "limits": LIMITS,

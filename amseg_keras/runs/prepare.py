@@ -27,6 +27,7 @@ from amseg_keras.preprocess import Prepared, Step, prepare
 from amseg_keras.preprocess.chain import DType
 from amseg_keras.read import FrameStack, ReadError
 from amseg_keras.runs.record import OutputTakenError, finished_record, write_record
+from amseg_keras.runs.unreadable import unreadable_frame
 
 RECORD = "prepare.json"
 TABLE = "prepare.csv"
@@ -186,7 +187,7 @@ def prepare_stack(
         "output_shape": list(ready.shape),
         "notes": [*stack.notes, *ready.notes],
         "unreadable_frames": [
-            {"frame": index, "error": unreadable[index]} for index in sorted(unreadable)
+            unreadable_frame(stack, index, unreadable[index]) for index in sorted(unreadable)
         ],
         "outputs": [target.name, TABLE, RECORD],
         "versions": {

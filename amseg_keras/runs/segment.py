@@ -27,6 +27,7 @@ from amseg_keras.runs.label_store import FOLDER, LabelStore
 from amseg_keras.runs.read_ahead import ReadAhead
 from amseg_keras.runs.record import finished_record, identity_of, write_record
 from amseg_keras.runs.segment_outputs import Segmented, SegmentOutputs
+from amseg_keras.runs.unreadable import unreadable_frame
 from amseg_keras.segment import LabelledFrame, Segmenter
 from amseg_keras.segment.segmenter import default_batch_size
 from amseg_keras.versions import versions
@@ -254,7 +255,7 @@ def complete_run(
         "frame_rate_hz": stack.frame_rate_hz,
         "notes": list(stack.notes),
         "unreadable_frames": [
-            {"frame": index, "error": store.errors[index]} for index in sorted(store.errors)
+            unreadable_frame(stack, index, store.errors[index]) for index in sorted(store.errors)
         ],
         "outputs": [*names, RECORD],
         "versions": versions(),

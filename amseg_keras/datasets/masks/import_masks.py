@@ -103,11 +103,12 @@ def import_masks(
     target = Path(folder)
     data, notes = _existing(target)
     named = options.class_names or (data.class_names if data else None)
-    found = open_masks(masks, options.kind, named, options.palette, options.tolerance)
+    axes = options.reading.axes
+    found = open_masks(masks, options.kind, named, options.palette, options.tolerance, axes)
     sources, errors = find_stacks(images, options.reading)
     if errors:
         raise errors[0]
-    frames = _name_frames(sources, options.about)
+    frames = _name_frames(sources, options.about, notes)
     partners, said = match_pages([frame.page for frame in frames], found.pages)
     notes += said
     pairs = [(f, mask) for f, mask in zip(frames, partners, strict=True) if mask is not None]
@@ -138,13 +139,16 @@ def _existing(folder: Path) -> tuple[Dataset | None, list[str]]:
     return replace(data, assumed=()), list(data.assumed)
 
 
-def _name_frames(sources: Sequence[StackSource], about: LabelledFrame) -> list[_Frame]:
+def _name_frames(
+    sources: Sequence[StackSource], about: LabelledFrame, notes: list[str]
+) -> list[_Frame]:
     frames: list[_Frame] = []
     taken: dict[str, set[int]] = {}
     for number, source in enumerate(sources):
         sequence = safe_name(about.sequence or source.name)
         numbers = taken.setdefault(sequence, set())
         with source.open() as stack:
+            notes += [f"{source.name}: {note}" for note in stack.notes]
             size = about.pixel_size_um or stack.pixel_size_um
             for index, page, count in _pages(source, stack):
                 while count in numbers:  # two movies under one name follow each other

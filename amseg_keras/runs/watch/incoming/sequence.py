@@ -9,6 +9,7 @@ import numpy as np
 
 from amseg_keras.read import Frames, FrameStack, ReadError, StackSource
 from amseg_keras.read.group import natural_order
+from amseg_keras.read.names import cell_text
 from amseg_keras.read.numbering import find_slots, likely_column, numbered_name
 from amseg_keras.runs.watch.incoming.folder import SeenFile
 from amseg_keras.runs.watch.incoming.growing import Arrival, GrowingStack
@@ -67,7 +68,7 @@ class GrowingSequence(GrowingStack):
             if isinstance(pixels, ReadError) and file.changed + self._timing.patience_s > now:
                 continue
             number = len(self.taken) + len(found)
-            found.append(Arrival(number, path.name, file.changed, file.written, pixels))
+            found.append(Arrival(number, cell_text(path.name), file.changed, file.written, pixels))
             if len(found) == most:
                 break
         return found
