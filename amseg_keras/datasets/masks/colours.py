@@ -23,6 +23,7 @@ TOLERANCE = 48.0
 255): JPEG and antialiased edges stay mostly below it."""
 
 _FORMATS = ("PNG", "JPEG", "BMP", "TIFF")
+_ORIENTATION = 274
 _HEX = re.compile(r"#?([0-9a-fA-F]{2})([0-9a-fA-F]{2})([0-9a-fA-F]{2})")
 
 
@@ -68,6 +69,9 @@ class ColourMasks:
         file, page = self._where[index]
         with reading(str(file), "a colour picture"), open_picture(file, _FORMATS) as picture:
             picture.seek(page)
+            # Pillow mixes the pixels of a TIFF up whose rows become columns.
+            if picture.format == "TIFF" and picture.getexif().get(_ORIENTATION, 1) > 4:
+                raise ReadError(f"{file}: is stored turned by 90 degrees; save it as PNG")
             pixels = np.asarray(ImageOps.exif_transpose(picture).convert("RGB"))
         check_size(str(file), pixels.shape[:2], size)
         nearest = nearest_colours(pixels, list(self._palette.values()), self._tolerance)
