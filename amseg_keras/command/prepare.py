@@ -24,6 +24,7 @@ from amseg_keras.preprocess import (
     NonLocalMeans,
     PreviousFrames,
     Register,
+    Repair,
     Step,
     Stretch,
     median_frame,
@@ -113,6 +114,12 @@ def _step_names(text: str) -> list[str]:
 @click.option("-o", "--out", required=True, type=click.Path(path_type=Path), help="Output folder.")
 @click.option("--flats", metavar="FILE", help="Frames of the beam alone; their median is taken.")
 @click.option("--dark", metavar="FILE", help="Frames without beam; their median is taken.")
+@click.option(
+    "--repair",
+    is_flag=True,
+    help="Replace NaN, infinite and dead pixels by the median of their neighbours, and turn frames "
+    "over whose file says that 0 is white.",
+)
 @click.option("--register", is_flag=True, help="Move shaking frames onto the first one.")
 @click.option(
     "--background",
@@ -240,6 +247,8 @@ def _steps(chosen: dict[str, Any], laser: LaserSetting | None) -> dict[str, Step
         if chosen["crop"] is not None:
             raise click.UsageError("take --crop or --follow-laser, not both")
         found.append(replace(window, top=chosen["window_top"]))
+    if chosen["repair"]:
+        found.append(Repair())
     if chosen["register"]:
         found.append(Register())
     if chosen["nlm"]:
@@ -280,7 +289,7 @@ def _ordered(steps: dict[str, Step], names: list[str] | None) -> list[Step]:
         return [steps[name] for name in STEP_ORDER if name in steps]
     defaults: dict[str, Step] = {
         step.name: step
-        for step in (Register(), PreviousFrames(), Stretch(), Median(), NonLocalMeans())
+        for step in (Repair(), Register(), PreviousFrames(), Stretch(), Median(), NonLocalMeans())
     }
     left_out = [name for name in steps if name not in names and name != "stretch"]
     if left_out:
@@ -303,7 +312,7 @@ def _prepare_one(
     """Prepare one stack with a progress bar; the errors it met, one sentence each."""
     try:
         with (
-            source.open() as stack,
+            source.open(keep_nonfinite=any(isinstance(s, Repair) for s in steps)) as stack,
             tqdm(total=len(stack), desc=source.name, unit="frame") as bar,
         ):
             prepared = prepare_stack(
@@ -331,7 +340,12 @@ def _prepare_one(
 def _on_path(
     step: Step, laser: LaserSetting | None, stack: FrameStack, settings: PrepareSettings
 ) -> Step:
-    """The step itself, but for a window along a laser whose speed is known in mm/s."""
+    """The step itself, but for what depends on the stack.
+
+    That is a window along a laser whose speed is known in mm/s, and whether 0 is white.
+    """
+    if isinstance(step, Repair):
+        return replace(step, inverted=stack.is_inverted)
     if laser is None or not isinstance(step, FollowLaser):
         return step
     pixel_size_um, frame_rate_hz = settings.scales(stack)

@@ -73,6 +73,7 @@ class FrameStack:
         self._reader = reader
         self._notes = notes
         self._keep_nonfinite = keep_nonfinite
+        self._extremes: str | None = None
         self._closed = False
         if min(self.shape[1:]) < _SMALLEST:
             reader.close()
@@ -105,8 +106,20 @@ class FrameStack:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What was assumed on reading, for example that colour was turned to grey."""
-        return tuple(map(printable, (*self._notes, *self._reader.info.notes)))
+        """What was assumed on reading, for example that colour was turned to grey.
+
+        They also say how many pixels of the first frame are as large as a pixel can be, which is
+        how detectors mark dead ones; for this the frame is read.
+        """
+        if self._extremes is None:
+            self._extremes = self._say_extremes()
+        said = (*self._notes, *self._reader.info.notes, self._extremes)
+        return tuple(printable(note) for note in said if note)
+
+    @property
+    def is_inverted(self) -> bool:
+        """Whether the file says that 0 is white; the frames are handed out as stored."""
+        return self._reader.info.is_inverted
 
     @property
     def frame_names(self) -> tuple[str, ...] | None:
@@ -153,6 +166,22 @@ class FrameStack:
         if frame.dtype.kind == "f" and not self._keep_nonfinite:
             _check_finite(frame, where)
         return np.ascontiguousarray(frame, dtype=self.dtype)
+
+    def _say_extremes(self) -> str:
+        if self._closed or self.dtype.kind != "u" or self.dtype.itemsize not in (2, 4):
+            return ""
+        try:
+            frame = self[0]
+        except ReadError:
+            return ""
+        highest = int(np.iinfo(self.dtype).max)
+        count = int(np.count_nonzero(frame == highest))
+        if not count:
+            return ""
+        return (
+            f"{count} pixels of frame 0 are {highest}, dead or saturated; to replace the dead "
+            "ones: amseg prepare --repair"
+        )
 
     def __iter__(self) -> Iterator[np.ndarray]:
         return (self[index] for index in range(len(self)))

@@ -185,7 +185,7 @@ def prepare_stack(
             if stage.measured
         },
         "output_shape": list(ready.shape),
-        "notes": [*stack.notes, *ready.notes],
+        "notes": [*stack.notes, *ready.notes, *_repaired(ready)],
         "unreadable_frames": [
             unreadable_frame(stack, index, unreadable[index]) for index in sorted(unreadable)
         ],
@@ -201,6 +201,19 @@ def prepare_stack(
     }
     write_record(folder / RECORD, record)
     return PreparedFolder(record, was_done=False)
+
+
+def _repaired(ready: Prepared) -> Iterator[str]:
+    """Say what a repair found, if there was one."""
+    for step, stage in zip(ready.steps, ready.stages, strict=True):
+        if step.name == "repair":
+            found = stage.measured
+            yield (
+                f"{found['repaired_px']} pixels in {found['repaired_frames']} frames were NaN, "
+                "infinite or dead and were replaced by the median of their neighbours"
+            )
+            if found["inverted"]:
+                yield "black and white were turned over, since the file says that 0 is white"
 
 
 def _plain(values: dict[str, Any]) -> dict[str, Any]:

@@ -22,6 +22,7 @@ class StackInfo:
             frame.
         first_number: Number of the first frame in a recording of several files, where the file
             says it.
+        is_inverted: Whether the file says that 0 is white.
         whole: Number of frames of the recording that the file is a part of, where it says so.
     """
 
@@ -35,6 +36,7 @@ class StackInfo:
     frame_names: tuple[str, ...] | None = None
     first_number: int | None = None
     whole: int | None = None
+    is_inverted: bool = False
 
 
 class FrameReader(ABC):

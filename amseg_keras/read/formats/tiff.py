@@ -25,8 +25,8 @@ _MOST_SAVED = 20000
 """Compression makes no frame smaller by more than this factor, constant ones included."""
 
 INVERTED_NOTE = (
-    "stored values kept, though the file says that 0 is white; if black and white are swapped: "
-    "amseg prepare --repair inverted"
+    "stored values kept, though the file says that 0 is white; if gas is darker than the plate: "
+    "amseg prepare --repair"
 )
 _DISPLAY_NOTES: dict[int, str] = {
     tifffile.PHOTOMETRIC.PALETTE: "stored values kept, the colour palette of the file ignored",
@@ -137,6 +137,7 @@ class TiffReader(FrameReader):
             frame_rate_hz=frame_rate_hz(tiff),
             notes=tuple(note for note in notes if note),
             whole=whole if whole > frames else None,
+            is_inverted=self.is_inverted,
         )
 
     def _check_page_chain(self) -> None:
