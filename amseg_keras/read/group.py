@@ -99,7 +99,7 @@ def _to_groups(counted: Counted, options: ReadOptions) -> list[Group]:
     prefix, pattern = counted.before, f"{counted.before}*{counted.behind}{files[0].suffix}"
     if counted.split:
         prefix = f"{prefix.rstrip(' ._-')}{counted.behind and '_'}{counted.behind.strip(' ._-')}"
-    if _hold_one_frame(files):
+    if _hold_one_frame(files) and not (options.join and _any_holds_several(files)):
         slots = find_slots(counted.numbers)
         notes += slots.notes
         return [Group(files, prefix, counted.numbers, slots.positions, pattern, notes)]
@@ -146,6 +146,19 @@ def _hold_one_frame(files: Sequence[Path]) -> bool:
         if opened == 2:
             return False
     return not holds_datasets(files[0]) and opened == 0
+
+
+def _any_holds_several(files: Sequence[Path]) -> bool:
+    """Whether a part of a recording holds several frames, though the first one may hold one."""
+    for file in files[:_MOST_LOOKED_INTO]:
+        try:
+            reader = open_reader(file)
+        except ReadError:
+            continue
+        reader.close()
+        if reader.info.frames > 1:
+            return True
+    return False
 
 
 def _why_they_follow(files: Sequence[Path]) -> str | None:
