@@ -83,7 +83,7 @@ def _hdf5(folder: Path) -> None:
         layout[:3] = h5py.VirtualSource(".", "part", frames.shape)[:3]
         layout[3:] = h5py.VirtualSource(".", "part", frames.shape)[3:]
         file.create_virtual_dataset("entry/data", layout)
-        file["entry"].attrs["signal"] = "data"
+        file.attrs["default"], file["entry"].attrs["signal"] = "entry", "data"
 
 
 def _edf(folder: Path) -> None:

@@ -3,11 +3,9 @@
 import os
 
 import pytest
-from fuzz_readers import READERS, fuzz
+from fuzz_readers import READERS, SHARE, fuzz
 
 FILES = int(os.environ.get("AMSEG_FUZZ_FILES", "10000"))
-# A network is built for each preset, which takes a hundred times as long as a frame.
-SHARE = {"preset": 20, "video": 4}
 
 
 @pytest.mark.slow

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from amseg_keras.read import Frames, FrameStack, ReadError, StackSource
+from amseg_keras.read.errors import printable
 from amseg_keras.read.group import natural_order
 from amseg_keras.read.names import cell_text
 from amseg_keras.read.numbering import find_slots, likely_column, numbered_name
@@ -32,12 +33,13 @@ class GrowingSequence(GrowingStack):
     closed = False
 
     def __init__(self, name: str, source: str, first: Path, timing: Timing) -> None:
-        self.name, self.source = name, source
+        self.name, self.source = name, printable(source)
         self.taken: list[Path] = []
         self.last_seen = 0.0
         self._folder, self._timing = first.parent, timing
         self._pending: dict[Path, SeenFile] = {}
         self._done: set[Path] = set()
+        self._named: dict[str, Path] = {}
         with _open_single(first) as stack:
             self._describe(stack)
 
@@ -68,20 +70,22 @@ class GrowingSequence(GrowingStack):
             if isinstance(pixels, ReadError) and file.changed + self._timing.patience_s > now:
                 continue
             number = len(self.taken) + len(found)
-            found.append(Arrival(number, cell_text(path.name), file.changed, file.written, pixels))
+            found.append(Arrival(number, self._name(path), file.changed, file.written, pixels))
             if len(found) == most:
                 break
         return found
 
     def take(self, arrival: Arrival) -> None:
         assert arrival.file is not None
-        path = self._folder / arrival.file
+        path = self._named.get(arrival.file, self._folder / arrival.file)
         self.taken.append(path)
         self._done.add(path)
         self._pending.pop(path, None)
 
     def skip(self, done: Sequence[tuple[int, str | None]]) -> None:
-        self.taken = [self._folder / file for _, file in done if file is not None]
+        # A name that is not UTF-8 stands otherwise in the table than on the disk.
+        there = {self._name(path): path for path in (self._folder.iterdir() if done else ())}
+        self.taken = [there.get(file, self._folder / file) for _, file in done if file is not None]
         self._done = set(self.taken)
         self.offer(list(self._pending.values()))
 
@@ -102,6 +106,12 @@ class GrowingSequence(GrowingStack):
             else note
             for note in find_slots(sorted(numbers)).notes
         )
+
+    def _name(self, path: Path) -> str:
+        """Name of a file as tables hold it."""
+        name = cell_text(printable(path.name))
+        self._named[name] = path
+        return name
 
     def _read(self, path: Path) -> np.ndarray | ReadError:
         try:
