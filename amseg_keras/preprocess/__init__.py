@@ -20,6 +20,7 @@ from amseg_keras.preprocess.grey import GreyRange, GreyScaling
 from amseg_keras.preprocess.laser import FoundLaser, LaserPath, find_laser
 from amseg_keras.preprocess.lazy import LazyFrames
 from amseg_keras.preprocess.registration import Register, find_shift, move
+from amseg_keras.preprocess.repair import Repair
 from amseg_keras.preprocess.stretch import Stretch
 
 __all__ = [
@@ -39,6 +40,7 @@ __all__ = [
     "Prepared",
     "PreviousFrames",
     "Register",
+    "Repair",
     "Step",
     "Stretch",
     "divide",

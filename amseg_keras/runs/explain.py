@@ -36,6 +36,7 @@ from amseg_keras.plain_json import plain
 from amseg_keras.preprocess import GreyRange
 from amseg_keras.read import FrameStack, ReadError
 from amseg_keras.report.label_files import BIGTIFF_BYTES
+from amseg_keras.runs.unreadable import unreadable_frame
 from amseg_keras.segment import Segmenter
 from amseg_keras.versions import versions
 
@@ -166,7 +167,9 @@ def _explain_all(
             "trained_on": segmenter.info.trained_on,
             "scaling": asdict(segmenter.scaling),
             "notes": list(stack.notes),
-            "unreadable_frames": [{"frame": key, "error": text} for key, text in errors.items()],
+            "unreadable_frames": [
+                unreadable_frame(stack, key, text) for key, text in errors.items()
+            ],
             "frames_without_class": [int(row["frame"]) for row in rows if not row["found"]],
             "look_at": table["frame"][table["look_at"]].tolist(),
             "limits": LIMITS,

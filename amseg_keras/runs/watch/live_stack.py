@@ -174,6 +174,8 @@ class LiveStack:
         assert self._state is not None
         if seen := self._journal.seen():
             self._state["seen"] = [asdict(one) for one in seen]
+        known = [note for note in self._state["notes"] if " missing" not in note]
+        self._state |= {"notes": [*dict.fromkeys((*known, *self.source.gap_notes()))]}
         stack = CompleteStack(
             out=self.out,
             journal=self._journal,

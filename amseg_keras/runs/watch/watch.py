@@ -79,7 +79,7 @@ class _Watch:
 
     def __init__(self, folder: Path, out: Path, network: Network, settings: WatchSettings) -> None:
         self._folder = WatchedFolder(folder, out)
-        self._found = Discovery(folder, settings.dataset, settings.timing)
+        self._found = Discovery(folder, settings.dataset, settings.timing, settings.reading)
         self._out, self._network, self._settings = out, network, settings
         self._stacks: list[LiveStack] = []
         self._last_event = time.monotonic()
