@@ -189,3 +189,59 @@ def draw_ligaments(
         )
         for frame in frames
     )
+
+
+@dataclass(frozen=True)
+class Plume:
+    """Vapour, spray and melt above a keyhole, darker than the gas; lengths in pixels.
+
+    Attributes:
+        darkness: Log intensity that is lost where it is densest.
+        foot: Half width at the keyhole.
+        opening: Half width that it gains in a row up.
+        height: Over which it fades.
+        lean: Columns to the side for a row up.
+    """
+
+    darkness: float
+    foot: float
+    opening: float
+    height: float
+    lean: float
+
+    def darken(self, log: np.ndarray, ceiling: np.ndarray, laser_px: float) -> None:
+        """Take the light from a log intensity `(height, width)` in place.
+
+        Args:
+            log: Log intensity.
+            ceiling: Row of what the gas ends at, at each column.
+            laser_px: Column of the laser.
+        """
+        height, width = log.shape
+        base = float(ceiling[int(np.clip(laser_px, 0, width - 1))]) + 2
+        top = max(int(base - 3 * self.height), 0)
+        bottom = int(np.clip(np.ceil(base), top, height))
+        reach = self.foot + (self.opening + abs(self.lean)) * (base - top)
+        left = int(np.clip(laser_px - 3 * reach, 0, width))
+        right = int(np.clip(laser_px + 3 * reach, left, width))
+        up = (base - np.arange(top, bottom, dtype=np.float32))[:, None]
+        aside = np.arange(left, right, dtype=np.float32) - np.float32(laser_px)
+        half = np.float32(self.foot) + np.float32(self.opening) * up
+        away = (aside - np.float32(self.lean) * up) / half
+        faded = np.exp(-up / np.float32(self.height)) * np.float32(self.foot) / half
+        log[top:bottom, left:right] -= np.float32(self.darkness) * faded * np.exp(-away * away)
+
+
+def draw_plume(
+    rng: np.random.Generator, darkness: float, aperture_px: float, pixel_um: float
+) -> Plume | None:
+    """Draw what hangs above the keyhole; None where the darkness is not above 0."""
+    if darkness <= 0:
+        return None
+    return Plume(
+        darkness=darkness,
+        foot=max(aperture_px * draw(rng, (0.3, 1.2)), 2.0),
+        opening=draw(rng, (0.0, 0.6)),
+        height=draw_log(rng, (40.0, 400.0)) / pixel_um,
+        lean=draw(rng, (-0.7, 0.7)),
+    )
