@@ -106,7 +106,7 @@ def draw_presentation(
         stretch = "frame" if rng.random() < 0.3 else "stack"
     made = own_presentation(detector, stretch)
     if divided:
-        background = str(rng.choice(BACKGROUNDS, p=(0.6, 0.15, 0.15, 0.1)))
+        background = str(rng.choice(BACKGROUNDS, p=(0.65, 0.15, 0.16, 0.04)))
         made = replace(
             made,
             background=background,

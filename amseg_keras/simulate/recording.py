@@ -236,11 +236,11 @@ class Recording:
         kind = self.presentation.background
         if kind == "previous":
             before = range(number - _SKIPPED - _PREVIOUS, number - _SKIPPED)
-            return _median([self._light(one) for one in before])
+            return median_frame([self._light(one) for one in before])
         frames = self._reference_frames
         if kind == "spread":
             far = [light for one, light in frames.items() if abs(one - number) > _NEAR]
-            return _median(far or list(frames.values()))
+            return median_frame(far or list(frames.values()))
         return self._mean_background
 
     @cached_property
@@ -373,8 +373,15 @@ def _draw_unrest(rng: np.random.Generator, middle: int, ranges: MovieRanges) -> 
     )
 
 
-def _median(frames: list[np.ndarray]) -> np.ndarray:
-    """Median of a few frames, float32: several times as fast as a sort of every pixel."""
+def median_frame(frames: list[np.ndarray]) -> np.ndarray:
+    """Return the median of frames of one shape; float for an even number of integer frames.
+
+    Several times as fast as a sort of every pixel.
+
+    Example:
+        >>> int(median_frame([np.full((2, 2), level, np.uint8) for level in (9, 1, 4)])[0, 0])
+        4
+    """
     lows = [frame.copy() for frame in frames]
     count = len(lows)
     # An odd-even sort of whole frames; a handful of them needs no better network.

@@ -122,7 +122,7 @@ def compose(stage: Stage, still: Still, moment: Moment, labelled: bool = True) -
     crossed, fringe = still.crossed.copy(), still.fringe.copy()
     paths = (crossed, fringe)
     _add_melt(stage, still, moment, lines, paths)
-    if stage.powder is not None and moment.track.bare and lines.passed.max() > 0.01:
+    if stage.powder is not None and moment.track.bare:
         _add_bared(stage, lines, paths)
     liquid = _add_liquid(stage, moment, lines, paths)
     _add_flying(stage, moment, paths)
@@ -224,15 +224,14 @@ def _add_bared(stage: Stage, lines: Lines, paths: tuple[np.ndarray, np.ndarray])
     """Powder that is gone, with a minus."""
     assert stage.powder is not None
     room = _room(stage.powder.fringe) + int(60 / stage.view.pixel_um)
-    rows = (float(stage.ceiling.min()) - room, float(stage.surface.max()) + room)
-    window = _window(stage, rows, _grown(_extent(lines.passed > 0.003), room))
-    change = powder_um(stage, stage.powder, lines.top, window)
-    change -= powder_um(stage, stage.powder, stage.ceiling, window)
-    _add(paths, window, change, stage.powder.fringe)
-
-
-def _grown(extent: tuple[int, int], room: int) -> tuple[int, int]:
-    return extent[0] - room, extent[1] + room
+    left, right = _extent(lines.top - stage.ceiling > 0.02)
+    if left == right:
+        return
+    there = slice(left, right)
+    rows = (float(stage.ceiling[there].min()) - room, float(lines.top[there].max()) + room)
+    window = _window(stage, rows, (left - room, right + room))
+    gone = powder_um(stage, stage.powder, np.minimum(lines.top, stage.surface), window)
+    _add(paths, window, -gone, stage.powder.fringe)
 
 
 def _add_liquid(

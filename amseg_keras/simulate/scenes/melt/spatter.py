@@ -117,8 +117,13 @@ def draw_spatter(
 def add_grains(thickness: np.ndarray, grains: Airborne, um_per_px: float) -> None:
     """Add ellipsoids to a thickness map in place; `um_per_px` includes the alloy's factor."""
     height, width = thickness.shape
-    for (column, row), (a, b), angle in zip(grains.place, grains.radii, grains.angle, strict=True):
-        half = int(max(a, b)) + 2
+    halves = grains.radii.max(axis=1, initial=0).astype(int) + 2
+    away = (grains.place + halves[:, None] >= 0) & (
+        grains.place - halves[:, None] < (width, height)
+    )
+    for at in np.flatnonzero(away.all(axis=1)):
+        (column, row), (a, b) = grains.place[at].tolist(), grains.radii[at].tolist()
+        angle, half = float(grains.angle[at]), int(halves[at])
         r0, r1 = max(int(row) - half, 0), min(int(row) + half + 1, height)
         c0, c1 = max(int(column) - half, 0), min(int(column) + half + 1, width)
         if r0 >= r1 or c0 >= c1:

@@ -83,7 +83,7 @@ def draw_still(stage: Stage, pores: Sequence[Void]) -> Still:
         layers.append(stage.marks)
     if stage.powder is not None:
         fringe = stage.powder.fringe
-        layer = powder_um(stage, stage.powder, stage.powder.top, everywhere)
+        layer = powder_um(stage, stage.powder, stage.surface, everywhere)
         layers.append(propagate(Component(layer, fringe.softening, fringe.strength)))
     return Still(
         solid,
@@ -117,19 +117,20 @@ def solid_um(stage: Stage, melted: np.ndarray, fill_share: float, window: Window
     return np.asarray(thickness, np.float32)
 
 
-def powder_um(stage: Stage, powder: PowderLayer, top: np.ndarray, window: Window) -> np.ndarray:
-    """Thickness of the powder in a window, um: grains with centres between top and plate.
+def powder_um(stage: Stage, powder: PowderLayer, bottom: np.ndarray, window: Window) -> np.ndarray:
+    """Thickness of powder in a window, um: grains with centres between the layer's top and a line.
 
     Args:
         stage: What stands still.
         powder: The layer.
-        top: Row of its top at each column of the frame.
+        bottom: Row of the line at each column of the frame.
         window: Rows and columns.
     """
+    top = powder.top
     shape = stage.view.shape
     reach = int(60 / stage.view.pixel_um)
     first = max(int(top.min()) - reach, window[0].start)
-    last = max(min(int(stage.surface.max()) + reach, window[0].stop), first)
+    last = max(min(int(bottom.max()) + reach, window[0].stop), first)
     band = (slice(first, last), window[1])
     columns = np.arange(window[1].start, window[1].stop)
     rows = np.arange(first, last, dtype=np.float32)[:, None]
@@ -138,7 +139,7 @@ def powder_um(stage: Stage, powder: PowderLayer, top: np.ndarray, window: Window
         centre = rows + sheet.centre_below[band]
         # The line at the grain's own centre decides, or grains would be cut by columns.
         at = np.clip(columns + sheet.centre_right[band], 0, shape[1] - 1)
-        layer += sheet.thickness[band] * ((centre > top[at]) & (centre < stage.surface[at]))
+        layer += sheet.thickness[band] * ((centre > top[at]) & (centre < bottom[at]))
     whole: np.ndarray = np.zeros(
         (window[0].stop - window[0].start, window[1].stop - window[1].start), np.float32
     )

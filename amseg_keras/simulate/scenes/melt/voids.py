@@ -28,6 +28,18 @@ class Void:
     moves: bool
 
 
+_ALONG = np.linspace(0, 1, 41)
+"""Places along a keyhole's middle, from the surface to the tip."""
+
+
+def _differences(values: np.ndarray) -> np.ndarray:
+    """Difference from place to place, central within."""
+    slope = np.empty_like(values)
+    slope[1:-1] = (values[2:] - values[:-2]) / 2
+    slope[0], slope[-1] = values[1] - values[0], values[-1] - values[-2]
+    return slope
+
+
 @dataclass(frozen=True)
 class Keyhole:
     """Shape of a vapour depression; lengths in pixels.
@@ -60,17 +72,19 @@ class Keyhole:
 
     def outline(self, laser_px: float, surface_row: float, direction: int) -> np.ndarray:
         """Polygon `(points, 2)` of (column, row), for a laser moving by `direction` (+1 or -1)."""
-        t = np.linspace(0, 1, 41)
+        t = _ALONG
         behind, down = self._centre(t)
         half = 0.5 * (self.waist + (self.aperture - self.waist) * (1 - t) ** 2)
         half = half + self.bulb * np.exp(-(((t - self.bulb_at) / 0.16) ** 2))
         half = half * (1 - self.taper * t)
         # The tip is round: over its last half width the walls close in on a circle.
-        arc = np.concatenate(([0], np.cumsum(np.hypot(np.diff(behind), np.diff(down)))))
+        arc = np.zeros_like(t)
+        np.hypot(behind[1:] - behind[:-1], down[1:] - down[:-1], out=arc[1:])
+        arc = arc.cumsum()
         cap = min(max(half[-8:].mean(), 0.5), arc[-1])
-        half = half * np.sqrt(1 - np.clip((arc - arc[-1] + cap) / cap, 0, 1) ** 2)
+        half = half * np.sqrt(1 - np.minimum(np.maximum((arc - arc[-1] + cap) / cap, 0), 1) ** 2)
         # Walls stand off along the normal, level with the surface at the top.
-        slope = np.stack((np.gradient(behind, t), np.gradient(down, t)))
+        slope = np.stack((_differences(behind), _differences(down)))
         slope /= np.hypot(*slope)
         rear_wave = self.wave * t * np.sin(2 * np.pi * self.wave_count * t + self.phase)
         rear_half = np.maximum(half + rear_wave * (half > 0), 0)
