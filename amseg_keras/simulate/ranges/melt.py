@@ -417,4 +417,4 @@ WALL_REFERENCE = replace(
     lip=(-0.5, 0.0),
     void_fringe=(3.0, 6.0),
 )
-"""As `wall_movie` was recorded; its pixel size is not known, and 4 um are taken for it."""
+"""As `wall_movie` was recorded; its pixel size is not known, and 4.31 um are taken for it."""
