@@ -133,7 +133,7 @@ def test_scaled_grey_levels_stay_inside_the_range_and_in_order(low, span, values
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"method": "magic"}, "neither"),
+        ({"method": "magic"}, "no grey scaling is called 'magic'"),
         ({"low_percent": 60, "high_percent": 40}, "must be rising"),
         ({"top": 0}, "must be above 0"),
     ],

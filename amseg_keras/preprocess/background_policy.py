@@ -1,0 +1,266 @@
+"""Backgrounds for the motion channel: which frames show a frame without what moves in it."""
+
+from __future__ import annotations
+
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from amseg_keras.preprocess.background import PreviousFrames, median_of, middle_of, ranked
+from amseg_keras.preprocess.lazy import WindowCache, spread
+from amseg_keras.read import Frames, ReadError
+
+BACKGROUND_FRAMES = 18
+"""A background is the median of this many frames, spread over what it is taken from."""
+
+LEFT_OUT = 4
+"""Frames this near to a frame, and nearer, are not in its background: they show what it shows."""
+
+FEWEST = 5
+"""A median of fewer frames shows what moved in them, so that the motion channel stays blank."""
+
+SHORTEST = 16
+"""Stacks of fewer frames have no automatic background."""
+
+
+@dataclass(frozen=True)
+class BackgroundPolicy:
+    """Choose the frames that make the background of each frame.
+
+    Args:
+        kind: `"recording"`, the median of 18 frames spread over the recording without those within
+            4 frames of the frame; `"range"`, the same of a part of the recording, as before the
+            laser; `"previous"`, the median of the n frames before the m that precede the frame;
+            `"so-far"`, up to 18 frames spread over those before the frame; `"none"`; `"auto"`, the
+            whole recording of at least 16 frames, else none.
+        numbers: Of `"previous"`, n and m; of `"range"`, first and last frame, counted from 0.
+
+    Raises:
+        ValueError: There is no such kind, or the numbers do not fit it.
+
+    Example:
+        >>> stack = np.random.default_rng(0).normal(1000, 10, (60, 32, 48))
+        >>> backgrounds = BackgroundPolicy().of_stack(stack)
+        >>> backgrounds.kind, backgrounds.of(30).shape
+        ('recording', (32, 48))
+        >>> BackgroundPolicy.parse("previous:5,10").of_stack(stack).record()
+        {'background': 'previous:5,10', 'asked': 'previous:5,10', 'frames': 60}
+    """
+
+    kind: str = "auto"
+    numbers: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        wanted = {"previous": 2, "range": 2, **dict.fromkeys(_WITHOUT_NUMBERS, 0)}
+        if self.kind not in wanted or len(self.numbers) != wanted[self.kind]:
+            raise ValueError(f"no background is called {str(self)!r}; {_FORMS}")
+        if self.kind == "previous":
+            PreviousFrames(*self.numbers)  # refuses what is not possible
+        if self.kind == "range" and not 0 <= self.numbers[0] <= self.numbers[1]:
+            raise ValueError(f"a background of the {self!s} runs backwards; {_FORMS}")
+
+    @classmethod
+    def parse(cls, text: str) -> BackgroundPolicy:
+        """Read a policy as commands spell it.
+
+        Raises:
+            ValueError: It is spelt otherwise; the message lists the forms.
+
+        Example:
+            >>> BackgroundPolicy.parse("range:0-40")
+            BackgroundPolicy(kind='range', numbers=(0, 40))
+        """
+        match = re.fullmatch(r"(previous):(\d+),(\d+)|(range):(\d+)-(\d+)|([a-z-]+)", text.strip())
+        if match is None:
+            raise ValueError(f"no background is called {text!r}; {_FORMS}")
+        parts = [part for part in match.groups() if part is not None]
+        return cls(parts[0], tuple(map(int, parts[1:])))
+
+    def __str__(self) -> str:
+        joint = "-" if self.kind == "range" else ","
+        return self.kind + (f":{joint.join(map(str, self.numbers))}" if self.numbers else "")
+
+    def of_stack(self, frames: Frames) -> Backgrounds:
+        """Give the backgrounds of a stack.
+
+        A background depends on the stack and the number of its frame alone: not on the order in
+        which backgrounds are asked for, nor on where a run began.
+
+        Args:
+            frames: The stack, `(frames, height, width)`, read when needed.
+
+        Raises:
+            ValueError: The range lies outside the stack.
+        """
+        count = len(frames)
+        if self.kind == "previous":
+            return _Previous(self, frames, PreviousFrames(*self.numbers))
+        if self.kind == "so-far":
+            return _SoFar(self, frames)
+        if self.kind == "range":
+            first, last = self.numbers
+            if last >= count:
+                raise ValueError(
+                    f"the background {self!s} ends after the last frame, {count - 1}; "
+                    "frames are counted from 0"
+                )
+            return _LeaveOut(self, frames, [first + at for at in spread(last + 1 - first, _MOST)])
+        if self.kind == "recording" or (self.kind == "auto" and count >= SHORTEST):
+            return _LeaveOut(self, frames, spread(count, _MOST))
+        return _NoBackground(self, frames)
+
+
+class Backgrounds(ABC):
+    """The backgrounds of the frames of one stack; made by `BackgroundPolicy.of_stack`.
+
+    Attributes:
+        policy: What was asked for.
+        kind: What was chosen.
+    """
+
+    kind: ClassVar[str]
+
+    def __init__(self, policy: BackgroundPolicy, frames: Frames) -> None:
+        self.policy = policy
+        self.frames = frames
+
+    @abstractmethod
+    def of(self, index: int) -> np.ndarray | None:
+        """Give the background of a frame, float32 `(height, width)`; `None` if it has none.
+
+        The array is kept for other frames: it must not be written to. Frames that cannot be read
+        are left out.
+        """
+
+    def record(self) -> dict[str, Any]:
+        """Describe how backgrounds are made, in plain values for the record of a run."""
+        chosen = self.kind if self.policy.kind == "auto" else str(self.policy)
+        return {"background": chosen, "asked": str(self.policy), "frames": len(self.frames)}
+
+
+class _NoBackground(Backgrounds):
+    kind = "none"
+
+    def of(self, index: int) -> np.ndarray | None:
+        return None
+
+
+class _LeaveOut(Backgrounds):
+    """The median of chosen frames without those near the frame."""
+
+    kind = "recording"
+
+    def __init__(self, policy: BackgroundPolicy, frames: Frames, indices: Sequence[int]) -> None:
+        super().__init__(policy, frames)
+        self.indices = tuple(indices)
+        self._held: dict[int, np.ndarray] | None = None
+        self._middle: tuple[np.ndarray, np.ndarray] | None = None
+        self._medians: dict[tuple[int, ...], np.ndarray] = {}
+
+    @property
+    def held(self) -> dict[int, np.ndarray]:
+        """The frames of the background that can be read, in their own dtype."""
+        if self._held is None:
+            self._held = {}
+            for index in self.indices:
+                try:
+                    self._held[index] = np.asarray(self.frames[index])
+                except ReadError:
+                    continue
+        return self._held
+
+    def of(self, index: int) -> np.ndarray | None:
+        near = tuple(at for at in self.held if abs(at - index) <= LEFT_OUT)
+        if len(self.held) - len(near) < FEWEST:
+            return None
+        if near not in self._medians:
+            # With the background of most frames one more is kept: frames come in their order.
+            self._medians = {key: kept for key, kept in self._medians.items() if not key}
+            self._medians[near] = self._median_without(near)
+        return self._medians[near]
+
+    def record(self) -> dict[str, Any]:
+        return super().record() | {
+            "median_of": list(self.indices),
+            "without_frames_within": LEFT_OUT,
+            "unreadable": [index for index in self.indices if index not in self.held],
+        }
+
+    def _median_without(self, near: tuple[int, ...]) -> np.ndarray:
+        if len(near) > 1 or len(self.held) % 2:
+            return median_of([frame for at, frame in self.held.items() if at not in near])
+        if self._middle is None:
+            self._middle = middle_of(ranked(list(self.held.values())))
+        below, above = self._middle
+        if not near:
+            return (below + above) / np.float32(2)
+        # Of an even number of ranked frames, one of the lower half is gone, or one of the upper.
+        return np.where(np.asarray(self.held[near[0]], np.float32) <= below, above, below)
+
+
+class _Previous(Backgrounds):
+    kind = "previous"
+
+    def __init__(self, policy: BackgroundPolicy, frames: Frames, step: PreviousFrames) -> None:
+        super().__init__(policy, frames)
+        self._step = step
+        self._cache = WindowCache(frames)
+
+    def of(self, index: int) -> np.ndarray | None:
+        window = self._step.window(index, len(self.frames))
+        if not window:
+            return None
+        found = [one for one in self._cache.read(window) if not isinstance(one, ReadError)]
+        return median_of(found) if found else None
+
+
+class _SoFar(Backgrounds):
+    """The median of up to 18 frames before the frame, at a distance that doubles as they grow.
+
+    The frames of one distance are among those of half the distance, so that each is read once.
+    """
+
+    kind = "so-far"
+
+    def __init__(self, policy: BackgroundPolicy, frames: Frames) -> None:
+        super().__init__(policy, frames)
+        self._held: dict[int, np.ndarray | None] = {}
+        self._last: tuple[range, np.ndarray] | None = None
+
+    def of(self, index: int) -> np.ndarray | None:
+        taken = self.window(index)
+        if self._last is None or self._last[0] != taken:
+            self._held = {at: frame for at, frame in self._held.items() if at in taken}
+            found = [frame for at in taken if (frame := self._read(at)) is not None]
+            if len(found) < FEWEST:
+                return None
+            self._last = taken, median_of(found)
+        return self._last[1]
+
+    @staticmethod
+    def window(index: int) -> range:
+        """The frames whose median is the background of frame `index`."""
+        count, step = max(index - LEFT_OUT, 0), 1
+        while len(range(0, count, step)) > _MOST:
+            step *= 2
+        return range(0, count, step)
+
+    def _read(self, index: int) -> np.ndarray | None:
+        if index not in self._held:
+            try:
+                self._held[index] = np.asarray(self.frames[index])
+            except ReadError:
+                self._held[index] = None
+        return self._held[index]
+
+
+_MOST = BACKGROUND_FRAMES
+_WITHOUT_NUMBERS = ("auto", "recording", "so-far", "none")
+_FORMS = (
+    "take auto, recording, so-far, none, previous:N,M (N frames before the M that precede the "
+    "frame) or range:A-B (frames A to B, counted from 0)"
+)
