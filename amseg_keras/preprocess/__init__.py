@@ -19,10 +19,12 @@ from amseg_keras.preprocess.denoise import (
 )
 from amseg_keras.preprocess.flat_field import FlatField, median_frame, transmission
 from amseg_keras.preprocess.grey import GreyRange, GreyScaling
+from amseg_keras.preprocess.inputs import Inputs
 from amseg_keras.preprocess.laser import FoundLaser, LaserPath, find_laser
 from amseg_keras.preprocess.lazy import LazyFrames
 from amseg_keras.preprocess.motion import motion
 from amseg_keras.preprocess.registration import Register, find_shift, move
+from amseg_keras.preprocess.rescale import rescale, scale_between
 from amseg_keras.preprocess.stretch import Stretch
 
 __all__ = [
@@ -38,6 +40,7 @@ __all__ = [
     "FoundLaser",
     "GreyRange",
     "GreyScaling",
+    "Inputs",
     "LaserPath",
     "LazyFrames",
     "Median",
@@ -57,5 +60,7 @@ __all__ = [
     "noise_sigma",
     "non_local_means",
     "prepare",
+    "rescale",
+    "scale_between",
     "transmission",
 ]

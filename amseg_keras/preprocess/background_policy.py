@@ -136,6 +136,11 @@ class Backgrounds(ABC):
         are left out.
         """
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader of the labels must know, a sentence each."""
+        return ()
+
     def record(self) -> dict[str, Any]:
         """Describe how backgrounds are made, in plain values for the record of a run."""
         chosen = self.kind if self.policy.kind == "auto" else str(self.policy)
@@ -147,6 +152,15 @@ class _NoBackground(Backgrounds):
 
     def of(self, index: int) -> np.ndarray | None:
         return None
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        if self.policy.kind == "none":
+            return ("the motion channel is blank, as was asked for",)
+        return (
+            f"the motion channel is blank: a stack of {len(self.frames)} frames is too short for a "
+            f"background, which takes {SHORTEST}",
+        )
 
 
 class _LeaveOut(Backgrounds):
@@ -182,6 +196,16 @@ class _LeaveOut(Backgrounds):
             self._medians = {key: kept for key, kept in self._medians.items() if not key}
             self._medians[near] = self._median_without(near)
         return self._medians[near]
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        readable = len(self.held)
+        if readable >= FEWEST:
+            return ()
+        return (
+            f"the motion channel is blank: {readable} of {len(self.indices)} frames of the "
+            "background can be read",
+        )
 
     def record(self) -> dict[str, Any]:
         return super().record() | {
