@@ -58,7 +58,7 @@ def test_finetune_says_how_long_it_takes_and_what_it_reached(folder, tmp_path):
     ("arguments", "code", "said"),
     [
         (["--data", "nowhere"], 1, "nowhere: no such file or folder"),
-        ([], 2, "give either --data or --simulate"),
+        ([], 2, "give --data, --simulate, or both"),
         (["--simulate", "moon"], 1, "'moon' is no facility"),
         (["--simulate", "esrf=much"], 2, "'esrf=much' is no share"),
         (["--simulate", "esrf", "--shape", "30x40"], 2, "multiples of 16"),
