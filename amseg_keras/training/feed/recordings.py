@@ -14,7 +14,7 @@ import numpy as np
 from amseg_keras import __version__
 from amseg_keras.atomic import complete_or_absent
 from amseg_keras.preprocess import BackgroundPolicy, GreyRange, GreyScaling
-from amseg_keras.simulate import FACILITIES, Recording, record
+from amseg_keras.simulate import Recording, record
 from amseg_keras.training.feed.simulation import TARGETS, Simulation
 
 FULL_FRAME = (256, 512)
@@ -87,6 +87,7 @@ class Recordings:
         """Name of the subfolder: what decides the content of the files."""
         decides = {
             "facilities": dict(self.simulation.facilities),
+            "places": {name: repr(place) for name, place in self.simulation.places.items()},
             "scaling": asdict(self.scaling),
             "seed": self.seed,
             "targets": self.targets,
@@ -161,7 +162,7 @@ def _simulated(wanted: Recordings, number: int) -> np.ndarray:
     rng = np.random.default_rng((wanted.seed, number))
     names = list(wanted.simulation.facilities)
     shares = np.array(list(wanted.simulation.facilities.values()))
-    facility = FACILITIES[str(rng.choice(names, p=shares / shares.sum()))]
+    facility = wanted.simulation.place(str(rng.choice(names, p=shares / shares.sum())))
     length = round(float(np.exp(rng.uniform(*np.log(LENGTHS)))))
     recording = record(facility, length, int(rng.integers(1 << 62)), shape=wanted.shape)
     frames = _Rendered(recording, wanted.shape)

@@ -6,7 +6,7 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,6 @@ from amseg_keras.backend import accelerators, usable_cores
 from amseg_keras.classes import CLASS_NAMES
 from amseg_keras.datasets.feed.ahead import Batch, MadeAhead
 from amseg_keras.preprocess import Channels, GreyScaling
-from amseg_keras.simulate import FACILITIES
 from amseg_keras.training.feed.present import Presentation, validation_view
 from amseg_keras.training.feed.recordings import (
     FULL_FRAME,
@@ -60,19 +59,19 @@ class SimulatedExamples:
         scaling: GreyScaling | None = None,
         folder: Path | None = None,
     ) -> None:
-        if unknown := [name for name in simulation.facilities if name not in FACILITIES]:
-            raise ValueError(f"{unknown[0]!r} is no facility; there are {', '.join(FACILITIES)}")
+        for name in simulation.facilities:
+            simulation.place(name)  # refuses unknown ones before anything is begun
         self.scaling = scaling or GreyScaling()
         self.channels = Channels(recipe.channels)
         self.trained_on = f"simulated frames ({simulation}); no real frame was used"
         first = next(iter(simulation.facilities))
-        self.pixel_size_um = FACILITIES[first].pixel_size_um
+        self.pixel_size_um = simulation.place(first).pixel_size_um
         self._simulation, self._recipe = simulation, recipe
         if folder is None:
             self._temporary = tempfile.TemporaryDirectory(prefix="amseg-recordings-")
             folder = Path(self._temporary.name)
         self._made = Recordings(folder, simulation, self.scaling, recipe.seed)
-        alone = Simulation({first: 1.0}, validation_frames=simulation.validation_frames)
+        alone = replace(simulation, facilities={first: 1.0})
         self._held_out = Recordings(
             folder, alone, self.scaling, VALIDATION_SEED, VALIDATION_TARGETS
         )

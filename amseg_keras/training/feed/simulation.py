@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from amseg_keras.simulate import Facility
 
 TARGETS = 8
 """Labelled frames of each simulated recording: its background is paid for once."""
@@ -25,6 +29,7 @@ class Simulation:
         reuse: How often the training sees a simulated frame, cut and altered anew each time. An
             epoch simulates `frames / reuse` new frames and draws the others from earlier epochs.
         kept: Largest number of simulated frames on disk. The oldest frames go first.
+        places: Facilities with ranges of your own, by names that `facilities` has.
         coverage: Whether frames are also zoomed (0.5 to 1.7), shaded, blurred and given constant
             borders, as the frames of other beamlines are.
 
@@ -41,6 +46,7 @@ class Simulation:
     reuse: float = 4.0
     kept: int = 10_000
     coverage: bool = True
+    places: Mapping[str, Facility] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not self.facilities or min(self.facilities.values()) <= 0:
@@ -54,6 +60,20 @@ class Simulation:
                 f"kept is {self.kept}, it must be at least the {self.frames / self.reuse:.0f} new "
                 "frames of an epoch (frames / reuse)"
             )
+
+    def place(self, name: str) -> Facility:
+        """Find a facility by its name.
+
+        Raises:
+            ValueError: There is no such facility.
+        """
+        # The simulator needs OpenCV, which describing a simulation does not.
+        from amseg_keras.simulate import FACILITIES
+
+        known = {**FACILITIES, **self.places}
+        if name not in known:
+            raise ValueError(f"{name!r} is no facility; there are {', '.join(known)}")
+        return known[name]
 
     @property
     def recordings_per_epoch(self) -> int:
