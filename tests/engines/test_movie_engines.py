@@ -104,7 +104,7 @@ def test_the_readme_makes_the_input_that_inputs_makes(tmp_path, monkeypatch, met
     exec(code_of_readme(tmp_path / "out"), scope)  # lines that this package wrote
     inputs = segmenter.inputs(stack)
     if method == "specimen":
-        assert inputs.grey_range.knee is not None
+        assert inputs.grey_range.specimen_low is not None
     expected = np.stack([inputs.make(number) for number in range(count)])
     np.testing.assert_allclose(scope["given"], expected, atol=1e-3)
 

@@ -75,18 +75,18 @@ mean_above = np.cumsum((counts * middles)[::-1])[::-1] / above
 between = below[:-1] * above[1:] * (mean_below[:-1] - mean_above[1:]) ** 2
 dark = levels <= middles[between.argmax()]
 
-# the specimen's grey levels get most of the input if bright gas lies above it
-knee = high
+# the specimen is the part that lies lower in the frame
+specimen = levels.ravel()
 if dark.any() and not dark.all():
-    apart = np.nonzero(dark)[1].mean() - np.nonzero(~dark)[1].mean()
-    fifth, median = np.percentile(levels[dark], [5, 50])
-    above = {grey.ABOVE_SPECIMEN} * max(median - fifth, {grey.LEAST_SPREAD} * (high - low))
-    if apart >= {grey.LEAST_APART} * frames.shape[1]:
-        knee = median + above
-share = {grey.SPECIMEN_SHARE}
-if not low < knee < low + share * (high - low):
-    knee = low + share * (high - low)
-scaled = np.interp(frames, [low, knee, high], [0, share * grey["top"], grey["top"]])
+    lower = np.nonzero(dark)[1].mean() - np.nonzero(~dark)[1].mean()
+    if abs(lower) >= {grey.LEAST_APART} * frames.shape[1]:
+        specimen = levels[dark] if lower > 0 else levels[~dark]
+first, median = np.percentile(specimen, [{grey.DARKEST_PERCENT}, 50])
+spread = (median - first) or {grey.LEAST_SPREAD} * (high - low)
+begin, end = median - spread, median + {grey.TIMES_ABOVE} * spread
+ends = [min(low, begin), begin, end, max(high, end)]
+scaled = np.interp(frames, ends, [0, {grey.SPECIMEN_INPUT[0]}, {grey.SPECIMEN_INPUT[1]}, 1])
+scaled = scaled * grey["top"]
 """
 
 _MOTION = f"""
@@ -144,7 +144,11 @@ def readme(
     )
     in_words = {
         "as_is": f"of 8-bit frames as they are, others {stretched}",
-        "specimen": f"{stretched}, where bright gas above the specimen gets the uppermost fifth",
+        "specimen": (
+            "stretched so that the specimen gets "
+            f"{grey.SPECIMEN_INPUT[0]:g} to {grey.SPECIMEN_INPUT[1]:g} of 0..{scaling.top:g}, and "
+            "gas the rest, however bright it is"
+        ),
     }
     code = {"as_is": _AS_IS, "specimen": _SPECIMEN}
     motion = info.channels.has_motion
