@@ -109,7 +109,7 @@ def _on_devices(devices: list[str]) -> Iterator[int]:
 
 
 def forward_pass(model: keras.Model, training: bool) -> Callable[[np.ndarray], np.ndarray]:
-    """The network as a compiled function of its input `(batch, height, width, channels)`.
+    """The network as a compiled function of its input, `(batch, height, width, channels)`.
 
     With `training` the batch norms use the statistics of the batch and move their running ones,
     and nothing else changes.

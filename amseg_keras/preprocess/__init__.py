@@ -22,7 +22,7 @@ from amseg_keras.preprocess.grey import GreyRange, GreyScaling
 from amseg_keras.preprocess.inputs import Inputs
 from amseg_keras.preprocess.laser import FoundLaser, LaserPath, find_laser
 from amseg_keras.preprocess.lazy import LazyFrames
-from amseg_keras.preprocess.motion import motion
+from amseg_keras.preprocess.moving import motion
 from amseg_keras.preprocess.registration import Register, find_shift, move
 from amseg_keras.preprocess.rescale import rescale, scale_between
 from amseg_keras.preprocess.stretch import Stretch

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from amseg_keras.preprocess.grey import GreyRange
-from amseg_keras.preprocess.motion import motion
+from amseg_keras.preprocess.moving import motion
 
 HOW = {
     "frame": "grey_levels",

@@ -184,7 +184,10 @@ def _grey(levels: Mapping[str, Any]) -> str:
     if levels["method"] == "percentile":
         return stretched
     if levels["method"] == "specimen":
-        return f"{stretched}, where bright gas above the specimen gets the uppermost fifth"
+        return (
+            "stretched so that the specimen gets most of "
+            f"0..{levels['top']:g}, however bright the gas is"
+        )
     return f"8-bit ones as they are, 0..{levels['top']:g}, deeper ones {stretched}"
 
 

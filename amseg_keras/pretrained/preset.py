@@ -276,7 +276,7 @@ def _read_record(folder: Path) -> dict[str, Any]:
 
 
 def _check_format(version: object) -> None:
-    if not isinstance(version, int) or version < 1:
+    if isinstance(version, bool) or not isinstance(version, int) or version < 1:
         raise ValueError(f"format {str(version)[:20]!r} is no version")
     if version > FORMAT:
         raise ValueError(
