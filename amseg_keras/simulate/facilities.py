@@ -15,6 +15,14 @@ from amseg_keras.simulate.ranges.melt import (
     ESRF_WELDING_REFERENCE,
     MeltRanges,
 )
+from amseg_keras.simulate.ranges.movie import (
+    MOVIE,
+    PLAIN,
+    SLICES,
+    USUAL,
+    MovieRanges,
+    PresentationRanges,
+)
 
 
 @dataclass(frozen=True)
@@ -29,6 +37,8 @@ class Facility:
         frame_rate_hz: Frames per second; None where the frames are no time series.
         experiments: What was run there (the paper's Table 1).
         ranges: What a simulated frame is drawn from.
+        movie: What differs from frame to frame.
+        presentations: How frames are kept.
 
     Example:
         Own ranges for own frames:
@@ -45,6 +55,17 @@ class Facility:
     frame_rate_hz: float | None
     experiments: tuple[Experiment, ...]
     ranges: MeltRanges | DepositRanges | CastingRanges
+    movie: MovieRanges = MOVIE
+    presentations: PresentationRanges = USUAL
+
+    def at(self, pixel_um: float) -> "Facility":
+        """Return this facility with another pixel size.
+
+        Example:
+            >>> FACILITIES["aps"].at(1.4).pixel_size_um
+            1.4
+        """
+        return replace(self, pixel_size_um=pixel_um)
 
     @property
     def processes(self) -> tuple[str, ...]:
@@ -121,6 +142,7 @@ FACILITIES: dict[str, Facility] = {
                 for alloy in ("Ti6242", "SS316L", "IN718")
             ),
             ranges=DLS,
+            presentations=SLICES,
         ),
         Facility(
             name="hpdc",
@@ -130,6 +152,7 @@ FACILITIES: dict[str, Facility] = {
             frame_rate_hz=None,
             experiments=(Experiment("casting", "AlSi10Mg", "AlSi10Mg", (0.0, 0.0), (0.0, 0.0)),),
             ranges=HPDC,
+            presentations=SLICES,
         ),
     )
 }
@@ -143,7 +166,7 @@ def _reference(
     """A facility narrowed to one process, its first experiment there, and narrow ranges."""
     facility = FACILITIES[name]
     rows = tuple(row for row in facility.experiments if row.process == process)
-    return replace(facility, experiments=rows[:1], ranges=ranges)
+    return replace(facility, experiments=rows[:1], ranges=ranges, presentations=PLAIN)
 
 
 REFERENCES: dict[str, Facility] = {

@@ -47,14 +47,47 @@ class MeltRanges(CheckedRanges):
     keyhole_frequency_hz: Range = (2_500.0, 10_000.0)
     keyhole_width: Range = (0.3, 0.95)
     """Mean width over the diameter of the laser spot."""
+    narrow: float = 0.12
+    """Share of shots with a narrow keyhole, as in the divided frames of aluminium (zhang_5, _7)."""
+    narrow_width: Range = (0.25, 0.5)
+    """Its width over that of another keyhole."""
+    faint: float = 0.15
+    """Share of shots with a keyhole that only motion shows well."""
+    shallow: float = 0.12
+    """Share of shots with a shallow depression, as in wall_movie."""
+    shallow_um: Range = (4.0, 45.0)
+    """Its depth."""
+    standing: float = 0.1
+    """Share of shots with a laser that stands still, as in simonds_raw."""
+    dwell_s: Range = (0.0008, 0.006)
+    """How long it is on."""
     front_wall_deg: Range = (10.0, 45.0)
     """Inclination of the front wall at 1800 mm/s; slower scans have steeper ones."""
     bead_height_um: Range = (-9.0, 26.0)
     """Solidified track behind the laser: raised or sunken."""
     hump_height_um: Range = (0.0, 52.0)
     """Melt bulging beside the laser spot."""
-    melt_length_um: Range = (150.0, 600.0)
+    melt_length_um: Range = (120.0, 600.0)
     """From the keyhole to where the melt has frozen."""
+    melt_depth_um: Range = (12.0, 70.0)
+    """Depth of the melt where there is no keyhole to speak of: 30 rows in wall_movie."""
+    liquid_depth: Range = (0.7, 1.5)
+    """Depth of the liquid over that of the keyhole."""
+    liquid_brightness: Range = (0.0, 0.05)
+    """Log intensity of the liquid over that of the solid: titanium is 7 % less dense at its melting
+    point than at room temperature, and the pool is not as thick as the plate everywhere."""
+    liquid_edge_px: Range = (1.0, 20.0)
+    """Distance from its boundary over which it gets that bright."""
+    fresh_texture: Range = (0.0, 0.02)
+    """Standard deviation of the log intensity of the texture that a frozen track has more."""
+    fresh_fading: Range = (0.0, 0.6)
+    """Share of the old texture that is gone there."""
+    bead_ripple: Range = (0.0, 0.7)
+    """Unevenness of the bead along the track, relative standard deviation."""
+    plume: Range = (-0.08, 0.14)
+    """Log intensity that vapour, spray and melt above the keyhole take away; none below 0."""
+    afterglow: Range = (0.0, 0.05)
+    """Share of a frame's light that the scintillator gives off in the next."""
 
     # --- pores ------------------------------------------------------------------
     bubble_width: Range = (0.35, 1.0)
@@ -74,6 +107,29 @@ class MeltRanges(CheckedRanges):
     pore_wall_px: Range = (1.2, 7.0)
     """Wall of a pore: one that the plate's faces cut flat is steep, a ball is round."""
 
+    porous: float = 0.12
+    """Share of plates with many small pores, as in wall_movie."""
+    small_pores: tuple[int, int] = (8, 50)
+    """How many there are in 400 x 120 pixels: 31 in wall_movie."""
+    small_pore_px: Range = (2.5, 8.0)
+    """Their diameter: 3 to 8 in wall_movie."""
+
+    # --- marks that are no voids ----------------------------------------------------
+    band: float = 0.25
+    """Share of plates with a bright band under the surface, as in wall_movie."""
+    band_depth: Range = (0.02, 0.16)
+    """What the band lacks of the plate's thickness: 0.15 in wall_movie."""
+    dented: float = 0.2
+    """Share of plates with dents at the surface."""
+    dents: tuple[int, int] = (1, 5)
+    """How many."""
+    dent_depth: Range = (0.03, 0.4)
+    """What they lack of the plate's thickness."""
+    stains: tuple[int, int] = (0, 8)
+    """Dirt, rings, arcs, scratches and specks."""
+    stain_sigmas: Range = (0.5, 5.0)
+    """Their contrast over the texture's sigma."""
+
     # --- powder -----------------------------------------------------------------
     layer_um: Range = (0.0, 190.0)
     """Thickness of the powder layer; about 100 on the real frames."""
@@ -89,6 +145,10 @@ class MeltRanges(CheckedRanges):
     """Grains that hang above the layer (powder bed)."""
     spatter_per_ms: Range = (0.0, 8.0)
     """Drops and grains that the laser throws out."""
+    blown: float = 0.5
+    """Share of powder beds from which the vapour blows powder away."""
+    blown_um: Range = (-20.0, 250.0)
+    """How far before the laser it does."""
 
     # --- texture ----------------------------------------------------------------
     lpbf_texture: Range = (0.05, 0.22)
@@ -112,7 +172,7 @@ class MeltRanges(CheckedRanges):
     read_noise: Range = (0.0, 0.004)
     shading: Range = (0.0, 0.05)
     """Uneven beam left after the flat field, or in a raw frame."""
-    vignette: Range = (0.0, 0.0)
+    vignette: Range = (0.0, 0.25)
     """How much darker the corners of a raw frame are than its middle."""
     stripes: Range = (0.0, 0.006)
     gas_level: Range = (0.55, 0.85)
@@ -122,9 +182,7 @@ class MeltRanges(CheckedRanges):
     it is below 0."""
     stretched: float = 0.3
     """Share of shots stretched between percentiles instead."""
-    divided: float = 0.05
-    """Share of shots divided by their background."""
-    raw: float = 0.0
+    raw: float = 0.15
     """Share of raw shots: no flat field, 12 or 16 bits above a dark level."""
     clipped: float = 0.0
     """Share of shots of bare plates with the beam cut off above the plate; they are raw."""
@@ -149,7 +207,8 @@ ESRF = MeltRanges()
 
 APS = MeltRanges(
     mean_energy_kev=(23.0, 26.0),
-    plate_absorbance=(0.4, 1.5),
+    plate_absorbance=(0.4, 1.8),
+    liquid_brightness=(0.0, 0.09),
     bead_height_um=(-2.0, 24.0),
     surface_height=(0.15, 0.45),
     tilt_deg=(-2.0, 2.0),
@@ -174,7 +233,6 @@ APS = MeltRanges(
     vignette=(0.0, 0.3),
     stripes=(0.0, 0.012),
     stretched=0.3,
-    divided=0.05,
     raw=0.4,
     clipped=0.4,
     plate_fringe=(1.0, 10.0),
@@ -185,8 +243,33 @@ APS = MeltRanges(
 )
 """APS 32-ID-B, 2.0 um a pixel, 50 kHz; the beam may be clipped above the plate."""
 
-ESRF_LPBF_REFERENCE = replace(
+_ESRF_UNMARKED = replace(
     ESRF,
+    narrow=0.0,
+    faint=0.0,
+    shallow=0.0,
+    standing=0.0,
+    porous=0.0,
+    band=0.0,
+    dented=0.0,
+    stains=(0, 0),
+    raw=0.0,
+)
+_APS_UNMARKED = replace(
+    APS,
+    narrow=0.0,
+    faint=0.0,
+    shallow=0.0,
+    standing=0.0,
+    porous=0.0,
+    band=0.0,
+    dented=0.0,
+    stains=(4, 8),
+    raw=1.0,
+)
+
+ESRF_LPBF_REFERENCE = replace(
+    _ESRF_UNMARKED,
     plate_absorbance=(0.41, 0.43),
     surface_height=(0.55, 0.57),
     tilt_deg=(-0.5, 0.0),
@@ -211,13 +294,12 @@ ESRF_LPBF_REFERENCE = replace(
     psf_px=(0.57, 0.6),
     photon_noise=(0.017, 0.02),
     stretched=0.0,
-    divided=0.0,
     deep_bits=0.0,
 )
 """As `esrf_lpbf.jpg` was recorded."""
 
 ESRF_WELDING_REFERENCE = replace(
-    ESRF,
+    _ESRF_UNMARKED,
     plate_absorbance=(0.25, 0.26),
     surface_height=(0.47, 0.5),
     tilt_deg=(-1.0, 0.0),
@@ -227,7 +309,7 @@ ESRF_WELDING_REFERENCE = replace(
     contrast_in_sigma=(3.1, 3.1),
     keyhole_sigmas=(0.7, 1.1),
     keyhole_extra=(0.0, 0.0),
-    pore_sigmas=(1.3, 1.9),
+    pore_sigmas=(0.9, 1.4),
     pore_wall_px=(1.2, 2.0),
     void_fringe=(6.5, 8.0),
     void_softening_px=(0.75, 0.95),
@@ -239,13 +321,12 @@ ESRF_WELDING_REFERENCE = replace(
     psf_px=(0.6, 0.68),
     photon_noise=(0.014, 0.017),
     stretched=0.0,
-    divided=0.0,
     deep_bits=0.0,
 )
 """As `esrf_welding.jpg` was recorded."""
 
 APS_REFERENCE = replace(
-    APS,
+    _APS_UNMARKED,
     plate_absorbance=(1.3, 1.4),
     surface_height=(0.23, 0.25),
     tilt_deg=(-0.2, 0.2),
@@ -258,8 +339,6 @@ APS_REFERENCE = replace(
     psf_px=(0.85, 0.95),
     photon_noise=(0.014, 0.016),
     read_noise=(0.0105, 0.0115),
-    raw=1.0,
     clipped=1.0,
-    divided=0.0,
 )
 """As the raw frames of Ti-6Al-4V were recorded."""
