@@ -33,7 +33,7 @@ def sample_with_a_spot():
     labels[30:40, 40:50] = 4
     frame[30:40, 40:50] += 900
     as_counts = [np.rint(one).astype(np.uint16) for one in (frame, background)]
-    return Sample(*as_counts, labels, GreyRange(900.0, 2800.0, 1.0))
+    return Sample(*as_counts, labels, labels, GreyRange(900.0, 2800.0, 1.0))
 
 
 def test_the_same_number_is_the_same_recording_wherever_it_is_made_first(tmp_path):

@@ -1,7 +1,8 @@
-"""How a simulated frame is shown to the network: cut, zoomed, shaded, its grey levels altered.
+"""How a simulated frame is shown to the network: cut, zoomed, blurred, its grey levels altered.
 
-Geometry acts alike on the frame, its background and its labels. Shading and blur act on frame and
-background, as they do in a recording. The stretch, gamma and contrast act on the grey levels alone.
+Geometry acts alike on the frame, its background and its labels, and blur on frame and background.
+The stretch, gamma and contrast act on the grey levels alone. Shading, borders and divided frames
+are the simulator's: they belong to a whole recording.
 """
 
 from __future__ import annotations
@@ -18,12 +19,10 @@ from amseg_keras.training.feed.recordings import Sample
 ZOOM = (0.5, 1.7)
 """Smallest and largest zoom of the coverage; below 1 the frame shows smaller objects."""
 
-ZOOMED, SHADED, BLURRED, BORDERED = 0.7, 0.3, 0.25, 0.15
-"""Share of the frames that each part of the coverage changes."""
+ZOOMED, BLURRED = 0.7, 0.25
+"""Share of the frames that are zoomed, and that are blurred."""
 
-_BACKGROUND, _SUBSTRATE, _KEYHOLE = (
-    CLASS_NAMES.index(name) for name in ("background", "substrate", "keyhole")
-)
+_SUBSTRATE, _KEYHOLE = CLASS_NAMES.index("substrate"), CLASS_NAMES.index("keyhole")
 
 
 @dataclass(frozen=True)
@@ -35,7 +34,7 @@ class Presentation:
         channels: Input channels of the network.
         blank: Share of the frames whose motion channel is blank: they stand for single frames, and
             their grey levels are measured on themselves alone.
-        coverage: Whether frames are zoomed, shaded, blurred and given borders.
+        coverage: Whether frames are zoomed and blurred.
     """
 
     scaling: GreyScaling
@@ -58,23 +57,21 @@ class Presentation:
         """
         # A network without motion sees what a network with motion sees: the draws are the same.
         blank = bool(rng.random() < self.blank) or sample.background is None
-        if not self.channels.has_motion or blank:
+        if blank or not self.channels.has_motion:
             sample = replace(sample, background=None)
+        else:
+            sample = replace(sample, labels=sample.moving_labels)
         sample = _windowed(sample, rng, crop, self.coverage)
         if rng.random() < 0.5:
             sample = _mirrored(sample)
-        darkened = False
         if self.coverage:
-            sample, darkened = _shaded(sample, rng)
+            sample = _blurred(sample, rng)
         grey_range = sample.grey_range
-        if blank or darkened:
+        if blank:
             grey_range = self.scaling.measure(sample.frame[None])
         image = self.channels.make(sample.frame, _jittered(grey_range, rng), sample.background)
         _toned(image, rng, self.scaling.top)
-        labels = sample.labels
-        if self.coverage and rng.random() < BORDERED:
-            image, labels = _bordered(image, labels, rng, self.scaling.top)
-        return image, labels
+        return image, sample.labels
 
 
 def validation_view(
@@ -84,7 +81,9 @@ def validation_view(
     grey_range = sample.grey_range
     if sample.background is None:
         grey_range = scaling.measure(sample.frame[None])
-    return channels.make(sample.frame, grey_range, sample.background), sample.labels
+    moving = channels.has_motion and sample.background is not None
+    labels = sample.moving_labels if moving else sample.labels
+    return channels.make(sample.frame, grey_range, sample.background), labels
 
 
 def _windowed(
@@ -152,23 +151,17 @@ def _mirrored(sample: Sample) -> Sample:
     )
 
 
-def _shaded(sample: Sample, rng: np.random.Generator) -> tuple[Sample, bool]:
-    """An uneven beam and a soft lens, which frame and background share; whether it was shaded."""
-    pixels = [sample.frame] if sample.background is None else [sample.frame, sample.background]
-    shaded, blurred = rng.random() < SHADED, rng.random() < BLURRED
-    down, across, sigma = rng.uniform(-1, 1), rng.uniform(-0.4, 0.4), float(rng.uniform(0.4, 1.1))
-    if shaded:
-        height, width = sample.frame.shape
-        rows = np.linspace(-0.5, 0.5, height, dtype=np.float32)[:, None]
-        columns = np.linspace(-0.5, 0.5, width, dtype=np.float32)
-        beam = np.exp(np.float32(down) * rows + np.float32(across) * columns)
-        pixels = [one * beam for one in pixels]
-    if blurred:
-        pixels = [
-            cv2.GaussianBlur(np.ascontiguousarray(one, np.float32), (0, 0), sigma) for one in pixels
-        ]
-    background = pixels[1] if sample.background is not None else None
-    return replace(sample, frame=pixels[0], background=background), shaded
+def _blurred(sample: Sample, rng: np.random.Generator) -> Sample:
+    """A softer lens, which frame and background share."""
+    blurred, sigma = rng.random() < BLURRED, float(rng.uniform(0.4, 1.1))
+    if not blurred:
+        return sample
+
+    def soft(pixels: np.ndarray) -> np.ndarray:
+        return cv2.GaussianBlur(np.ascontiguousarray(pixels, np.float32), (0, 0), sigma)
+
+    background = None if sample.background is None else soft(sample.background)
+    return replace(sample, frame=soft(sample.frame), background=background)
 
 
 def _jittered(grey_range: GreyRange, rng: np.random.Generator) -> GreyRange:
@@ -178,12 +171,16 @@ def _jittered(grey_range: GreyRange, rng: np.random.Generator) -> GreyRange:
     if not drawn:
         return grey_range
     extent = grey_range.high - grey_range.low
-    changed = replace(grey_range, high=grey_range.high + high * extent)
-    if grey_range.knee is None:
-        return replace(changed, low=grey_range.low + low * extent)
-    specimen = grey_range.knee - grey_range.low
+    changed = replace(
+        grey_range, low=grey_range.low + low * extent, high=grey_range.high + high * extent
+    )
+    if grey_range.specimen_low is None or grey_range.specimen_high is None:
+        return changed
+    specimen = grey_range.specimen_high - grey_range.specimen_low
     return replace(
-        changed, low=grey_range.low + low * specimen, knee=grey_range.knee + high * specimen
+        changed,
+        specimen_low=grey_range.specimen_low + low * specimen,
+        specimen_high=grey_range.specimen_high + 2 * high * specimen,
     )
 
 
@@ -202,27 +199,3 @@ def _toned(image: np.ndarray, rng: np.random.Generator, top: float) -> None:
         moved = image[..., 1:]
         # The middle of the channel stays: nothing moved there.
         moved[:] = np.clip((moved - top / 2) * loudness + top / 2, 0, top)
-
-
-def _bordered(
-    image: np.ndarray, labels: np.ndarray, rng: np.random.Generator, top: float
-) -> tuple[np.ndarray, np.ndarray]:
-    """Give a frame constant borders, as padded frames have; nothing is there and nothing moves."""
-    image, labels = image.copy(), labels.copy()
-    height, width = labels.shape
-    sides = rng.random(4) < 0.4
-    sides[int(rng.integers(4))] = True
-    grey = float(rng.choice([0.0, top, top * rng.random()]))
-    widths = [
-        round(float(part)) for part in rng.uniform(0.03, 0.2, 4) * (height, height, width, width)
-    ]
-    inside = [
-        slice(widths[0] * int(sides[0]), height - widths[1] * int(sides[1])),
-        slice(widths[2] * int(sides[2]), width - widths[3] * int(sides[3])),
-    ]
-    border = np.ones(labels.shape, bool)
-    border[tuple(inside)] = False
-    image[border, 0] = grey
-    image[border, 1:] = top / 2
-    labels[border] = _BACKGROUND
-    return image, labels

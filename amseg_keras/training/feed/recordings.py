@@ -14,13 +14,19 @@ import numpy as np
 from amseg_keras import __version__
 from amseg_keras.atomic import complete_or_absent
 from amseg_keras.preprocess import BackgroundPolicy, GreyRange, GreyScaling
-from amseg_keras.simulate import Recording, record
+from amseg_keras.simulate import MeltRanges, Recording, record
 from amseg_keras.training.feed.simulation import TARGETS, Simulation
 
 FULL_FRAME = (256, 512)
 
 LENGTHS = (24, 400)
 """Shortest and longest recording; lengths between are drawn evenly on a logarithmic scale."""
+
+PIXEL_SIZES_UM = (1.0, 1.4, 2.0, 2.9, 4.31, 6.3)
+"""Pixel sizes of recordings that have not their facility's own; the powder of each size is packed
+once in a process, which takes some seconds."""
+
+_OTHER_SIZE = 0.4
 
 VALIDATION_SEED = 977_001
 VALIDATION_TARGETS = 2
@@ -37,13 +43,15 @@ class Sample:
         frame: Grey levels as recorded, uint16 `(height, width)`.
         background: Grey levels without what moves, on the same scale and of the same shape; None
             for a frame that stands alone.
-        labels: Class ids, uint8 of the same shape, 255 where nobody could tell.
+        labels: Class ids, uint8 of the same shape, 255 where nobody could tell from the frame.
+        moving_labels: The same for a network that sees what moves, which shows more.
         grey_range: Grey levels of the whole recording that become the ends of the network's input.
     """
 
     frame: np.ndarray
     background: np.ndarray | None
     labels: np.ndarray
+    moving_labels: np.ndarray
     grey_range: GreyRange
 
 
@@ -86,6 +94,7 @@ class Recordings:
     def key(self) -> str:
         """Name of the subfolder: what decides the content of the files."""
         decides = {
+            "coverage": self.simulation.coverage,
             "facilities": dict(self.simulation.facilities),
             "places": {name: repr(place) for name, place in self.simulation.places.items()},
             "scaling": asdict(self.scaling),
@@ -127,6 +136,7 @@ class Recordings:
             np.array(stored["frame"]),
             np.array(stored["background"]) if known else None,
             np.array(stored["labels"]),
+            np.array(stored["moving_labels"]),
             _as_range(stored["grey_range"], self.scaling.top),
         )
 
@@ -154,7 +164,7 @@ class _Rendered:
         return len(self._recording)
 
     def __getitem__(self, index: int, /) -> np.ndarray:
-        return self._recording[index][0]
+        return self._recording.grey(index)
 
 
 def _simulated(wanted: Recordings, number: int) -> np.ndarray:
@@ -163,6 +173,9 @@ def _simulated(wanted: Recordings, number: int) -> np.ndarray:
     names = list(wanted.simulation.facilities)
     shares = np.array(list(wanted.simulation.facilities.values()))
     facility = wanted.simulation.place(str(rng.choice(names, p=shares / shares.sum())))
+    if wanted.simulation.coverage and isinstance(facility.ranges, MeltRanges):
+        enlarged, size = rng.random() < _OTHER_SIZE, float(rng.choice(PIXEL_SIZES_UM))
+        facility = facility.at(size) if enlarged else facility
     length = round(float(np.exp(rng.uniform(*np.log(LENGTHS)))))
     recording = record(facility, length, int(rng.integers(1 << 62)), shape=wanted.shape)
     frames = _Rendered(recording, wanted.shape)
@@ -172,26 +185,38 @@ def _simulated(wanted: Recordings, number: int) -> np.ndarray:
     targets = np.sort(rng.choice(length, wanted.targets, replace=False))
     made = np.zeros(wanted.targets, _record_type(wanted.shape))
     rendered = [recording[int(index)] for index in targets]
+    moving = [recording.labels(int(index), motion=True) for index in targets]
     held = getattr(backgrounds, "held", None) or {int(i): f for i, (f, _) in enumerate(rendered)}
     grey_range = wanted.scaling.measure(np.stack(list(held.values())))
-    for one, index, (frame, labels) in zip(made, targets, rendered, strict=True):
+    for one, index, (frame, labels), more in zip(made, targets, rendered, moving, strict=True):
         background = backgrounds.of(int(index))
         brightest = max(float(frame.max()), 0 if background is None else float(background.max()))
         # Sixteen bits hold 8-bit frames and their medians without a loss.
         factor = _TOP / max(brightest, 1e-6)
         one["frame"] = np.rint(frame * factor)
-        one["labels"] = labels
-        knee = np.nan if grey_range.knee is None else grey_range.knee
-        one["grey_range"] = factor * np.array([grey_range.low, grey_range.high, knee])
+        one["labels"], one["moving_labels"] = labels, more
+        one["grey_range"] = factor * np.array(_levels(grey_range))
         if background is not None:
             one["has_background"] = True
             one["background"] = np.rint(background * factor)
     return made
 
 
+def _levels(grey_range: GreyRange) -> list[float]:
+    levels = (
+        grey_range.low,
+        grey_range.high,
+        grey_range.specimen_low,
+        grey_range.specimen_high,
+    )
+    return [np.nan if level is None else level for level in levels]
+
+
 def _as_range(stored: np.ndarray, top: float) -> GreyRange:
-    low, high, knee = map(float, stored)
-    return GreyRange(low, high, top, None if np.isnan(knee) else knee)
+    low, high, *specimen = (None if np.isnan(level) else float(level) for level in stored)
+    assert low is not None
+    assert high is not None
+    return GreyRange(low, high, top, *specimen)
 
 
 def _record_type(shape: tuple[int, int]) -> np.dtype:
@@ -200,7 +225,8 @@ def _record_type(shape: tuple[int, int]) -> np.dtype:
             ("frame", np.uint16, shape),
             ("background", np.uint16, shape),
             ("labels", np.uint8, shape),
-            ("grey_range", np.float64, 3),
+            ("moving_labels", np.uint8, shape),
+            ("grey_range", np.float64, 4),
             ("has_background", bool),
         ]
     )

@@ -30,8 +30,8 @@ class Simulation:
             epoch simulates `frames / reuse` new frames and draws the others from earlier epochs.
         kept: Largest number of simulated frames on disk. The oldest frames go first.
         places: Facilities with ranges of your own, by names that `facilities` has.
-        coverage: Whether frames are also zoomed (0.5 to 1.7), shaded, blurred and given constant
-            borders, as the frames of other beamlines are.
+        coverage: Whether some recordings have another pixel size than their facility (1 to 6.3 um),
+            and frames are zoomed (0.5 to 1.7) and blurred.
 
     Example:
         >>> str(Simulation({"esrf": 0.75, "aps": 0.25}))
