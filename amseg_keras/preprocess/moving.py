@@ -20,8 +20,8 @@ def motion(frame: np.ndarray, background: np.ndarray | None) -> np.ndarray:
     The frame's own median is subtracted first, so that a flicker of the beam is no motion. The
     standard deviation is 1.4826 times the median absolute deviation. Both are taken on every second
     row and column of the whole frame, without pixels that equal their background exactly: saturated
-    gas and a constant border have no noise. Grey levels below 1 % of the background's mean count as 1 %,
-    so that zeros and negative corrected counts are no infinite change.
+    gas and a constant border have no noise. Grey levels below 1 % of the background's mean count as
+    1 %, so that zeros and negative corrected counts are no infinite change.
 
     Args:
         frame: Grey levels, `(height, width)`, any real dtype.
@@ -61,8 +61,17 @@ def motion(frame: np.ndarray, background: np.ndarray | None) -> np.ndarray:
     some = some[some != 0]
     if not some.size:
         return np.zeros(frame.shape, np.float32)
-    middle = np.median(some)
-    sigma = 1.4826 * float(np.median(np.abs(some - middle)))
+    middle = _median(some)
+    sigma = 1.4826 * float(_median(np.abs(some - middle)))
     change -= middle
     change *= np.float32(1 / (SIGMAS * max(sigma, QUIETEST)))
     return np.clip(change, -1, 1, out=change)
+
+
+def _median(values: np.ndarray) -> np.float32:
+    """As `np.median` of finite values, in half the time where many are equal."""
+    half = len(values) // 2
+    parted = np.partition(values, half)
+    if len(values) % 2:
+        return np.float32(parted[half])
+    return np.float32((parted[:half].max() + parted[half]) / 2)
