@@ -267,7 +267,7 @@ class _Previous(Backgrounds):
     def __init__(self, policy: BackgroundPolicy, frames: Frames, step: PreviousFrames) -> None:
         super().__init__(policy, frames)
         self._step = step
-        self._cache = WindowCache(frames)
+        self._cache = WindowCache(frames, None)  # whole numbers are sorted faster
 
     def of(self, index: int) -> np.ndarray | None:
         window = self._step.window(index, len(self.frames))

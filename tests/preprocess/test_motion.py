@@ -20,8 +20,9 @@ def defined(frame, background):
     frame, background = np.asarray(frame, float), np.asarray(background, float)
     least = 0.01 * np.mean(np.maximum(background, 0))
     change = np.log(np.maximum(frame, least)) - np.log(np.maximum(background, least))
-    change -= np.median(change[::2, ::2])
-    sigma = 1.4826 * np.median(np.abs(change[::2, ::2]))
+    some = change[::2, ::2][frame[::2, ::2] != background[::2, ::2]]
+    change -= np.median(some)
+    sigma = 1.4826 * np.median(np.abs(some - np.median(some)))
     return np.clip(change / max(sigma, 0.002) / 10, -1, 1)
 
 
@@ -56,6 +57,13 @@ def test_a_flicker_of_the_beam_is_no_motion():
     np.testing.assert_allclose(
         motion(1.3 * frame, background), motion(frame, background), atol=1e-4
     )
+
+
+@pytest.mark.parametrize("level", [0.0, 4095.0])
+def test_a_constant_part_of_the_frame_does_not_change_the_rest(level):
+    frame, background = noisy(0), noisy(1)
+    framed = [np.pad(one, ((100, 0), (0, 0)), constant_values=level) for one in (frame, background)]
+    np.testing.assert_allclose(motion(*framed)[100:], motion(frame, background), atol=1e-4)
 
 
 def test_a_frame_that_equals_its_background_is_blank():

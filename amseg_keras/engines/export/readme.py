@@ -100,9 +100,10 @@ def motion(number):
     if len(frames) < {policy.SHORTEST} or len(others) < {policy.FEWEST} or darkest <= 0:
         return np.zeros(frames.shape[1:])
     change = np.log(np.maximum(frames[number], darkest) / np.maximum(background, darkest))
-    change -= np.median(change[::2, ::2])
-    sigma = 1.4826 * np.median(np.abs(change[::2, ::2]))
-    return np.clip(change / ({moving.SIGMAS} * max(sigma, {moving.QUIETEST})), -1, 1)
+    some = change[::2, ::2][change[::2, ::2] != 0]
+    middle = np.median(some) if some.size else 0
+    sigma = 1.4826 * np.median(np.abs(some - middle)) if some.size else 1
+    return np.clip((change - middle) / ({moving.SIGMAS} * max(sigma, {moving.QUIETEST})), -1, 1)
 
 
 moved = np.stack([motion(number) for number in range(len(frames))])
