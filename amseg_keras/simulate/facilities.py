@@ -13,13 +13,16 @@ from amseg_keras.simulate.ranges.melt import (
     ESRF,
     ESRF_LPBF_REFERENCE,
     ESRF_WELDING_REFERENCE,
+    WALL_REFERENCE,
     MeltRanges,
 )
 from amseg_keras.simulate.ranges.movie import (
+    APS_MOVIE,
     MOVIE,
     PLAIN,
     SLICES,
     USUAL,
+    WALL_MOVIE,
     MovieRanges,
     PresentationRanges,
 )
@@ -166,13 +169,27 @@ def _reference(
     """A facility narrowed to one process, its first experiment there, and narrow ranges."""
     facility = FACILITIES[name]
     rows = tuple(row for row in facility.experiments if row.process == process)
-    return replace(facility, experiments=rows[:1], ranges=ranges, presentations=PLAIN)
+    return replace(
+        facility,
+        experiments=rows[:1],
+        ranges=ranges,
+        movie=replace(APS_MOVIE, drift_px=(0.0, 0.01)),
+        presentations=PLAIN,
+    )
+
+
+def _wall() -> Facility:
+    """As `wall_movie`: what it does not say, pixel size and frame rate, is assumed."""
+    wall = _reference("aps", "welding", WALL_REFERENCE)
+    slow = replace(wall.experiments[0], speed_mm_s=(350.0, 390.0), power_W=(20.0, 520.0))
+    return replace(wall, shape=(120, 400), pixel_size_um=4.0, experiments=(slow,), movie=WALL_MOVIE)
 
 
 REFERENCES: dict[str, Facility] = {
     "esrf-lpbf": _reference("esrf", "lpbf", ESRF_LPBF_REFERENCE),
     "esrf-welding": _reference("esrf", "welding", ESRF_WELDING_REFERENCE),
-    "aps": _reference("aps", "welding", APS_REFERENCE),
+    "aps": replace(_reference("aps", "welding", APS_REFERENCE), movie=APS_MOVIE),
+    "wall": _wall(),
     "dls": _reference("dls", "ded", DLS_REFERENCE),
     "hpdc": _reference("hpdc", "casting", HPDC_REFERENCE),
 }

@@ -1,10 +1,12 @@
 """Recordings for training: of several facilities, at any pixel size."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from types import MappingProxyType
 
 import numpy as np
 
+from amseg_keras.simulate.facilities import Facility
 from amseg_keras.simulate.ranges.melt import MeltRanges
 from amseg_keras.simulate.recording import Recording, facility_named, record
 
@@ -53,5 +55,13 @@ def draw_recording(
     place = facility_named(name)
     # Slices have no pixel size, and depositions are as large as they are.
     if isinstance(place.ranges, MeltRanges) and rng.random() >= OWN_SCALE:
-        place = place.at(float(rng.choice(PIXEL_SIZES_UM)))
+        place = _scaled(place, float(rng.choice(PIXEL_SIZES_UM)))
     return record(place, frames, seed, shape=shape, motion=motion)
+
+
+def _scaled(place: Facility, pixel_um: float) -> Facility:
+    """Give a facility another pixel size; finer ones come with faster cameras."""
+    assert place.pixel_size_um is not None
+    assert place.frame_rate_hz is not None
+    faster = max(place.pixel_size_um / pixel_um, 1.0)
+    return replace(place.at(pixel_um), frame_rate_hz=place.frame_rate_hz * faster)

@@ -69,6 +69,14 @@ class Recording:
     motion: bool = False
 
     @property
+    def lit(self) -> range:
+        """Indices of the frames with the laser on and in view; empty for castings."""
+        if self.unrest is None:
+            return range(0)
+        begin, end = max(-self.first, 0), min(self.shot.frames - self.first, self.frames)
+        return range(min(begin, end), max(end, 0))
+
+    @property
     def parameters(self) -> dict[str, Any]:
         """Facility, process, material, laser power (W), speed (mm/s), seed, what was drawn."""
         head = {
@@ -374,7 +382,7 @@ def _draw_unrest(rng: np.random.Generator, middle: int, ranges: MovieRanges) -> 
 
 
 def median_frame(frames: list[np.ndarray]) -> np.ndarray:
-    """Return the median of frames of one shape; float for an even number of integer frames.
+    """Return the median of frames of one shape; float32 for an even number of frames.
 
     Several times as fast as a sort of every pixel.
 
@@ -391,4 +399,6 @@ def median_frame(frames: list[np.ndarray]) -> np.ndarray:
             np.maximum(lows[at], lows[at + 1], out=lows[at + 1])
             lows[at] = low
     middle = count // 2
-    return lows[middle] if count % 2 else (lows[middle - 1] + lows[middle]) / 2
+    if count % 2:
+        return lows[middle]
+    return (lows[middle - 1].astype(np.float32) + lows[middle]) / 2

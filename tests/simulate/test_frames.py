@@ -142,7 +142,7 @@ def test_clipped_beam_leaves_the_gas_darker_than_the_plate():
 
 
 def test_keyhole_brightens_the_plate_as_its_length_along_the_beam_says():
-    shot = drawn(3, "welding", replace(APS_REFERENCE, liquid_brightness=(0.0, 0.0)), "aps")
+    shot = drawn(3, "welding", replace(APS_REFERENCE, liquid_lacking=(0.0, 0.0)), "aps")
     _, labels = shot.render(shot.frames // 2)
     slope = shot.stage.beam.slope
     expected = np.exp(slope * shot.keyhole_path_um)

@@ -32,6 +32,12 @@ class MeltRanges(CheckedRanges):
     """-log of the transmission through the plate; its thickness follows from it."""
     plate_gradient: Range = (-0.1, 0.1)
     """Change of the plate's thickness from edge to edge of the frame, as a fraction."""
+    crowned: float = 0.3
+    """Share of plates that are thinner at the surface, as walls and beads are."""
+    crown: Range = (0.03, 0.3)
+    """What these lack of their thickness there: 0.3 in wall_movie."""
+    crown_um: Range = (20.0, 250.0)
+    """Depth over which they get as thick as they are: 60 rows in wall_movie."""
     surface_height: Range = (0.22, 0.72)
     """Row of the surface at mid-width, as a fraction of the frame height."""
     tilt_deg: Range = (-3.0, 3.0)
@@ -73,15 +79,20 @@ class MeltRanges(CheckedRanges):
     """Depth of the melt where there is no keyhole to speak of: 30 rows in wall_movie."""
     liquid_depth: Range = (0.7, 1.5)
     """Depth of the liquid over that of the keyhole."""
-    liquid_brightness: Range = (0.0, 0.05)
-    """Log intensity of the liquid over that of the solid: titanium is 7 % less dense at its melting
-    point than at room temperature, and the pool is not as thick as the plate everywhere."""
+    liquid_lacking: Range = (0.0, 0.08)
+    """Share of its density that the liquid lacks: about 0.07 for titanium and aluminium at their
+    melting points, against room temperature; 0.012 to 0.015 of the whole plate in wall_movie and
+    at APS."""
+    liquid_width: Range = (0.2, 1.0)
+    """Share of the plate's thickness along the beam that is liquid."""
     liquid_edge_px: Range = (1.0, 20.0)
     """Distance from its boundary over which it gets that bright."""
     fresh_texture: Range = (0.0, 0.02)
     """Standard deviation of the log intensity of the texture that a frozen track has more."""
     fresh_fading: Range = (0.0, 0.6)
     """Share of the old texture that is gone there."""
+    bead_fill: Range = (0.1, 1.0)
+    """Share of the plate's thickness that the raised melt has."""
     bead_ripple: Range = (0.0, 0.7)
     """Unevenness of the bead along the track, relative standard deviation."""
     plume: Range = (-0.08, 0.14)
@@ -118,7 +129,9 @@ class MeltRanges(CheckedRanges):
     band: float = 0.25
     """Share of plates with a bright band under the surface, as in wall_movie."""
     band_depth: Range = (0.02, 0.16)
-    """What the band lacks of the plate's thickness: 0.15 in wall_movie."""
+    """What the band lacks of the plate's thickness: 0.1 in wall_movie."""
+    band_melts: float = 0.5
+    """Share of these bands that are gone behind the laser: loose metal that has become dense."""
     dented: float = 0.2
     """Share of plates with dents at the surface."""
     dents: tuple[int, int] = (1, 5)
@@ -183,7 +196,9 @@ class MeltRanges(CheckedRanges):
     stretched: float = 0.3
     """Share of shots stretched between percentiles instead."""
     raw: float = 0.15
-    """Share of raw shots: no flat field, 12 or 16 bits above a dark level."""
+    """Share of raw shots: no flat field, a dark level."""
+    raw_eight: float = 0.25
+    """Share of raw shots kept with 8 bits."""
     clipped: float = 0.0
     """Share of shots of bare plates with the beam cut off above the plate; they are raw."""
     deep_bits: float = 0.2
@@ -208,7 +223,6 @@ ESRF = MeltRanges()
 APS = MeltRanges(
     mean_energy_kev=(23.0, 26.0),
     plate_absorbance=(0.4, 1.8),
-    liquid_brightness=(0.0, 0.09),
     bead_height_um=(-2.0, 24.0),
     surface_height=(0.15, 0.45),
     tilt_deg=(-2.0, 2.0),
@@ -251,6 +265,7 @@ _ESRF_UNMARKED = replace(
     standing=0.0,
     porous=0.0,
     band=0.0,
+    crowned=0.0,
     dented=0.0,
     stains=(0, 0),
     raw=0.0,
@@ -263,9 +278,11 @@ _APS_UNMARKED = replace(
     standing=0.0,
     porous=0.0,
     band=0.0,
+    crowned=0.0,
     dented=0.0,
     stains=(4, 8),
     raw=1.0,
+    raw_eight=0.0,
 )
 
 ESRF_LPBF_REFERENCE = replace(
@@ -342,3 +359,62 @@ APS_REFERENCE = replace(
     clipped=1.0,
 )
 """As the raw frames of Ti-6Al-4V were recorded."""
+
+WALL_REFERENCE = replace(
+    APS,
+    mean_energy_kev=(27.0, 27.0),
+    plate_absorbance=(1.2, 1.25),
+    plate_gradient=(0.1, 0.2),
+    surface_height=(0.3, 0.33),
+    tilt_deg=(-0.4, 0.4),
+    waviness_um=(2.0, 6.0),
+    crowned=1.0,
+    crown=(0.25, 0.32),
+    crown_um=(60.0, 100.0),
+    keyhole_width=(0.6, 0.9),
+    narrow=0.0,
+    faint=0.0,
+    shallow=1.0,
+    shallow_um=(8.0, 20.0),
+    standing=0.0,
+    keyhole_sigmas=(2.0, 4.0),
+    keyhole_extra=(0.05, 0.15),
+    melt_depth_um=(80.0, 130.0),
+    melt_length_um=(250.0, 500.0),
+    liquid_lacking=(0.015, 0.03),
+    liquid_width=(0.6, 0.9),
+    liquid_edge_px=(3.0, 10.0),
+    bead_height_um=(10.0, 18.0),
+    bead_fill=(0.8, 1.0),
+    bead_ripple=(0.2, 0.4),
+    hump_height_um=(0.0, 8.0),
+    plume=(-1.0, 0.0),
+    earlier_pores=(0, 0),
+    porous=1.0,
+    small_pores=(28, 36),
+    small_pore_px=(3.0, 8.0),
+    pore_sigmas=(1.5, 3.0),
+    pore_extra=(0.02, 0.06),
+    band=1.0,
+    band_depth=(0.08, 0.12),
+    band_melts=1.0,
+    dented=0.0,
+    stains=(0, 3),
+    welding_texture=(0.02, 0.025),
+    contrast_in_sigma=(50.0, 50.0),
+    scratches=(0.0, 0.1),
+    psf_px=(0.75, 0.85),
+    photon_noise=(0.036, 0.038),
+    read_noise=(0.0, 0.001),
+    vignette=(0.0, 0.1),
+    shading=(0.0, 0.02),
+    stripes=(0.0, 0.002),
+    raw=1.0,
+    raw_eight=0.0,
+    clipped=0.0,
+    plate_fringe=(1.5, 3.0),
+    plate_softening_px=(1.4, 1.8),
+    lip=(-0.5, 0.0),
+    void_fringe=(3.0, 6.0),
+)
+"""As `wall_movie` was recorded; its pixel size is not known, and 4 um are taken for it."""

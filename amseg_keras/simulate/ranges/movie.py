@@ -100,3 +100,32 @@ PLAIN = PresentationRanges(
 
 SLICES = PresentationRanges(divided=0.0, ceiling=0.03)
 """Frames without a background of their own: slices, and tracks that stand still for long."""
+
+WALL_MOVIE = MovieRanges(
+    flicker=(0.0004, 0.0005),
+    flicker_tilt=(0.0, 0.2),
+    wave=(0.0, 0.001),
+    drift_px=(0.009, 0.011),
+    most_drift_px=(1.2, 1.3),
+    sway_px=(0.3, 0.5),
+    sway_frames=(250.0, 350.0),
+    shake_px=(0.02, 0.04),
+    shaking=0.0,
+    before=0.0,
+    after=0.0,
+)
+"""As `wall_movie` was recorded."""
+
+APS_MOVIE = MovieRanges(
+    flicker=(0.001, 0.0012),
+    flicker_tilt=(0.0, 0.2),
+    wave=(0.0, 0.001),
+    drift_px=(0.025, 0.03),
+    most_drift_px=(4.0, 4.0),
+    sway_px=(0.0, 0.03),
+    shake_px=(0.005, 0.015),
+    shaking=0.0,
+    before=0.0,
+    after=0.0,
+)
+"""As the frames of Ti-6Al-4V at APS were recorded."""

@@ -29,14 +29,15 @@ def draw_camera(
         beam=(left * flat).astype(np.float32),
         psf_px=draw(rng, ranges.psf_px),
         photon_noise=draw_log(rng, ranges.photon_noise),
-        read_noise=draw(rng, ranges.read_noise),
+        # Nobody works with less light behind the plate than drowns the camera's noise.
+        read_noise=draw(rng, ranges.read_noise) * (1.0 if clipped else plate.beam.through**0.5),
         gain=1.0,
         dark=0.0,
         bits=8,
         flat=flat,
     )
     if clipped or rng.random() < ranges.raw:
-        return _raw(rng, camera, plate, clipped)
+        return _raw(rng, camera, plate, clipped, ranges)
     gas = draw(rng, ranges.gas_level)
     black = max(draw(rng, ranges.black_level), 0.0) * plate.beam.through
     gain = gas / (1 - black)
@@ -54,7 +55,13 @@ def _vignette(rng: np.random.Generator, shape: tuple[int, int], ranges: MeltRang
     return np.clip(1 - dark, 0.2, 1).astype(np.float32)
 
 
-def _raw(rng: np.random.Generator, camera: Detector, plate: Plate, clipped: bool) -> Detector:
+def _raw(
+    rng: np.random.Generator,
+    camera: Detector,
+    plate: Plate,
+    clipped: bool,
+    ranges: MeltRanges,
+) -> Detector:
     """Keep raw frames: vignette, clipped beam, a dark level."""
     profile = camera.beam
     bright = 1.0
@@ -72,6 +79,6 @@ def _raw(rng: np.random.Generator, camera: Detector, plate: Plate, clipped: bool
         read_noise=camera.read_noise * bright,
         gain=gain / bright,
         dark=draw(rng, (0.02, 0.15)),
-        bits=int(rng.choice((8, 12, 12, 16))),
+        bits=8 if rng.random() < ranges.raw_eight else int(rng.choice((12, 12, 16))),
         flat=None,
     )

@@ -15,6 +15,7 @@ from amseg_keras.simulate.scenes.melt.labels import (
     label_layers,
     visibility,
 )
+from amseg_keras.simulate.scenes.melt.marks import Band
 from amseg_keras.simulate.scenes.melt.pool import Pool
 from amseg_keras.simulate.scenes.melt.spatter import Airborne, Ligament, Plume, add_grains
 from amseg_keras.simulate.scenes.melt.stage import Stage
@@ -124,6 +125,8 @@ def compose(stage: Stage, still: Still, moment: Moment, labelled: bool = True) -
     _add_melt(stage, still, moment, lines, paths)
     if stage.powder is not None and moment.track.bare:
         _add_bared(stage, lines, paths)
+    if stage.band is not None and stage.band.melts:
+        _add_melted_band(stage, stage.band, lines, paths)
     liquid = _add_liquid(stage, moment, lines, paths)
     _add_flying(stage, moment, paths)
     hollow = _add_voids(stage, still, moment, lines, paths)
@@ -234,6 +237,18 @@ def _add_bared(stage: Stage, lines: Lines, paths: tuple[np.ndarray, np.ndarray])
     _add(paths, window, -gone, stage.powder.fringe)
 
 
+def _add_melted_band(
+    stage: Stage, band: Band, lines: Lines, paths: tuple[np.ndarray, np.ndarray]
+) -> None:
+    """Loose metal that has become dense behind the laser."""
+    left, right = _extent(lines.passed > 0.01)
+    room = _room(stage.void_fringe)
+    rows = (float(stage.surface.min()) - room, float(band.bottom + room))
+    window = _window(stage, rows, (left - room, right + room))
+    if left < right and band.bottom:
+        _add(paths, window, band.path[window] * lines.passed[window[1]], stage.void_fringe)
+
+
 def _add_liquid(
     stage: Stage, moment: Moment, lines: Lines, paths: tuple[np.ndarray, np.ndarray]
 ) -> tuple[Window, np.ndarray] | None:
@@ -341,18 +356,22 @@ def _labels(stage: Stage, still: Still, moment: Moment, lines: Lines) -> LabelMa
     maps = LabelSet(base.copy(), base.copy(), base)
     still.label(maps, body)
     keyhole: np.ndarray = np.zeros(stage.view.shape, bool)
+    opened = Seen(False, False)
     if moment.keyhole is not None:
         window, mask = fill(moment.keyhole.outline, stage.view.shape)
         mask &= body[window]
         keyhole[window] = mask
-        maps.paint(window, mask, KEYHOLE, visibility(stage, moment.keyhole, mask))
-        still.join(maps, keyhole, body)
+        opened = visibility(stage, moment.keyhole, mask)
+        maps.paint(window, mask, KEYHOLE, opened)
+        still.join(maps, keyhole, body, opened)
     for pore in moment.pores:
         window, mask = fill(pore.outline, stage.view.shape)
-        joined = bool((keyhole[window] & mask).any())
         mask &= body[window]
         seen = visibility(stage, pore, mask)
-        maps.paint(window, mask, KEYHOLE if joined else None, seen)
+        if (keyhole[window] & mask).any():
+            maps.paint(window, mask & ~keyhole[window], KEYHOLE, seen.together(opened))
+        else:
+            maps.paint(window, mask, PORE, seen)
     if stage.clipped:
         # What bulges out of the plate stands in the dark.
         rows = np.arange(len(base))[:, None]

@@ -3,6 +3,8 @@
 They stand still and have no class of their own.
 """
 
+from dataclasses import dataclass
+
 import cv2
 import numpy as np
 
@@ -29,9 +31,6 @@ def draw_marks(
     """
     path: np.ndarray = np.zeros(plate.view.shape, np.float32)
     drawn = False
-    if rng.random() < ranges.band:
-        path -= np.float32(draw(rng, ranges.band_depth) * plate.beam.plate_um) * _band(rng, plate)
-        drawn = True
     for _ in range(draw_integer(rng, ranges.dents) if rng.random() < ranges.dented else 0):
         path -= np.float32(draw(rng, ranges.dent_depth) * plate.beam.plate_um) * _dent(rng, plate)
         drawn = True
@@ -43,6 +42,32 @@ def draw_marks(
         return None
     softening, fringe = draw(rng, (0.5, 1.2)), draw_log(rng, ranges.void_fringe)
     return propagate(Component(path * plate.below, softening, fringe))
+
+
+@dataclass(frozen=True)
+class Band:
+    """A bright band under the surface.
+
+    Attributes:
+        path: What the beam crosses less there, um of the plate's alloy, float32 `(height, width)`.
+        bottom: Row that it ends at.
+        melts: Whether it is gone behind the laser.
+    """
+
+    path: np.ndarray
+    bottom: int
+    melts: bool
+
+
+def draw_band(rng: np.random.Generator, plate: Plate, ranges: MeltRanges) -> Band | None:
+    """Draw a band where the metal is thinner or loose; None for most plates."""
+    if rng.random() >= ranges.band:
+        return None
+    lacking = draw(rng, ranges.band_depth) * plate.beam.plate_um
+    path = np.float32(lacking) * _band(rng, plate)
+    rows = np.flatnonzero(path.any(axis=1))
+    bottom = int(rows[-1]) + 1 if rows.size else 0
+    return Band(path, bottom, bool(rng.random() < ranges.band_melts))
 
 
 def _band(rng: np.random.Generator, plate: Plate) -> np.ndarray:

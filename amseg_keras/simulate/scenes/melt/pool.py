@@ -74,6 +74,7 @@ def draw_pool(
     """
     view = plate.view
     depth_px, aperture_px = keyhole_px
+    lacking = draw(rng, ranges.liquid_lacking) * draw(rng, ranges.liquid_width)
     shallowest = draw(rng, ranges.melt_depth_um) / view.pixel_um
     depth = max(draw(rng, ranges.liquid_depth) * depth_px, shallowest)
     length = draw(rng, ranges.melt_length_um) / view.pixel_um
@@ -84,7 +85,7 @@ def draw_pool(
         front=0.6 * aperture_px + draw(rng, (8.0, 40.0)) / view.pixel_um,
         depth=depth,
         edge=min(draw_log(rng, ranges.liquid_edge_px), 0.7 * depth + 1),
-        brightness=draw(rng, ranges.liquid_brightness),
+        brightness=lacking * float(-np.log(plate.beam.through)),
         ragged=np.clip(ragged, 0.6, 1.4).astype(np.float32),
         cooling=draw(rng, (1e-4, 1.5e-3)) * view.frame_rate_hz,
         fresh=np.float32(strength) * _fresh(rng, plate) - np.float32(1 - kept) * faces_log,

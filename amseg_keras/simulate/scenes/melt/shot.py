@@ -403,7 +403,7 @@ def _draw_track(
         hump=0.0 if calm else draw(rng, ranges.hump_height_um) / pixel_um,
         hump_width=draw(rng, (11, 52)) / pixel_um,
         hump_behind=draw(rng, (-17, 60)) / pixel_um,
-        fill=draw(rng, (0.1, 1.0)),
+        fill=draw(rng, ranges.bead_fill),
         bare=draw(rng, (0, 1.0)) if blown else 0.0,
         blown=draw(rng, ranges.blown_um) / pixel_um,
     )

@@ -11,7 +11,7 @@ from amseg_keras.simulate.process.experiments import Experiment
 from amseg_keras.simulate.ranges.base import draw, draw_log
 from amseg_keras.simulate.ranges.melt import MeltRanges
 from amseg_keras.simulate.scenes.melt.camera import draw_camera
-from amseg_keras.simulate.scenes.melt.marks import draw_marks
+from amseg_keras.simulate.scenes.melt.marks import Band, draw_band, draw_marks
 from amseg_keras.simulate.scenes.melt.plate import Plate, draw_plate
 from amseg_keras.simulate.scenes.melt.powder import PowderLayer, draw_face_grains, draw_powder
 from amseg_keras.simulate.scenes.melt.texture import draw_texture, scaled_to, seen_noise
@@ -37,6 +37,7 @@ class Stage:
         grain_factor: Micrometres of plate per micrometre of powder alloy.
         noise: The same of the noise, from frame to frame.
         marks: What else is in the plate and stands still; None where there is nothing.
+        band: Bright band under the surface; None where there is none.
         clipped: Whether the beam is cut off above the plate.
     """
 
@@ -53,6 +54,7 @@ class Stage:
     grain_factor: float
     noise: float
     marks: Layer | None
+    band: Band | None
     clipped: bool
 
     @property
@@ -109,5 +111,6 @@ def draw_stage(
         grain_factor=plate.beam.equivalent(MATERIALS[experiment.material]),
         noise=noise,
         marks=draw_marks(rng, plate, sigma, ranges),
+        band=draw_band(rng, plate, ranges),
         clipped=clipped,
     )

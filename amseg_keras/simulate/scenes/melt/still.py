@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from amseg_keras.simulate.physics.radiograph import Component, propagate
-from amseg_keras.simulate.scenes.melt.labels import KEYHOLE, LabelSet, Seen, visibility
+from amseg_keras.simulate.scenes.melt.labels import KEYHOLE, PORE, LabelSet, Seen, visibility
 from amseg_keras.simulate.scenes.melt.powder import PowderLayer
 from amseg_keras.simulate.scenes.melt.stage import Stage
 from amseg_keras.simulate.scenes.melt.voids import Void, fill, path_of
@@ -46,13 +46,15 @@ class Still:
     def label(self, maps: LabelSet, body: np.ndarray) -> None:
         """Label the old pores within the solid."""
         for pore in self.pores:
-            maps.paint(pore.window, pore.mask & body[pore.window], None, pore.seen)
+            maps.paint(pore.window, pore.mask & body[pore.window], PORE, pore.seen)
 
-    def join(self, maps: LabelSet, keyhole: np.ndarray, body: np.ndarray) -> None:
+    def join(self, maps: LabelSet, keyhole: np.ndarray, body: np.ndarray, opened: Seen) -> None:
         """Make the old pores that a keyhole has reached part of it."""
         for pore in self.pores:
-            if (keyhole[pore.window] & pore.mask).any():
-                maps.paint(pore.window, pore.mask & body[pore.window], KEYHOLE, pore.seen)
+            reached = keyhole[pore.window]
+            if (reached & pore.mask).any():
+                rest = pore.mask & body[pore.window] & ~reached
+                maps.paint(pore.window, rest, KEYHOLE, pore.seen.together(opened))
 
 
 def draw_still(stage: Stage, pores: Sequence[Void]) -> Still:
@@ -81,6 +83,8 @@ def draw_still(stage: Stage, pores: Sequence[Void]) -> Still:
     ]
     if stage.marks is not None:
         layers.append(stage.marks)
+    if stage.band is not None:
+        layers.append(propagate(Component(-stage.band.path, void.softening, void.strength)))
     if stage.powder is not None:
         fringe = stage.powder.fringe
         layer = powder_um(stage, stage.powder, stage.surface, everywhere)
