@@ -34,7 +34,7 @@ from amseg_keras.command.training_display import training_display
 from amseg_keras.simulate import FACILITIES
 from amseg_keras.training import Recipe, Simulation, train
 
-BATCH, CROP, EPOCHS = 16, (160, 320), 8
+BATCH, CROP, EPOCHS = 16, (160, 320), 5
 SHARES = {"esrf": 0.5, "aps": 0.5}
 
 
@@ -78,7 +78,10 @@ def main() -> None:
     chosen = [one for one in VARIANTS if options.only is None or str(one) in options.only]
     rows = []
     for variant in chosen:
-        row: dict[str, Any] = {"network": "+".join(variant.channels), "simulator": variant.simulator}
+        row: dict[str, Any] = {
+            "network": "+".join(variant.channels),
+            "simulator": variant.simulator,
+        }
         rows.append(row | trained(variant, options) | scores(variant, options))
         print(rows[-1], flush=True)
         # Written after each network, so that a run that is stopped leaves what it has.

@@ -37,7 +37,7 @@ def before(facility: Facility) -> Facility:
         faint=0.0,
         shallow=0.0,
         standing=0.0,
-        liquid_brightness=_NONE,
+        liquid_lacking=_NONE,
         fresh_texture=_NONE,
         fresh_fading=_NONE,
         bead_ripple=_NONE,
@@ -45,11 +45,10 @@ def before(facility: Facility) -> Facility:
         afterglow=_NONE,
         porous=0.0,
         band=0.0,
+        crowned=0.0,
         dented=0.0,
         stains=(0, 0),
         blown=0.0,
     )
     # One recording in twenty was divided by its background.
-    return replace(
-        facility, ranges=plain, movie=STILL, presentations=replace(PLAIN, divided=0.05)
-    )
+    return replace(facility, ranges=plain, movie=STILL, presentations=replace(PLAIN, divided=0.05))

@@ -72,7 +72,8 @@ def score_wall(segmenter: Segmenter, folder: Path) -> dict[str, float]:
     seen, elsewhere, away, with_keyhole = np.zeros(count), 0, 0, 0
     for number, frame in enumerate(labels):
         called = frame == pore
-        seen += [np.sum(called & mask) >= LEAST_SHARE * a for mask, a in zip(near, areas, strict=True)]
+        covered = np.array([np.sum(called & mask) for mask in near])
+        seen += covered >= LEAST_SHARE * areas
         components = label(called, connectivity=2)
         right = np.unique(components[any_near & called])
         elsewhere += int(components.max()) - len(right)

@@ -15,18 +15,13 @@ from amseg_keras import __version__
 from amseg_keras.atomic import complete_or_absent
 from amseg_keras.preprocess import BackgroundPolicy, GreyRange, GreyScaling
 from amseg_keras.simulate import MeltRanges, Recording, record
+from amseg_keras.simulate.mixture import OWN_SCALE, PIXEL_SIZES_UM, scaled
 from amseg_keras.training.feed.simulation import TARGETS, Simulation
 
 FULL_FRAME = (256, 512)
 
 LENGTHS = (24, 400)
 """Shortest and longest recording; lengths between are drawn evenly on a logarithmic scale."""
-
-PIXEL_SIZES_UM = (1.0, 1.4, 2.0, 2.9, 4.31, 6.3)
-"""Pixel sizes of recordings that have not their facility's own; the powder of each size is packed
-once in a process, which takes some seconds."""
-
-_OTHER_SIZE = 0.4
 
 VALIDATION_SEED = 977_001
 VALIDATION_TARGETS = 2
@@ -174,8 +169,8 @@ def _simulated(wanted: Recordings, number: int) -> np.ndarray:
     shares = np.array(list(wanted.simulation.facilities.values()))
     facility = wanted.simulation.place(str(rng.choice(names, p=shares / shares.sum())))
     if wanted.simulation.coverage and isinstance(facility.ranges, MeltRanges):
-        enlarged, size = rng.random() < _OTHER_SIZE, float(rng.choice(PIXEL_SIZES_UM))
-        facility = facility.at(size) if enlarged else facility
+        own, size = rng.random() < OWN_SCALE, float(rng.choice(PIXEL_SIZES_UM))
+        facility = facility if own else scaled(facility, size)
     length = round(float(np.exp(rng.uniform(*np.log(LENGTHS)))))
     recording = record(facility, length, int(rng.integers(1 << 62)), shape=wanted.shape)
     frames = _Rendered(recording, wanted.shape)

@@ -30,7 +30,7 @@ class Simulation:
             epoch simulates `frames / reuse` new frames and draws the others from earlier epochs.
         kept: Largest number of simulated frames on disk. The oldest frames go first.
         places: Facilities with ranges of your own, by names that `facilities` has.
-        coverage: Whether some recordings have another pixel size than their facility (1 to 6.3 um),
+        coverage: Whether some recordings have another pixel size than their facility (1 to 6.5 um),
             and frames are zoomed (0.5 to 1.7) and blurred.
 
     Example:

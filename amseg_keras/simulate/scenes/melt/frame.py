@@ -11,7 +11,9 @@ from amseg_keras.simulate.physics.radiograph import Component, Fringe, log_of_pa
 from amseg_keras.simulate.scenes.melt.labels import (
     IGNORE,
     KEYHOLE,
+    PORE,
     LabelSet,
+    Seen,
     label_layers,
     visibility,
 )
