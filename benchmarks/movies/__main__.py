@@ -1,13 +1,13 @@
 """What motion and a more real simulator are worth: four small networks of one budget.
 
-    python benchmarks/movies -o FOLDER --real ../shared/data --record benchmarks/recorded/movies.json
-    python benchmarks/movies -o FOLDER --only "frame+motion, after" --steps 300 --samples 1200
+    python benchmarks/movies -o OUT --real ../shared/data --record benchmarks/recorded/movies.json
+    python benchmarks/movies -o OUT --only "frame+motion, after" --steps 300 --samples 1200
 
 The networks take the frame, or the frame and its motion, and learn simulated recordings as they
 were before (no flicker, no drift, no other presentation than the camera's) or as they are. All are
 scored on the same unseen simulated recordings of ESRF and APS and on the real recordings that
 `--real` (or `AMSEG_TEST_DATA`) holds. A run that was interrupted goes on; trainings of one
-simulator share its recordings in FOLDER. Pictures go to FOLDER/pictures: the real frames belong to
+simulator share its recordings in OUT. Pictures go to OUT/pictures: the real frames belong to
 others.
 """
 

@@ -45,7 +45,8 @@ def _draw(
         for number in numbers:
             frame = stack[number]
             shown = overlay(frame, labelled[number], segmenter.class_names, inputs.grey_range)
-            plain = overlay(frame, np.full(frame.shape, 255, np.uint8), (), inputs.grey_range)
+            bare = np.full(frame.shape, 255, np.uint8)
+            plain = overlay(frame, bare, segmenter.class_names, inputs.grey_range)
             pictures.append(np.vstack([plain, shown]))
     picture = with_legend(np.hstack(pictures), segmenter.class_names)
     Image.fromarray(picture).save(target.with_suffix(".png"))
