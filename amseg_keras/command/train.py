@@ -62,7 +62,7 @@ _PAPER = Recipe()
     type=click.IntRange(min=1),
     default=Simulation().kept,
     show_default=True,
-    help="Largest number of simulated frames on disk, 0.7 MB each.",
+    help="Largest number of simulated frames on disk, 0.8 MB each.",
 )
 @click.option(
     "--store",
