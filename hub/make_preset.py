@@ -52,7 +52,9 @@ def main() -> None:
     )
     parser.add_argument("run", type=Path)
     parser.add_argument("preset", type=Path)
-    parser.add_argument("--command", help="the command that made the run, if not that of its record")
+    parser.add_argument(
+        "--command", help="the command that made the run, if not that of its record"
+    )
     parser.add_argument("--trained-on", help="a sentence in place of the run's own")
     parser.add_argument("--evaluation", type=Path, help="evaluation.json of amseg evaluate")
     parser.add_argument("--real", type=Path, help="output of measure_on_real_frames.py")

@@ -85,8 +85,10 @@ class _Mixed(keras.utils.PyDataset):
         for number, (source, ids) in enumerate(self._others):
             images, labels = self._of(number, source, self._epoch * len(self) + index)
             made.append((images, ids[labels].astype(np.int32)))
-        images, labels = zip(*made, strict=True)
-        return np.concatenate(images), np.concatenate(labels)
+        return (
+            np.concatenate([images for images, _ in made]),
+            np.concatenate([labels for _, labels in made]),
+        )
 
     def _of(self, number: int, source: Examples, step: int) -> Batch:
         """The batch of a source after so many steps of the training."""
