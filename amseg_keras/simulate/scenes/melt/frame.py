@@ -173,7 +173,7 @@ def _lines(stage: Stage, moment: Moment) -> Lines:
 
 
 def _sigmoid(x: np.ndarray) -> np.ndarray:
-    return 1 / (1 + np.exp(-np.clip(x, -30, 30)))
+    return 1 / (1 + np.exp(np.minimum(np.maximum(-x, -30), 30)))
 
 
 # --- what is added ------------------------------------------------------------------------
@@ -195,8 +195,8 @@ def _room(fringe: Fringe) -> int:
 
 def _window(stage: Stage, rows: tuple[float, float], columns: tuple[float, float]) -> Window:
     height, width = stage.view.shape
-    top, bottom = (int(np.clip(round(row), 0, height)) for row in rows)
-    left, right = (int(np.clip(round(column), 0, width)) for column in columns)
+    top, bottom = (min(max(round(row), 0), height) for row in rows)
+    left, right = (min(max(round(column), 0), width) for column in columns)
     return slice(top, max(bottom, top)), slice(left, max(right, left))
 
 

@@ -131,9 +131,12 @@ def add_grains(thickness: np.ndarray, grains: Airborne, um_per_px: float) -> Non
         y = np.arange(r0, r1, dtype=np.float32)[:, None] - np.float32(row)
         x = np.arange(c0, c1, dtype=np.float32)[None] - np.float32(column)
         cos, sin = np.float32(np.cos(angle)), np.float32(np.sin(angle))
-        u, v = (x * cos + y * sin) / np.float32(a), (y * cos - x * sin) / np.float32(b)
+        # Sums of a row and a column: the fields themselves are made once.
+        u = x * (cos / np.float32(a)) + y * (sin / np.float32(a))
+        v = y * (cos / np.float32(b)) - x * (sin / np.float32(b))
         chord = np.sqrt(np.maximum(1 - u * u - v * v, 0))
-        thickness[r0:r1, c0:c1] += np.float32(2 * b * um_per_px) * chord
+        chord *= np.float32(2 * b * um_per_px)
+        thickness[r0:r1, c0:c1] += chord
 
 
 @dataclass(frozen=True)

@@ -189,10 +189,9 @@ def fill(outline: np.ndarray, shape: tuple[int, int]) -> tuple[tuple[slice, slic
         The window of the frame that holds it with a margin of 4 px (possibly empty),
         and the bool mask in that window.
     """
-    low = np.floor(outline.min(axis=0)).astype(int) - 4
-    high = np.ceil(outline.max(axis=0)).astype(int) + 5
-    c0, r0 = np.clip(low, 0, (shape[1], shape[0]))
-    c1, r1 = np.clip(high, 0, (shape[1], shape[0]))
+    (left, top), (right, bottom) = outline.min(axis=0).tolist(), outline.max(axis=0).tolist()
+    c0, c1 = (min(max(int(side), 0), shape[1]) for side in (left - 4, right + 6))
+    r0, r1 = (min(max(int(side), 0), shape[0]) for side in (top - 4, bottom + 6))
     mask = np.zeros((max(r1 - r0, 0), max(c1 - c0, 0)), np.uint8)
     if mask.size:
         points = np.round((outline - (c0, r0)) * 16).astype(np.int32)
@@ -204,7 +203,7 @@ def chord(mask: np.ndarray, wall_px: float) -> np.ndarray:
     """Relative depth of a void along the beam, 0 to 1: rising as a circle's chord over a wall."""
     padded = cv2.copyMakeBorder(mask.astype(np.uint8), 1, 1, 1, 1, cv2.BORDER_REPLICATE)
     distance = cv2.distanceTransform(padded, cv2.DIST_L2, 3)[1:-1, 1:-1]
-    rise = np.clip(distance / wall_px, 0, 1)
+    rise = np.minimum(distance * np.float32(1 / wall_px), np.float32(1))
     return np.sqrt(rise * (2 - rise), dtype=np.float32)
 
 
