@@ -86,7 +86,7 @@ class BackgroundPolicy:
             text.strip().removesuffix(_REGISTERED),
             text.strip().endswith(_REGISTERED),
         )
-        match = re.fullmatch(r"(previous):(\d+),(\d+)|(range):(\d+)-(\d+)|([a-z-]+)", form)
+        match = re.fullmatch(r"(previous):(\d+)[,:](\d+)|(range):(\d+)-(\d+)|([a-z-]+)", form)
         if match is None:
             raise ValueError(f"no background is called {text!r}; {_FORMS}")
         parts = [part for part in match.groups() if part is not None]
