@@ -13,7 +13,7 @@ from amseg_keras.command.ending import advance, finish
 from amseg_keras.command.model_options import OpenedModel, model_options, opened_model
 from amseg_keras.explain import GradCam, class_index
 from amseg_keras.read import ReadError, StackSource, find_stacks
-from amseg_keras.runs import OutputTakenError
+from amseg_keras.runs import OutputError
 from amseg_keras.runs.explain import ExplainSettings, run_explanation
 from amseg_keras.segment import Segmenter
 
@@ -140,10 +140,8 @@ def _explain_one(
                     *(stack, opened.segmenter, opened.digest, folder, settings),
                     lambda done: advance(bar, done),
                 )
-    except (ReadError, OutputTakenError) as error:
+    except (ReadError, OutputError) as error:
         return [str(error)]
-    except OSError as error:
-        return [f"{folder}: cannot be written ({error.strerror or error})"]
     for note in record["notes"]:
         click.echo(f"  {source.name}: {note}", err=True)
     if record["look_at"]:

@@ -18,7 +18,7 @@ from amseg_keras.command.segment_options import segment_options
 from amseg_keras.command.segment_said import said_of
 from amseg_keras.read import ReadError, StackSource, find_stacks
 from amseg_keras.report.label_zarr import zarr_module
-from amseg_keras.runs import OutputTakenError, RunSettings, run_stack
+from amseg_keras.runs import OutputError, RunSettings, run_stack
 from amseg_keras.runs.segment import MAX_DRAWN
 
 
@@ -168,8 +168,6 @@ def _segment_one(
                 *(stack, segmenter, digest, folder, settings),
                 lambda done: advance(bar, done),
             )
-    except (ReadError, OutputTakenError) as error:
+    except (ReadError, OutputError) as error:
         return [str(error)]
-    except OSError as error:
-        return [f"{folder}: cannot be written ({error.strerror or error})"]
     return said_of(source.name, record)

@@ -19,6 +19,7 @@ from amseg_keras.command.engine_option import compiled, engine_option
 from amseg_keras.command.model_options import model_options, opened_model
 from amseg_keras.command.segment_options import POSITIVE, segment_options
 from amseg_keras.read import ReadError
+from amseg_keras.runs import OutputError
 from amseg_keras.runs.watch import (
     Event,
     Network,
@@ -122,7 +123,7 @@ def watch(folder: Path, out: Path, model: str, revision: str | None, **chosen: A
         try:
             for event in watch_folder(folder, out, network, settings, stop):
                 errors += _show(event)
-        except ReadError as error:
+        except (ReadError, OutputError) as error:
             errors.append(str(error))
     finish(errors)
 

@@ -104,9 +104,9 @@ def _labels(segmenter: Segmenter, stack: FrameStack, task: ChunkTask) -> ChunkLa
     parts: list[bytes] = []
     errors = []
     indices = range(chunk.first, chunk.last)
-    with ReadAhead(stack, indices, BATCHES_AHEAD * size, stop=chunk.last) as frames:
+    with ReadAhead(stack, indices, BATCHES_AHEAD * size) as frames:
         for frame in segmenter.iter_labels(
-            frames, task.grey_range, start=chunk.first, batch_size=size
+            frames.until(chunk.last), task.grey_range, start=chunk.first, batch_size=size
         ):
             parts.append(packer.compress(frame.labels.tobytes()))
             if frame.error is not None:
