@@ -156,6 +156,10 @@ class Backgrounds(ABC):
         are left out.
         """
 
+    def load(self) -> None:
+        """Read now what is read of the whole stack, before its frames are read one by one."""
+        return None
+
     @property
     def notes(self) -> tuple[str, ...]:
         """What a reader of the labels must know, a sentence each."""
@@ -221,6 +225,9 @@ class _LeaveOut(Backgrounds):
         if self._held is None:
             self._held = self._read_all(self.indices)
         return self._held
+
+    def load(self) -> None:
+        self._held = self.held
 
     @functools.cached_property
     def drift(self) -> Drift | None:
@@ -341,6 +348,9 @@ class _Registered(Backgrounds):
         if background is None or math.isnan(down) or (down == 0 and right == 0):
             return background
         return move(background, (-down, -right))
+
+    def load(self) -> None:
+        self._inner.load()
 
     @property
     def notes(self) -> tuple[str, ...]:

@@ -75,6 +75,16 @@ class Inputs:
         made: dict[str, Any] = {"channels": list(self.channels.names), "scale": self.scale}
         return made | ({} if self.backgrounds is None else self.backgrounds.record())
 
+    def settings(self) -> dict[str, Any]:
+        """List what of the input changes the labels, in plain values: background and scale."""
+        chosen = None if self.backgrounds is None else str(self.backgrounds.policy)
+        return {"background": chosen, "scale": self.scale}
+
+    def load(self) -> None:
+        """Read now what is read of the whole stack, before its frames are read one by one."""
+        if self.backgrounds is not None:
+            self.backgrounds.load()
+
     def reading(self, frames: Frames) -> Inputs:
         """Give the same inputs, of frames that are read through another view of the stack.
 
