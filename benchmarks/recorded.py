@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from amseg_keras.backend import hardware
-from amseg_keras.runs.record import write_record
+from amseg_keras.outputs import write_json
 from amseg_keras.versions import versions
 
 
@@ -17,4 +17,4 @@ def record_option(parser: argparse.ArgumentParser) -> None:
 def keep_record(path: Path | None, measured: dict[str, Any]) -> None:
     """Write what was measured, and on what, if there is a file to write it into."""
     if path is not None:
-        write_record(path, {**measured, "hardware": hardware(), "versions": versions()})
+        write_json(path, {**measured, "hardware": hardware(), "versions": versions()})

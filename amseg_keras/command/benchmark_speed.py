@@ -19,8 +19,8 @@ from amseg_keras.comparison.speed import (
 )
 from amseg_keras.engines import ENGINES, EngineMissingError
 from amseg_keras.models.networks import NETWORKS
+from amseg_keras.outputs import write_json
 from amseg_keras.report.speed_table import speed_markdown
-from amseg_keras.runs.record import write_record
 from amseg_keras.versions import versions
 
 _ENGINES = (PREDICT, *(name for name in ENGINES if name != "auto"))
@@ -118,5 +118,5 @@ def speed_command(
     text = speed_markdown(table, conditions)
     with complete_or_absent(out / "speed.md") as temporary:
         temporary.write_text(text, "utf-8")
-    write_record(out / "speed.json", conditions)
+    write_json(out / "speed.json", conditions)
     click.echo(text)

@@ -1,11 +1,66 @@
-"""How a command that goes through many stacks shows its progress and ends."""
+"""How a command shows its progress, and how it ends: done, with errors, or interrupted."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import signal
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any
 
 import click
 from tqdm import tqdm
+
+INTERRUPTED, TERMINATED = 130, 143
+"""Exit codes after Ctrl-C and after SIGTERM, as shells know them."""
+
+_LISTED = 3
+
+
+class TerminatedError(KeyboardInterrupt):
+    """SIGTERM has asked the command to end; it is handled as Ctrl-C is."""
+
+
+class InterruptibleGroup(click.Group):
+    """A group of commands that end with one sentence on Ctrl-C and on SIGTERM."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command."""
+        with one_sentence_when_interrupted():
+            return super().invoke(ctx)
+
+
+@contextmanager
+def one_sentence_when_interrupted() -> Iterator[None]:
+    """Turn Ctrl-C and SIGTERM into one sentence and exit code 130 or 143.
+
+    The notes of the exception say what is unfinished and how to go on.
+    """
+    before = _raise_on_sigterm()
+    try:
+        yield
+    except KeyboardInterrupt as error:
+        terminated = isinstance(error, TerminatedError)
+        notes = list(getattr(error, "__notes__", []))
+        if len(notes) > _LISTED:
+            notes = [*notes[:_LISTED], f"and so are {len(notes) - _LISTED} more"]
+        click.echo("; ".join(["terminated" if terminated else "interrupted", *notes]), err=True)
+        raise SystemExit(TERMINATED if terminated else INTERRUPTED) from None
+    finally:
+        if before is not None:
+            signal.signal(signal.SIGTERM, before)
+
+
+def _raise_on_sigterm() -> Any:
+    """Have SIGTERM raise; what handled it before, None outside the main thread."""
+    if threading.current_thread() is not threading.main_thread():
+        return None
+
+    def end(number: int, frame: FrameType | None) -> None:
+        raise TerminatedError
+
+    return signal.signal(signal.SIGTERM, end)
 
 
 def advance(bar: tqdm, done: int) -> None:

@@ -11,9 +11,10 @@ from tqdm import tqdm
 
 from amseg_keras.command.ending import advance, finish
 from amseg_keras.command.model_options import OpenedModel, model_options, opened_model
+from amseg_keras.command.segment_options import background_option
 from amseg_keras.explain import GradCam, class_index
 from amseg_keras.read import ReadError, StackSource, find_stacks
-from amseg_keras.runs import OutputTakenError
+from amseg_keras.runs import OutputError
 from amseg_keras.runs.explain import ExplainSettings, run_explanation
 from amseg_keras.segment import Segmenter
 
@@ -37,6 +38,7 @@ from amseg_keras.segment import Segmenter
 )
 @click.option("-o", "--out", required=True, type=click.Path(path_type=Path), help="Output folder.")
 @model_options
+@background_option
 @click.option("--overwrite", is_flag=True, help="Replace the results of another run in OUT.")
 def explain(
     inputs: tuple[str, ...],
@@ -47,6 +49,7 @@ def explain(
     model: str,
     revision: str | None,
     device: str,
+    background: str,
     overwrite: bool,
 ) -> None:
     """Show why a network finds a class, and which frames it is not sure of.
@@ -76,7 +79,9 @@ def explain(
         finish([str(error) for error in failures])
     errors = [str(error) for error in failures]
     with opened_model(model, revision, device) as opened:
-        settings = ExplainSettings(class_name, layer, chosen_frames, opened.device, overwrite)
+        settings = ExplainSettings(
+            class_name, layer, chosen_frames, opened.device, overwrite, background
+        )
         _check_names(opened.segmenter, settings)
         name = opened.segmenter.info.name
         click.echo(f"{name} on {opened.device} ({keras.backend.backend()})", err=True)
@@ -140,10 +145,8 @@ def _explain_one(
                     *(stack, opened.segmenter, opened.digest, folder, settings),
                     lambda done: advance(bar, done),
                 )
-    except (ReadError, OutputTakenError) as error:
+    except (ReadError, OutputError) as error:
         return [str(error)]
-    except OSError as error:
-        return [f"{folder}: cannot be written ({error.strerror or error})"]
     for note in record["notes"]:
         click.echo(f"  {source.name}: {note}", err=True)
     if record["look_at"]:

@@ -10,6 +10,7 @@ from amseg_keras.command.convert import convert
 from amseg_keras.command.correlate import correlate
 from amseg_keras.command.dataset import dataset
 from amseg_keras.command.demo import demo
+from amseg_keras.command.ending import InterruptibleGroup
 from amseg_keras.command.evaluate import evaluate
 from amseg_keras.command.explain import explain
 from amseg_keras.command.export import export
@@ -25,7 +26,7 @@ from amseg_keras.command.train import train_command
 from amseg_keras.command.watch import watch
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=InterruptibleGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(amseg_keras.__version__, prog_name="amseg")
 def main() -> None:
     """Turn X-ray movies of melt pools into numbers.
@@ -51,7 +52,8 @@ def main() -> None:
     amseg export amsegnet-esrf -o folder      a trained network for other software
     amseg hub pull owner/repo                 presets to and from the Hugging Face Hub
 
-    Exit codes: 0 all done, 1 some inputs failed (named at the end), 2 wrong use.
+    Exit codes: 0 all done, 1 some inputs failed (named at the end), 2 wrong use, 130 ended by
+    Ctrl-C, 143 ended by SIGTERM.
     """
 
 

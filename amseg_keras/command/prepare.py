@@ -28,7 +28,7 @@ from amseg_keras.preprocess import (
     median_frame,
 )
 from amseg_keras.read import FrameStack, ReadError, StackSource, find_stacks, open_stack
-from amseg_keras.runs import OutputTakenError, PrepareSettings, prepare_stack
+from amseg_keras.runs import OutputError, PrepareSettings, prepare_stack
 from amseg_keras.runs.prepare import FRAMES
 
 T = TypeVar("T")
@@ -311,12 +311,10 @@ def _prepare_one(
                 settings,
                 lambda done: advance(bar, done),
             )
-    except (ReadError, OutputTakenError) as error:
+    except (ReadError, OutputError) as error:
         return [str(error)]
     except ValueError as error:  # a step that does not fit this stack
         return [f"{source.source}: {error}"]
-    except OSError as error:
-        return [f"{folder}: cannot be written ({error.strerror or error})"]
     if prepared.was_done:
         click.echo(f"  {source.name}: was done already", err=True)
     for note in prepared.record["notes"]:

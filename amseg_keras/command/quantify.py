@@ -13,10 +13,10 @@ from amseg_keras.command.ending import advance, finish
 from amseg_keras.quantify.measure import SMALLEST_PORE_UM
 from amseg_keras.quantify.scale import Scale
 from amseg_keras.read import ReadError
+from amseg_keras.runs import OutputError
 from amseg_keras.runs.labelled_experiment import LabelledExperiment, find_experiments
 from amseg_keras.runs.quantified_run import FOLDER
 from amseg_keras.runs.quantify import QuantifySettings, quantify_experiment
-from amseg_keras.runs.record import OutputTakenError
 
 DIRECTIONS = {"right": 1, "left": -1}
 _POSITIVE = click.FloatRange(min=0, min_open=True)
@@ -150,10 +150,8 @@ def _quantify_one(
             found = quantify_experiment(
                 experiment, folder, settings, lambda done: advance(bar, done)
             )
-    except (ReadError, OutputTakenError) as error:
+    except (ReadError, OutputError) as error:
         return [str(error)]
-    except OSError as error:
-        return [f"{folder}: cannot be written ({error.strerror or error})"]
     for note in _notes(experiment, found.scale, settings):
         click.echo(f"  {experiment.name}: {note}", err=True)
     click.echo(f"{experiment.name}: {_headline(found.summary)} -> {folder}")

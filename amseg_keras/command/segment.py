@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import click
 import keras
@@ -14,11 +14,11 @@ from amseg_keras.command.ending import advance, finish
 from amseg_keras.command.engine_option import EngineChoice, engine_option
 from amseg_keras.command.model_options import model_options, opened_model
 from amseg_keras.command.segment_many import AskedNetwork, Workers, segment_many
-from amseg_keras.command.segment_options import segment_options
+from amseg_keras.command.segment_options import background_option, segment_options
 from amseg_keras.command.segment_said import said_of
 from amseg_keras.read import ReadError, StackSource, find_stacks
 from amseg_keras.report.label_zarr import zarr_module
-from amseg_keras.runs import OutputTakenError, RunSettings, run_stack
+from amseg_keras.runs import OutputError, RunSettings, run_stack
 from amseg_keras.runs.segment import MAX_DRAWN
 
 
@@ -48,6 +48,7 @@ class DrawnFrames(click.ParamType):
 @click.option("-o", "--out", required=True, type=click.Path(path_type=Path), help="Output folder.")
 @model_options
 @segment_options
+@background_option
 @click.option(
     "--overlay",
     "drawn",
@@ -79,7 +80,9 @@ def segment(
     label_format: str,
     drawn: int | None,
     pixel_size: float | None,
+    scale: float | Literal["auto"],
     batch_size: int | None,
+    background: str,
     device: str,
     count: int | None,
     scheduler: str | None,
@@ -135,6 +138,8 @@ def segment(
             device if workers else opened.device,
             overwrite,
             drawn,
+            background,
+            scale,
         )
         if workers:
             asked = AskedNetwork(model, revision, device, engine)
@@ -168,8 +173,6 @@ def _segment_one(
                 *(stack, segmenter, digest, folder, settings),
                 lambda done: advance(bar, done),
             )
-    except (ReadError, OutputTakenError) as error:
+    except (ReadError, OutputError) as error:
         return [str(error)]
-    except OSError as error:
-        return [f"{folder}: cannot be written ({error.strerror or error})"]
     return said_of(source.name, record)

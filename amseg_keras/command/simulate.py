@@ -79,7 +79,7 @@ def simulate(
     """
     with opencv_needed():
         from amseg_keras.runs.simulate import SimulateSettings, simulate_dataset
-    from amseg_keras.runs import OutputTakenError
+    from amseg_keras.runs import OutputError
     from amseg_keras.simulate import FACILITIES as PLACES
 
     ran = PLACES[facility].processes
@@ -92,7 +92,7 @@ def simulate(
     with one_sentence(), tqdm(total=frames * sequences, unit="frame") as bar:
         try:
             data = simulate_dataset(out, settings, lambda done: advance(bar, done))
-        except OutputTakenError as error:
+        except OutputError as error:
             raise click.UsageError(str(error)) from error
     _summarise(data)
 

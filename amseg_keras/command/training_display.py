@@ -83,10 +83,9 @@ def training_display() -> Iterator[TrainingDisplay]:
         display.close()
         click.echo(f"amseg: {error}", err=True)
         raise SystemExit(1) from error
-    except KeyboardInterrupt:
-        display.close()
-        click.echo("interrupted; the same command with --resume goes on", err=True)
-        raise SystemExit(130) from None
+    except KeyboardInterrupt as error:
+        error.add_note("the same command with --resume goes on")
+        raise
     finally:
         display.close()
 

@@ -19,6 +19,7 @@ from amseg_keras.command.engine_option import compiled, engine_option
 from amseg_keras.command.model_options import model_options, opened_model
 from amseg_keras.command.segment_options import POSITIVE, segment_options
 from amseg_keras.read import ReadError
+from amseg_keras.runs import OutputError
 from amseg_keras.runs.watch import (
     Event,
     Network,
@@ -95,7 +96,8 @@ def watch(folder: Path, out: Path, model: str, revision: str | None, **chosen: A
                       as of amseg segment, when the stack is complete
 
     Grey levels of a growing stack are scaled by its first frames, 16 at most, to the end; those of
-    a file that is whole when it is found by all of it. run.json tells.
+    a file that is whole when it is found by all of it. run.json tells. A network that sees what
+    moves compares each frame with up to 18 frames before it; the first nine have none.
 
     Ctrl-C writes the files of all stacks and ends; a second one ends at once. The same command goes
     on with what is new, and with what was not written.
@@ -108,6 +110,7 @@ def watch(folder: Path, out: Path, model: str, revision: str | None, **chosen: A
         label_format=chosen["label_format"],
         pixel_size_um=chosen["pixel_size"],
         batch_size=chosen["batch_size"],
+        scale=chosen["scale"],
         dataset=chosen["dataset"],
         timing=Timing(chosen["settle"], chosen["patience"]),
         complete_s=chosen["complete_after"],
@@ -122,7 +125,7 @@ def watch(folder: Path, out: Path, model: str, revision: str | None, **chosen: A
         try:
             for event in watch_folder(folder, out, network, settings, stop):
                 errors += _show(event)
-        except ReadError as error:
+        except (ReadError, OutputError) as error:
             errors.append(str(error))
     finish(errors)
 

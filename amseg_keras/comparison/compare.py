@@ -22,7 +22,7 @@ from amseg_keras.datasets.split import SPLIT_BY
 from amseg_keras.evaluation import Evaluation, evaluate
 from amseg_keras.models.cost import macs, trainable_parameters
 from amseg_keras.models.networks import NETWORKS, OF_THE_PAPER, TITLES
-from amseg_keras.runs.record import write_record
+from amseg_keras.outputs import write_json
 from amseg_keras.segment import Segmenter, from_pretrained
 from amseg_keras.training import Progress, Recipe, TrainedRun, train
 from amseg_keras.versions import versions
@@ -198,7 +198,7 @@ def _times(
         )
     finally:
         keras.config.set_dtype_policy(policy)
-    write_record(path, {"asked": asked, "times": times.to_dict("records")})
+    write_json(path, {"asked": asked, "times": times.to_dict("records")})
     return times
 
 

@@ -9,10 +9,10 @@ import pandas as pd
 
 from amseg_keras.atomic import complete_or_absent
 from amseg_keras.comparison.compare import Comparison
+from amseg_keras.outputs import write_json
 from amseg_keras.plain_json import plain
 from amseg_keras.report.comparison_figure import draw_comparison
 from amseg_keras.report.comparison_table import comparison_markdown
-from amseg_keras.runs.record import write_record
 
 
 def write_comparison(comparison: Comparison, folder: str | os.PathLike[str]) -> None:
@@ -60,7 +60,7 @@ def write_comparison(comparison: Comparison, folder: str | os.PathLike[str]) -> 
         text = comparison_markdown(comparison.table, comparison.conditions)
         temporary.write_text(text, "utf-8")
     draw_comparison(comparison.table, comparison.curves, folder / "networks.png")
-    write_record(
+    write_json(
         folder / "networks.json",
         {
             "networks": plain(comparison.table.to_dict("records")),

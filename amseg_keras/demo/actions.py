@@ -23,7 +23,7 @@ from amseg_keras.pretrained import PresetError
 from amseg_keras.quantify import Quantities, Scale
 from amseg_keras.read import ReadError
 from amseg_keras.report.page import count
-from amseg_keras.runs import OutputTakenError
+from amseg_keras.runs import OutputError
 from amseg_keras.runs.quantified_run import FOLDER
 from amseg_keras.samples import sample_path
 
@@ -232,7 +232,7 @@ def _one_sentence(home: Path) -> Iterator[None]:
         yield
     except (Stopped, gr.Error, GeneratorExit):
         raise
-    except (ReadError, PresetError, OutputTakenError) as error:
+    except (ReadError, PresetError, OutputError) as error:
         shutil.rmtree(home, ignore_errors=True)
         raise _error(without_folders(str(error), home)) from error
     except Exception as error:

@@ -86,7 +86,7 @@ class BackgroundPolicy:
             text.strip().removesuffix(_REGISTERED),
             text.strip().endswith(_REGISTERED),
         )
-        match = re.fullmatch(r"(previous):(\d+),(\d+)|(range):(\d+)-(\d+)|([a-z-]+)", form)
+        match = re.fullmatch(r"(previous):(\d+)[,:](\d+)|(range):(\d+)-(\d+)|([a-z-]+)", form)
         if match is None:
             raise ValueError(f"no background is called {text!r}; {_FORMS}")
         parts = [part for part in match.groups() if part is not None]
@@ -136,6 +136,9 @@ class Backgrounds(ABC):
     Attributes:
         policy: What was asked for.
         kind: What was chosen.
+        frames: The stack; replace it by another view of the same stack, such as one that is read
+            ahead, before frames are read in another thread.
+        count: Number of frames of the stack, which decides on the backgrounds.
     """
 
     kind: ClassVar[str]
@@ -143,6 +146,7 @@ class Backgrounds(ABC):
     def __init__(self, policy: BackgroundPolicy, frames: Frames) -> None:
         self.policy = policy
         self.frames = frames
+        self.count = len(frames)
 
     @abstractmethod
     def of(self, index: int) -> np.ndarray | None:
@@ -151,6 +155,10 @@ class Backgrounds(ABC):
         The array is kept for other frames: it must not be written to. Frames that cannot be read
         are left out.
         """
+
+    def load(self) -> None:
+        """Read now what is read of the whole stack, before its frames are read one by one."""
+        return None
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -161,7 +169,7 @@ class Backgrounds(ABC):
     @functools.cached_property
     def drift(self) -> Drift | None:
         """Drift of the specimen, estimated on a few frames; `None` if there are too few."""
-        return find_drift(self._read_all(spread(len(self.frames), COMPARED)))
+        return find_drift(self._read_all(spread(self.count, COMPARED)))
 
     def record(self) -> dict[str, Any]:
         """Describe how backgrounds are made, in plain values for the record of a run."""
@@ -169,7 +177,7 @@ class Backgrounds(ABC):
         return {
             "background": chosen,
             "asked": str(self.policy),
-            "frames": len(self.frames),
+            "frames": self.count,
             "drift_px": self.drift.largest_px if self.drift else None,
             "registered": False,
         }
@@ -194,8 +202,8 @@ class _NoBackground(Backgrounds):
         if self.policy.kind == "none":
             return ("the motion channel is blank, as was asked for",)
         return (
-            f"the motion channel is blank: a stack of {len(self.frames)} frames is too short for a "
-            f"background, which takes {SHORTEST}",
+            f"the motion channel is blank: a stack of {_counted(self.count)} is too short for "
+            f"a background, which takes {SHORTEST}",
         )
 
 
@@ -217,6 +225,9 @@ class _LeaveOut(Backgrounds):
         if self._held is None:
             self._held = self._read_all(self.indices)
         return self._held
+
+    def load(self) -> None:
+        self._held = self.held
 
     @functools.cached_property
     def drift(self) -> Drift | None:
@@ -267,12 +278,14 @@ class _Previous(Backgrounds):
     def __init__(self, policy: BackgroundPolicy, frames: Frames, step: PreviousFrames) -> None:
         super().__init__(policy, frames)
         self._step = step
-        self._cache = WindowCache(frames, None)  # whole numbers are sorted faster
+        self._cache: WindowCache | None = None
 
     def of(self, index: int) -> np.ndarray | None:
-        window = self._step.window(index, len(self.frames))
+        window = self._step.window(index, self.count)
         if not window:
             return None
+        if self._cache is None or self._cache.frames is not self.frames:
+            self._cache = WindowCache(self.frames, None)  # whole numbers are sorted faster
         found = [one for one in self._cache.read(window) if not isinstance(one, ReadError)]
         return median_of(found) if found else None
 
@@ -328,12 +341,16 @@ class _Registered(Backgrounds):
         self._inner = replace(policy, registered=False).of_stack(self._still)
 
     def of(self, index: int) -> np.ndarray | None:
+        self._still.frames = self.frames
         background = self._inner.of(index)
         shift = self._still.positions(index)
         down, right = shift["shift_y_px"], shift["shift_x_px"]
         if background is None or math.isnan(down) or (down == 0 and right == 0):
             return background
         return move(background, (-down, -right))
+
+    def load(self) -> None:
+        self._inner.load()
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -342,6 +359,10 @@ class _Registered(Backgrounds):
     def record(self) -> dict[str, Any]:
         about = self._inner.record() | {"registered": True, "asked": str(self.policy)}
         return about | {"drift_px": self.drift.largest_px if self.drift else None}
+
+
+def _counted(frames: int) -> str:
+    return "1 frame" if frames == 1 else f"{frames} frames"
 
 
 _MOST = BACKGROUND_FRAMES

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import numpy as np
@@ -73,6 +74,28 @@ class Inputs:
         """Describe channels, background and scale in plain values, for the record of a run."""
         made: dict[str, Any] = {"channels": list(self.channels.names), "scale": self.scale}
         return made | ({} if self.backgrounds is None else self.backgrounds.record())
+
+    def settings(self) -> dict[str, Any]:
+        """List what of the input changes the labels, in plain values: background and scale."""
+        chosen = None if self.backgrounds is None else str(self.backgrounds.policy)
+        return {"background": chosen, "scale": self.scale}
+
+    def load(self) -> None:
+        """Read now what is read of the whole stack, before its frames are read one by one."""
+        if self.backgrounds is not None:
+            self.backgrounds.load()
+
+    def reading(self, frames: Frames) -> Inputs:
+        """Give the same inputs, of frames that are read through another view of the stack.
+
+        Args:
+            frames: The same stack read ahead, for example, or its first frames.
+        """
+        same = copy.copy(self)
+        same.frames = frames
+        if same.backgrounds is not None:
+            same.backgrounds.frames = frames
+        return same
 
     def read(self, index: int) -> tuple[np.ndarray, np.ndarray | None]:
         """Read a frame and its background, as recorded.

@@ -13,6 +13,9 @@ QUIETEST = 0.002
 DARKEST = 0.01
 """Grey levels below this fraction of the background's mean count as this fraction."""
 
+NO_LIGHT = 1e-20
+"""Backgrounds that are darker have no grey levels to compare with."""
+
 
 def motion(frame: np.ndarray, background: np.ndarray | None) -> np.ndarray:
     """Compute what moves: the log ratio of a frame to its background, over ten standard deviations.
@@ -52,7 +55,7 @@ def motion(frame: np.ndarray, background: np.ndarray | None) -> np.ndarray:
         )
     behind = np.asarray(background, np.float32)
     darkest = np.float32(DARKEST) * np.maximum(behind, 0).mean(dtype=np.float64).astype(np.float32)
-    if not darkest > 0:
+    if not darkest > NO_LIGHT:
         return np.zeros(frame.shape, np.float32)
     ratio = np.maximum(np.asarray(frame, np.float32), darkest)
     ratio /= np.maximum(behind, darkest)

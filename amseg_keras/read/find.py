@@ -7,7 +7,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from amseg_keras.read.errors import ReadError, reading
-from amseg_keras.read.formats import SUPPORTED, holds_datasets, is_supported, open_reader
+from amseg_keras.read.formats import (
+    SUPPORTED,
+    FrameReader,
+    holds_datasets,
+    is_supported,
+    open_reader,
+)
 from amseg_keras.read.group import Group, group_files, natural_order
 from amseg_keras.read.names import safe_name, unique_names
 from amseg_keras.read.stack import FrameStack
@@ -50,8 +56,10 @@ class StackSource:
             ReadError: It cannot be read; of a sequence, none of its files can.
         """
         if len(self.files) > 1:
-            return FrameStack(self.name, self.source, SequenceReader(self.source, self.files))
-        return FrameStack(self.name, self.source, open_reader(self.files[0], self.dataset))
+            reader: FrameReader = SequenceReader(self.source, self.files)
+            return FrameStack(self.name, self.source, reader, self.files)
+        reader = open_reader(self.files[0], self.dataset)
+        return FrameStack(self.name, self.source, reader, self.files, self.dataset)
 
 
 def find_stacks(

@@ -1,7 +1,8 @@
 """A lazy stack of grey frames, whatever file it comes from."""
 
 import operator
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import Protocol
 
@@ -47,6 +48,8 @@ class FrameStack:
     Attributes:
         name: Short name, safe as a file name.
         source: The file, folder or pattern as it was given.
+        files: Every file that the frames are read from, in their order.
+        dataset: Path inside an HDF5 file, if one was given.
 
     Example:
         >>> from amseg_keras.read import open_stack
@@ -55,9 +58,18 @@ class FrameStack:
         (24, 256, 512) uint8 4.31 (256, 512)
     """
 
-    def __init__(self, name: str, source: str, reader: FrameReader) -> None:
+    def __init__(
+        self,
+        name: str,
+        source: str,
+        reader: FrameReader,
+        files: Sequence[Path] = (),
+        dataset: str | None = None,
+    ) -> None:
         self.name = name
         self.source = source
+        self.files = (*files, *reader.linked_files)
+        self.dataset = dataset
         self._reader = reader
         self._closed = False
 

@@ -19,6 +19,7 @@ from typing import Any
 import pandas as pd
 
 from amseg_keras.atomic import complete_or_absent
+from amseg_keras.outputs import OutputFiles, OutputFolder, RunIdentity, input_place
 from amseg_keras.plain_json import plain
 from amseg_keras.quantify.study import (
     Plane,
@@ -29,10 +30,20 @@ from amseg_keras.quantify.study import (
 )
 from amseg_keras.read import ReadError
 from amseg_keras.runs.experiments import ManyExperiments
-from amseg_keras.runs.record import OutputTakenError, finished_record, write_record
 
 RECORD = "correlation.json"
 _TABLE = "experiments.csv"
+
+OUTPUTS = OutputFiles(
+    "amseg correlate",
+    RECORD,
+    (
+        *(_TABLE, "experiments.parquet", "correlation.png", "correlation.pdf"),
+        *("power_speed.png", "power_speed.pdf", "*_against_*.png", "*_against_*.pdf"),
+    ),
+    {_TABLE: ("experiment", "has_pores")},
+)
+
 _PACKAGES = ("amseg-keras", "pandas", "scipy", "scikit-learn")
 
 
@@ -72,34 +83,23 @@ def run_correlation(
             `settings.overwrite` is off.
         ReadError: a column of `settings.plane` is not in the table, or holds no numbers.
     """
-    identity = {"source": _shortened(source), "runs": list(source)}
-    _check_free(folder, identity, settings.overwrite)
-    table = experiments_table(experiments.summaries, experiments.parameters)
-    try:
-        study = study_experiments(table, () if settings.plane is None else (settings.plane,))
-    except ValueError as error:
-        raise ReadError(str(error)) from error
-    study = replace(study, notes=(*experiments.notes, *study.notes))
-    folder.mkdir(parents=True, exist_ok=True)
-    # From here on the folder is unfinished: without a record nothing in it is taken for one.
-    (folder / RECORD).unlink(missing_ok=True)
-    outputs = [
-        *_write_table(folder, study.table),
-        *_write_figures(folder, experiments, study, settings.title),
-        RECORD,
-    ]
-    write_record(folder / RECORD, identity | _numbers(experiments, study) | {"outputs": outputs})
-    return study
-
-
-def _check_free(folder: Path, identity: dict[str, Any], overwrite: bool) -> None:
-    """Refuse a folder with the result of other experiments, or with a table that is not ours."""
-    finished = finished_record(folder / RECORD, identity, overwrite)
-    if finished is None and not overwrite and (folder / _TABLE).exists():
-        raise OutputTakenError(
-            f"{folder}: holds an {_TABLE} of which no {RECORD} tells; give another -o, or "
-            "--overwrite to replace it"
-        )
+    places = [input_place(Path(one), folder).from_output for one in source]
+    identity = RunIdentity(_shortened(source), None, settings={"runs_from_here": places})
+    with OutputFolder(folder, OUTPUTS, settings.overwrite) as out:
+        out.begin(identity, redo=True)
+        table = experiments_table(experiments.summaries, experiments.parameters)
+        try:
+            study = study_experiments(table, () if settings.plane is None else (settings.plane,))
+        except ValueError as error:
+            raise ReadError(str(error)) from error
+        study = replace(study, notes=(*experiments.notes, *study.notes))
+        outputs = [
+            *_write_table(folder, study.table),
+            *_write_figures(folder, experiments, study, settings.title),
+            RECORD,
+        ]
+        out.finish({"runs": list(source), **_numbers(experiments, study), "outputs": outputs})
+        return study
 
 
 def _write_table(folder: Path, table: pd.DataFrame) -> list[str]:

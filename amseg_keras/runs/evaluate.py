@@ -25,11 +25,11 @@ from amseg_keras.atomic import complete_or_absent
 from amseg_keras.datasets import Dataset
 from amseg_keras.evaluation import Evaluation, SegmentedFrames, evaluate
 from amseg_keras.evaluation.evaluate import Progress
+from amseg_keras.outputs import OutputFiles, OutputFolder, RunIdentity, input_place
 from amseg_keras.preprocess import GreyRange
 from amseg_keras.read.names import safe_name
 from amseg_keras.runs.quantification_errors import PICTURE as ERRORS_PICTURE
 from amseg_keras.runs.quantification_errors import QuantityErrors
-from amseg_keras.runs.record import OutputTakenError, finished_record, write_record
 from amseg_keras.segment import Segmenter
 from amseg_keras.versions import versions
 
@@ -39,6 +39,13 @@ if TYPE_CHECKING:
 RECORD = "evaluation.json"
 WORST = "worst"
 FILES = ("report.html", "classes.csv", "frames.csv", "confusion.csv", "confusion.png")
+
+OUTPUTS = OutputFiles(
+    "amseg evaluate",
+    RECORD,
+    (*FILES, "quantity_errors*.csv", "quantity_errors*.png", f"{WORST}/[0-9][0-9]*_*.png"),
+    {"classes.csv": ("iou", "f1", "precision", "recall", "truth_pixels")},
+)
 
 
 @dataclass(frozen=True)
@@ -101,14 +108,22 @@ def run_evaluation(
         ['classes.csv', 'confusion.csv', 'confusion.png', 'evaluation.json', 'frames.csv',
         'report.html', 'worst']
     """
-    if folder is not None:
-        _check_free(folder, _identity(segmenter, weights_sha256, data, settings), settings)
-        # Whether there can be such a folder is known before the work, not after.
-        folder.mkdir(parents=True, exist_ok=True)
-    started = time.perf_counter()
-    errors = QuantityErrors(data, segmenter.class_names)
-    evaluation = evaluate(segmenter, data, settings.split, progress=progress, each=errors.add)
-    if folder is not None:
+    if folder is None:
+        return evaluate(segmenter, data, settings.split, progress=progress)
+    identity = RunIdentity(
+        str(data.folder),
+        input_place(data.folder, folder),
+        settings={
+            "split": settings.split or "all",
+            "model": segmenter.info.name,
+            "weights_sha256": weights_sha256,
+        },
+    )
+    with OutputFolder(folder, OUTPUTS, settings.overwrite) as out:
+        out.begin(identity, redo=True)
+        started = time.perf_counter()
+        errors = QuantityErrors(data, segmenter.class_names)
+        evaluation = evaluate(segmenter, data, settings.split, progress=progress, each=errors.add)
         made_with = {
             "weights_sha256": weights_sha256,
             "grey_levels": asdict(segmenter.scaling),
@@ -119,8 +134,6 @@ def run_evaluation(
                 "evaluate_s": round(time.perf_counter() - started, 3),
             },
         }
-        # From here on the folder is unfinished: without a record nothing in it is taken for one.
-        (folder / RECORD).unlink(missing_ok=True)
         pictures = _write_pictures(folder, evaluation, segmenter, settings.worst)
         _write_tables(folder, evaluation)
         title = f"{segmenter.info.name} on {data.folder.resolve().name}"
@@ -128,32 +141,8 @@ def run_evaluation(
         _write_report(folder, evaluation, pictures, made_with)
         worst = [f"{WORST}/{path.name}" for path in _pictures_in(folder)]
         names = [*FILES, *measured, *worst, RECORD]
-        write_record(folder / RECORD, evaluation.as_json() | made_with | {"outputs": names})
-    return evaluation
-
-
-def _identity(
-    segmenter: Segmenter, weights_sha256: str, data: Dataset, settings: EvaluateSettings
-) -> dict[str, Any]:
-    return {
-        "source": str(data.folder),
-        "split": settings.split or "all",
-        "model": segmenter.info.name,
-        "weights_sha256": weights_sha256,
-    }
-
-
-def _check_free(folder: Path, identity: dict[str, Any], settings: EvaluateSettings) -> None:
-    """Refuse a folder that holds the result of another run, or somebody else's files."""
-    finished = finished_record(folder / RECORD, identity, settings.overwrite)
-    if finished is not None or settings.overwrite:
-        return
-    for name in (*FILES, WORST):
-        if (folder / name).exists():
-            raise OutputTakenError(
-                f"{folder}: holds a {name} of which no {RECORD} tells; give another -o, or "
-                "--overwrite to replace it"
-            )
+        out.finish(evaluation.as_json() | made_with | {"outputs": names})
+        return evaluation
 
 
 def _pictures_in(folder: Path) -> list[Path]:

@@ -13,7 +13,9 @@ import pandas as pd
 from amseg_keras.plain_json import plain
 from amseg_keras.quantify.study import largest_keyhole_pore
 from amseg_keras.read.errors import ReadError, reading
-from amseg_keras.runs.quantified_run import FOLDER, RECORD
+from amseg_keras.runs.labelled_run import open_labelled_run
+from amseg_keras.runs.quantified_run import FOLDER, RECORD, check_labels_unchanged
+from amseg_keras.runs.segment import RECORD as SEGMENTED
 
 _FRAMES = "frames.csv"
 _TRACKS = "tracks.csv"
@@ -147,6 +149,9 @@ def _read_folder(folder: Path) -> tuple[dict[str, Any], pd.DataFrame]:
         raise ReadError(f"{folder}: is not quantified yet; run: amseg quantify {folder}")
     with reading(str(folder / RECORD), "JSON"):
         record = json.loads((folder / RECORD).read_text("utf-8"))
+        if folder.name == FOLDER and (folder.parent / SEGMENTED).is_file():
+            run = open_labelled_run(folder.parent)
+            check_labels_unchanged(record, run.labels_content, run.folder)
         # Before the next folder: an old or strange file is to be named by this sentence.
         record["summary"]["pores_from_keyhole"]
     with reading(str(folder / _TRACKS), "table of tracks"):

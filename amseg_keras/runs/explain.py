@@ -11,7 +11,6 @@ explain.json            what was done with what; written last
 from __future__ import annotations
 
 import json
-import shutil
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
@@ -26,21 +25,31 @@ import tifffile
 from amseg_keras.atomic import complete_or_absent
 from amseg_keras.explain import GradCam, class_index, frame_confidence, rank_frames
 from amseg_keras.explain.confidence import LIMITS, LOW_MARGIN, inner_part
-from amseg_keras.preprocess import GreyRange
+from amseg_keras.outputs import (
+    LabelStore,
+    OutputFiles,
+    OutputFolder,
+    network_settings,
+    stack_identity,
+)
+from amseg_keras.plain_json import plain
+from amseg_keras.preprocess import GreyRange, Inputs
 from amseg_keras.read import FrameStack, ReadError
 from amseg_keras.report.label_files import BIGTIFF_BYTES
-from amseg_keras.runs.record import (
-    OutputTakenError,
-    finished_record,
-    identity_of,
-    write_record,
-)
+from amseg_keras.runs.segment import RunSettings, stack_inputs
 from amseg_keras.segment import Segmenter
 from amseg_keras.versions import versions
 
 RECORD = "explain.json"
 HEAT, CONFIDENCE = "grad_cam", "confidence"
 FILES = ("grad_cam.tif", "frames.csv")
+
+OUTPUTS = OutputFiles(
+    "amseg explain",
+    RECORD,
+    (*FILES, f"{HEAT}/[0-9]*.png", f"{CONFIDENCE}/[0-9]*.png"),
+    {"frames.csv": ("frame", "look_at", "unstable_share")},
+)
 
 Progress = Callable[[int], None]
 """Called with the number of frames that are explained, those of an earlier run included."""
@@ -56,6 +65,7 @@ class ExplainSettings:
         frames: Which frames, from 0, rising; None for all.
         device: As Keras names it, "cpu:0"; written to the record.
         overwrite: Replace the result of another run.
+        background: Frames of the background, as in `RunSettings`.
     """
 
     class_name: str
@@ -63,6 +73,7 @@ class ExplainSettings:
     frames: tuple[int, ...] | None = None
     device: str | None = None
     overwrite: bool = False
+    background: str = "auto"
 
 
 def run_explanation(
@@ -96,62 +107,86 @@ def run_explanation(
     index = class_index(segmenter.class_names, settings.class_name)
     explainer = GradCam(segmenter.model, index, settings.layer)
     chosen = _chosen_frames(stack, settings.frames)
-    grey_range = segmenter.scaling.measure(stack)
-    identity = identity_of(stack, segmenter, weights_sha256, grey_range) | {
-        "class": settings.class_name,
-        "layer": explainer.layer,
-        "frames": list(chosen),
-    }
-    finished = finished_record(folder / RECORD, identity, settings.overwrite)
-    if finished is not None:
-        progress(len(chosen))
-        return finished
+    inputs = stack_inputs(stack, segmenter, RunSettings(background=settings.background))
+    grey_range = inputs.grey_range
+    identity = stack_identity(
+        stack,
+        network_settings(segmenter, weights_sha256, grey_range)
+        | {"class": settings.class_name, "layer": explainer.layer, "frames": list(chosen)}
+        | inputs.settings(),
+    )
+    with OutputFolder(folder, OUTPUTS, settings.overwrite, keeps_going=True) as out:
+        # Maps are kept as they are until all are there, and pictures are about as large.
+        out.needed_bytes = 3 * 4 * len(chosen) * stack.shape[1] * stack.shape[2]
+        finished = out.begin(identity)
+        if finished is not None:
+            progress(len(chosen))
+            return finished
+        pictures = _Pictures(folder, explainer.layer, settings.class_name, grey_range, len(stack))
+        work = _Work(inputs, stack, segmenter, explainer, pictures, chosen)
+        return _explain_all(out, work, settings, progress)
 
+
+@dataclass(frozen=True)
+class _Work:
+    """What is explained with what."""
+
+    inputs: Inputs
+    stack: FrameStack
+    segmenter: Segmenter
+    explainer: GradCam
+    pictures: _Pictures
+    chosen: tuple[int, ...]
+
+
+def _explain_all(
+    out: OutputFolder, work: _Work, settings: ExplainSettings, progress: Progress
+) -> dict[str, Any]:
+    """Explain the frames that are not done yet, and write all files of the folder."""
+    stack, segmenter, chosen = work.stack, work.segmenter, work.chosen
     started = time.perf_counter()
-    store = _begin(folder, identity, settings.overwrite)
-    pictures = _Pictures(folder, explainer.layer, settings.class_name, grey_range, len(stack))
+    store = out.store(stack.shape[1:], np.float32)
     errors: dict[int, str] = {}
-    resumed = sum(store.holds(number) for number in chosen)
+    resumed = sum(number in store for number in chosen)
     for done, number in enumerate(chosen, start=1):
-        if not store.holds(number):
+        if number not in store:
             try:
-                frame = stack[number]
+                given = work.inputs.make(number)
             except ReadError as error:
                 errors[number] = str(error)
             else:
-                store.keep(number, _explain(frame, number, explainer, segmenter, pictures))
+                heat, numbers = _explain(given, number, work)
+                store.append(number, heat, numbers)
         progress(done)
     if len(errors) == len(chosen):
-        store.remove()
+        out.leave_nothing()
         raise ReadError(next(iter(errors.values())))
 
-    rows = [store.row(number) for number in chosen if number not in errors]
+    rows = [store.about(number) for number in chosen if number not in errors]
     table = rank_frames(rows)
-    _write_maps(folder, store, stack.shape, identity)
-    _write_table(folder, table, stack)
-    record: dict[str, Any] = {
-        **identity,
-        "model": segmenter.info.name,
-        "trained_on": segmenter.info.trained_on,
-        "scaling": asdict(segmenter.scaling),
-        "shape": list(stack.shape),
-        "notes": list(stack.notes),
-        "unreadable_frames": [{"frame": key, "error": text} for key, text in errors.items()],
-        "frames_without_class": [int(row["frame"]) for row in rows if not row["found"]],
-        "look_at": table["frame"][table["look_at"]].tolist(),
-        "limits": LIMITS,
-        "outputs": [HEAT, FILES[0], CONFIDENCE, FILES[1], RECORD],
-        "versions": versions(),
-        "device": settings.device,
-        "times": {
-            "finished": datetime.now(UTC).isoformat(timespec="seconds"),
-            "frames_from_earlier_run": resumed,
-            "explain_s": round(time.perf_counter() - started, 3),
-        },
-    }
-    write_record(folder / RECORD, record)
-    store.remove()
-    return record
+    _write_maps(out, store, work, settings.class_name)
+    _write_table(out.path, table, stack)
+    return out.finish(
+        {
+            "model": segmenter.info.name,
+            "trained_on": segmenter.info.trained_on,
+            "scaling": asdict(segmenter.scaling),
+            "inputs": work.inputs.record(),
+            "notes": [*stack.notes, *work.inputs.notes],
+            "unreadable_frames": [{"frame": key, "error": text} for key, text in errors.items()],
+            "frames_without_class": [int(row["frame"]) for row in rows if not row["found"]],
+            "look_at": table["frame"][table["look_at"]].tolist(),
+            "limits": LIMITS,
+            "outputs": [HEAT, FILES[0], CONFIDENCE, FILES[1], RECORD],
+            "versions": versions(),
+            "device": settings.device,
+            "times": {
+                "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+                "frames_from_earlier_run": resumed,
+                "explain_s": round(time.perf_counter() - started, 3),
+            },
+        }
+    )
 
 
 def _chosen_frames(stack: FrameStack, wanted: tuple[int, ...] | None) -> tuple[int, ...]:
@@ -164,73 +199,6 @@ def _chosen_frames(stack: FrameStack, wanted: tuple[int, ...] | None) -> tuple[i
             "from 0"
         )
     return wanted
-
-
-class _Store:
-    """Maps and numbers of a run that goes on, a file for each frame, whole or not there."""
-
-    FOLDER = ".explain-unfinished"
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder / self.FOLDER
-        self.identity_file = self.folder / "identity.json"
-
-    def is_of(self, identity: dict[str, Any]) -> bool:
-        """Whether it was begun by a run that did the same."""
-        return self.identity_file.is_file() and self.identity_file.read_text("utf-8") == json.dumps(
-            identity
-        )
-
-    def begin(self, identity: dict[str, Any]) -> None:
-        self.remove()
-        self.folder.mkdir(parents=True)
-        with complete_or_absent(self.identity_file) as temporary:
-            temporary.write_text(json.dumps(identity), "utf-8")
-
-    def holds(self, number: int) -> bool:
-        return self._path(number).is_file()
-
-    def keep(self, number: int, values: dict[str, Any]) -> None:
-        """Keep a frame's map and numbers; they survive a kill of the program from here on."""
-        with complete_or_absent(self._path(number)) as temporary:
-            np.savez(temporary, **values)
-
-    def heat(self, number: int) -> np.ndarray:
-        with np.load(self._path(number)) as values:
-            return values["heat"]
-
-    def row(self, number: int) -> dict[str, float]:
-        with np.load(self._path(number)) as values:
-            return {name: values[name].item() for name in values.files if name != "heat"}
-
-    def remove(self) -> None:
-        shutil.rmtree(self.folder, ignore_errors=True)
-
-    def _path(self, number: int) -> Path:
-        return self.folder / f"{number}.npz"
-
-
-def _begin(folder: Path, identity: dict[str, Any], overwrite: bool) -> _Store:
-    """A store to go on with, or a new one in a folder without the files of another run."""
-    store = _Store(folder)
-    ours = store.folder.is_dir() or (folder / RECORD).exists()
-    if store.is_of(identity) and not (folder / RECORD).exists():
-        return store
-    if not ours and not overwrite:
-        for name in (*FILES, HEAT, CONFIDENCE):
-            if (folder / name).exists():
-                raise OutputTakenError(
-                    f"{folder}: holds a {name} of which no {RECORD} tells; give another -o, or "
-                    "--overwrite to replace it"
-                )
-    # From here on the folder is unfinished: without a record nothing in it is taken for one.
-    for name in (RECORD, *FILES):
-        (folder / name).unlink(missing_ok=True)
-    for name in (HEAT, CONFIDENCE):
-        for picture in (folder / name).glob("[0-9]*.png"):
-            picture.unlink()
-    store.begin(identity)
-    return store
 
 
 @dataclass(frozen=True)
@@ -250,17 +218,15 @@ class _Pictures:
         return path
 
 
-def _explain(
-    frame: np.ndarray, number: int, explainer: GradCam, segmenter: Segmenter, pictures: _Pictures
-) -> dict[str, Any]:
+def _explain(scaled: np.ndarray, number: int, work: _Work) -> tuple[np.ndarray, dict[str, Any]]:
     """Explain one frame and draw its pictures; its map and its numbers."""
     # matplotlib takes half a second to import, which the other commands need not wait for.
     from amseg_keras.report.experiment.explain_pictures import draw_confidence, draw_grad_cam
 
-    scaled = pictures.grey_range.apply(frame)
-    grey = scaled / pictures.grey_range.top
-    of_class = explainer.explain(scaled)
-    sure = frame_confidence(segmenter.model.predict_on_batch, scaled)
+    pictures = work.pictures
+    grey = scaled[..., 0] / pictures.grey_range.top
+    of_class = work.explainer.explain(scaled)
+    sure = frame_confidence(work.segmenter.model.predict_on_batch, scaled)
     shares = sure.shares()
     name = pictures.class_name
     over = "" if of_class.found.any() else "; nowhere found, so of all pixels"
@@ -278,25 +244,23 @@ def _explain(
     low_margin = (sure.margin < LOW_MARGIN) & counted
     draw_confidence(grey, sure.confidence, low_margin, sure.unstable & counted, title, path)
     found = bool(of_class.found.any())
-    return {"heat": of_class.heat, "frame": number, "found": found, **shares}
+    return np.asarray(of_class.heat, np.float32), plain({"frame": number, "found": found, **shares})
 
 
-def _write_maps(
-    folder: Path, store: _Store, shape: tuple[int, int, int], identity: dict[str, Any]
-) -> None:
+def _write_maps(out: OutputFolder, store: LabelStore, work: _Work, class_name: str) -> None:
     """`grad_cam.tif`, with the class, the layer and the frames in its description."""
     from matplotlib import colormaps
 
-    chosen = identity["frames"]
+    chosen, shape = work.chosen, work.stack.shape
     size = 4 * len(chosen) * shape[1] * shape[2]
     unreadable = np.full(shape[1:], np.nan, np.float32)
 
     def maps() -> Iterator[np.ndarray]:
         for number in chosen:
-            yield store.heat(number) if store.holds(number) else unreadable
+            yield store.read(number) if number in store else unreadable
 
-    about = {name: identity[name] for name in ("class", "layer", "frames")}
-    with complete_or_absent(folder / FILES[0]) as temporary:
+    about = {"class": class_name, "layer": work.explainer.layer, "frames": list(chosen)}
+    with complete_or_absent(out.path / FILES[0]) as temporary:
         tifffile.imwrite(
             temporary,
             maps(),

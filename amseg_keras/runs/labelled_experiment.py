@@ -12,6 +12,7 @@ import numpy as np
 from amseg_keras.classes import CLASS_NAMES, IGNORE
 from amseg_keras.datasets import Dataset, LabelledFrame, open_dataset
 from amseg_keras.datasets.dataset import DATASET_FILE
+from amseg_keras.outputs import InputContent
 from amseg_keras.read import ReadError, StackSource, find_stacks
 from amseg_keras.read.names import safe_name
 from amseg_keras.runs.labelled_run import open_labelled_run
@@ -31,12 +32,15 @@ class LabelledExperiment:
         count: Number of frames.
         frames: Gives the label maps in the order of time, uint8 `(height, width)`; 255 all over
             where there is none.
+        place: File or folder of the labels.
+        part: Name of the sequence in a data set; empty for others.
         home: Folder of the segmentation that made them, where results belong; None for others.
         pixel_size_um: Size of a pixel in um, None where nobody says.
         pixel_size_from: "file", "preset", "user" or "data set".
         frame_rate_hz: Frames per second, None where nobody says.
         parameters: Material, laser power (W), speed (mm/s) and what else was set.
         about: What made the labels: `model`, `trained_on`, `origin`.
+        labels: Tells the content of the label files of a run; None for other labels.
     """
 
     name: str
@@ -44,12 +48,15 @@ class LabelledExperiment:
     class_names: tuple[str, ...]
     count: int
     frames: Callable[[], Iterator[np.ndarray]]
+    place: Path
+    part: str = ""
     home: Path | None = None
     pixel_size_um: float | None = None
     pixel_size_from: str | None = None
     frame_rate_hz: float | None = None
     parameters: Mapping[str, Any] = field(default_factory=dict)
     about: Mapping[str, str] = field(default_factory=dict)
+    labels: Callable[[], InputContent] | None = None
 
 
 def find_experiments(
@@ -96,11 +103,13 @@ def _of_run(folder: Path) -> LabelledExperiment:
         class_names=run.class_names,
         count=run.shape[0],
         frames=run.frames,
+        place=folder,
         home=folder,
         pixel_size_um=record.get("pixel_size_um"),
         pixel_size_from=record.get("pixel_size_from"),
         frame_rate_hz=record.get("frame_rate_hz"),
         about={key: record[key] for key in ("model", "trained_on") if key in record},
+        labels=run.labels_content,
     )
 
 
@@ -121,6 +130,8 @@ def _of_dataset(data: Dataset) -> list[LabelledExperiment]:
                 class_names=data.class_names,
                 count=last.frame - first.frame + 1,
                 frames=_Sequence(data, labelled),
+                place=data.folder,
+                part=name,
                 pixel_size_um=size,
                 pixel_size_from="data set" if size else None,
                 frame_rate_hz=data.other.get("frame_rate_hz"),
@@ -164,6 +175,7 @@ def _of_stack(source: StackSource, class_names: tuple[str, ...]) -> LabelledExpe
             class_names=class_names,
             count=count,
             frames=_Stack(source, class_names),
+            place=source.files[0] if len(source.files) == 1 else source.files[0].parent,
             pixel_size_um=stack.pixel_size_um,
             pixel_size_from="file" if stack.pixel_size_um else None,
             frame_rate_hz=stack.frame_rate_hz,

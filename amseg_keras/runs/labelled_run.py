@@ -11,11 +11,12 @@ from typing import Any
 import numpy as np
 
 from amseg_keras.classes import IGNORE
+from amseg_keras.outputs import UNFINISHED, InputContent, input_content
 from amseg_keras.read import FrameStack, ReadError, StackSource
+from amseg_keras.read.errors import reading
 from amseg_keras.report.label_files import LABEL_WRITERS
 from amseg_keras.report.label_zarr import NAME as ARRAY
 from amseg_keras.report.label_zarr import read_zarr
-from amseg_keras.runs.label_store import FOLDER
 from amseg_keras.runs.segment import RECORD
 
 _LISTED = 5
@@ -69,6 +70,21 @@ class LabelledRun:
                     f"which is no class of the run; {_AGAIN}"
                 )
             yield labels
+
+    def labels_content(self) -> InputContent:
+        """Digest the label files, to tell whether labels were corrected since.
+
+        Raises:
+            ReadError: A label file cannot be read.
+        """
+        with reading(str(self.folder), "label maps"):
+            return input_content(self._label_files())
+
+    def _label_files(self) -> list[Path]:
+        if self._one_file:
+            return [self.folder / _ONE_FILE[self.record["label_format"]][0]]
+        home = self.folder / (ARRAY if self._one_array else _PICTURES)
+        return sorted(path for path in home.rglob("*") if path.is_file()) or [home]
 
     def check(self) -> None:
         """Find damage that shows without reading all label maps.
@@ -218,7 +234,7 @@ def _read_record(folder: Path) -> dict[str, Any]:
 
 
 def _why_no_record(folder: Path) -> str:
-    if (folder / FOLDER).is_dir():
+    if (folder / UNFINISHED).is_dir():
         return (
             f"{folder}: is not finished; give the same amseg segment command again, it goes on "
             "where it stopped"

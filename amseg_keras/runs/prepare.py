@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import csv
 import importlib.metadata
-import json
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -23,15 +22,22 @@ import numpy as np
 import tifffile
 
 from amseg_keras.atomic import complete_or_absent
+from amseg_keras.outputs import OutputFiles, OutputFolder, OutputTakenError, stack_identity
 from amseg_keras.preprocess import Prepared, Step, prepare
 from amseg_keras.preprocess.chain import DType
 from amseg_keras.read import FrameStack, ReadError
-from amseg_keras.runs.record import OutputTakenError, finished_record, write_record
 
 RECORD = "prepare.json"
 TABLE = "prepare.csv"
 FRAMES: dict[str, str] = {"tiff": "frames.tif", "hdf5": "frames.h5"}
 """Name of the file by its format."""
+
+OUTPUTS = OutputFiles(
+    "amseg prepare", RECORD, (*FRAMES.values(), TABLE), {TABLE: ("frame", "readable")}
+)
+
+FILES_OF_STEPS = ("flats", "dark")
+"""Parameters of steps that are paths; what is in the files is known by a digest."""
 
 IMAGEJ_BYTES = (1 << 32) - (1 << 26)
 """Larger stacks are OME-TIFF: ImageJ's own form ends at 4 GB."""
@@ -145,39 +151,48 @@ def prepare_stack(
     """
     settings = settings or PrepareSettings()
     pixel_size_um, frame_rate_hz = settings.scales(stack)
-    identity = _plain(
+    identity = stack_identity(
+        stack,
         {
-            "source": stack.source,
-            "shape": stack.shape,
-            "dtype": str(stack.dtype),
-            "steps": [{"step": step.name, **step.parameters()} for step in steps],
+            "steps": [{"step": step.name, **_known_by_content(step)} for step in steps],
             "output": {"format": settings.file_format, "dtype": settings.dtype},
             "pixel_size_um": pixel_size_um,
             "frame_rate_hz": frame_rate_hz,
-        }
+        },
     )
-    target = folder / FRAMES[settings.file_format]
     _check_not_its_own_input(folder, stack)
-    finished = finished_record(folder / RECORD, identity, settings.overwrite)
-    if finished is not None and target.exists():
-        progress(len(stack))
-        return PreparedFolder(finished, was_done=True)
-    _clear(folder, settings.overwrite)
+    with OutputFolder(folder, OUTPUTS, settings.overwrite) as out:
+        finished = out.begin(identity)
+        if finished is not None and (folder / FRAMES[settings.file_format]).exists():
+            progress(len(stack))
+            return PreparedFolder(finished, was_done=True)
+        if finished is not None:
+            out.begin(identity, redo=True)
+        record = _write_all(stack, prepare(stack, steps, settings.dtype), out, settings, progress)
+        return PreparedFolder(record, was_done=False)
 
+
+def _write_all(
+    stack: FrameStack,
+    ready: Prepared,
+    out: OutputFolder,
+    settings: PrepareSettings,
+    progress: Progress,
+) -> dict[str, Any]:
+    """Write the files of a folder that is ready for them; the record."""
     started = time.perf_counter()
-    ready = prepare(stack, steps, settings.dtype)
+    folder, scales = out.path, settings.scales(stack)
+    target = folder / FRAMES[settings.file_format]
+    out.needed_bytes = math.prod(ready.shape) * ready.dtype.itemsize
     unreadable: dict[int, str] = {}
-    folder.mkdir(parents=True, exist_ok=True)
     write = {"tiff": _write_tiff, "hdf5": _write_hdf5}[settings.file_format]
     with complete_or_absent(target) as temporary:
-        write(
-            temporary, ready, _filled(ready, unreadable, progress), (pixel_size_um, frame_rate_hz)
-        )
+        write(temporary, ready, _filled(ready, unreadable, progress), scales)
         if len(unreadable) == len(stack):
             raise ReadError(next(iter(unreadable.values())))
     _write_table(folder / TABLE, ready, unreadable, stack.frame_names)
     record = {
-        **identity,
+        "files": _files_of(ready.steps),
         "measured": {
             step.name: stage.measured
             for step, stage in zip(ready.steps, ready.stages, strict=True)
@@ -198,13 +213,17 @@ def prepare_stack(
             "prepare_s": round(time.perf_counter() - started, 3),
         },
     }
-    write_record(folder / RECORD, record)
-    return PreparedFolder(record, was_done=False)
+    return out.finish(record)
 
 
-def _plain(values: dict[str, Any]) -> dict[str, Any]:
-    """As it reads back from JSON, so that it can be compared with an earlier record."""
-    return json.loads(json.dumps(values))
+def _known_by_content(step: Step) -> dict[str, Any]:
+    """The parameters of a step without the paths of its files, which have a digest."""
+    return {key: value for key, value in step.parameters().items() if key not in FILES_OF_STEPS}
+
+
+def _files_of(steps: Sequence[Step]) -> dict[str, Any]:
+    values = {key: value for step in steps for key, value in step.parameters().items()}
+    return {key: values[key] for key in FILES_OF_STEPS if values.get(key)}
 
 
 def _check_not_its_own_input(folder: Path, stack: FrameStack) -> None:
@@ -214,23 +233,6 @@ def _check_not_its_own_input(folder: Path, stack: FrameStack) -> None:
             raise OutputTakenError(
                 f"{stack.source}: would be replaced by its own result; give another -o"
             )
-
-
-def _clear(folder: Path, overwrite: bool) -> None:
-    """Make room for a new run: the files of an earlier one go, those of somebody else do not."""
-    ours = (folder / RECORD).exists()
-    for name in FRAMES.values():
-        if (folder / name).exists() and not ours and not overwrite:
-            raise OutputTakenError(
-                f"{folder}: holds a {name} of which no {RECORD} tells; give another -o, or "
-                "--overwrite to replace it"
-            )
-        # What a killed run left may be as large as the stack.
-        for leftover in folder.glob(f".{Path(name).stem}-????????{Path(name).suffix}"):
-            leftover.unlink(missing_ok=True)
-    if ours:
-        for name in (*FRAMES.values(), TABLE, RECORD):
-            (folder / name).unlink(missing_ok=True)
 
 
 def _filled(

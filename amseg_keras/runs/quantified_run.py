@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from amseg_keras.outputs import InputContent
 from amseg_keras.quantify.measure import Quantities
 from amseg_keras.quantify.scale import Scale
 from amseg_keras.read import ReadError
@@ -25,6 +27,26 @@ TABLES = {
     "events": ("frame", "event", "from_keyhole"),
 }
 """Columns that tell a table of `amseg quantify` from another of its name."""
+
+
+def check_labels_unchanged(
+    record: Mapping[str, Any], labels: Callable[[], InputContent], run: Path
+) -> None:
+    """Refuse quantities of labels that were corrected, or segmented anew, since.
+
+    Args:
+        record: Record of `amseg quantify`.
+        labels: Tells the content of the label files as they are now.
+        run: Folder of `amseg segment`.
+
+    Raises:
+        ReadError: The quantities are not those of the labels.
+    """
+    measured = record.get("labels")
+    if measured is None:  # measured by an earlier version, or on labels of no run
+        return
+    if labels().difference(measured, str(run)) is not None:
+        raise ReadError(f"{run}: its labels changed since they were measured; {_again(run)}")
 
 
 def read_quantities(run: Path, frames: int) -> tuple[Quantities, dict[str, Any]]:

@@ -11,7 +11,7 @@ quantities.json          the experiment in a few numbers, and how they were meas
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -19,14 +19,24 @@ from typing import Any
 import numpy as np
 
 from amseg_keras.atomic import complete_or_absent
+from amseg_keras.outputs import OutputFiles, OutputFolder, RunIdentity, input_place
 from amseg_keras.plain_json import plain
 from amseg_keras.quantify import Quantities, Scale, measure
 from amseg_keras.quantify.measure import SMALLEST_PORE_UM
 from amseg_keras.read import ReadError
 from amseg_keras.runs.labelled_experiment import LabelledExperiment
 from amseg_keras.runs.quantified_run import RECORD, TABLES
-from amseg_keras.runs.record import OutputTakenError, finished_record, write_record
 from amseg_keras.versions import versions
+
+OUTPUTS = OutputFiles(
+    "amseg quantify",
+    RECORD,
+    (
+        *(f"{name}.{ending}" for name in TABLES for ending in ("csv", "parquet")),
+        *("time_series.png", "time_series.pdf"),
+    ),
+    {f"{name}.csv": columns for name, columns in TABLES.items()},
+)
 
 Progress = Callable[[int], None]
 """Called with the number of frames that are measured."""
@@ -77,12 +87,30 @@ def quantify_experiment(
             off.
         ReadError: The label maps cannot be read, or none of them is one.
     """
-    _check_free(folder, experiment.source, settings.overwrite)
-    folder.mkdir(parents=True, exist_ok=True)
+    identity = RunIdentity(
+        experiment.source,
+        input_place(experiment.place, folder),
+        settings={"part": experiment.part},
+    )
+    with OutputFolder(folder, OUTPUTS, settings.overwrite) as out:
+        out.begin(identity, redo=True)
+        return _measure(experiment, out, settings, progress)
+
+
+def _measure(
+    experiment: LabelledExperiment,
+    out: OutputFolder,
+    settings: QuantifySettings,
+    progress: Progress,
+) -> Quantities:
+    """Measure, and write the files of a folder that is ready for them."""
+    folder = out.path
     size, size_from = experiment.pixel_size_um, experiment.pixel_size_from
     if settings.pixel_size_um is not None:
         size, size_from = settings.pixel_size_um, "user"
     scale = Scale(size, settings.frame_rate_hz or experiment.frame_rate_hz)
+    # Before they are measured: labels that change meanwhile are not taken for those measured.
+    labels = None if experiment.labels is None else experiment.labels()
     try:
         found = measure(
             _told(experiment.frames(), progress),
@@ -95,13 +123,11 @@ def quantify_experiment(
         raise ReadError(f"{experiment.source}: {error}") from error
     if found.frames.empty:
         raise ReadError(f"{experiment.source}: holds no readable label map")
-    # From here on the folder is unfinished: without a record nothing in it is taken for one.
-    (folder / RECORD).unlink(missing_ok=True)
     names = [*_write_tables(folder, found), *_write_figure(folder, found, experiment), RECORD]
     record = {
-        "source": experiment.source,
         "class_names": list(experiment.class_names),
         **experiment.about,
+        "labels": None if labels is None else asdict(labels),
         "frames": experiment.count,
         "summary": found.summary,
         "scale": {"pixel_size_um": scale.pixel_size_um, "frame_rate_hz": scale.frame_rate_hz},
@@ -114,21 +140,8 @@ def quantify_experiment(
         "versions": versions(),
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
     }
-    write_record(folder / RECORD, plain(record))
+    out.finish(plain(record))
     return found
-
-
-def _check_free(folder: Path, source: str, overwrite: bool) -> None:
-    """Refuse a folder that holds the result of other labels, or somebody else's tables."""
-    finished = finished_record(folder / RECORD, {"source": source}, overwrite)
-    if finished is not None or overwrite:
-        return
-    for name in TABLES:
-        if (folder / f"{name}.csv").exists():
-            raise OutputTakenError(
-                f"{folder}: holds a {name}.csv of which no {RECORD} tells; give another -o, or "
-                "--overwrite to replace it"
-            )
 
 
 def _told(frames: Iterator[np.ndarray], progress: Progress) -> Iterator[np.ndarray]:

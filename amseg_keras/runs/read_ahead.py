@@ -22,7 +22,6 @@ class ReadAhead:
         frames: The stack, `(frames, height, width)`; this thread alone reads from it.
         indices: The frames that will be asked for or taken, rising.
         ahead: How many of them are read before they are asked for.
-        stop: Frames that the stack seems to have; by default all.
 
     Example:
         >>> frames = np.arange(6, dtype="uint16").reshape(6, 1, 1)
@@ -31,12 +30,9 @@ class ReadAhead:
         0 [[0]] (6, 1, 1)
     """
 
-    def __init__(
-        self, frames: Frames, indices: Iterable[int], ahead: int, stop: int | None = None
-    ) -> None:
+    def __init__(self, frames: Frames, indices: Iterable[int], ahead: int) -> None:
         self._frames = frames
-        count = len(frames) if stop is None else stop
-        self.shape: tuple[int, ...] = (count, *frames.shape[1:])
+        self.shape: tuple[int, ...] = (len(frames), *frames.shape[1:])
         self._ahead = ahead
         self._coming = dict.fromkeys(indices)
         self._kept: dict[int, np.ndarray | BaseException] = {}
@@ -82,6 +78,14 @@ class ReadAhead:
             raise found
         return found
 
+    def until(self, stop: int) -> Frames:
+        """Give the same stack without the frames from `stop` on.
+
+        Args:
+            stop: Number of frames that are left.
+        """
+        return _FirstFrames(self, stop)
+
     def take(self, index: int) -> np.ndarray | None:
         """A frame for the last time; None if it cannot be read."""
         try:
@@ -121,3 +125,17 @@ class ReadAhead:
     def _may_go_on(self) -> bool:
         # Whoever waits for a frame further on is not kept waiting by those that nobody wants.
         return not self._coming or self._waiting > 0 or len(self._not_asked_for) < self._ahead
+
+
+class _FirstFrames:
+    """The first frames of a stack that is read ahead."""
+
+    def __init__(self, frames: ReadAhead, count: int) -> None:
+        self._frames = frames
+        self.shape: tuple[int, ...] = (count, *frames.shape[1:])
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, index: int, /) -> np.ndarray:
+        return self._frames[index]

@@ -8,6 +8,7 @@ report_movie.mp4    recording, labels and running plots, if asked for
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from amseg_keras.atomic import complete_or_absent
+from amseg_keras.outputs import OutputFiles, OutputFolder, OutputTakenError, input_content
 from amseg_keras.preprocess import GreyRange, GreyScaling
 from amseg_keras.quantify.measure import Quantities
 from amseg_keras.read import FrameStack, ReadError, open_stack
@@ -23,8 +25,7 @@ from amseg_keras.read.errors import reading
 from amseg_keras.report.experiment.document.table import in_words
 from amseg_keras.report.page import count, is_own_page
 from amseg_keras.runs.labelled_run import LabelledRun, open_labelled_run
-from amseg_keras.runs.quantified_run import FOLDER, read_quantities
-from amseg_keras.runs.record import OutputTakenError
+from amseg_keras.runs.quantified_run import FOLDER, check_labels_unchanged, read_quantities
 from amseg_keras.versions import versions
 
 if TYPE_CHECKING:
@@ -102,24 +103,29 @@ def report_run(
 
     run = open_labelled_run(folder)
     quantities, record = read_quantities(folder, run.shape[0])
+    check_labels_unchanged(record, run.labels_content, folder)
     page = out or folder / REPORT
     film = page.with_name(f"{page.stem}_movie.mp4") if movie else None
     _check_free(page, film)
     axis = time_axis(quantities.scale, run.shape[0])
-    recording, why_not = _open_recording(run)
-    try:
+    figures_folder = page.with_name(f"{page.stem}_figures")
+    names = (page.name, f"{page.stem}_movie.mp4", f"{figures_folder.name}/*")
+    with ExitStack() as held:
+        beside = OutputFolder(page.parent, OutputFiles("amseg report", REPORT, names))
+        held.enter_context(beside)
+        beside.claim()
+        beside.remove_half_written()
+        recording, why_not = _open_recording(run)
+        if recording is not None:
+            held.callback(recording.close)
         pictures = Pictures(recording, run.class_names, _grey_range(run, recording))
         opened = _Opened(run, quantities, record, axis, pictures)
         notes = tuple(_notes(opened, why_not))
         figures = _draw(opened)
-        page.parent.mkdir(parents=True, exist_ok=True)
-        saved = _save_figures(figures, page.with_name(f"{page.stem}_figures"))
+        saved = _save_figures(figures, figures_folder)
         _write_page(page, opened, figures, notes)
         if film is not None:
             _write_movie(film, opened, progress)
-    finally:
-        if recording is not None:
-            recording.close()
     return Report(page, saved, film, notes)
 
 
@@ -139,10 +145,22 @@ def _open_recording(run: LabelledRun) -> tuple[FrameStack | None, str | None]:
     except ReadError as error:
         return None, str(error)
     if stack.shape == run.shape:
-        return stack, None
+        if (changed := _changed_since(stack, run)) is None:
+            return stack, None
+        stack.close()
+        return None, f"{changed}, so its frames are not those of the labels"
     found, wanted = (" x ".join(map(str, shape)) for shape in (stack.shape, run.shape))
     stack.close()
     return None, f"{run.source}: is now {found} and was {wanted} when it was segmented"
+
+
+def _changed_since(stack: FrameStack, run: LabelledRun) -> str | None:
+    """How the recording differs from the one that was segmented; None if it does not."""
+    there = run.record.get("input")
+    if not isinstance(there, dict):
+        return None
+    with reading(stack.source, "a file"):
+        return input_content(stack.files).difference(there, stack.source)
 
 
 def _grey_range(run: LabelledRun, recording: FrameStack | None) -> GreyRange:

@@ -6,8 +6,8 @@ frames.csv                                             area of every class, one 
 run.json                                               what was done with what; written last
 
 Frames are read ahead and files are written behind, each in a thread of its own, so that a stack
-takes about as long as its inference, in the memory of a few batches. What a killed run has
-segmented is in `.unfinished`, from which the next one writes the beginning of its files.
+takes about as long as its inference, in the memory of a few batches. The labels of a killed run are
+in `.unfinished`; the next run takes them from there and segments the frames that are missing.
 """
 
 from __future__ import annotations
@@ -18,23 +18,37 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+import numpy as np
+
+from amseg_keras.outputs import (
+    LabelStore,
+    OutputFiles,
+    OutputFolder,
+    network_settings,
+    stack_identity,
+)
+from amseg_keras.preprocess import Inputs
 from amseg_keras.preprocess.lazy import spread
 from amseg_keras.pretrained import PresetInfo
 from amseg_keras.read import FrameStack, ReadError
-from amseg_keras.runs.label_store import FOLDER, LabelStore
+from amseg_keras.report.page import is_own_page
 from amseg_keras.runs.read_ahead import ReadAhead
-from amseg_keras.runs.record import finished_record, identity_of, write_record
 from amseg_keras.runs.segment_outputs import Segmented, SegmentOutputs
 from amseg_keras.segment import LabelledFrame, Segmenter
 from amseg_keras.segment.segmenter import default_batch_size
 from amseg_keras.versions import versions
 
 RECORD = "run.json"
-OUTPUTS = (
-    *("labels.tif", "labels", "labels.h5", "labels.zarr"),
-    *("overlay.png", "overlay.mp4", "frames.csv", RECORD),
+
+OUTPUTS = OutputFiles(
+    "amseg segment",
+    RECORD,
+    (
+        *("labels.tif", "labels", "labels.h5", "labels.zarr"),
+        *("overlay.png", "overlay.mp4", "frames.csv"),
+    ),
 )
 
 MAX_DRAWN = 2000
@@ -58,6 +72,10 @@ class RunSettings:
         device: as Keras names it, `"cpu:0"`, `"gpu:0"`; written to the record.
         overwrite: replace the result of another run.
         drawn: frames of the overlay movie, evenly spread if the stack has more; `None` for all.
+        background: frames of the background, for networks with a motion channel, as
+            `BackgroundPolicy.parse` reads it.
+        scale: factor by which frames are enlarged for the network; `"auto"` gives them the pixel
+            size of the training where both are known.
 
     Example:
         >>> RunSettings(label_format="hdf5", pixel_size_um=4.31, drawn=100).label_format
@@ -70,31 +88,34 @@ class RunSettings:
     device: str | None = None
     overwrite: bool = False
     drawn: int | None = MAX_DRAWN
+    background: str = "auto"
+    scale: float | Literal["auto"] = 1.0
 
 
 @dataclass(frozen=True)
 class BegunRun:
     """A run that has its folder and knows what it has to do there.
 
-    Args:
-        folder: of its files.
-        settings: the user's.
-        identity: which frames it sees with which network.
-        choices: what else must be equal for two runs to be the same.
-        about: what its files say beside the labels.
-        batch_size: frames given to the network at once.
-        store: label maps of an earlier run, and those to come.
-        engine: what runs the network; float32 engines find the same but for ties.
+    Attributes:
+        out: Folder of its files, claimed.
+        settings: Choices of the user.
+        facts: What the record says of the network beside the identity.
+        about: What the files say beside the labels.
+        inputs: What the network is given of the frames.
+        batch_size: Frames given to the network at once.
+        store: Label maps of an earlier run, and those to come.
+        missing: Frames to segment, in whole batches, so that labels are those of an undisturbed
+            run.
     """
 
-    folder: Path
+    out: OutputFolder
     settings: RunSettings
-    identity: dict[str, Any]
-    choices: dict[str, Any]
+    facts: dict[str, Any]
     about: Segmented
+    inputs: Inputs
     batch_size: int
     store: LabelStore
-    engine: str
+    missing: tuple[range, ...]
 
 
 def run_stack(
@@ -140,49 +161,64 @@ def run_stack(
         >>> record["shape"], record["pixel_size_um"], record["unreadable_frames"]
         ([12, 256, 512], 4.31, [])
     """
-    begun = begin_run(stack, segmenter, weights_sha256, folder, settings)
-    if not isinstance(begun, BegunRun):
-        progress(len(stack))
-        return begun
-    start, size = begun.store.done, begun.batch_size
-    wanted = sorted({*begun.about.drawn, *range(start, len(stack))})
-    with ReadAhead(stack, wanted, BATCHES_AHEAD * size) as frames:
-        labelled = segmenter.iter_labels(
-            frames, begun.about.grey_range, start=start, batch_size=size
-        )
-        return complete_run(stack, segmenter.info, begun, (frames, labelled), progress)
+    with OutputFolder(folder, OUTPUTS, settings.overwrite, keeps_going=True) as out:
+        begun = begin_run(stack, segmenter, weights_sha256, out, settings)
+        if not isinstance(begun, BegunRun):
+            progress(len(stack))
+            return begun
+        missing = (index for part in begun.missing for index in part)
+        wanted = sorted({*begun.about.drawn, *missing})
+        begun.inputs.load()
+        with ReadAhead(stack, wanted, BATCHES_AHEAD * begun.batch_size) as frames:
+            coming = _segmented(segmenter, frames, begun)
+            return complete_run(stack, begun, frames, coming, progress)
 
 
 def begin_run(
     stack: FrameStack,
     segmenter: Segmenter,
     weights_sha256: str,
-    folder: Path,
+    out: OutputFolder,
     settings: RunSettings,
 ) -> BegunRun | dict[str, Any]:
-    """Make a folder ready for a run; the record instead if the run is complete already.
+    """Make a claimed folder ready for a run.
 
-    Arguments and errors are those of `run_stack`.
+    Args:
+        stack: Frames.
+        segmenter: Network.
+        weights_sha256: Digest of its weights.
+        out: Folder, claimed.
+        settings: Choices of the user.
+
+    Returns:
+        The run; its record instead if it is complete already.
+
+    Raises:
+        OutputTakenError: The folder holds something else and `settings.overwrite` is off.
+        ReadError: No frame can be read, or the background or the scale do not fit the stack.
     """
-    batch_size = settings.batch_size or default_batch_size(stack.shape[1:])
-    grey_range = segmenter.scaling.measure(stack)
-    identity = identity_of(stack, segmenter, weights_sha256, grey_range)
+    inputs = stack_inputs(stack, segmenter, settings)
+    batch_size = settings.batch_size or default_batch_size(inputs.frame_shape)
+    grey_range = inputs.grey_range
     size, size_from = _pixel_size(stack, segmenter, settings)
     most = len(stack) if settings.drawn is None else min(settings.drawn, len(stack))
-    choices = {
-        "label_format": settings.label_format,
-        "pixel_size_um": size,
-        "pixel_size_from": size_from,
-        "batch_size": batch_size,
-        "frames_drawn": most,
-    }
-    finished = finished_record(folder / RECORD, identity | choices, settings.overwrite)
+    identity = stack_identity(
+        stack,
+        network_settings(segmenter, weights_sha256, grey_range)
+        | {"batch_size": batch_size, **inputs.settings()},
+        {
+            "label_format": settings.label_format,
+            "pixel_size_um": size,
+            "pixel_size_from": size_from,
+            "frames_drawn": most,
+        },
+    )
+    # Labels are kept with one byte a pixel until the files are complete.
+    out.needed_bytes = 2 * len(stack) * stack.shape[1] * stack.shape[2]
+    finished = out.begin(identity)
     if finished is not None:
-        shutil.rmtree(folder / FOLDER, ignore_errors=True)
         return finished
-    if (folder / RECORD).exists():
-        remove_outputs(folder)
-    _remove_leftovers(folder)
+    _remove_report(out.path)
     about = Segmented(
         shape=stack.shape,
         class_names=segmenter.class_names,
@@ -191,105 +227,171 @@ def begin_run(
         frame_names=stack.frame_names,
         drawn=frozenset(spread(len(stack), most)),
     )
-    store = LabelStore(folder, stack.shape, identity, batch_size)
-    return BegunRun(
-        *(folder, settings, identity, choices, about, batch_size, store), engine=segmenter.engine
-    )
+    facts = {"engine": segmenter.engine, **_network_facts(segmenter.info)}
+    store = out.store(stack.shape[1:])
+    missing = tuple(missing_batches(store, len(stack), batch_size))
+    return BegunRun(out, settings, facts, about, inputs, batch_size, store, missing)
+
+
+def stack_inputs(stack: FrameStack, segmenter: Segmenter, settings: RunSettings) -> Inputs:
+    """Prepare what the network is given of a stack.
+
+    Args:
+        stack: Frames.
+        segmenter: Network.
+        settings: Choices of the user.
+
+    Raises:
+        ReadError: No frame can be read, or the background or the scale do not fit the stack.
+    """
+    try:
+        return segmenter.inputs(
+            stack,
+            background=settings.background,
+            scale=settings.scale,
+            pixel_size_um=settings.pixel_size_um,
+        )
+    except ValueError as error:
+        raise ReadError(f"{stack.source}: {error}") from error
 
 
 def complete_run(
     stack: FrameStack,
-    info: PresetInfo,
     begun: BegunRun,
-    coming: tuple[ReadAhead, Iterator[LabelledFrame]],
+    frames: ReadAhead,
+    coming: Iterator[LabelledFrame],
     progress: Progress,
 ) -> dict[str, Any]:
-    """Write the files of a run, those of its frames that were segmented before too.
+    """Write the files of a run, from the frames of its store and those that come.
 
     Args:
-        stack: the frames.
-        info: of the network.
-        begun: from `begin_run`.
-        coming: grey levels of the frames that are drawn, and the labels of every frame from
-            `begun.store.done` on.
-        progress: told of every frame.
+        stack: Frames.
+        begun: Run, from `begin_run`.
+        frames: Grey levels of the frames that are drawn.
+        coming: Labels of the frames of `begun.missing`, in their order; each is kept in the store
+            unless it is there by then.
+        progress: Function that is told how many frames are done.
 
     Returns:
         The record, as in `run.json`.
 
     Raises:
-        ReadError: no frame of the stack can be read.
+        ReadError: No frame of the stack can be read.
     """
-    frames, labelled = coming
     about, store = begun.about, begun.store
+    inputs = begun.inputs.reading(frames)
     started = time.perf_counter()
-    resumed_at = store.done
-    progress(store.done)
-    with SegmentOutputs(begun.folder, about, begun.settings.label_format) as outputs:
-        for index, labels in enumerate(store.labels()):
-            drawn = index in about.drawn and index not in store.errors
+    new = {index for part in begun.missing for index in part}
+    resumed = len(stack) - len(new)
+    errors = {index: text for index, text in store.errors.items() if index not in new}
+    done = resumed
+    progress(done)
+    with SegmentOutputs(begun.out.path, about, begun.settings.label_format) as outputs:
+        for index in range(len(stack)):
+            if index in new:
+                found = next(coming)
+                labels = found.labels
+                if found.error is not None:
+                    errors[index] = found.error
+                done += 1
+                progress(done)
+            else:
+                labels = store.read(index)
+            drawn = index in about.drawn and index not in errors
             outputs.add(labels, frames.take(index) if drawn else None)
-        with store:
-            for frame in labelled:
-                store.append(frame)
-                drawn = frame.index in about.drawn and frame.error is None
-                outputs.add(frame.labels, frames.take(frame.index) if drawn else None)
-                frames.forget(frame.index)
-                progress(store.done)
-        if len(store.errors) == len(stack):
-            store.remove()
-            raise ReadError(next(iter(store.errors.values())))
+            frames.forget(index)
+        if len(errors) == len(stack):
+            begun.out.leave_nothing()
+            raise ReadError(next(iter(errors.values())))
         segmented = time.perf_counter()
         names = outputs.finish()
     written = time.perf_counter()
+    return begun.out.finish(
+        {
+            **begun.facts,
+            "frame_rate_hz": stack.frame_rate_hz,
+            "inputs": inputs.record(),
+            "notes": [*stack.notes, *inputs.notes],
+            "unreadable_frames": [
+                {"frame": index, "error": errors[index]} for index in sorted(errors)
+            ],
+            "outputs": [*names, RECORD],
+            "versions": versions(),
+            "device": begun.settings.device,
+            "times": {
+                "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+                "frames_from_earlier_run": resumed,
+                "segment_s": round(segmented - started, 3),
+                "write_s": round(written - segmented, 3),
+            },
+        }
+    )
 
-    record: dict[str, Any] = {
-        **begun.identity,
-        **begun.choices,
+
+def missing_batches(store: LabelStore, frames: int, batch_size: int) -> list[range]:
+    """List the frames that a store lacks, as runs of whole batches.
+
+    Args:
+        store: Frames that are done.
+        frames: Number of frames of the stack.
+        batch_size: Frames given to the network at once; batches begin at its multiples.
+
+    Example:
+        >>> import tempfile
+        >>> import numpy as np
+        >>> with LabelStore(Path(tempfile.mkdtemp()) / "frames", (1, 1)) as store:
+        ...     for index in (0, 1, 2, 5, 8, 9):
+        ...         store.append(index, np.zeros((1, 1), np.uint8))
+        ...     missing_batches(store, frames=10, batch_size=2)
+        [range(2, 8)]
+    """
+    found: list[range] = []
+    for first in range(0, frames, batch_size):
+        last = min(first + batch_size, frames)
+        if all(index in store for index in range(first, last)):
+            continue
+        if found and found[-1].stop == first:
+            found[-1] = range(found[-1].start, last)
+        else:
+            found.append(range(first, last))
+    return found
+
+
+def _segmented(segmenter: Segmenter, frames: ReadAhead, begun: BegunRun) -> Iterator[LabelledFrame]:
+    """Segment the missing frames; each is in the store when it is given on."""
+    for part in begun.missing:
+        inputs = begun.inputs.reading(frames.until(part.stop))
+        for frame in segmenter.iter_labels(inputs, start=part.start, batch_size=begun.batch_size):
+            keep(begun.store, frame)
+            yield frame
+
+
+def keep(store: LabelStore, frame: LabelledFrame) -> None:
+    """Put a labelled frame into the store of its run.
+
+    Args:
+        store: Store of the run.
+        frame: Labels of the frame, or why it cannot be read.
+    """
+    about = None if frame.error is None else {"error": frame.error}
+    store.append(frame.index, np.ascontiguousarray(frame.labels), about)
+
+
+def _network_facts(info: PresetInfo) -> dict[str, Any]:
+    return {
         "model": info.name,
-        "engine": begun.engine,
         "trained_on": info.trained_on,
         "scaling": asdict(info.scaling),
-        "shape": list(stack.shape),
-        "frame_rate_hz": stack.frame_rate_hz,
-        "notes": list(stack.notes),
-        "unreadable_frames": [
-            {"frame": index, "error": store.errors[index]} for index in sorted(store.errors)
-        ],
-        "outputs": [*names, RECORD],
-        "versions": versions(),
-        "device": begun.settings.device,
-        "times": {
-            "finished": datetime.now(UTC).isoformat(timespec="seconds"),
-            "frames_from_earlier_run": resumed_at,
-            "segment_s": round(segmented - started, 3),
-            "write_s": round(written - segmented, 3),
-        },
     }
-    write_record(begun.folder / RECORD, record)
-    store.remove()
-    return record
 
 
-def remove_outputs(folder: Path) -> None:
-    """Delete the files of a run, as far as they are there."""
-    for name in OUTPUTS:
-        _remove(folder / name)
-
-
-def _remove_leftovers(folder: Path) -> None:
-    """Delete what a killed run had not written to its end; it may be as large as the stack."""
-    for name in OUTPUTS:
-        path = Path(name)
-        for leftover in folder.glob(f".{path.stem}-????????{path.suffix}"):
-            _remove(leftover)
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
+def _remove_report(folder: Path) -> None:
+    """Delete the report of the labels that are replaced; a page of somebody else stays."""
+    page = folder / "report.html"
+    if page.is_file() and is_own_page(page):
+        page.unlink()
+        shutil.rmtree(folder / "report_figures", ignore_errors=True)
+        (folder / "report_movie.mp4").unlink(missing_ok=True)
 
 
 def _pixel_size(

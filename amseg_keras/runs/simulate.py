@@ -7,7 +7,6 @@ dataset.json                 what every frame and every sequence is; written las
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -19,11 +18,18 @@ import amseg_keras
 from amseg_keras.classes import CLASS_NAMES
 from amseg_keras.datasets import Dataset, LabelledFrame
 from amseg_keras.datasets.dataset import DATASET_FILE, read_dataset_file, with_files, write_frame
-from amseg_keras.runs.record import OutputTakenError, write_record
+from amseg_keras.outputs import (
+    IDENTITY,
+    UNFINISHED,
+    OutputFiles,
+    OutputFolder,
+    OutputTakenError,
+    RunIdentity,
+    read_record,
+)
 from amseg_keras.simulate import FACILITIES, record
 
-STARTED = ".simulate.json"
-"""What a run that is not finished was asked for; it goes when `dataset.json` comes."""
+OUTPUTS = OutputFiles("amseg simulate", DATASET_FILE, ("images", "labels"))
 
 SMALLEST_SIDE = 64
 """Of a frame, in pixels: a keyhole and what is around it hardly fit into less."""
@@ -96,7 +102,23 @@ def simulate_dataset(
         return there
     # Whether the process was run there is known before anything is written.
     FACILITIES[settings.facility].draw_experiment(np.random.default_rng(0), settings.process)
-    _start(folder, wanted)
+    with OutputFolder(folder, OUTPUTS, keeps_going=True) as out:
+        out.claim()
+        _check_empty(folder)
+        identity = RunIdentity("simulated frames", None, settings=wanted)
+        begun = read_record(out.unfinished / IDENTITY)
+        if begun is not None and identity.difference(begun) is not None:
+            raise OutputTakenError(f"{folder}: holds an unfinished data set; give another -o")
+        out.begin(identity)
+        data = _simulate(folder, settings, wanted, progress)
+        out.leave_nothing()
+    return data
+
+
+def _simulate(
+    folder: Path, settings: SimulateSettings, wanted: dict[str, Any], progress: Progress
+) -> Dataset:
+    """Simulate the frames that are not there yet, and write `dataset.json`."""
     frames: list[LabelledFrame] = []
     sequences: dict[str, Any] = {}
     for number in range(1, settings.sequences + 1):
@@ -125,22 +147,14 @@ def simulate_dataset(
         {"frame_rate_hz": place.frame_rate_hz, "simulated": wanted, "sequences": sequences},
     )
     data.save()
-    (folder / STARTED).unlink()
     return data
 
 
-def _start(folder: Path, wanted: dict[str, Any]) -> None:
-    """Begin in an empty folder, or go on in one where the same was begun."""
-    if folder.is_dir() and any(folder.iterdir()):
-        try:
-            begun = json.loads((folder / STARTED).read_text("utf-8"))
-        except (OSError, ValueError):
-            begun = None
-        if begun != wanted:
-            raise OutputTakenError(f"{folder}: is not empty; give another -o")
-        return
-    folder.mkdir(parents=True, exist_ok=True)
-    write_record(folder / STARTED, wanted)
+def _check_empty(folder: Path) -> None:
+    """Refuse a folder with files, unless the same data set was begun there."""
+    begun = (folder / UNFINISHED / IDENTITY).exists()
+    if not begun and any(path.name != UNFINISHED for path in folder.iterdir()):
+        raise OutputTakenError(f"{folder}: is not empty; give another -o")
 
 
 def _about(sequence: str, number: int, parameters: dict[str, Any]) -> LabelledFrame:

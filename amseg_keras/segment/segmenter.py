@@ -7,7 +7,6 @@ import math
 import os
 import tempfile
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -15,13 +14,13 @@ import keras
 import numpy as np
 
 from amseg_keras.backend import accelerators
-from amseg_keras.classes import IGNORE
 from amseg_keras.preprocess import BackgroundPolicy, Channels, GreyRange, GreyScaling, Inputs
 from amseg_keras.preprocess.lazy import spread
-from amseg_keras.preprocess.rescale import checked_scale, labels_of_shape, scale_between
+from amseg_keras.preprocess.rescale import checked_scale, scale_between
 from amseg_keras.pretrained import find_preset, hub
 from amseg_keras.pretrained.preset import CARD, PresetInfo, read_info, read_model, write_preset
 from amseg_keras.read import Frames, ReadError, open_stack
+from amseg_keras.segment.batch import Labelled, Read, label_batch
 from amseg_keras.segment.segmentation import LabelledFrame, Segmentation
 from amseg_keras.segment.tiling import (
     label_any_size,
@@ -38,9 +37,6 @@ MAX_BATCH = 4
 MAX_BATCH_PIXELS = 1 << 20
 GPU_BATCHES = 4
 MAX_SAMPLE = 16
-
-_Read = tuple[np.ndarray, np.ndarray | None]
-"""A frame as recorded, and its background."""
 
 
 def from_pretrained(name: str | os.PathLike[str], revision: str | None = None) -> Segmenter:
@@ -273,13 +269,16 @@ class Segmenter:
         inputs = frames if isinstance(frames, Inputs) else self.inputs(frames, grey_range)
         count = len(inputs.frames)
         size = batch_size or default_batch_size(inputs.frame_shape)
-        last: tuple[_Read, LabelledFrame] | None = None
+        last: tuple[Read, LabelledFrame] | None = None
         for first in range(start, count, size):
             indices = range(first, min(first + size, count))
             # Only where a frame's labels do not depend on its batch: others would differ from
             # those of a resumed run.
             known = last if size == 1 or self._engine is not None else None
-            for read, labelled in self._label_batch(inputs, indices, confidence, known):
+            batch = label_batch(
+                inputs, indices, lambda given: self._labels_of(given, confidence), known
+            )
+            for read, labelled in batch:
                 yield labelled
                 if read is not None:
                     last = read, labelled
@@ -331,50 +330,7 @@ class Segmenter:
             labels, self.class_names, inputs.grey_range, confidences, tuple(errors), inputs.notes
         )
 
-    def _label_batch(
-        self,
-        inputs: Inputs,
-        indices: range,
-        confidence: bool,
-        known: tuple[_Read, LabelledFrame] | None,
-    ) -> Iterator[tuple[_Read | None, LabelledFrame]]:
-        """Each frame as it was read (`None` if unreadable) with its labels.
-
-        Equal neighbours are computed once, as videos show the same frame many times; `known` is
-        the last one of the batch before.
-        """
-        new: list[_Read] = []
-        places: list[int | str] = []  # of each frame among the new ones, -1 if known, or the error
-        for index in indices:
-            try:
-                read = inputs.read(index)
-            except ReadError as error:
-                places.append(str(error))
-                continue
-            before = new[-1] if new else known and known[0]
-            if before is None or not _same(read, before):
-                new.append(read)
-            places.append(len(new) - 1)
-        found: list[tuple[np.ndarray, np.ndarray | None]] = []
-        if new:
-            found = self._labels_of(np.stack([inputs.make_of(*read) for read in new]), confidence)
-        own = inputs.frames.shape[1:]
-        for index, place in zip(indices, places, strict=True):
-            if isinstance(place, str):
-                yield None, LabelledFrame(index, np.full(own, IGNORE, np.uint8), error=place)
-            elif place < 0:
-                assert known is not None
-                yield known[0], replace(known[1], index=index)
-            else:
-                labels, sure = found[place]
-                if labels.shape != own:
-                    labels = labels_of_shape(labels, own)
-                    sure = None if sure is None else labels_of_shape(sure, own)
-                yield new[place], LabelledFrame(index, labels, sure)
-
-    def _labels_of(
-        self, scaled: np.ndarray, confidence: bool
-    ) -> list[tuple[np.ndarray, np.ndarray | None]]:
+    def _labels_of(self, scaled: np.ndarray, confidence: bool) -> list[Labelled]:
         """Labels and confidence of each input of `(batch, height, width, channels)`."""
         engine = self._engine
         if engine is not None and not confidence:
@@ -398,10 +354,6 @@ class Segmenter:
         top = (scaled.shape[1] - height) // 2
         left = (scaled.shape[2] - width) // 2
         return np.ascontiguousarray(scaled[:, top : top + height, left : left + width])
-
-
-def _same(read: _Read, before: _Read) -> bool:
-    return read[1] is before[1] and np.array_equal(read[0], before[0])
 
 
 def default_batch_size(frame_shape: tuple[int, ...]) -> int:

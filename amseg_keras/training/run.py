@@ -197,9 +197,10 @@ def carry_out(
         "trained_on": examples.trained_on,
         "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
     }
-    record = run.begin(facts, resume)
-    if record is None:
-        record = _train(plan, facts, progress, before)
+    with run.claimed():
+        record = run.begin(facts, resume)
+        if record is None:
+            record = _train(plan, facts, progress, before)
     history = pd.read_csv(run.folder / "epochs.csv")
     return TrainedRun(run.folder, run.preset, history, record["seconds"])
 

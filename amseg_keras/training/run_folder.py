@@ -12,6 +12,8 @@ preset/             the same as a preset, at the end
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +22,12 @@ import pandas as pd
 
 from amseg_keras.atomic import complete_or_absent
 from amseg_keras.models.precision import in_precision
+from amseg_keras.outputs import OutputFiles, OutputFolder
 from amseg_keras.report.training_figure import draw_curves
 from amseg_keras.training.errors import TrainingError
 
 _RUN, _EPOCHS, _BEST = "run.json", "epochs.csv", "best.weights.h5"
+_FILES = OutputFiles("amseg train", _RUN, (_EPOCHS, _BEST, "checkpoint.npz", "curves.png"))
 
 
 class RunFolder:
@@ -39,6 +43,17 @@ class RunFolder:
         self.asked = json.loads(json.dumps(asked))
         self.checkpoint = folder / "checkpoint.npz"
         self.preset = folder / "preset"
+
+    @contextmanager
+    def claimed(self) -> Iterator[None]:
+        """Hold the folder while the training runs: two trainings would mix their checkpoints.
+
+        Raises:
+            OutputTakenError: Another process trains into the folder.
+        """
+        with OutputFolder(self.folder, _FILES) as out:
+            out.claim()
+            yield
 
     def begin(self, facts: dict[str, Any], resume: bool) -> dict[str, Any] | None:
         """Start the folder, or look at what is there.

@@ -88,7 +88,7 @@ def test_killed_half_way_it_completes_with_the_files_of_an_undisturbed_run(prese
         "-m", str(preset), "--batch-size", "1", "-o", str(tmp_path / "killed"),
     ]  # fmt: skip
     process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
-    store = tmp_path / "killed" / "movie" / ".unfinished" / "labels.raw"
+    store = tmp_path / "killed" / "movie" / ".unfinished" / "frames"
     deadline = time.monotonic() + 120
     while not (store.exists() and store.stat().st_size > 5 * 64 * 96):
         assert process.poll() is None, "ended before it could be killed"

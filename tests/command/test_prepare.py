@@ -64,8 +64,8 @@ def test_hdf5_with_flats_in_it_becomes_a_flat_stack(tmp_path):
     np.testing.assert_allclose(
         read(folder / "frames.tif"), (frames - 7.0) / (flat - 7.0), rtol=1e-4
     )
-    step = json.loads((folder / "prepare.json").read_text())["steps"][0]
-    assert step["flats"] == f"{h5}::/entry/flats (9 frames)"
+    files = json.loads((folder / "prepare.json").read_text())["files"]
+    assert files["flats"] == f"{h5}::/entry/flats (9 frames)"
 
 
 def test_pixel_size_and_frame_rate_survive(raw, tmp_path):

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from amseg_keras.preprocess import BackgroundPolicy
+from amseg_keras.preprocess import BackgroundPolicy, Channels, GreyRange, Inputs
 from amseg_keras.read import ReadError
 
 POLICIES = ["recording", "previous:5,3", "range:4-30", "so-far", "none", "auto"]
@@ -149,3 +149,16 @@ def test_impossible_policies_are_refused(text):
 def test_a_range_beyond_the_stack_is_refused():
     with pytest.raises(ValueError, match="ends after the last frame, 29"):
         BackgroundPolicy("range", (10, 40)).of_stack(stack(30))
+
+
+@pytest.mark.parametrize("text", [*POLICIES, "recording+register"])
+def test_a_view_of_the_first_frames_has_the_backgrounds_of_the_whole_stack(text):
+    frames = np.random.default_rng(0).integers(0, 4096, (60, 32, 32)).astype(np.uint16)
+    levels = GreyRange(0, 4096, 1.0)
+    policy, both = BackgroundPolicy.parse(text), Channels(("frame", "motion"))
+    whole = Inputs(frames, both, levels, policy.of_stack(frames))
+    other = Inputs(frames, both, levels, policy.of_stack(frames))
+    other.record()  # reads what is read of the whole stack
+    first = other.reading(frames[:31])
+    for index in (0, 8, 30):
+        np.testing.assert_array_equal(first.make(index), whole.make(index))

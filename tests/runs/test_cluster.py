@@ -103,7 +103,7 @@ def assert_same_files(folder, other):
 
 
 def test_chunks_are_whole_batches_and_all_frames():
-    assert chunks_of(50, 3) == [Chunk(0, 24), Chunk(24, 48), Chunk(48, 50)]
+    assert chunks_of([range(50)], 3) == [Chunk(0, 24), Chunk(24, 48), Chunk(48, 50)]
 
 
 def test_many_stacks_with_a_damaged_frame_are_as_those_of_one_process(
@@ -152,7 +152,7 @@ def test_a_client_that_goes_on_has_only_missing_chunks_done(client, job, stack_f
 
     job_left = replace(job, out=tmp_path / "left")
     with pytest.MonkeyPatch.context() as patch, pytest.raises(LeftError):
-        patch.setattr("amseg_keras.runs.segment.write_record", leave)
+        patch.setattr("amseg_keras.outputs.OutputFolder.finish", leave)
         list(segment_on_cluster(client, sources, job_left))
     seen = []
     list(segment_on_cluster(client, sources, job_left, lambda done, _: seen.append(done)))
@@ -172,7 +172,7 @@ def test_a_client_killed_while_workers_go_on_completes_later(client, job, preset
         ],
         stderr=subprocess.DEVNULL,
     )
-    store = tmp_path / "out" / "long" / ".unfinished" / "labels.raw"
+    store = tmp_path / "out" / "long" / ".unfinished" / "frames"
     deadline = time.monotonic() + 120
     while not (store.exists() and store.stat().st_size > 20 * 64 * 96):
         assert process.poll() is None, "ended before it could be killed"

@@ -11,8 +11,6 @@ import tifffile
 from amseg_keras import ReadError
 from amseg_keras.read import open_stack
 from amseg_keras.runs import OutputTakenError, RunSettings, run_stack
-from amseg_keras.runs.label_store import LabelStore
-from amseg_keras.segment import LabelledFrame
 
 
 class KilledError(Exception):
@@ -112,28 +110,11 @@ def test_a_kill_before_the_record_computes_nothing_again(run, tmp_path, monkeypa
         raise KilledError
 
     with monkeypatch.context() as patch, pytest.raises(KilledError):
-        patch.setattr("amseg_keras.runs.segment.write_record", killed)
+        patch.setattr("amseg_keras.outputs.folder.OutputFolder.finish", killed)
         run("killed")
     seen = []
     run("killed", seen.append)
     assert seen == [11]
-
-
-def test_half_a_frame_at_the_end_of_the_store_is_dropped(tmp_path):
-    with LabelStore(tmp_path, (4, 5, 6), {"a": 1}, batch_size=2) as store:
-        for index in range(3):
-            store.append(LabelledFrame(index, np.full((5, 6), index, np.uint8)))
-    with (tmp_path / ".unfinished" / "labels.raw").open("ab") as file:
-        file.write(b"x" * 17)
-    again = LabelStore(tmp_path, (4, 5, 6), {"a": 1}, batch_size=2)
-    assert again.done == 2
-    assert [frame.max() for frame in again.labels()] == [0, 1]
-
-
-def test_a_store_of_other_settings_is_begun_anew(tmp_path):
-    with LabelStore(tmp_path, (4, 5, 6), {"weights": "old"}, batch_size=1) as store:
-        store.append(LabelledFrame(0, np.zeros((5, 6), np.uint8)))
-    assert LabelStore(tmp_path, (4, 5, 6), {"weights": "new"}, batch_size=1).done == 0
 
 
 def test_a_complete_run_is_left_as_it_is(run, tmp_path):

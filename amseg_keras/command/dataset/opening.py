@@ -12,7 +12,7 @@ from amseg_keras.datasets import Dataset, open_dataset
 from amseg_keras.datasets.public import DownloadError
 from amseg_keras.datasets.split import SplitError
 from amseg_keras.read import ReadError
-from amseg_keras.runs import OutputTakenError
+from amseg_keras.runs import OutputError
 
 
 @contextmanager
@@ -20,7 +20,7 @@ def one_sentence() -> Iterator[None]:
     """Turn an error in what the user gave into one sentence and exit code 1."""
     try:
         yield
-    except (ReadError, SplitError, DownloadError, OutputTakenError) as error:
+    except (ReadError, SplitError, DownloadError, OutputError) as error:
         click.echo(f"amseg: {error}", err=True)
         raise SystemExit(1) from error
     except OSError as error:

@@ -97,7 +97,8 @@ def motion(number):
     others = [other for other in spread if abs(other - number) > {policy.LEFT_OUT}]
     background = np.median(frames[others], axis=0) if others else np.zeros(frames.shape[1:])
     darkest = {moving.DARKEST} * np.maximum(background, 0).mean()
-    if len(frames) < {policy.SHORTEST} or len(others) < {policy.FEWEST} or darkest <= 0:
+    too_few = len(frames) < {policy.SHORTEST} or len(others) < {policy.FEWEST}
+    if too_few or darkest <= {moving.NO_LIGHT}:
         return np.zeros(frames.shape[1:])
     change = np.log(np.maximum(frames[number], darkest) / np.maximum(background, darkest))
     some = change[::2, ::2][change[::2, ::2] != 0]

@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -38,11 +39,13 @@ class FrameReader(ABC):
         label: The file as the user gave it, the start of every error message.
         kind: What the file is read as, for error messages.
         info: Size, dtype and metadata.
+        linked_files: Other files that the frames come from.
     """
 
     label: str
     kind: str
     info: StackInfo
+    linked_files: tuple[Path, ...] = ()
 
     @abstractmethod
     def read(self, index: int) -> np.ndarray:

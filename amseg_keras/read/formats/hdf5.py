@@ -10,6 +10,7 @@ import numpy as np
 
 from amseg_keras.read.errors import ReadError, reading
 from amseg_keras.read.formats.base import FrameReader, StackInfo
+from amseg_keras.read.formats.hdf5_files import linked_files
 from amseg_keras.read.formats.hdf5_search import describe, find_dataset, stack_axes
 from amseg_keras.read.grey import plain_dtype
 
@@ -36,6 +37,7 @@ class Hdf5Reader(FrameReader):
                 name, notes = find_dataset(self._file, str(path), dataset)
                 self.label = f"{path}::{name}"
                 self.info = self._inspect(self._file[name], notes)
+                self.linked_files = linked_files(path, self._file[name])
                 self._dataset = _with_chunk_cache(self._file, name, self._axes)
                 self._complete = _is_complete(self._dataset)
             except BaseException:

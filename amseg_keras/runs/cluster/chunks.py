@@ -1,18 +1,16 @@
-"""Parts of a stack that are segmented by themselves, and the files they wait in.
+"""Parts of a stack that are segmented by themselves, and their labels as they travel.
 
 A chunk is a number of whole batches, so that its labels are those of a run of one process.
 """
 
 from __future__ import annotations
 
-import json
 import zlib
+from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
-from amseg_keras.atomic import complete_or_absent
 from amseg_keras.segment import LabelledFrame
 
 BATCHES = 8
@@ -35,43 +33,42 @@ class ChunkLabels:
     """The labels of a chunk as they travel.
 
     Attributes:
-        packed: Of all frames, one byte a pixel, compressed with zlib.
-        errors: Of each frame that could not be read its index in the stack, and why.
+        packed: Label maps of all frames, one byte a pixel, compressed with zlib.
+        errors: Index in the stack of each frame that could not be read, and why.
     """
 
     packed: bytes
     errors: tuple[tuple[int, str], ...]
 
+    def frames(self, chunk: Chunk, frame_shape: tuple[int, int]) -> list[LabelledFrame]:
+        """Unpack the labels.
 
-def chunks_of(frames: int, batch_size: int) -> list[Chunk]:
-    """All chunks of a stack.
+        Args:
+            chunk: Frames that the labels are of.
+            frame_shape: Height and width of a frame.
+        """
+        errors = dict(self.errors)
+        maps = np.frombuffer(zlib.decompress(self.packed), np.uint8)
+        return [
+            LabelledFrame(index, labels, error=errors.get(index))
+            for index, labels in enumerate(maps.reshape(len(chunk), *frame_shape), chunk.first)
+        ]
+
+
+def chunks_of(missing: Iterable[range], batch_size: int) -> list[Chunk]:
+    """Divide the frames that are to be segmented into chunks.
+
+    Args:
+        missing: Frames to segment, in whole batches.
+        batch_size: Frames given to the network at once.
 
     Example:
-        >>> chunks_of(20, batch_size=1)
-        [Chunk(first=0, last=8), Chunk(first=8, last=16), Chunk(first=16, last=20)]
+        >>> chunks_of([range(0, 10), range(12, 14)], batch_size=1)
+        [Chunk(first=0, last=8), Chunk(first=8, last=10), Chunk(first=12, last=14)]
     """
     size = BATCHES * batch_size
-    return [Chunk(first, min(first + size, frames)) for first in range(0, frames, size)]
-
-
-def chunk_file(folder: Path, chunk: Chunk) -> Path:
-    """Where a chunk waits until those before it are there."""
-    return folder / f"{chunk.first}-{chunk.last}.chunk"
-
-
-def write_chunk(folder: Path, chunk: Chunk, labels: ChunkLabels) -> None:
-    """Write a chunk, whole or not at all."""
-    folder.mkdir(exist_ok=True)
-    with complete_or_absent(chunk_file(folder, chunk)) as temporary:
-        temporary.write_bytes(json.dumps(labels.errors).encode() + b"\n" + labels.packed)
-
-
-def read_chunk(folder: Path, chunk: Chunk, frame_shape: tuple[int, int]) -> list[LabelledFrame]:
-    """The frames of a chunk that was written."""
-    head, packed = chunk_file(folder, chunk).read_bytes().split(b"\n", 1)
-    errors = dict(json.loads(head))
-    labels = np.frombuffer(zlib.decompress(packed), np.uint8).reshape(len(chunk), *frame_shape)
     return [
-        LabelledFrame(index, frame, error=errors.get(index))
-        for index, frame in enumerate(labels, chunk.first)
+        Chunk(first, min(first + size, part.stop))
+        for part in missing
+        for first in range(part.start, part.stop, size)
     ]

@@ -1,16 +1,17 @@
-"""Chunks sent to the workers, and their labels into files as they come back."""
+"""Chunks sent to the workers, and their labels put into the stores as they come back."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from amseg_keras.runs.cluster.chunks import Chunk, ChunkLabels, write_chunk
+from amseg_keras.outputs import LabelStore
+from amseg_keras.runs.cluster.chunks import Chunk, ChunkLabels
 from amseg_keras.runs.cluster.connect import ClusterError
 from amseg_keras.runs.cluster.worker import ChunkTask, segment_chunk
+from amseg_keras.runs.segment import keep
 
 if TYPE_CHECKING:
     from distributed import Client, Future
@@ -20,23 +21,23 @@ RETRIES = 2
 
 
 class Collector:
-    """Has chunks segmented and writes the labels of each to a file once they are there.
+    """Has chunks segmented and puts their labels into the store of their run.
 
     Only the client writes, so that a chunk which two workers have segmented, one of them taken for
-    lost, is written once, and the workers need not see the output folder.
+    lost, is kept once, and the workers need not see the output folder.
 
     Args:
-        client: Of the workers.
-        finished: Told how many frames were in a chunk that is written.
+        client: Client of the workers.
+        finished: Function that is told how many frames were in a chunk that is kept.
     """
 
     def __init__(self, client: Client, finished: Callable[[int], None]) -> None:
         self._client = client
         self._finished = finished
-        self._places: dict[Any, tuple[Path, Chunk]] = {}
+        self._places: dict[Any, tuple[LabelStore, Chunk]] = {}
         self._futures: dict[Any, Future] = {}
-        self._written: set[tuple[Path, Chunk]] = set()
-        self._failures: dict[Path, str] = {}
+        self._kept: set[tuple[LabelStore, Chunk]] = set()
+        self._failures: dict[LabelStore, str] = {}
         self._ended = False
         self._changed = threading.Condition()
 
@@ -55,55 +56,64 @@ class Collector:
             self._futures.clear()
         self._client.cancel(left)
 
-    def submit(self, folder: Path, tasks: Sequence[ChunkTask]) -> None:
-        """Have chunks of one stack segmented; their files go to `folder`."""
+    @property
+    def waiting(self) -> int:
+        """Number of chunks that were sent and have not come back."""
+        with self._changed:
+            return len(self._futures)
+
+    def submit(self, store: LabelStore, tasks: Sequence[ChunkTask]) -> None:
+        """Have chunks of one stack segmented.
+
+        Args:
+            store: Store that their labels go to.
+            tasks: The chunks.
+        """
         for task in tasks:
             future = self._client.submit(segment_chunk, task, pure=False, retries=RETRIES)
             with self._changed:
-                self._places[future.key] = folder, task.chunk
+                self._places[future.key] = store, task.chunk
                 self._futures[future.key] = future
             future.add_done_callback(self._collect)
 
-    def wait(self, folder: Path, chunk: Chunk) -> None:
-        """Wait until a chunk is written.
+    def wait(self, store: LabelStore, chunk: Chunk) -> None:
+        """Wait until the labels of a chunk are in the store.
 
         Raises:
-            ClusterError: It cannot be segmented, or another one of its folder cannot.
+            ClusterError: The chunk cannot be segmented, or another one of its stack cannot.
         """
         with self._changed:
-            self._changed.wait_for(
-                lambda: (folder, chunk) in self._written or folder in self._failures
-            )
-            if (folder, chunk) not in self._written:
-                raise ClusterError(self._failures[folder])
+            self._changed.wait_for(lambda: (store, chunk) in self._kept or store in self._failures)
+            if (store, chunk) not in self._kept:
+                raise ClusterError(self._failures[store])
 
     def _collect(self, future: Future) -> None:
         with self._changed:
             if self._ended or future.key not in self._futures:
                 return
-            folder, chunk = self._places.pop(future.key)
-        failure = _written_or_why_not(future, folder, chunk)
+            store, chunk = self._places.pop(future.key)
+        failure = _kept_or_why_not(future, store, chunk)
         with self._changed:
             # Without a reference the cluster forgets the labels too.
             self._futures.pop(future.key, None)
             if failure is None:
-                self._written.add((folder, chunk))
+                self._kept.add((store, chunk))
             elif not self._ended:
-                self._failures.setdefault(folder, failure)
-            useless = [] if failure is None else self._taken_out(folder)
+                self._failures.setdefault(store, failure)
+            useless = [] if failure is None else self._taken_out(store)
             self._changed.notify_all()
         if useless:
             self._client.cancel(useless)
         if failure is None and not self._ended:
             self._finished(len(chunk))
 
-    def _taken_out(self, folder: Path) -> list[Future]:
+    def _taken_out(self, store: LabelStore) -> list[Future]:
         """The futures of a stack that has failed."""
-        keys = [key for key, (place, _) in self._places.items() if place == folder]
+        keys = [key for key, (place, _) in self._places.items() if place is store]
         return [self._futures.pop(key) for key in keys if key in self._futures]
 
 
-def _written_or_why_not(future: Future, folder: Path, chunk: Chunk) -> str | None:
+def _kept_or_why_not(future: Future, store: LabelStore, chunk: Chunk) -> str | None:
     where = f"frames {chunk.first} to {chunk.last - 1}"
     try:
         found = future.result()
@@ -116,7 +126,8 @@ def _written_or_why_not(future: Future, folder: Path, chunk: Chunk) -> str | Non
     if not isinstance(found, ChunkLabels):
         return found.reason
     try:
-        write_chunk(folder, chunk, found)
+        for frame in found.frames(chunk, (store.frame_shape[0], store.frame_shape[1])):
+            keep(store, frame)
     except OSError as error:
-        return f"{folder}: cannot be written ({error.strerror or error})"
+        return f"{store.path}: cannot be written ({error.strerror or error})"
     return None

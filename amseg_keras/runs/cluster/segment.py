@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import os
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from amseg_keras.outputs import OutputError, OutputFolder
 from amseg_keras.read import ReadError, StackSource
-from amseg_keras.runs.cluster.chunks import Chunk, chunk_file, chunks_of, read_chunk
+from amseg_keras.runs.cluster.chunks import Chunk, chunks_of
 from amseg_keras.runs.cluster.collect import Collector
 from amseg_keras.runs.cluster.connect import ClusterError
 from amseg_keras.runs.cluster.worker import ChunkTask, NetworkSpec
 from amseg_keras.runs.read_ahead import ReadAhead
-from amseg_keras.runs.record import OutputTakenError
 from amseg_keras.runs.segment import (
     BATCHES_AHEAD,
+    OUTPUTS,
     BegunRun,
     RunSettings,
     begin_run,
@@ -27,8 +30,11 @@ from amseg_keras.segment import LabelledFrame, Segmenter
 if TYPE_CHECKING:
     from distributed import Client
 
-WAITING = "chunks"
-"""Folder in that of an unfinished run, for chunks of which one before is missing."""
+MOST_BEGUN = 100
+"""Stacks whose output folders are claimed at once, so that files do not run out."""
+
+MOST_WAITING = 1000
+"""Chunks that are sent before others have come back; the next stack begins below it."""
 
 Progress = Callable[[int, int], None]
 """Called with the frames that are segmented, and all that are known of."""
@@ -62,24 +68,12 @@ class StackResult:
 
 @dataclass(frozen=True)
 class _Begun:
-    """A stack of which chunks may be on their way; without a run it has ended already."""
+    """A stack whose chunks may be on their way; without a run it has ended already."""
 
     result: StackResult
     run: BegunRun | None = None
+    chunks: tuple[Chunk, ...] = ()
     frames: int = 0
-
-    @property
-    def waiting(self) -> Path:
-        """Folder of its chunks."""
-        assert self.run is not None
-        return self.run.store.folder / WAITING
-
-    @property
-    def chunks(self) -> list[Chunk]:
-        """Those with frames that are not in its store."""
-        assert self.run is not None
-        done = self.run.store.done
-        return [one for one in chunks_of(self.frames, self.run.batch_size) if one.last > done]
 
 
 def segment_on_cluster(
@@ -90,36 +84,35 @@ def segment_on_cluster(
 ) -> Iterator[StackResult]:
     """Segment stacks with all workers of a client; the labels are those of one process.
 
-    Chunks of all stacks are sent at once, and each is kept once it is back: lost workers are
+    Chunks of many stacks are sent at once, and each is kept once it is back: lost workers are
     replaced by others, and a client that was killed has only those segmented that are missing.
     The files of a stack are written here, as by `run_stack`.
 
     Args:
-        client: Of the workers.
-        sources: The stacks.
+        client: Client of the workers.
+        sources: Stacks.
         job: What is done to them.
-        progress: Told as chunks come back.
+        progress: Function that is told as chunks come back.
 
     Yields:
         How each stack ended, in their order.
     """
     tally = _Tally(progress)
-    with Collector(client, tally.add_done) as collector:
-        begun = []
-        for source in sources:
-            one = _begin(source, job)
-            begun.append(one)
-            tally.add_frames(one.frames)
-            if one.run is None:
-                tally.add_done(one.frames)
-                continue
-            missing = [
-                chunk for chunk in one.chunks if not chunk_file(one.waiting, chunk).is_file()
-            ]
-            tally.add_done(one.frames - sum(map(len, missing)))
-            collector.submit(one.waiting, [_task(one.run, source, job, chunk) for chunk in missing])
-        for one in begun:
-            yield one.result if one.run is None else _complete(one, job, collector)
+    with ExitStack() as claimed, Collector(client, tally.add_done) as collector:
+        coming = iter(sources)
+        begun: deque[tuple[_Begun, ExitStack]] = deque()
+        while True:
+            while len(begun) < MOST_BEGUN and (not begun or collector.waiting < MOST_WAITING):
+                source = next(coming, None)
+                if source is None:
+                    break
+                own = claimed.enter_context(ExitStack())
+                begun.append((_submit(source, job, collector, tally, own), own))
+            if not begun:
+                return
+            one, own = begun.popleft()
+            with own:
+                yield one.result if one.run is None else _complete(one, job, collector)
 
 
 class _Tally:
@@ -137,19 +130,34 @@ class _Tally:
         self._progress(self._done, self._frames)
 
 
-def _begin(source: StackSource, job: ClusterJob) -> _Begun:
-    folder = job.out / source.name
+def _submit(
+    source: StackSource, job: ClusterJob, collector: Collector, tally: _Tally, own: ExitStack
+) -> _Begun:
+    """Begin a stack and send its chunks; `own` gives its folder back."""
+    one = _begin(source, job, own)
+    tally.add_frames(one.frames)
+    tally.add_done(one.frames - sum(map(len, one.chunks)))
+    if one.run is not None:
+        tasks = [_task(one.run, source, job, chunk) for chunk in one.chunks]
+        collector.submit(one.run.store, tasks)
+    return one
+
+
+def _begin(source: StackSource, job: ClusterJob, own: ExitStack) -> _Begun:
+    out = OutputFolder(job.out / source.name, OUTPUTS, job.settings.overwrite, keeps_going=True)
     try:
         with source.open() as stack:
+            own.enter_context(out)
             digest = job.network.weights_sha256
-            begun = begin_run(stack, job.segmenter, digest, folder, job.settings)
+            begun = begin_run(stack, job.segmenter, digest, out, job.settings)
             frames = len(stack)
-    except (ReadError, OutputTakenError) as error:
+    except (ReadError, OutputError) as error:
         return _Begun(StackResult(source, error=str(error)))
     except OSError as error:
-        return _Begun(StackResult(source, error=_cannot_write(folder, error)))
+        return _Begun(StackResult(source, error=out.sentence(error)))
     if isinstance(begun, BegunRun):
-        return _Begun(StackResult(source), begun, frames)
+        chunks = tuple(chunks_of(begun.missing, begun.batch_size))
+        return _Begun(StackResult(source), begun, chunks, frames)
     return _Begun(StackResult(source, record=begun), frames=frames)
 
 
@@ -162,6 +170,8 @@ def _task(run: BegunRun, source: StackSource, job: ClusterJob, chunk: Chunk) -> 
         shape=about.shape,
         network=job.network,
         grey_range=about.grey_range,
+        background=job.settings.background,
+        scale=run.inputs.scale,
         batch_size=run.batch_size,
         chunk=chunk,
     )
@@ -171,31 +181,23 @@ def _complete(one: _Begun, job: ClusterJob, collector: Collector) -> StackResult
     assert one.run is not None
     source, run = one.result.source, one.run
     try:
-        with (
-            source.open() as stack,
-            ReadAhead(stack, sorted(run.about.drawn), BATCHES_AHEAD * run.batch_size) as frames,
-        ):
-            coming = frames, _in_order(one, collector)
-            record = complete_run(stack, job.segmenter.info, run, coming, lambda done: None)
+        with source.open() as stack:
+            run.inputs.reading(stack).load()
+            ahead = BATCHES_AHEAD * run.batch_size
+            with ReadAhead(stack, sorted(run.about.drawn), ahead) as frames:
+                coming = _in_order(one, collector)
+                record = complete_run(stack, run, frames, coming, lambda done: None)
     except (ReadError, ClusterError) as error:
         return StackResult(source, error=str(error))
     except OSError as error:
-        return StackResult(source, error=_cannot_write(run.folder, error))
+        return StackResult(source, error=run.out.sentence(error))
     return StackResult(source, record=record)
 
 
 def _in_order(one: _Begun, collector: Collector) -> Iterator[LabelledFrame]:
     assert one.run is not None
-    start, shape = one.run.store.done, one.run.about.shape[1:]
+    store = one.run.store
     for chunk in one.chunks:
-        if not chunk_file(one.waiting, chunk).is_file():
-            collector.wait(one.waiting, chunk)
-        for frame in read_chunk(one.waiting, chunk, shape):
-            if frame.index >= start:
-                yield frame
-        # Its frames are in the store by now.
-        chunk_file(one.waiting, chunk).unlink()
-
-
-def _cannot_write(folder: Path, error: OSError) -> str:
-    return f"{folder}: cannot be written ({error.strerror or error})"
+        collector.wait(store, chunk)
+        for index in range(chunk.first, chunk.last):
+            yield LabelledFrame(index, store.read(index), error=store.about(index).get("error"))

@@ -5,23 +5,28 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
+from amseg_keras.outputs import OutputFolder, write_json
 from amseg_keras.preprocess import GreyRange
 from amseg_keras.preprocess.lazy import spread
 from amseg_keras.pretrained import PresetInfo
 from amseg_keras.read import Frames, ReadError
-from amseg_keras.runs.record import write_record
-from amseg_keras.runs.segment import MAX_DRAWN, RECORD, remove_outputs
+from amseg_keras.runs.segment import MAX_DRAWN, OUTPUTS, RECORD
 from amseg_keras.runs.segment_outputs import Segmented, SegmentOutputs
 from amseg_keras.runs.watch.journal import TABLE, Journal
 from amseg_keras.versions import versions
 
+WATCH_OUTPUTS = replace(OUTPUTS, command="amseg watch")
+"""The files of a watched stack, beside its live table."""
+
 STATE_KEYS = (
+    "result_format",
     "source",
+    "place",
+    "seen",
     "dtype",
     "weights_sha256",
     "precision",
@@ -30,6 +35,7 @@ STATE_KEYS = (
     "grey_range_from",
     "pixel_size_um",
     "pixel_size_from",
+    "scale",
     "frame_rate_hz",
     "notes",
 )
@@ -41,15 +47,15 @@ class CompleteStack:
     """A stack all of whose frames are done.
 
     Attributes:
-        folder: Where to.
+        out: Folder of its files, claimed.
         journal: Its labels and live table.
-        state: What is in `state.json`.
+        state: What its labels depend on.
         whole: Its frames, for the overlay.
         info: Of the network.
         choices: What else the record says of how it was done.
     """
 
-    folder: Path
+    out: OutputFolder
     journal: Journal
     state: Mapping[str, Any]
     whole: Frames
@@ -72,7 +78,8 @@ def write_files(stack: CompleteStack, label_format: str) -> None:
     errors = {index: one.error for index, one in enumerate(done) if one.error is not None}
     if len(errors) == len(done):
         raise ReadError(next(iter(errors.values())))
-    remove_outputs(stack.folder)  # of when there were fewer frames
+    stack.out.remove_outputs()  # of when there were fewer frames
+    stack.out.remove_half_written()
     files = tuple(one.file for one in done if one.file is not None)
     about = Segmented(
         shape=(len(done), *stack.journal.frame_shape),
@@ -82,7 +89,7 @@ def write_files(stack: CompleteStack, label_format: str) -> None:
         frame_names=files or None,
         drawn=frozenset(spread(len(done), min(MAX_DRAWN, len(done)))) - errors.keys(),
     )
-    with SegmentOutputs(stack.folder, about, label_format) as outputs:
+    with SegmentOutputs(stack.out.path, about, label_format) as outputs:
         for index, labels in enumerate(stack.journal.labels()):
             frame = None
             if index in about.drawn:
@@ -113,4 +120,4 @@ def write_files(stack: CompleteStack, label_format: str) -> None:
             "write_s": round(time.monotonic() - started, 3),
         },
     }
-    write_record(stack.folder / RECORD, record)
+    write_json(stack.out.record_path, record)

@@ -1,18 +1,15 @@
 """What is kept of a stack frame by frame, so that nothing is lost when the watch ends.
 
-live.csv                a row for each frame as it is done; whoever watches can plot it
-.watching/labels.raw    label maps, one byte a pixel, in the order of the table; until the stack
-                        is complete
-.watching/state.json    what the labels depend on
+live.csv                    a row for each frame as it is done; whoever watches can plot it
+.unfinished/frames          label maps and rows in the order of the table, until the stack is
+                            complete
+.unfinished/identity.json   what the labels depend on
 """
 
 from __future__ import annotations
 
 import csv
 import io
-import json
-import os
-import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,10 +18,18 @@ from typing import Any
 import numpy as np
 
 from amseg_keras.atomic import complete_or_absent
+from amseg_keras.outputs import (
+    IDENTITY,
+    UNFINISHED,
+    LabelStore,
+    OutputFolder,
+    read_record,
+    write_json,
+)
+from amseg_keras.preprocess.lazy import spread
 from amseg_keras.read.group import natural_order
-from amseg_keras.runs.record import write_record
+from amseg_keras.runs.watch.incoming.growing import MOST_SEEN, SeenFrame
 
-FOLDER = ".watching"
 TABLE = "live.csv"
 
 FIRST_COLUMNS = ("frame", "file", "seen", "latency_s", "since_written_s")
@@ -52,44 +57,65 @@ class Journal:
     """The live table and the labels of a stack that is not complete.
 
     Args:
-        folder: Output folder of the stack.
-        frame_shape: Height and width.
+        out: Output folder of the stack, claimed.
+        frame_shape: Height and width of a frame.
         measured: Columns of the live table beside those of every table, see `FIRST_COLUMNS`.
     """
 
-    def __init__(self, folder: Path, frame_shape: tuple[int, int], measured: Sequence[str]) -> None:
-        self.folder = folder
+    def __init__(
+        self, out: OutputFolder, frame_shape: tuple[int, int], measured: Sequence[str]
+    ) -> None:
+        self.folder = out.path
         self.frame_shape = frame_shape
         self.columns = (*FIRST_COLUMNS, *measured, "error")
         self.done: list[DoneFrame] = []
+        self._out = out
 
     def begin(self, state: Mapping[str, Any]) -> None:
         """Start with no frame; what was there is replaced."""
-        with complete_or_absent(self.folder / TABLE) as temporary:
-            temporary.write_text(_line(self.columns), "utf-8")
-        self._keep(state, iter(()))
+        self._out.forget_frames()
+        write_json(self._out.unfinished / IDENTITY, state)
+        self._write_table([])
 
     def resume(self) -> None:
-        """Go on after the last frame whose labels and row are both whole."""
-        self.done = read_table(self.folder)
-        whole = self._labels_file.stat().st_size // self._frame_bytes
-        self.done = self.done[:whole]
-        os.truncate(self._labels_file, len(self.done) * self._frame_bytes)
-        rows = [self.columns, *_rows(self.folder)[: len(self.done)]]
-        with complete_or_absent(self.folder / TABLE) as temporary:
-            temporary.write_text("".join(map(_line, rows)), "utf-8")
+        """Go on after the last frame that was kept whole."""
+        store = self._store()
+        rows: list[list[str]] = []
+        while len(rows) in store:
+            rows.append(store.about(len(rows))["row"])
+        self.done = [_done(row) for row in rows]
+        self._write_table(rows)
 
     def reopen(self, state: Mapping[str, Any], labels: Iterator[np.ndarray]) -> None:
         """Go on with a complete stack; `labels` in the order of its label files."""
-        self.done = read_table(self.folder)
-        self._keep(state, labels)
+        rows = _rows(self.folder)
+        self.done = [_done(row) for row in rows]
+        self._out.forget_frames()
+        store = self._store()
+        for place, frame in zip(self.order(), labels, strict=True):
+            store.append(place, np.ascontiguousarray(frame, np.uint8), {"row": rows[place]})
+        write_json(self._out.unfinished / IDENTITY, state)
 
-    def append(self, row: Mapping[str, Any], done: DoneFrame, labels: np.ndarray) -> None:
-        """Add a frame; it survives a kill of the program from here on."""
-        with self._labels_file.open("ab") as file:
-            file.write(np.ascontiguousarray(labels, np.uint8).tobytes())
+    def append(
+        self,
+        row: Mapping[str, Any],
+        done: DoneFrame,
+        labels: np.ndarray,
+        checksum: int | None = None,
+    ) -> None:
+        """Add a frame; it survives a kill of the program from here on.
+
+        Args:
+            row: Values of the live table.
+            done: The same, as far as it is needed again.
+            labels: Class ids, uint8 `(height, width)`.
+            checksum: CRC-32 of the pixels; None if they cannot be read.
+        """
+        cells = [_text(row.get(column)) for column in self.columns]
+        about = {"row": cells, "checksum": checksum}
+        self._store().append(len(self.done), np.ascontiguousarray(labels, np.uint8), about)
         with (self.folder / TABLE).open("a", encoding="utf-8", newline="") as table:
-            table.write(_line([_text(row.get(column)) for column in self.columns]))
+            table.write(_line(cells))
         self.done.append(done)
 
     def order(self) -> list[int]:
@@ -98,50 +124,47 @@ class Journal:
 
     def labels(self) -> Iterator[np.ndarray]:
         """Label maps in the order of the stack, uint8 `(height, width)`; 255 where unreadable."""
-        with self._labels_file.open("rb") as file:
-            for place in self.order():
-                file.seek(place * self._frame_bytes)
-                frame = np.frombuffer(file.read(self._frame_bytes), np.uint8)
-                yield frame.reshape(self.frame_shape)
+        store = self._store()
+        for place in self.order():
+            yield store.read(place)
+
+    def seen(self) -> list[SeenFrame]:
+        """List a few frames that were kept, by which the recording is known again."""
+        store = self._store()
+        sums = ((place, store.about(place).get("checksum")) for place in self._spread())
+        return [
+            SeenFrame(self.done[place].frame, self.done[place].file, checksum)
+            for place, checksum in sums
+            if checksum is not None
+        ]
 
     def remove(self) -> None:
         """Delete the labels, once they are in the files of the run; the table stays."""
-        shutil.rmtree(self.folder / FOLDER, ignore_errors=True)
+        self._out.forget_frames()
 
-    @property
-    def _labels_file(self) -> Path:
-        return self.folder / FOLDER / "labels.raw"
+    def _store(self) -> LabelStore:
+        return self._out.store(self.frame_shape)
 
-    @property
-    def _frame_bytes(self) -> int:
-        return self.frame_shape[0] * self.frame_shape[1]
+    def _spread(self) -> list[int]:
+        return spread(len(self.done), MOST_SEEN) if self.done else []
 
-    def _keep(self, state: Mapping[str, Any], labels: Iterator[np.ndarray]) -> None:
-        """Make the folder with the labels of the frames that are done; `state` makes it valid."""
-        self.remove()
-        (self.folder / FOLDER).mkdir(parents=True)
-        with self._labels_file.open("wb") as file:
-            for place, frame in zip(self.order(), labels, strict=True):
-                file.seek(place * self._frame_bytes)
-                file.write(frame.tobytes())
-        write_record(self.folder / FOLDER / "state.json", dict(state))
+    def _write_table(self, rows: Sequence[Sequence[str]]) -> None:
+        with complete_or_absent(self.folder / TABLE) as temporary:
+            temporary.write_text("".join(map(_line, [self.columns, *rows])), "utf-8")
 
 
 def read_state(folder: Path) -> dict[str, Any] | None:
-    """State of a stack whose labels an earlier watch has begun; None where there is none."""
-    try:
-        state = json.loads((folder / FOLDER / "state.json").read_text("utf-8"))
-    except (OSError, ValueError):
-        return None
-    return state if isinstance(state, dict) else None
+    """Read the state of a stack that an earlier watch has begun; None where there is none."""
+    return read_record(folder / UNFINISHED / IDENTITY) or None
 
 
 def read_table(folder: Path) -> list[DoneFrame]:
-    """The rows of a live table; a last one that was cut off by a kill is left out."""
-    return [
-        DoneFrame(int(row[0]), row[1] or None, float(row[3]), row[-1] or None)
-        for row in _rows(folder)
-    ]
+    """Read the rows of a live table; a last one that was cut off by a kill is left out."""
+    return [_done(row) for row in _rows(folder)]
+
+
+def _done(row: Sequence[str]) -> DoneFrame:
+    return DoneFrame(int(row[0]), row[1] or None, float(row[3]), row[-1] or None)
 
 
 def stack_order(done: Sequence[DoneFrame]) -> list[int]:

@@ -10,14 +10,29 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from amseg_keras.preprocess import GreyRange
+import numpy as np
+
+from amseg_keras.outputs import OutputFolder, OutputTakenError, input_place
+from amseg_keras.outputs.identity import RESULT_FORMAT
+from amseg_keras.preprocess import GreyRange, scale_between
 from amseg_keras.quantify import Scale
 from amseg_keras.read import Frames, ReadError
 from amseg_keras.runs.labelled_run import open_labelled_run
-from amseg_keras.runs.record import OutputTakenError
 from amseg_keras.runs.segment import RECORD
-from amseg_keras.runs.watch.finish import STATE_KEYS, CompleteStack, write_files
-from amseg_keras.runs.watch.incoming.growing import Arrival, GrowingStack, HeldFrames
+from amseg_keras.runs.watch.finish import (
+    STATE_KEYS,
+    WATCH_OUTPUTS,
+    CompleteStack,
+    write_files,
+)
+from amseg_keras.runs.watch.incoming.growing import (
+    MOST_SEEN,
+    Arrival,
+    GrowingStack,
+    HeldFrames,
+    SeenFrame,
+    checksum,
+)
 from amseg_keras.runs.watch.incoming.timing import wall_time
 from amseg_keras.runs.watch.journal import (
     TABLE,
@@ -26,6 +41,7 @@ from amseg_keras.runs.watch.journal import (
     read_state,
     read_table,
 )
+from amseg_keras.runs.watch.live_inputs import LiveInputs
 from amseg_keras.runs.watch.measured import measure_live, measured_columns
 from amseg_keras.runs.watch.settings import Network, Turn, WatchSettings
 from amseg_keras.segment import LabelledFrame
@@ -43,19 +59,27 @@ class LiveStack:
 
     Args:
         source: The frames.
-        folder: Where to.
+        place: Folder to write to, and a sentence that says why, from `folder_for`.
         network: What labels them.
         settings: The user's.
 
     Raises:
-        OutputTakenError: The folder holds the labels of another network or of other frames.
+        OutputTakenError: The folder holds the labels of another network or of other frames, or
+            another process writes into it.
+        CannotWriteError: The folder cannot be made.
         ReadError: The frames that were done are not there any more.
     """
 
     def __init__(
-        self, source: GrowingStack, folder: Path, network: Network, settings: WatchSettings
+        self,
+        source: GrowingStack,
+        place: tuple[Path, str | None],
+        network: Network,
+        settings: WatchSettings,
     ) -> None:
+        folder, self._why_there = place
         self.source, self.folder = source, folder
+        self._out = OutputFolder(folder, WATCH_OUTPUTS, keeps_going=True)
         self._network, self._settings = network, settings
         self._batch_size = settings.batch_size or default_batch_size(source.frame_shape)
         self._behind = 0
@@ -67,20 +91,36 @@ class LiveStack:
         self.stuck: str | None = None
         """Why there are no grey levels, though there are frames."""
         self._journal: Journal | None = None
-        if self._state is not None:
-            self._check_same(self._state)
-            self._journal = self._new_journal(self._state)
-            if self.is_written:
-                self._journal.remove()  # left behind by a kill
-                self._journal.done = read_table(folder)
-                if len(self._journal.done) != self._state["frames"]:
-                    raise OutputTakenError(
-                        f"{folder}: its {TABLE} is not that of its {RECORD}; give another -o"
-                    )
-            else:
-                self._journal.resume()
-            self._earlier = len(self._journal.done)
-            source.skip([(one.frame, one.file) for one in self._journal.done])
+        self._inputs: LiveInputs | None = None
+        self._out.claim()
+        try:
+            self._go_on()
+        except BaseException:
+            self.close()
+            raise
+
+    def _go_on(self) -> None:
+        """Take up what an earlier watch has done."""
+        if self._state is None:
+            return
+        self._check_same(self._state)
+        self._journal = self._new_journal(self._state)
+        if self.is_written:
+            self._journal.remove()  # left behind by a kill
+            self._journal.done = read_table(self.folder)
+            if len(self._journal.done) != self._state["frames"]:
+                raise OutputTakenError(
+                    f"{self.folder}: its {TABLE} is not that of its {RECORD}; give another -o"
+                )
+        else:
+            self._journal.resume()
+        self._earlier = len(self._journal.done)
+        self.source.skip([(one.frame, one.file) for one in self._journal.done])
+
+    def close(self) -> None:
+        """Give the folder back; what is done of the stack is kept for another start."""
+        self.source.close()
+        self._out.__exit__(None, None, None)
 
     @property
     def done(self) -> int:
@@ -134,8 +174,10 @@ class LiveStack:
         """
         assert self._journal is not None
         assert self._state is not None
+        if seen := self._journal.seen():
+            self._state["seen"] = [asdict(one) for one in seen]
         stack = CompleteStack(
-            folder=self.folder,
+            out=self._out,
             journal=self._journal,
             state=self._state,
             whole=self._whole(),
@@ -144,6 +186,7 @@ class LiveStack:
                 "batch_size": self._batch_size,
                 "device": self._network.device,
                 "engine": self._network.segmenter.engine,
+                "inputs": self._live_inputs(self._state).record(),
                 "frames_from_earlier_run": self._earlier,
             },
         )
@@ -184,7 +227,10 @@ class LiveStack:
         segmenter, source = self._network.segmenter, self.source
         size, size_from = _pixel_size(source, self._network, self._settings)
         self._state = {
+            "result_format": RESULT_FORMAT,
             "source": source.source,
+            "place": asdict(input_place(Path(source.source), self.folder)),
+            "seen": [asdict(one) for one in self._first_seen(now)],
             "dtype": str(source.dtype),
             "weights_sha256": self._network.weights_sha256,
             "precision": segmenter.precision,
@@ -193,15 +239,24 @@ class LiveStack:
             "grey_range_from": measured_on,
             "pixel_size_um": size,
             "pixel_size_from": size_from,
+            "scale": _scale(source, self._network, self._settings),
             "frame_shape": list(source.frame_shape),
             "frame_rate_hz": source.frame_rate_hz,
-            "notes": list(source.notes),
+            "notes": [*source.notes, *filter(None, [self._why_there])],
         }
-        self.folder.mkdir(parents=True, exist_ok=True)
         journal = self._new_journal(self._state)
         journal.begin(self._state)
         self._journal = journal
         return journal
+
+    def _first_seen(self, now: float) -> list[SeenFrame]:
+        """The first frames, by which the recording is known until it is complete."""
+        first = self.source.ready(MOST_SEEN, now)
+        return [
+            SeenFrame(one.frame, one.file, checksum(one.pixels))
+            for one in first
+            if isinstance(one.pixels, np.ndarray)
+        ]
 
     def _measure_grey(self, now: float) -> tuple[GreyRange, str] | None:
         source, scaling = self.source, self._network.segmenter.scaling
@@ -226,7 +281,7 @@ class LiveStack:
     def _new_journal(self, state: dict[str, Any]) -> Journal:
         names = self._network.segmenter.class_names
         measured = measured_columns(names, Scale(state["pixel_size_um"]))
-        return Journal(self.folder, self.source.frame_shape, measured)
+        return Journal(self._out, self.source.frame_shape, measured)
 
     def _label(self, journal: Journal, arrivals: Sequence[Arrival]) -> None:
         for arrival, found in zip(arrivals, self._labelled(arrivals), strict=True):
@@ -246,14 +301,21 @@ class LiveStack:
                 "error": found.error,
             }
             done = DoneFrame(arrival.frame, arrival.file, latency, found.error)
-            journal.append(row, done, found.labels)
+            pixels = arrival.pixels
+            sums = checksum(pixels) if isinstance(pixels, np.ndarray) else None
+            journal.append(row, done, found.labels, sums)
             self.source.take(arrival)
 
     def _labelled(self, arrivals: Sequence[Arrival]) -> Iterator[LabelledFrame]:
         assert self._state is not None
-        held = HeldFrames([one.pixels for one in arrivals], self.source.frame_shape)
-        grey_range = GreyRange(**self._state["grey_range"])
-        return self._network.segmenter.iter_labels(held, grey_range, batch_size=len(arrivals))
+        if self._inputs is None:
+            self._inputs = self._live_inputs(self._state)
+        inputs = self._inputs.of(arrivals, self.source.frame_shape)
+        return self._network.segmenter.iter_labels(inputs, batch_size=len(arrivals))
+
+    def _live_inputs(self, state: dict[str, Any]) -> LiveInputs:
+        grey_range = GreyRange(**state["grey_range"])
+        return LiveInputs(self._network.segmenter, grey_range, state["scale"], self.source.whole)
 
     def _reopen(self, journal: Journal) -> None:
         """Take the labels of a stack that was complete back, to go on with it."""
@@ -264,13 +326,14 @@ class LiveStack:
 
     def _check_same(self, state: dict[str, Any]) -> None:
         wanted: dict[str, Any] = {
-            "source": self.source.source,
             "dtype": str(self.source.dtype),
             "frame_shape": list(self.source.frame_shape),
             "weights_sha256": self._network.weights_sha256,
             "precision": self._network.segmenter.precision,
             "class_names": list(self._network.segmenter.class_names),
         }
+        if self._settings.scale != "auto":
+            wanted["scale"] = self._settings.scale
         if self._settings.pixel_size_um is not None:
             wanted["pixel_size_um"] = self._settings.pixel_size_um
         differing = [key for key, value in wanted.items() if state.get(key) != value]
@@ -281,25 +344,43 @@ class LiveStack:
             )
 
 
-def folder_for(source: GrowingStack, out: Path, in_use: set[str]) -> Path:
-    """The folder of a stack: of its name, or with a number where another stack has that.
+def folder_for(source: GrowingStack, out: Path, in_use: set[str]) -> tuple[Path, str | None]:
+    """Choose the folder of a stack: of its name, or with a number where another stack has that.
+
+    A recording that was written over another one of the same name is another stack.
 
     Args:
         source: The stack.
         out: Output folder of the watch.
         in_use: Names of the folders of other stacks of this watch, in lower case.
 
+    Returns:
+        The folder, and a sentence if it is not the one that the user will look for.
+
     Raises:
         OutputTakenError: The folder of its name holds something else than a watched stack.
     """
-    number = 1
+    number, note = 1, None
     while True:
         name = source.name if number == 1 else f"{source.name}_{number}"
+        folder = out / name
         if name.casefold() not in in_use:
-            state = _earlier_state(out / name)
-            if state is None or state["source"] == source.source:
-                return out / name
+            state = _earlier_state(folder)
+            if state is None or _is_of(state, source, folder):
+                return folder, note
+        note = f"the results of {source.source} are in {source.name}_{number + 1}: " + (
+            f"{name} holds another recording"
+        )
         number += 1
+
+
+def _is_of(state: dict[str, Any], source: GrowingStack, folder: Path) -> bool:
+    """Whether what is in a folder was made from this stack."""
+    if state.get("source") != source.source:
+        place = state.get("place")
+        if place is None or input_place(Path(source.source), folder).difference(place, ""):
+            return False
+    return not source.differs([SeenFrame(**one) for one in state.get("seen") or ()])
 
 
 def _earlier_state(folder: Path) -> dict[str, Any] | None:
@@ -330,3 +411,10 @@ def _pixel_size(
         "preset": network.segmenter.pixel_size_um,
     }
     return next(((size, of) for of, size in known.items() if size is not None), (None, None))
+
+
+def _scale(source: GrowingStack, network: Network, settings: WatchSettings) -> float:
+    if settings.scale != "auto":
+        return settings.scale
+    own = settings.pixel_size_um or source.pixel_size_um
+    return scale_between(own, network.segmenter.pixel_size_um)

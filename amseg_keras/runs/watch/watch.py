@@ -11,13 +11,16 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from amseg_keras.outputs import OutputError, OutputFiles, OutputFolder
 from amseg_keras.read import ReadError
-from amseg_keras.runs.record import OutputTakenError
 from amseg_keras.runs.watch.incoming.discovery import Discovery
 from amseg_keras.runs.watch.incoming.folder import WatchedFolder
 from amseg_keras.runs.watch.incoming.growing import GrowingStack
 from amseg_keras.runs.watch.live_stack import LiveStack, folder_for
 from amseg_keras.runs.watch.settings import Event, Network, Problem, WatchSettings, Written
+
+ALONE = OutputFiles("amseg watch", "watch.json", ())
+"""Claims the output folder; no record is written for all stacks together."""
 
 
 def watch(
@@ -46,6 +49,8 @@ def watch(
 
     Raises:
         ReadError: There is no such folder, or the results would be taken for frames.
+        OutputTakenError: Another watch writes into `out`.
+        CannotWriteError: The output folder cannot be made.
 
     Example:
         >>> import tempfile
@@ -66,7 +71,7 @@ def watch(
         raise ReadError(f"{folder}: no such folder; check the path, or make it first")
     if folder.resolve().is_relative_to(out.resolve()):
         raise ReadError(f"{folder}: is in the output folder {out}; give another -o")
-    return _Watch(folder, out, network, settings).run(stop)
+    return _Watch(folder, out, network, settings).run_alone(stop)
 
 
 class _Watch:
@@ -79,7 +84,17 @@ class _Watch:
         self._stacks: list[LiveStack] = []
         self._last_event = time.monotonic()
 
-    def run(self, stop: threading.Event) -> Iterator[Event]:
+    def run_alone(self, stop: threading.Event) -> Iterator[Event]:
+        """Watch with the output folder claimed: two watches would do every stack twice."""
+        with OutputFolder(self._out, ALONE) as claimed:
+            claimed.claim()
+            try:
+                yield from self._run(stop)
+            finally:
+                for stack in self._stacks:
+                    stack.close()
+
+    def _run(self, stop: threading.Event) -> Iterator[Event]:
         while not stop.is_set():
             busy = False
             for event in self._round(stop):
@@ -126,9 +141,9 @@ class _Watch:
     def _start(self, source: GrowingStack) -> Problem | None:
         in_use = {stack.folder.name.casefold() for stack in self._stacks}
         try:
-            folder = folder_for(source, self._out, in_use)
-            self._stacks.append(LiveStack(source, folder, self._network, self._settings))
-        except (OutputTakenError, ReadError, OSError) as error:
+            place = folder_for(source, self._out, in_use)
+            self._stacks.append(LiveStack(source, place, self._network, self._settings))
+        except (OutputError, ReadError, OSError) as error:
             source.close()
             return _problem(self._out / source.name, error)
         return None
@@ -149,7 +164,7 @@ class _Watch:
     def _given_up(self, stack: LiveStack, error: Exception) -> Problem:
         """Go on without a stack; what is done of it is kept for another start."""
         self._stacks.remove(stack)
-        stack.source.close()
+        stack.close()
         return _problem(stack.folder, error)
 
     def _is_idle(self) -> bool:

@@ -40,6 +40,7 @@ class Discovery:
         self._folder, self._dataset, self._timing = Path(folder).absolute(), dataset, timing
         self._sequences: dict[SequenceKey, GrowingSequence] = {}
         self._files: dict[Path, GrowingFile] = {}
+        self._replaced: dict[SequenceKey, GrowingSequence] = {}
         self._given_up: dict[Path, SeenFile] = {}
         self._still_open: set[Path] = set()
         self._problems: list[str] = []
@@ -47,13 +48,16 @@ class Discovery:
     def look(self, folder: WatchedFolder, now: float) -> list[GrowingStack]:
         """Tell the stacks of their files; the stacks that are new."""
         new: list[GrowingStack] = []
+        self._let_replaced_go(folder)
         members: dict[SequenceKey, list[SeenFile]] = {key: [] for key in self._sequences}
         undecided: list[SeenFile] = []
         for file in list(folder.files.values()):
             if file.path in self._files:
                 note = self._files[file.path].update(file, now)
                 self._problems += [] if note is None else [note]
-                continue
+                if not self._files[file.path].replaced:
+                    continue
+                del self._files[file.path]
             key = sequence_key(file.path)
             sequence = None if key is None else self._sequences.get(key)
             if key is None or sequence is None:
@@ -86,6 +90,13 @@ class Discovery:
             for path in sorted(self._still_open)
         ]
 
+    def _let_replaced_go(self, folder: WatchedFolder) -> None:
+        """Look at sequences anew whose first frame was written over."""
+        for key, sequence in list(self._sequences.items()):
+            if sequence.look_for_another():
+                folder.remember(sequence.files)
+                self._replaced[key] = self._sequences.pop(key)
+
     def _decide(
         self, file: SeenFile, key: SequenceKey | None, now: float
     ) -> Sequence[GrowingStack]:
@@ -95,7 +106,9 @@ class Discovery:
                 return ()
             if key is not None and _holds_one_frame(file.path):
                 name, source = self._name(file.path, key[1]), _pattern(key)
-                self._sequences[key] = GrowingSequence(name, source, file.path, self._timing)
+                self._sequences[key] = GrowingSequence(
+                    name, source, file.path, self._timing, self._replaced.get(key)
+                )
                 return (self._sequences[key],)
             name = self._name(file.path, file.path.stem)
             self._files[file.path] = GrowingFile(name, file, self._dataset, self._timing)

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Sequence
 
 import numpy as np
 
+from amseg_keras.preprocess.lazy import spread
 from amseg_keras.read import Frames, FrameStack, ReadError, StackSource
 from amseg_keras.read.formats import holds_datasets
 from amseg_keras.read.formats.hdf5 import Hdf5Reader
 from amseg_keras.read.formats.hdf5_growing import GrowingHdf5Reader, is_closed, is_growing
 from amseg_keras.runs.watch.incoming.folder import SeenFile
-from amseg_keras.runs.watch.incoming.growing import Arrival, GrowingStack
+from amseg_keras.runs.watch.incoming.growing import (
+    MOST_SEEN,
+    Arrival,
+    GrowingStack,
+    SeenFrame,
+    checksum,
+)
 from amseg_keras.runs.watch.incoming.timing import Timing, can_be_read
 
 _ANEW = "give another -o to segment it anew"
@@ -42,7 +48,7 @@ class GrowingFile(GrowingStack):
         self._seen: list[float] = []
         self._growing: GrowingHdf5Reader | None = None
         self._stack: FrameStack | None = self._open()
-        self._first_sum = _checksum(self._read(0))
+        self._taken_sums: dict[int, int] = {}
 
     def update(self, file: SeenFile, now: float) -> str | None:
         """Look for more frames.
@@ -54,7 +60,7 @@ class GrowingFile(GrowingStack):
             if self._growing is not None:
                 self._grow(file, now)
             elif file != self._opened_as and can_be_read(file, self._timing, now):
-                return self._open_again(file)
+                self._open_again(file)
         except ReadError as error:
             if file.changed + self._timing.patience_s <= now and file != self._complained_of:
                 self._complained_of = file
@@ -63,7 +69,7 @@ class GrowingFile(GrowingStack):
 
     @property
     def behind(self) -> int:
-        return len(self._seen) - self.taken
+        return 0 if self.replaced else len(self._seen) - self.taken
 
     @property
     def oldest_seen(self) -> float | None:
@@ -80,6 +86,8 @@ class GrowingFile(GrowingStack):
 
     def take(self, arrival: Arrival) -> None:
         self.taken = arrival.frame + 1
+        if isinstance(arrival.pixels, np.ndarray):
+            self._taken_sums[arrival.frame] = checksum(arrival.pixels)
 
     def skip(self, done: Sequence[tuple[int, str | None]]) -> None:
         if len(done) > len(self._seen):
@@ -89,7 +97,18 @@ class GrowingFile(GrowingStack):
             )
         self.taken = len(done)
 
+    def differs(self, seen: Sequence[SeenFrame]) -> bool:
+        for one in seen:
+            if one.frame >= len(self._seen):
+                return True
+            pixels = self._read(one.frame)
+            if isinstance(pixels, np.ndarray) and checksum(pixels) != one.checksum:
+                return True
+        return False
+
     def whole(self) -> Frames:
+        if self.replaced:
+            raise ReadError(f"{self.source}: was replaced by another recording")
         return self._opened()
 
     def close(self) -> None:
@@ -111,9 +130,6 @@ class GrowingFile(GrowingStack):
             stack = FrameStack(self.name, self.source, reader)
         else:
             stack = StackSource(self.name, self.source, (self.path,)).open()
-        if self._seen and (stack.dtype, stack.shape[1:]) != (self.dtype, self.frame_shape):
-            stack.close()
-            raise ReadError(f"{self.source}: was replaced by frames of another size; {_ANEW}")
         self.closed = self._growing is None
         self._describe(stack)
         self._see(len(stack), self._opened_as.changed)
@@ -132,21 +148,23 @@ class GrowingFile(GrowingStack):
             self._growing.refresh()
             self._see(self._growing.info.frames, now)
         if at_end and file.changed + self._timing.settle_s <= now:
-            self.close()
-            self._opened_as = file
-            self._stack = self._open()
+            self._open_again(file)
 
-    def _open_again(self, file: SeenFile) -> str | None:
-        before = len(self._seen)
+    def _open_again(self, file: SeenFile) -> None:
+        """Read a file that was changed; it may hold more frames, or another recording."""
+        before = (self.dtype, self.frame_shape, self.notes)
+        taken = [self._taken_sums_at(place) for place in spread(len(self._taken_sums), MOST_SEEN)]
         self.close()
         self._opened_as = file
         self._stack = self._open()
-        if self._growing is not None or len(self._seen) > before:
-            return None
-        # A file is also changed by what is no frame: attributes, another dataset.
-        if self._first_sum in (None, _checksum(self._read(0))):
-            return None
-        return f"{self.source}: was replaced after it was read, its labels stay; {_ANEW}"
+        if (self.dtype, self.frame_shape) != before[:2] or self.differs(taken):
+            self.dtype, self.frame_shape, self.notes = before
+            self.replaced = self.closed = True
+            self.close()
+
+    def _taken_sums_at(self, place: int) -> SeenFrame:
+        frame = list(self._taken_sums)[place]
+        return SeenFrame(frame, None, self._taken_sums[frame])
 
     def _read(self, frame: int) -> np.ndarray | ReadError:
         try:
@@ -155,7 +173,3 @@ class GrowingFile(GrowingStack):
             return error
         except IndexError:
             return ReadError(f"{self.source}: frame {frame} is no longer in the file")
-
-
-def _checksum(frame: np.ndarray | ReadError) -> int | None:
-    return None if isinstance(frame, ReadError) else zlib.crc32(frame.tobytes())

@@ -9,7 +9,7 @@ its size and time have been seen unchanged for a while: clocks of file servers d
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -74,6 +74,10 @@ class WatchedFolder:
         """Do not look at a file again: its frame is done."""
         self._done.add(str(path))
         self.files.pop(str(path), None)
+
+    def remember(self, paths: Iterable[Path]) -> None:
+        """Look again at files that were to be forgotten: another recording writes over them."""
+        self._done.difference_update(map(str, paths))
 
     def _passed_over(self) -> str | None:
         folder, results = self.folder.resolve(), self.results.resolve()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -29,6 +30,30 @@ class Arrival:
     seen: float
     written: float | None
     pixels: np.ndarray | ReadError
+
+
+@dataclass(frozen=True)
+class SeenFrame:
+    """A frame as it was when it was labelled, by which a recording is known again.
+
+    Attributes:
+        frame: Number of the frame, as in `Arrival`.
+        file: Name of its file, where it has one of its own.
+        checksum: CRC-32 of its pixels.
+    """
+
+    frame: int
+    file: str | None
+    checksum: int
+
+
+MOST_SEEN = 16
+"""Frames by which a recording is known again."""
+
+
+def checksum(pixels: np.ndarray) -> int:
+    """Give the CRC-32 of the pixels of a frame."""
+    return zlib.crc32(np.ascontiguousarray(pixels).tobytes())
 
 
 @dataclass(frozen=True)
@@ -70,6 +95,7 @@ class GrowingStack(ABC):
         frame_rate_hz: As in `FrameStack`.
         notes: As in `FrameStack`.
         closed: Whether all frames are there, as far as can be known.
+        replaced: Whether another recording was written over it; then no frame comes any more.
         last_seen: When the last frame was seen, by `time.monotonic`.
     """
 
@@ -82,6 +108,7 @@ class GrowingStack(ABC):
     notes: tuple[str, ...]
     closed: bool
     last_seen: float
+    replaced: bool = False
 
     @property
     @abstractmethod
@@ -110,8 +137,20 @@ class GrowingStack(ABC):
         """
 
     @abstractmethod
+    def differs(self, seen: Sequence[SeenFrame]) -> bool:
+        """Tell whether a frame holds other pixels than when it was labelled.
+
+        Args:
+            seen: Frames as they were; those that are not there any more are passed over.
+        """
+
+    @abstractmethod
     def whole(self) -> Frames:
-        """All frames that were taken, in the order of the stack, to be read once more."""
+        """All frames that were taken, in the order of the stack, to be read once more.
+
+        Raises:
+            ReadError: They were replaced or moved away.
+        """
 
     def close(self) -> None:  # noqa: B027 - nothing is open between the frames of a sequence
         """Release the files."""

@@ -10,7 +10,7 @@ import numpy as np
 from amseg_keras.read import Frames, FrameStack, ReadError, StackSource
 from amseg_keras.read.group import natural_order
 from amseg_keras.runs.watch.incoming.folder import SeenFile
-from amseg_keras.runs.watch.incoming.growing import Arrival, GrowingStack
+from amseg_keras.runs.watch.incoming.growing import Arrival, GrowingStack, SeenFrame, checksum
 from amseg_keras.runs.watch.incoming.timing import Timing
 
 
@@ -25,17 +25,30 @@ class GrowingSequence(GrowingStack):
         source: A pattern of its files.
         first: A file that can be read.
         timing: When files are taken.
+        replaces: Sequence of the same names that this one is written over.
     """
 
     closed = False
 
-    def __init__(self, name: str, source: str, first: Path, timing: Timing) -> None:
+    def __init__(
+        self,
+        name: str,
+        source: str,
+        first: Path,
+        timing: Timing,
+        replaces: GrowingSequence | None = None,
+    ) -> None:
         self.name, self.source = name, source
         self.taken: list[Path] = []
         self.last_seen = 0.0
         self._folder, self._timing = first.parent, timing
         self._pending: dict[Path, SeenFile] = {}
         self._done: set[Path] = set()
+        self._written: dict[Path, float] = {}
+        self._first_sum: int | None = None
+        self._older: dict[Path, float] = {}
+        if replaces is not None:
+            self._older = {**replaces._older, **replaces._written}
         with _open_single(first) as stack:
             self._describe(stack)
 
@@ -45,9 +58,36 @@ class GrowingSequence(GrowingStack):
 
     def offer(self, files: Sequence[SeenFile]) -> None:
         """The files of the sequence that are there and not taken yet."""
-        waiting = {file.path: file for file in files if file.path not in self._done}
+        waiting = {
+            file.path: file
+            for file in files
+            if file.path not in self._done and self._older.get(file.path) != file.written
+        }
         self._pending = {path: waiting[path] for path in sorted(waiting, key=natural_order)}
         self.last_seen = max([self.last_seen, *(file.changed for file in self._pending.values())])
+
+    @property
+    def files(self) -> list[Path]:
+        """Files whose frames are done."""
+        return list(self._done)
+
+    def look_for_another(self) -> bool:
+        """Tell whether the first frame was written over by another recording's."""
+        if self._first_sum is None or self.replaced:
+            return self.replaced
+        first = self.taken[0]
+        try:
+            written = first.stat().st_mtime
+        except OSError:  # moved away
+            return False
+        if written == self._written.get(first):
+            return False
+        pixels = self._read(first)
+        if isinstance(pixels, ReadError) or checksum(pixels) == self._first_sum:
+            return False
+        self.replaced = self.closed = True
+        self._pending.clear()
+        return True
 
     @property
     def behind(self) -> int:
@@ -74,6 +114,10 @@ class GrowingSequence(GrowingStack):
     def take(self, arrival: Arrival) -> None:
         assert arrival.file is not None
         path = self._folder / arrival.file
+        if isinstance(arrival.pixels, np.ndarray) and not self.taken:
+            self._first_sum = checksum(arrival.pixels)
+        if arrival.written is not None:
+            self._written[path] = arrival.written
         self.taken.append(path)
         self._done.add(path)
         self._pending.pop(path, None)
@@ -81,9 +125,24 @@ class GrowingSequence(GrowingStack):
     def skip(self, done: Sequence[tuple[int, str | None]]) -> None:
         self.taken = [self._folder / file for _, file in done if file is not None]
         self._done = set(self.taken)
+        there = [path for path in self.taken if path.is_file()]
+        self._written = {path: path.stat().st_mtime for path in there}
+        first = self._read(self.taken[0]) if self.taken else None
+        self._first_sum = checksum(first) if isinstance(first, np.ndarray) else None
         self.offer(list(self._pending.values()))
 
+    def differs(self, seen: Sequence[SeenFrame]) -> bool:
+        for one in seen:
+            if one.file is None or not (self._folder / one.file).is_file():
+                continue
+            pixels = self._read(self._folder / one.file)
+            if isinstance(pixels, np.ndarray) and checksum(pixels) != one.checksum:
+                return True
+        return False
+
     def whole(self) -> Frames:
+        if self.replaced:
+            raise ReadError(f"{self.source}: was replaced by another recording")
         files = tuple(sorted(self.taken, key=natural_order))
         return StackSource(self.name, self.source, files).open()
 

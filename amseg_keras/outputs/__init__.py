@@ -1,0 +1,44 @@
+"""Output folders of runs: who writes into one, which run it belongs to, which frames are done."""
+
+from amseg_keras.outputs.folder import (
+    IDENTITY,
+    UNFINISHED,
+    CannotWriteError,
+    OutputError,
+    OutputFiles,
+    OutputFolder,
+    OutputTakenError,
+    read_record,
+    write_json,
+)
+from amseg_keras.outputs.identity import (
+    InputContent,
+    InputPlace,
+    RunIdentity,
+    input_content,
+    input_place,
+    network_settings,
+    stack_identity,
+)
+from amseg_keras.outputs.label_store import LabelStore, StoreDamagedError
+
+__all__ = [
+    "IDENTITY",
+    "UNFINISHED",
+    "CannotWriteError",
+    "InputContent",
+    "InputPlace",
+    "LabelStore",
+    "OutputError",
+    "OutputFiles",
+    "OutputFolder",
+    "OutputTakenError",
+    "RunIdentity",
+    "StoreDamagedError",
+    "input_content",
+    "input_place",
+    "network_settings",
+    "read_record",
+    "stack_identity",
+    "write_json",
+]

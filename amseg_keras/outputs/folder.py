@@ -1,0 +1,466 @@
+"""One output folder of one run: claimed, resumed or refused, and finished with its record.
+
+.unfinished/lock            held by the process that writes here; the lock ends with the process
+.unfinished/holder.json     which process holds it, on which host, since when
+.unfinished/identity.json   what the run is that writes here
+.unfinished/frames          frames that are done, in a `LabelStore`, if the command goes on
+
+The whole of `.unfinished` goes when the record has been written, which comes last. So a folder
+with a record is complete, and one with `.unfinished` is not.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import re
+import shutil
+import socket
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+from filelock import FileLock, Timeout
+
+from amseg_keras.atomic import complete_or_absent
+from amseg_keras.outputs.identity import RESULT_FORMAT, RunIdentity
+from amseg_keras.outputs.label_store import LabelStore
+
+UNFINISHED = ".unfinished"
+"""Folder in an output folder, for what is there only until the run is finished."""
+
+IDENTITY = "identity.json"
+"""File in it that says what the run is."""
+
+_HOLDER, _LOCK, _FRAMES = "holder.json", "lock", "frames"
+_ENDS_OF_SPACE = {errno.ENOSPC, errno.EDQUOT}
+_SAID_WITHOUT_NUMBER = re.compile(r"\d+ requested and \d+ written|No space left|errno = 28\b")
+
+GO_ON = "the same command goes on where it stopped"
+BEGIN_AGAIN = "the same command begins it again"
+
+
+class OutputError(ValueError):
+    """A result cannot be put into its output folder; the message says why and what to do."""
+
+
+class OutputTakenError(OutputError):
+    """The output folder holds something else, or is in use; nothing in it was touched.
+
+    Example:
+        >>> import tempfile
+        >>> from amseg_keras.preprocess import Median, Stretch
+        >>> from amseg_keras.read import open_stack
+        >>> from amseg_keras.runs import prepare_stack
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> with open_stack("sample:esrf-welding") as raw:
+        ...     done = prepare_stack(raw, [Stretch()], folder)
+        ...     try:
+        ...         prepare_stack(raw, [Stretch(), Median(3)], folder)
+        ...     except OutputTakenError as error:
+        ...         print(str(error).partition(": ")[2].partition(" (")[0])
+        holds the result of another run
+    """
+
+
+class CannotWriteError(OutputError):
+    """A file of the output folder cannot be written; the message says why and what to do."""
+
+
+@dataclass(frozen=True)
+class OutputFiles:
+    """What a command writes into its output folder.
+
+    Attributes:
+        command: Command as the user types it, `"amseg quantify"`.
+        record: Name of the file that is written last.
+        names: Names of the other files and folders; `*` and `?` stand for characters.
+        tables: Columns of each table that no other command writes together, by its name.
+    """
+
+    command: str
+    record: str
+    names: Sequence[str]
+    tables: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+
+RECORDS = {
+    "run.json": "amseg segment, watch or train",
+    "prepare.json": "amseg prepare",
+    "explain.json": "amseg explain",
+    "quantities.json": "amseg quantify",
+    "evaluation.json": "amseg evaluate",
+    "correlation.json": "amseg correlate",
+    "dataset.json": "a data set",
+}
+"""Records by which the result of another command is known, so that nothing writes over it."""
+
+
+class OutputFolder:
+    """The output folder of one run, held by one process at a time.
+
+    `begin` tells whether the result is there already, and claims the folder if it is not. `finish`
+    writes the record. Leaving the `with` block gives the folder back. A folder with a result that
+    is kept is not touched, so it may be on a read-only disk.
+
+    Args:
+        path: Folder; it is made when it is claimed.
+        files: What the command writes.
+        overwrite: Whether the result of another run is replaced.
+        keeps_going: Whether the command goes on where an unfinished run stopped.
+
+    Raises:
+        OutputTakenError: In `begin`: the folder holds something else, or another process writes
+            into it.
+        CannotWriteError: On leaving: the disk is full, or a file cannot be written.
+
+    Example:
+        >>> import tempfile
+        >>> files = OutputFiles("amseg example", "example.json", ["table.csv"])
+        >>> identity = RunIdentity("scan.tif", None, {}, {"colour": "red"})
+        >>> path = Path(tempfile.mkdtemp()) / "out"
+        >>> with OutputFolder(path, files) as folder:
+        ...     there = folder.begin(identity)
+        ...     record = folder.finish({"rows": 3})
+        >>> with OutputFolder(path, files) as folder:
+        ...     folder.begin(identity)["rows"]
+        3
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        files: OutputFiles,
+        overwrite: bool = False,
+        keeps_going: bool = False,
+    ) -> None:
+        self.path = path
+        self.files = files
+        self.needed_bytes: int | None = None
+        """About how much the files take, for the message if the disk is full."""
+        self._overwrite = overwrite
+        self._keeps_going = keeps_going
+        self._lock: FileLock | None = None
+        self._begun: dict[str, Any] | None = None
+        self._finished = False
+        self._store: LabelStore | None = None
+        self._made: tuple[Path, ...] = ()
+
+    @property
+    def record_path(self) -> Path:
+        """Path of the record."""
+        return self.path / self.files.record
+
+    @property
+    def unfinished(self) -> Path:
+        """Folder of what is there only until the run is finished."""
+        return self.path / UNFINISHED
+
+    def __enter__(self) -> OutputFolder:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._store is not None:
+            self._store.close()
+        if self._begun is not None and not self._finished:
+            self.remove_half_written()
+            if isinstance(error, KeyboardInterrupt):
+                how = GO_ON if self._keeps_going else BEGIN_AGAIN
+                error.add_note(f"{self.path} is not finished; {how}")
+        self._give_back()
+        if isinstance(error, OSError) and not isinstance(error, ConnectionError):
+            raise CannotWriteError(self.sentence(error)) from error
+
+    def sentence(self, error: OSError) -> str:
+        """Say why a file of the folder cannot be written, and what to do.
+
+        Args:
+            error: Error that writing raised.
+        """
+        if error.errno not in _ENDS_OF_SPACE and not _SAID_WITHOUT_NUMBER.search(str(error)):
+            return f"{self.path}: cannot be written ({error.strerror or error})"
+        there = next(place for place in (self.path, *self.path.parents) if place.is_dir())
+        free = shutil.disk_usage(there).free
+        needed = "" if self.needed_bytes is None else f"about {_size(self.needed_bytes)} needed, "
+        return (
+            f"{self.path}: no space left on the disk: {needed}{_size(free)} free; make room and "
+            "give the same command again"
+        )
+
+    def begin(self, identity: RunIdentity, redo: bool = False) -> dict[str, Any] | None:
+        """Make the folder ready for a run, unless its result is there.
+
+        Args:
+            identity: What the run is.
+            redo: Whether a result of the same run is made anew rather than kept.
+
+        Returns:
+            The record if the result is there and is kept; None if the run may begin.
+
+        Raises:
+            OutputTakenError: The folder holds the result of another run, an unfinished run of
+                another input, or files that this command did not write.
+        """
+        record = self._kept_record(identity, redo)
+        if record is not None and not self.unfinished.exists():
+            return record
+        self.claim()
+        # Another process may have finished or begun it in between.
+        record = self._kept_record(identity, redo)
+        if record is not None:
+            self._empty_unfinished()  # a kill came between the record and the end
+            return record
+        record = read_record(self.record_path)
+        if record is None:
+            self._check_unfinished(identity)
+        self._check_other_commands()
+        wanted = identity.as_json()
+        there = read_record(self.unfinished / IDENTITY)
+        goes_on = there is not None and record is None and self._keeps_going
+        if not (goes_on and there is not None and identity.finds_the_same(there)):
+            self._empty_unfinished()
+        # From here on the folder is unfinished: without a record nothing in it is a result.
+        write_json(self.unfinished / IDENTITY, wanted)
+        if not (goes_on and there is not None and identity.difference(there) is None):
+            self.record_path.unlink(missing_ok=True)
+            self.remove_outputs()
+        self.remove_half_written()
+        self._begun = wanted
+        return None
+
+    def _kept_record(self, identity: RunIdentity, redo: bool) -> dict[str, Any] | None:
+        """The record of a result that is kept; the result of another run is refused."""
+        record = read_record(self.record_path)
+        if record is None or self._overwrite:
+            return None
+        difference = identity.difference(record)
+        if difference is not None:
+            raise OutputTakenError(_taken(self.path, record, difference))
+        return None if redo else record
+
+    def store(self, frame_shape: tuple[int, int], dtype: Any = np.uint8) -> LabelStore:
+        """Open the frames that are done; they are kept until the run is finished.
+
+        Args:
+            frame_shape: Height and width of a frame.
+            dtype: Dtype of what is kept of each frame.
+        """
+        if self._store is None:
+            self._store = LabelStore(self.unfinished / _FRAMES, frame_shape, dtype)
+        return self._store
+
+    def finish(self, record: Mapping[str, Any]) -> dict[str, Any]:
+        """Write the record, after everything else has been written.
+
+        Args:
+            record: What the record says beside the identity of the run.
+
+        Returns:
+            The whole record.
+        """
+        assert self._begun is not None, "begin the run before it is finished"
+        whole = {**self._begun, **record}
+        write_json(self.record_path, whole)
+        self.leave_nothing()
+        return whole
+
+    def remove_outputs(self) -> None:
+        """Delete the files of this command, as far as they are there."""
+        for name in self.files.names:
+            for path in sorted(self.path.glob(name), reverse=True):
+                _remove(path)
+
+    def forget_frames(self) -> None:
+        """Delete the frames that are kept, and what the unfinished run has written of itself."""
+        if self._store is not None:
+            self._store.close()
+            self._store = None
+        self._empty_unfinished()
+
+    def leave_nothing(self) -> None:
+        """Let `.unfinished` go when the folder is given back; there is nothing to go on with."""
+        if self._store is not None:
+            self._store.close()
+            self._store = None
+        self._finished = True
+
+    def claim(self) -> None:
+        """Claim the folder for this process, as `begin` does by itself.
+
+        Raises:
+            OutputTakenError: Another process writes into the folder.
+            CannotWriteError: The folder cannot be made or written to.
+        """
+        self._made = () if self.path.exists() else (self.path,)
+        try:
+            self._claim()
+        except OSError as error:
+            raise CannotWriteError(self.sentence(error)) from error
+
+    def _claim(self) -> None:
+        while True:
+            self.unfinished.mkdir(parents=True, exist_ok=True)
+            lock = FileLock(self.unfinished / _LOCK, timeout=0)
+            try:
+                lock.acquire()
+            except Timeout:
+                raise OutputTakenError(self._in_use()) from None
+            except (FileNotFoundError, NotADirectoryError):
+                if self.path.exists() and not self.path.is_dir():
+                    raise
+                continue  # the process before has just given it back
+            break
+        self._lock = lock
+        holder = {
+            "host": socket.gethostname(),
+            "pid": os.getpid(),
+            "since": datetime.now().astimezone().isoformat(timespec="seconds"),
+            "command": self.files.command,
+        }
+        write_json(self.unfinished / _HOLDER, holder)
+
+    def _give_back(self) -> None:
+        if self._lock is None:
+            return
+        (self.unfinished / _HOLDER).unlink(missing_ok=True)
+        if self._finished or not self._is_worth_keeping():
+            self._empty_unfinished()
+            # The lock's file goes before the lock is released: whoever opened the file in
+            # between sees that it is gone and makes a new one.
+            (self.unfinished / _LOCK).unlink(missing_ok=True)
+            for folder in (self.unfinished, *self._made):
+                try:
+                    folder.rmdir()
+                except OSError:  # holds a result
+                    break
+        self._lock.release()
+        self._lock = None
+
+    def _is_worth_keeping(self) -> bool:
+        """Tell whether an unfinished run has left anything that the next one goes on with."""
+        if not (self.unfinished / IDENTITY).exists():
+            return False
+        frames = self.unfinished / _FRAMES
+        if frames.exists() and frames.stat().st_size:
+            return True
+        return any(next(self.path.glob(name), None) for name in self.files.names)
+
+    def _in_use(self) -> str:
+        try:
+            holder = json.loads((self.unfinished / _HOLDER).read_text("utf-8"))
+            since = datetime.fromisoformat(holder["since"])
+            today = since.date() == datetime.now(since.tzinfo).date()
+            when = since.strftime("%H:%M" if today else "%Y-%m-%d %H:%M")
+            who = f"process {holder['pid']} on {holder['host']} since {when} ({holder['command']})"
+        except (OSError, ValueError, KeyError, TypeError):
+            who = "another process"
+        return f"{self.path}: is in use by {who}; wait until it ends, or give another -o"
+
+    def _check_unfinished(self, identity: RunIdentity) -> None:
+        """Refuse an unfinished run of another input, and files of somebody else."""
+        if self._overwrite:
+            return
+        there = read_record(self.unfinished / IDENTITY)
+        if there is not None:
+            difference = identity.input_difference(there)
+            if there.get("result_format") == RESULT_FORMAT and difference:
+                raise OutputTakenError(
+                    f"{self.path}: holds an unfinished run of {there.get('source')} "
+                    f"({difference}); give another -o, or --overwrite to discard it"
+                )
+            return
+        if any(self._wrote(name) for name in self.files.tables):
+            return
+        for name in self.files.names:
+            if foreign := next(iter(self.path.glob(name)), None):
+                raise OutputTakenError(
+                    f"{self.path}: contains a {foreign.name} that {self.files.command} did not "
+                    "write; give another -o, or --overwrite to replace it"
+                )
+
+    def _wrote(self, table: str) -> bool:
+        """Whether a table has the columns that this command writes."""
+        try:
+            with (self.path / table).open(encoding="utf-8") as file:
+                header = file.readline().strip().split(",")
+        except (OSError, UnicodeDecodeError):
+            return False
+        return set(self.files.tables[table]) <= set(header)
+
+    def _check_other_commands(self) -> None:
+        """Refuse a folder with the result of another command, whose files it might replace."""
+        for name, command in RECORDS.items():
+            if name != self.files.record and (self.path / name).is_file():
+                raise OutputTakenError(
+                    f"{self.path}: holds the result of {command} ({name}); give another -o"
+                )
+
+    def _empty_unfinished(self) -> None:
+        for path in self.unfinished.iterdir():
+            if path.name not in (_LOCK, _HOLDER):
+                _remove(path)
+
+    def remove_half_written(self) -> None:
+        """Delete what a killed run had not written to its end; it may be as large as the stack."""
+        for name in (*self.files.names, self.files.record):
+            path = Path(name)
+            ending = "*" if path.name == "*" else path.suffix
+            for left in (self.path / path.parent).glob(f".{path.stem}-????????{ending}"):
+                _remove(left)
+        for left in self.unfinished.glob(".*-????????.json"):
+            _remove(left)
+
+
+def read_record(path: Path) -> dict[str, Any] | None:
+    """Read a record; None if there is none, empty if it is damaged.
+
+    Args:
+        path: Path of the record.
+    """
+    try:
+        record = json.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError):
+        return {}
+    return record if isinstance(record, dict) else {}
+
+
+def write_json(path: Path, values: Mapping[str, Any]) -> None:
+    """Write values as JSON, whole or not at all.
+
+    Args:
+        path: Where to.
+        values: Values that JSON can hold.
+    """
+    with complete_or_absent(path) as temporary:
+        temporary.write_text(json.dumps(values, indent=2) + "\n", "utf-8")
+
+
+def _taken(folder: Path, record: Mapping[str, Any], difference: str) -> str:
+    made_from = ", ".join(str(record[key]) for key in ("source", "model") if key in record)
+    return (
+        f"{folder}: holds the result of another run ({made_from or 'unknown'}): {difference}; "
+        "give another -o, or --overwrite to replace it"
+    )
+
+
+def _size(count: int) -> str:
+    return f"{count / 1e9:.2g} GB" if count >= 1e8 else f"{count / 1e6:.2g} MB"
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
