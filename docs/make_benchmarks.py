@@ -113,7 +113,15 @@ def movies() -> str:
         for facility in ("ESRF", "APS")
         for what in ("keyhole", "pore", "keyhole, frame alone")
     ]
-    return with_conditions(table([*head, "real APS keyhole"], rows), record)
+    budget = record["budget"]
+    made = table([*head, "real APS keyhole"], rows)
+    height, width = budget["crop"]
+    said = (
+        f"IoU after {budget['steps']:,} steps of {budget['batch_size']} crops of {height} x {width} "
+        f"({budget['samples']:,} simulated frames, seed {budget['seed']}), on "
+        f"{budget['sequences_scored']} unseen recordings of each facility."
+    )
+    return with_conditions(f"{made}\n\n{said}", record)
 
 
 def movies_real() -> str:

@@ -95,6 +95,16 @@ def test_evaluation_finds_what_segmenting_the_movie_finds(movies):
     np.testing.assert_array_equal(result.confusion, expected)
 
 
+def test_frames_whose_motion_was_blank_are_said(movies, tmp_path):
+    short = replace(movies, frames=movies.frames[: FRAMES + 8])
+    result = evaluate(two_channels(), short, None)
+    assert result.without_background == 8
+    assert result.as_json()["frames_without_background"] == 8
+    few = replace(movies, frames=movies.frames[10:])
+    examples = DatasetExamples(few, RECIPE)
+    assert "motion blank in 10 of 10 frames" in examples.trained_on
+
+
 def test_training_on_movies_gives_a_preset_that_wants_motion(movies, tmp_path):
     run = train(movies, tmp_path / "run", replace(RECIPE, epochs=12, learning_rate=2e-2))
     assert run.history["loss"].iloc[-1] < 0.8 * run.history["loss"].iloc[0]

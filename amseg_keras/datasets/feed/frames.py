@@ -17,10 +17,29 @@ from amseg_keras.preprocess import (
     GreyRange,
     GreyScaling,
 )
+from amseg_keras.preprocess.background_policy import SHORTEST
 from amseg_keras.read import ReadError
 
 _MOST_BACKGROUNDS = 64
 """Sequences whose background frames stay in memory: 0.3 GB for frames of 256 x 512 and 16 bits."""
+
+
+def without_background(data: Dataset, frames: Sequence[LabelledFrame]) -> int:
+    """Count the frames whose sequence is too short for a background: their motion is blank.
+
+    Args:
+        data: The whole data set.
+        frames: Some of its frames.
+
+    Example:
+        >>> from pathlib import Path
+        >>> shots = [("long", 20), ("short", 3)]
+        >>> made = [LabelledFrame(f"{s}{k}", None, s, k) for s, n in shots for k in range(n)]
+        >>> without_background(Dataset(Path("data"), ("gas", "melt"), tuple(made)), made)
+        3
+    """
+    lengths = {name: len(members) for name, members in data.sequences().items()}
+    return sum(lengths[frame.sequence] < SHORTEST for frame in frames)
 
 
 class ScaledFrames:

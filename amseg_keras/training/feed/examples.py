@@ -11,7 +11,7 @@ import keras
 import numpy as np
 
 from amseg_keras.datasets import BatchOptions, Dataset, batches
-from amseg_keras.datasets.feed.frames import ScaledFrames
+from amseg_keras.datasets.feed.frames import ScaledFrames, without_background
 from amseg_keras.datasets.statistics import class_weights, count_pixels
 from amseg_keras.preprocess import Channels, GreyScaling
 from amseg_keras.read import ReadError
@@ -116,6 +116,12 @@ class DatasetExamples:
         self.pixel_size_um = data.pixel_size_um
         origin = data.origin.rstrip(".")
         self.trained_on = f"the data set {data.folder.name}" + (f": {origin}" if origin else "")
+        learned = data.of_split("train").frames
+        if self.channels.has_motion and (blank := without_background(data, learned)):
+            self.trained_on += (
+                f" (motion blank in {blank} of {len(learned)} frames, whose sequences have no "
+                "background)"
+            )
         self._data = data
         self._recipe = recipe
         options = BatchOptions(
