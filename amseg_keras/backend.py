@@ -109,7 +109,7 @@ def _on_devices(devices: list[str]) -> Iterator[int]:
 
 
 def forward_pass(model: keras.Model, training: bool) -> Callable[[np.ndarray], np.ndarray]:
-    """The network as a compiled function of scaled grey levels `(batch, height, width, 1)`.
+    """The network as a compiled function of its input, `(batch, height, width, channels)`.
 
     With `training` the batch norms use the statistics of the batch and move their running ones,
     and nothing else changes.
@@ -119,7 +119,7 @@ def forward_pass(model: keras.Model, training: bool) -> Callable[[np.ndarray], n
 
         compiled = tf.function(
             lambda images: model(images, training=training),
-            input_signature=[tf.TensorSpec((None, None, None, 1), tf.float32)],
+            input_signature=[tf.TensorSpec((None, None, None, model.input_shape[-1]), tf.float32)],
         )
         return lambda images: compiled(images).numpy()
     if keras.backend.backend() == "jax":

@@ -12,6 +12,7 @@ from tqdm import tqdm
 from amseg_keras.command.ending import advance, finish
 from amseg_keras.command.input_options import input_options
 from amseg_keras.command.model_options import OpenedModel, model_options, opened_model
+from amseg_keras.command.segment_options import background_option
 from amseg_keras.explain import GradCam, class_index
 from amseg_keras.read import ReadError, ReadOptions, StackSource, find_stacks
 from amseg_keras.runs import OutputError
@@ -39,6 +40,7 @@ from amseg_keras.segment import Segmenter
 @click.option("-o", "--out", required=True, type=click.Path(path_type=Path), help="Output folder.")
 @model_options
 @input_options
+@background_option
 @click.option("--overwrite", is_flag=True, help="Replace the results of another run in OUT.")
 def explain(
     inputs: tuple[str, ...],
@@ -49,6 +51,7 @@ def explain(
     model: str,
     revision: str | None,
     device: str,
+    background: str,
     overwrite: bool,
     reading: ReadOptions,
 ) -> None:
@@ -79,7 +82,9 @@ def explain(
         finish([str(error) for error in failures])
     errors = [str(error) for error in failures]
     with opened_model(model, revision, device) as opened:
-        settings = ExplainSettings(class_name, layer, chosen_frames, opened.device, overwrite)
+        settings = ExplainSettings(
+            class_name, layer, chosen_frames, opened.device, overwrite, background
+        )
         _check_names(opened.segmenter, settings)
         name = opened.segmenter.info.name
         click.echo(f"{name} on {opened.device} ({keras.backend.backend()})", err=True)

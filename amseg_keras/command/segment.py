@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import click
 import keras
@@ -15,7 +15,7 @@ from amseg_keras.command.engine_option import EngineChoice, engine_option
 from amseg_keras.command.input_options import input_options
 from amseg_keras.command.model_options import model_options, opened_model
 from amseg_keras.command.segment_many import AskedNetwork, Workers, segment_many
-from amseg_keras.command.segment_options import segment_options
+from amseg_keras.command.segment_options import background_option, segment_options
 from amseg_keras.command.segment_said import said_of
 from amseg_keras.read import ReadError, ReadOptions, StackSource, find_stacks
 from amseg_keras.report.label_zarr import zarr_module
@@ -50,6 +50,7 @@ class DrawnFrames(click.ParamType):
 @model_options
 @input_options
 @segment_options
+@background_option
 @click.option(
     "--overlay",
     "drawn",
@@ -81,7 +82,9 @@ def segment(
     label_format: str,
     drawn: int | None,
     pixel_size: float | None,
+    scale: float | Literal["auto"],
     batch_size: int | None,
+    background: str,
     device: str,
     count: int | None,
     scheduler: str | None,
@@ -139,6 +142,8 @@ def segment(
             device if workers else opened.device,
             overwrite,
             drawn,
+            background,
+            scale,
         )
         if workers:
             asked = AskedNetwork(model, revision, device, engine)

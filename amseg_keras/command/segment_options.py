@@ -7,15 +7,60 @@ from typing import Any
 
 import click
 
+from amseg_keras.preprocess.background_policy import BackgroundPolicy
+from amseg_keras.preprocess.rescale import checked_scale
 from amseg_keras.report.label_files import LABEL_WRITERS
 
 Command = Callable[..., Any]
+
+
+class Scale(click.ParamType):
+    """`auto` or a factor."""
+
+    name = "auto|FACTOR"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float | str:
+        if value == "auto":
+            return "auto"
+        try:
+            return checked_scale(float(value))
+        except ValueError as error:
+            known = "is not possible" in str(error)
+            self.fail(str(error) if known else f"{value!r}: give auto or a factor", param, ctx)
+
+
+class Background(click.ParamType):
+    """How the background of the motion channel is made, as `BackgroundPolicy.parse` reads it."""
+
+    name = "POLICY"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        try:
+            return str(BackgroundPolicy.parse(value))
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+def background_option(command: Command) -> Command:
+    """`--background`."""
+    return click.option(
+        "--background",
+        type=Background(),
+        default="auto",
+        show_default=True,
+        help="For networks that see what moves, the frames of the background: auto, recording, "
+        "range:A-B (frames A to B, as before the laser), previous:N,M (N frames before the M that "
+        "precede a frame), so-far or none; recording+register if the specimen drifts.",
+    )(command)
+
 
 POSITIVE = click.FloatRange(min=0, min_open=True)
 
 
 def segment_options(command: Command) -> Command:
-    """`--format`, `--pixel-size` and `--batch-size`."""
+    """`--format`, `--pixel-size`, `--scale` and `--batch-size`."""
     for option in reversed(_OPTIONS):
         command = option(command)
     return command
@@ -37,6 +82,14 @@ _OPTIONS: list[Callable[[Command], Command]] = [
         type=POSITIVE,
         metavar="UM",
         help="Size of a pixel in um. Default: what the file says, else the preset's.",
+    ),
+    click.option(
+        "--scale",
+        type=Scale(),
+        default="1",
+        show_default=True,
+        help="Resample frames for the network: 2 makes them twice as high and wide, auto gives "
+        "them the pixel size of its training. Labels have the size of the frames.",
     ),
     click.option(
         "--batch-size",

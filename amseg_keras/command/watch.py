@@ -98,7 +98,8 @@ def watch(folder: Path, out: Path, model: str, revision: str | None, **chosen: A
                       as of amseg segment, when the stack is complete
 
     Grey levels of a growing stack are scaled by its first frames, 16 at most, to the end; those of
-    a file that is whole when it is found by all of it. run.json tells.
+    a file that is whole when it is found by all of it. run.json tells. A network that sees what
+    moves compares each frame with up to 18 frames before it; the first nine have none.
 
     Ctrl-C writes the files of all stacks and ends; a second one ends at once. The same command goes
     on with what is new, and with what was not written.
@@ -111,6 +112,7 @@ def watch(folder: Path, out: Path, model: str, revision: str | None, **chosen: A
         label_format=chosen["label_format"],
         pixel_size_um=chosen["pixel_size"],
         batch_size=chosen["batch_size"],
+        scale=chosen["scale"],
         dataset=chosen["dataset"],
         reading=chosen["reading"],
         timing=Timing(chosen["settle"], chosen["patience"]),

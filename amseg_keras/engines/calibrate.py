@@ -26,7 +26,7 @@ def ranges_of(rewritten: Rewritten, frames: np.ndarray) -> Ranges:
 
     Args:
         rewritten: the network.
-        frames: scaled grey levels, float32 `(frames, height, width, 1)`, sides multiples of 16.
+        frames: float32 `(frames, height, width, channels)`, sides multiples of 16.
 
     Raises:
         EngineMissingError: OpenVINO is not installed.

@@ -72,9 +72,9 @@ def compile_engine(
     Args:
         rewritten: the network.
         name: one of `ENGINES`.
-        frames: like those to come, float32 `(frames, height, width, 1)`, scaled, sides multiples
-            of 16: what speed, equality and the ranges of integers are measured on. Without them
-            speed is measured on noise, and equality is not.
+        frames: like those to come, float32 `(frames, height, width, channels)`, scaled, sides
+            multiples of 16: what speed, equality and the ranges of integers are measured on.
+            Without them speed is measured on noise, and equality is not.
         exact: `auto` chooses among engines in float32 only.
 
     Raises:
@@ -158,7 +158,7 @@ def _fastest(rewritten: Rewritten, frames: np.ndarray | None, exact: bool) -> Co
     names = _candidates(rewritten, exact)
     if len(names) == 1:
         return _ready(rewritten, names[0], frames)
-    part = _part(_noise() if frames is None else frames)
+    part = _part(_noise(rewritten.channels) if frames is None else frames)
     key = choice_key(rewritten.fingerprint, part.shape[1:3], names)
     times = remembered(key)
     if not times or not set(times) <= set(names):
@@ -189,5 +189,5 @@ def _part(frames: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(several[:, :_TIMED_SIDE, :_TIMED_SIDE])
 
 
-def _noise() -> np.ndarray:
-    return np.random.default_rng(0).random((1, *_USUAL_SIZE, 1), np.float32)
+def _noise(channels: int) -> np.ndarray:
+    return np.random.default_rng(0).random((1, *_USUAL_SIZE, channels), np.float32)

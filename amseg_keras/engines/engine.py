@@ -36,7 +36,7 @@ class Engine(Protocol):
         """Class ids, uint8 `(batch, height, width)`.
 
         Args:
-            frames: scaled grey levels, float32 `(batch, height, width, 1)`, sides multiples of 16.
+            frames: float32 `(batch, height, width, channels)`, sides multiples of 16.
         """
         ...
 

@@ -45,7 +45,7 @@ def integers(
 
     Args:
         rewritten: the network.
-        frames: scaled grey levels, float32 `(frames, height, width, 1)`, sides multiples of 16.
+        frames: float32 `(frames, height, width, channels)`, sides multiples of 16.
         reference: their labels in float32.
         allowed: mean IoU.
 

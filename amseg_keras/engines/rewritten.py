@@ -17,7 +17,7 @@ class Rewritten:
     """A network with less to compute, for inference.
 
     Args:
-        model: from `(batch, height, width, 1)` to class probabilities.
+        model: from `(batch, height, width, channels)` to class probabilities.
     """
 
     def __init__(self, model: keras.Model) -> None:
@@ -33,6 +33,11 @@ class Rewritten:
     def classes(self) -> int:
         """How many there are."""
         return int(self.original.output_shape[-1])
+
+    @property
+    def channels(self) -> int:
+        """Number of input channels."""
+        return int(self.original.input_shape[-1])
 
     @functools.cached_property
     def fingerprint(self) -> str:

@@ -19,7 +19,7 @@ def milliseconds_per_frame(engine: Engine, frames: np.ndarray) -> float:
 
     Args:
         engine: has labelled these frames before, so that it is compiled.
-        frames: float32 `(frames, height, width, 1)`, sides multiples of 16.
+        frames: float32 `(frames, height, width, channels)`, sides multiples of 16.
     """
     taken = []
     for _ in range(ROUNDS):

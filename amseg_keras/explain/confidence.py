@@ -155,9 +155,10 @@ def frame_confidence(predict: Predict, scaled: np.ndarray) -> FrameConfidence:
     """How sure a network is of one frame; see `confidence`.
 
     Args:
-        predict: the network, from `(batch, height, width, 1)`, sides multiples of 16, to class
-            probabilities `(batch, height, width, classes)`.
-        scaled: grey levels as it wants them, float32 `(height, width)` of any size.
+        predict: the network, from `(batch, height, width, channels)`, sides multiples of 16, to
+            class probabilities `(batch, height, width, classes)`.
+        scaled: what it takes, float32 `(height, width, channels)` of any size, or `(height, width)`
+            for one channel.
 
     Returns:
         Confidence, margin and stability of each pixel.
@@ -175,7 +176,8 @@ def frame_confidence(predict: Predict, scaled: np.ndarray) -> FrameConfidence:
     labels = probabilities.argmax(axis=-1)
     unstable = np.zeros(labels.shape, bool)
     for down, right in SHIFTS:
-        moved = np.pad(scaled, ((down, 0), (right, 0)), mode="symmetric")
+        gap = [(down, 0), (right, 0), (0, 0)][: scaled.ndim]
+        moved = np.pad(scaled, gap, mode="symmetric")
         again = predict_any_size(predict, moved[None])[0, down:, right:].argmax(axis=-1)
         unstable |= again != labels
     first, second = _two_best(probabilities)
@@ -245,18 +247,18 @@ def _two_best(probabilities: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _confidence(segmenter: Segmenter, frames: Frames) -> Confidence:
-    grey_range = segmenter.scaling.measure(frames)
+    inputs = segmenter.inputs(frames)
     first, margin = np.zeros(frames.shape, np.float32), np.zeros(frames.shape, np.float32)
     unstable = np.zeros(frames.shape, bool)
     rows: list[dict[str, float]] = []
     errors = []
     for index in range(len(frames)):
         try:
-            frame = frames[index]
+            made = inputs.make(index)
         except ReadError as error:
             errors.append((index, str(error)))
             continue
-        found = frame_confidence(segmenter.model.predict_on_batch, grey_range.apply(frame))
+        found = frame_confidence(segmenter.model.predict_on_batch, made)
         first[index], margin[index], unstable[index] = (
             found.confidence,
             found.margin,

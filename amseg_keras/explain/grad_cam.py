@@ -99,7 +99,7 @@ def grad_cam(
     index = class_index(segmenter.class_names, class_name)
     explainer = GradCam(segmenter.model, index, layer)
     frames = checked_frames(frame)
-    return explainer.explain(segmenter.scaling.measure(frames).apply(frames[0])).heat
+    return explainer.explain(segmenter.inputs(frames).make(0)).heat
 
 
 def class_index(class_names: Sequence[str], name: str) -> int:
@@ -135,7 +135,8 @@ class GradCam:
     and behind it are alike, and the gradient is that of a plain function of one array.
 
     Args:
-        model: a functional or sequential model from `(batch, height, width, 1)` to classes.
+        model: a functional or sequential model from `(batch, height, width, channels)` to
+            classes.
         class_index: which class.
         layer: name of the layer; by default `default_layer(model)`.
         pass_pixels: most pixels given to the network at once, at least 320 x 320.
@@ -178,28 +179,31 @@ class GradCam:
         """The map of one frame.
 
         Args:
-            scaled: grey levels as the network wants them, float32 `(height, width)`.
+            scaled: what the network takes, float32 `(height, width, channels)`, or `(height,
+                width)` for one channel.
 
         Returns:
-            The map, and where the network finds the class, both of the frame's shape.
+            The map, and where the network finds the class, both `(height, width)`.
         """
-        height, width = scaled.shape
+        if scaled.ndim == 2:
+            scaled = scaled[..., None]
+        height, width = scaled.shape[:2]
         bottom, right = -height % MULTIPLE, -width % MULTIPLE
-        padded = np.pad(scaled, ((0, bottom), (0, right)), mode="symmetric")
+        padded = np.pad(scaled, ((0, bottom), (0, right), (0, 0)), mode="symmetric")
         tiles = cut(padded.shape[0], padded.shape[1], self.pass_pixels)
-        found = np.zeros(padded.shape, bool)
+        found = np.zeros(padded.shape[:2], bool)
         activations = []
         for tile in tiles:
             inside, classes = self._forward(padded[tile.window])
             activations.append(inside)
             found[tile.core] = (classes == self.class_index)[tile.core_in_window()]
-        in_frame = np.pad(np.ones(scaled.shape, bool), ((0, bottom), (0, right)))
+        in_frame = np.pad(np.ones((height, width), bool), ((0, bottom), (0, right)))
         found &= in_frame
         counted = found if found.any() else in_frame
         weights = np.zeros(activations[0].shape[-1], np.float32)
         for tile, inside in zip(tiles, activations, strict=True):
             weights += self._channel_weights(padded, counted, tile, inside)
-        coarse = _weighted(padded.shape, tiles, activations, weights)
+        coarse = _weighted(padded.shape[:2], tiles, activations, weights)
         size = padded.shape[1], padded.shape[0]
         enlarged = Image.fromarray(coarse).resize(size, Image.Resampling.BILINEAR)
         heat = np.asarray(enlarged)[:height, :width]
@@ -207,7 +211,7 @@ class GradCam:
 
     def _forward(self, image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Output of the layer `(height, width, channels)`, and class ids `(height, width)`."""
-        inside, scores = self._both([ops.convert_to_tensor(image[None, ..., None])])
+        inside, scores = self._both([ops.convert_to_tensor(image[None])])
         inside = ops.convert_to_numpy(ops.cast(inside, "float32"))
         return inside[0], ops.convert_to_numpy(ops.argmax(scores, axis=-1))[0]
 
@@ -215,18 +219,18 @@ class GradCam:
         self, padded: np.ndarray, counted: np.ndarray, tile: Tile, inside: np.ndarray
     ) -> np.ndarray:
         """What one tile's pixels contribute to the weight of each channel, `(channels,)`."""
-        here = np.zeros(padded[tile.window].shape, np.float32)
+        here = np.zeros(padded[tile.window].shape[:2], np.float32)
         here[tile.core_in_window()] = counted[tile.core]
         if not here.any():
             return np.zeros(inside.shape[-1], np.float32)
-        image = ops.convert_to_tensor(padded[tile.window][None, ..., None])
+        image = ops.convert_to_tensor(padded[tile.window][None])
         mask = ops.convert_to_tensor(here)
 
         def score(values: Any) -> Any:
             of_class = self._scores_from([image, values])[0, ..., self.class_index]
             return ops.sum(ops.cast(of_class, "float32") * mask)
 
-        positions = padded.size / _stride(tile, inside) ** 2
+        positions = counted.size / _stride(tile, inside) ** 2
         return gradient(score, inside[None]).sum(axis=(0, 1, 2)) / positions
 
 

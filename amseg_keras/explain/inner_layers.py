@@ -26,7 +26,7 @@ def layer_names(model: keras.Model) -> list[str]:
     Those with an output `(batch, height, width, channels)`.
 
     Args:
-        model: a functional or sequential model from `(batch, height, width, 1)` to classes.
+        model: a functional or sequential model from `(batch, height, width, channels)` to classes.
 
     Example:
         >>> from amseg_keras.models import AMSegNet
@@ -53,7 +53,7 @@ def default_layer(model: keras.Model) -> str:
         'smooth_4'
     """
     tensors = _tensors(model)
-    probe = keras.KerasTensor((1, _PROBE, _PROBE, 1))
+    probe = keras.KerasTensor((1, _PROBE, _PROBE, model.input_shape[-1]))
     shapes = keras.Function(model.inputs, list(tensors.values())).compute_output_spec([probe])
     coarser = [name for name, found in zip(tensors, shapes, strict=True) if found.shape[1] < _PROBE]
     return coarser[-1] if coarser else list(tensors)[-1]

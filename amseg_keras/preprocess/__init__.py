@@ -6,7 +6,9 @@ length (`FlatField`, `PreviousFrames`, ...); `prepare` chains them.
 """
 
 from amseg_keras.preprocess.background import FirstFrames, PreviousFrames, divide
+from amseg_keras.preprocess.background_policy import BackgroundPolicy, Backgrounds
 from amseg_keras.preprocess.chain import STEP_ORDER, Prepared, Step, prepare
+from amseg_keras.preprocess.channels import Channels
 from amseg_keras.preprocess.crop import Box, Crop, FollowLaser
 from amseg_keras.preprocess.denoise import (
     Median,
@@ -17,15 +19,21 @@ from amseg_keras.preprocess.denoise import (
 )
 from amseg_keras.preprocess.flat_field import FlatField, median_frame, transmission
 from amseg_keras.preprocess.grey import GreyRange, GreyScaling
+from amseg_keras.preprocess.inputs import Inputs
 from amseg_keras.preprocess.laser import FoundLaser, LaserPath, find_laser
 from amseg_keras.preprocess.lazy import LazyFrames
+from amseg_keras.preprocess.moving import motion
 from amseg_keras.preprocess.registration import Register, find_shift, move
 from amseg_keras.preprocess.repair import Repair
+from amseg_keras.preprocess.rescale import rescale, scale_between
 from amseg_keras.preprocess.stretch import Stretch
 
 __all__ = [
     "STEP_ORDER",
+    "BackgroundPolicy",
+    "Backgrounds",
     "Box",
+    "Channels",
     "Crop",
     "FirstFrames",
     "FlatField",
@@ -33,6 +41,7 @@ __all__ = [
     "FoundLaser",
     "GreyRange",
     "GreyScaling",
+    "Inputs",
     "LaserPath",
     "LazyFrames",
     "Median",
@@ -48,9 +57,12 @@ __all__ = [
     "find_shift",
     "median_filter",
     "median_frame",
+    "motion",
     "move",
     "noise_sigma",
     "non_local_means",
     "prepare",
+    "rescale",
+    "scale_between",
     "transmission",
 ]

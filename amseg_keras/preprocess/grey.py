@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 
@@ -17,6 +17,23 @@ MAX_SAMPLED_FRAMES = 64
 MAX_SAMPLED_PIXELS = 1 << 18
 """... and on at most about this many pixels of each."""
 
+SPECIMEN_INPUT = (0.05, 0.85)
+"""Parts of the network's input between which the specimen's grey levels lie."""
+
+DARKEST_PERCENT = 2.0
+"""The specimen's grey levels begin at this percentile of its pixels ..."""
+
+TIMES_ABOVE = 2.0
+"""... and end so many times as far above the specimen's median as they begin below."""
+
+LEAST_SPREAD = 0.01
+"""They begin this share of the stretch below, where the darkest 2 % are as bright as the median."""
+
+LEAST_APART = 0.1
+"""Bright and dark pixels whose mean rows differ by less, in frame heights, are no gas and plate."""
+
+Method = Literal["percentile", "specimen", "as_is"]
+
 
 @dataclass(frozen=True)
 class GreyRange:
@@ -26,11 +43,16 @@ class GreyRange:
         low: grey level that becomes 0.
         high: grey level that becomes `top`; equal to `low` for a stack without contrast.
         top: upper end of the network's input, 1 or 255.
+        specimen_low: grey level that becomes 0.05 `top`; `None` for one straight line from end to
+            end, else there are straight lines between the four grey levels.
+        specimen_high: grey level that becomes 0.85 `top`, above `specimen_low`.
     """
 
     low: float
     high: float
     top: float
+    specimen_low: float | None = None
+    specimen_high: float | None = None
 
     def apply(self, frame: np.ndarray) -> np.ndarray:
         """Scale grey levels to `0..top`, clipped; float32 of the same shape.
@@ -38,9 +60,20 @@ class GreyRange:
         Example:
             >>> GreyRange(100, 300, 1.0).apply(np.array([[50, 200, 400]], "uint16"))
             array([[0. , 0.5, 1. ]], dtype=float32)
+            >>> GreyRange(0, 1000, 1.0, 50, 130).apply(np.array([[25, 50, 90, 130]], "uint16"))
+            array([[0.025, 0.05 , 0.45 , 0.85 ]], dtype=float32)
         """
         if self.high <= self.low:
             return np.zeros(frame.shape, np.float32)
+        if self.specimen_low is not None and self.specimen_high is not None:
+            levels = [
+                min(self.low, self.specimen_low),
+                self.specimen_low,
+                self.specimen_high,
+                max(self.high, self.specimen_high),
+            ]
+            inputs = np.array([0.0, *SPECIMEN_INPUT, 1.0]) * self.top
+            return np.interp(frame, levels, inputs).astype(np.float32)
         # float64, so that 12-bit counts and the same counts times 16 scale to the same number
         scaled = (frame.astype(np.float64) - self.low) * (self.top / (self.high - self.low))
         return np.clip(scaled, 0, self.top).astype(np.float32)
@@ -53,8 +86,12 @@ class GreyScaling:
     Args:
         method: `"percentile"` stretches the stack between two of its percentiles, as the ESRF
             beamtime's own processing does, so that 8, 12, 16-bit and float frames of one scene
-            give the same input. `"as_is"` passes 8-bit frames unchanged (the authors' weights were
-            trained on 0..255) and stretches deeper ones by percentiles to the same range.
+            give the same input. `"specimen"` gives most of the input to the specimen, whatever the
+            beam beside it is: the gas above gets what is left, however bright or dark. The specimen
+            is found by Otsu's threshold, as the one of both sides that lies lower in the frame.
+            `"as_is"` passes 8-bit frames unchanged (the authors'
+            weights were trained on 0..255) and stretches deeper ones by percentiles to the same
+            range.
         low_percent: percentile of the stack that becomes 0.
         high_percent: percentile that becomes `top`.
         top: upper end of the network's input.
@@ -66,19 +103,20 @@ class GreyScaling:
         >>> from amseg_keras.read import open_stack
         >>> with open_stack("sample:esrf-welding") as stack:
         ...     GreyScaling().measure(stack)
-        GreyRange(low=0.0, high=251.0, top=1.0)
+        GreyRange(low=0.0, high=251.0, top=1.0, specimen_low=None, specimen_high=None)
         >>> GreyScaling("as_is", top=255.0).measure(np.zeros((1, 4, 6), "uint8"))
-        GreyRange(low=0.0, high=255.0, top=255.0)
+        GreyRange(low=0.0, high=255.0, top=255.0, specimen_low=None, specimen_high=None)
     """
 
-    method: Literal["percentile", "as_is"] = "percentile"
+    method: Method = "percentile"
     low_percent: float = 0.1
     high_percent: float = 99.9
     top: float = 1.0
 
     def __post_init__(self) -> None:
-        if self.method not in ("percentile", "as_is"):
-            raise ValueError(f"grey scaling {self.method!r} is neither 'percentile' nor 'as_is'")
+        if self.method not in get_args(Method):
+            known = ", ".join(get_args(Method))
+            raise ValueError(f"no grey scaling is called {self.method!r}; there are {known}")
         if not 0 <= self.low_percent < self.high_percent <= 100:
             raise ValueError(
                 f"percentiles {self.low_percent} and {self.high_percent} must be rising "
@@ -100,14 +138,44 @@ class GreyScaling:
         Raises:
             ReadError: none of the frames can be read.
         """
-        sample = np.concatenate([pixels.ravel() for pixels in _sample(frames)])
+        sampled = list(_sample(frames))
+        sample = np.concatenate([pixels.ravel() for pixels in sampled])
         if self.method == "as_is" and sample.dtype == np.uint8:
             return GreyRange(0.0, self.top, self.top)
         # Counts need no large copy in float64; between signed integers NumPy overflows.
         exact = sample if sample.dtype.kind == "u" else sample.astype(np.float64)
         ends = [self.low_percent, self.high_percent]
-        low, high = np.percentile(exact, ends, overwrite_input=True)
-        return GreyRange(float(low), float(high), self.top)
+        low, high = map(float, np.percentile(exact, ends, overwrite_input=True))
+        if self.method != "specimen" or high <= low:
+            return GreyRange(low, high, self.top)
+        return GreyRange(low, high, self.top, *_specimen_levels(np.stack(sampled), low, high))
+
+
+def _specimen_levels(sample: np.ndarray, low: float, high: float) -> tuple[float, float]:
+    """Find the grey levels of the specimen, whatever the gas beside it is.
+
+    Args:
+        sample: Frames of a stack, `(frames, height, width)`.
+        low: Lower end of the stretch.
+        high: Upper end of the stretch.
+
+    Returns:
+        Lower and upper grey level.
+    """
+    from skimage.filters import threshold_otsu
+
+    levels = np.clip(sample.astype(np.float32), low, high)
+    dark = levels <= threshold_otsu(levels)
+    dark_in_row = dark.mean(axis=(0, 2))
+    specimen = levels.ravel()
+    if 0 < dark_in_row.sum() < len(dark_in_row):
+        rows = np.arange(len(dark_in_row))
+        below = np.average(rows, weights=dark_in_row) - np.average(rows, weights=1 - dark_in_row)
+        if abs(below) >= LEAST_APART * len(rows):  # else there is no gas in view
+            specimen = levels[dark] if below > 0 else levels[~dark]
+    first, median = np.percentile(specimen, [DARKEST_PERCENT, 50])
+    spread = (median - first) or LEAST_SPREAD * (high - low)
+    return float(median - spread), float(median + TIMES_ABOVE * spread)
 
 
 def _sample(frames: Frames) -> Iterator[np.ndarray]:

@@ -84,14 +84,16 @@ class WindowCache:
 
     Args:
         frames: the stack, `(frames, height, width)`.
+        dtype: of the frames that are given, float32 by default; `None` for their own.
     """
 
-    def __init__(self, frames: Frames) -> None:
+    def __init__(self, frames: Frames, dtype: type | None = np.float32) -> None:
         self.frames = frames
+        self._dtype = dtype
         self._kept: dict[int, np.ndarray | ReadError] = {}
 
     def read(self, indices: Sequence[int]) -> list[np.ndarray | ReadError]:
-        """Frames, float32 `(height, width)`, not to be written to; or why they cannot be read.
+        """Frames, `(height, width)`, not to be written to; or why they cannot be read.
 
         What lies before the first and after the last of them is forgotten.
         """
@@ -100,7 +102,7 @@ class WindowCache:
         for index in indices:
             if index not in self._kept:
                 try:
-                    self._kept[index] = np.asarray(self.frames[index], np.float32)
+                    self._kept[index] = np.asarray(self.frames[index], self._dtype)
                 except ReadError as error:
                     self._kept[index] = error
         return [self._kept[index] for index in indices]

@@ -35,7 +35,7 @@ files by `import amseg_keras, keras; keras.saving.load_model(FOLDER)`.
 
 ## Input and output
 
-Grey frames of any size, {grey}; `Segmenter` does it.
+Grey frames of any size, {grey}{channels}; `Segmenter` does it.
 Size of a pixel in the training frames: {pixel_size}.
 Output: probabilities of the classes, in the order above.
 
@@ -143,6 +143,7 @@ def model_card(
         honesty=f"\n**{honesty}**\n" if honesty else "",
         source=source or f"owner/{re.sub('[^A-Za-z0-9_.-]+', '-', name)}",
         grey=_grey(record["grey_levels"]),
+        channels=_channels(record.get("channels", [])),
         pixel_size="not known" if size is None else f"{size:g} um",
         trained_on=_text(record["trained_on"]).rstrip("."),
         training=f"\n{training.strip()}\n" if training else "",
@@ -182,7 +183,21 @@ def _grey(levels: Mapping[str, Any]) -> str:
     )
     if levels["method"] == "percentile":
         return stretched
+    if levels["method"] == "specimen":
+        return (
+            "stretched so that the specimen gets most of "
+            f"0..{levels['top']:g}, however bright the gas is"
+        )
     return f"8-bit ones as they are, 0..{levels['top']:g}, deeper ones {stretched}"
+
+
+def _channels(described: Sequence[Mapping[str, str]]) -> str:
+    if "motion" not in [channel["name"] for channel in described]:
+        return ""
+    return (
+        ", and a second channel, the motion: the change of each pixel against the background, "
+        "which is a median of other frames of the movie. The motion of a single frame is blank"
+    )
 
 
 def _results(measured: Measured) -> list[huggingface_hub.EvalResult]:

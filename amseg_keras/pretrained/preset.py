@@ -5,8 +5,8 @@ On disk it is a folder that `keras.saving.load_model` reads too:
     config.json          the network, as Keras writes it
     metadata.json        the Keras version that wrote it
     model.weights.h5     the weights
-    preprocessing.json   grey levels, class names, pixel size, what it was trained on, and the
-                         SHA-256 of the weights
+    preprocessing.json   input channels, grey levels, class names, pixel size, what it was trained
+                         on, and the SHA-256 of the weights
     README.md            the model card
 """
 
@@ -20,7 +20,7 @@ import re
 import shutil
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,7 @@ import keras
 import numpy as np
 
 from amseg_keras.atomic import complete_or_absent
-from amseg_keras.preprocess import GreyScaling
+from amseg_keras.preprocess import Channels, GreyScaling
 from amseg_keras.pretrained.card import model_card
 from amseg_keras.pretrained.errors import PresetError
 from amseg_keras.pretrained.half_precision import halve_weights
@@ -52,6 +52,9 @@ REQUIRED_FILES = (CONFIG, WEIGHTS, PREPROCESSING)
 MAX_TEXT_BYTES = 1 << 20
 """Of a file that is read as text."""
 
+FORMAT = 2
+"""Version of `preprocessing.json`. Version 1 has no channels: its networks take the frame."""
+
 WEIGHTS_SHA256 = "weights_sha256"
 """Key in `preprocessing.json`; presets written before it was there have none."""
 
@@ -66,6 +69,7 @@ class PresetInfo:
         scaling: the grey levels it was trained on.
         pixel_size_um: size of a pixel in the frames it was trained on, `None` if not known.
         trained_on: one sentence on the training data; says so when they were simulated.
+        channels: what the network is given of a frame.
 
     Raises:
         ValueError: class names are missing, repeat or are more than 255, or the pixel size cannot
@@ -83,6 +87,7 @@ class PresetInfo:
     scaling: GreyScaling
     pixel_size_um: float | None
     trained_on: str
+    channels: Channels = field(default_factory=Channels)
 
     def __post_init__(self) -> None:
         if not self.class_names or len(set(self.class_names)) != len(self.class_names):
@@ -106,12 +111,14 @@ def read_info(folder: Path, name: str | None = None) -> PresetInfo:
     """
     record = _read_record(folder)
     try:
+        _check_format(record.get("format", 1))
         return PresetInfo(
             name=name or _checked_name(record.get("name", folder.name)),
             class_names=tuple(checked_text(one, "class name") for one in record["class_names"]),
             scaling=GreyScaling(**record["grey_levels"]),
             pixel_size_um=None if (size := record["pixel_size_um"]) is None else float(size),
             trained_on=checked_text(record["trained_on"], "trained_on"),
+            channels=_channels(record),
         )
     except (ValueError, KeyError, TypeError) as error:
         reason = f"{error} is missing" if isinstance(error, KeyError) else error
@@ -135,11 +142,11 @@ def read_model(folder: Path, info: PresetInfo) -> keras.Model:
         raise PresetError(str(error)) from error
     # First without memory for its weights: how much that is, a config decides.
     outline = _outline(folder, config)
-    channels = outline.output_shape[-1] if isinstance(outline.output_shape, tuple) else None
-    if channels != len(info.class_names) or outline.input_shape[-1] != 1:
+    classes = outline.output_shape[-1] if isinstance(outline.output_shape, tuple) else None
+    if classes != len(info.class_names) or outline.input_shape[-1] != len(info.channels):
         raise PresetError(
             f"{folder}: the network turns {outline.input_shape} into {outline.output_shape}, but "
-            f"{PREPROCESSING} names {len(info.class_names)} classes of grey frames"
+            f"{PREPROCESSING} names {len(info.class_names)} classes of {info.channels!s}"
         )
     shapes = [tuple(weight.shape) for weight in outline.weights]
     if sum(map(parameters, shapes)) > MAX_PARAMETERS:
@@ -228,9 +235,10 @@ def write_preset(
 def description(info: PresetInfo) -> dict[str, Any]:
     """What `preprocessing.json` says of a preset, beside the SHA-256 of its weights."""
     return {
-        "format": 1,
+        "format": FORMAT,
         "name": plain_text(info.name).replace("/", "-"),
         "class_names": list(info.class_names),
+        "channels": info.channels.description(),
         "grey_levels": asdict(info.scaling),
         "pixel_size_um": info.pixel_size_um,
         "trained_on": plain_text(info.trained_on),
@@ -286,6 +294,22 @@ def _check_link(folder: Path, name: str) -> None:
 
 def _first_line(error: Exception) -> str:
     return next(iter(str(error).strip().splitlines()), type(error).__name__)
+
+
+def _check_format(version: object) -> None:
+    if isinstance(version, bool) or not isinstance(version, int) or version < 1:
+        raise ValueError(f"format {str(version)[:20]!r} is no version")
+    if version > FORMAT:
+        raise ValueError(
+            f"it was written by a newer amseg-keras, as format {version}; this one reads formats "
+            f"up to {FORMAT}: update amseg-keras"
+        )
+
+
+def _channels(record: dict[str, Any]) -> Channels:
+    if record.get("format", 1) == 1:
+        return Channels()
+    return Channels.from_description(record["channels"])
 
 
 def _checked_name(name: object) -> str:

@@ -33,9 +33,10 @@ from amseg_keras.outputs import (
     stack_identity,
 )
 from amseg_keras.plain_json import plain
-from amseg_keras.preprocess import GreyRange
+from amseg_keras.preprocess import GreyRange, Inputs
 from amseg_keras.read import FrameStack, ReadError
 from amseg_keras.report.label_files import BIGTIFF_BYTES
+from amseg_keras.runs.segment import RunSettings, stack_inputs
 from amseg_keras.runs.unreadable import unreadable_frame
 from amseg_keras.segment import Segmenter
 from amseg_keras.versions import versions
@@ -65,6 +66,7 @@ class ExplainSettings:
         frames: Which frames, from 0, rising; None for all.
         device: As Keras names it, "cpu:0"; written to the record.
         overwrite: Replace the result of another run.
+        background: Frames of the background, as in `RunSettings`.
     """
 
     class_name: str
@@ -72,6 +74,7 @@ class ExplainSettings:
     frames: tuple[int, ...] | None = None
     device: str | None = None
     overwrite: bool = False
+    background: str = "auto"
 
 
 def run_explanation(
@@ -105,11 +108,13 @@ def run_explanation(
     index = class_index(segmenter.class_names, settings.class_name)
     explainer = GradCam(segmenter.model, index, settings.layer)
     chosen = _chosen_frames(stack, settings.frames)
-    grey_range = segmenter.scaling.measure(stack)
+    inputs = stack_inputs(stack, segmenter, RunSettings(background=settings.background))
+    grey_range = inputs.grey_range
     identity = stack_identity(
         stack,
         network_settings(segmenter, weights_sha256, grey_range)
-        | {"class": settings.class_name, "layer": explainer.layer, "frames": list(chosen)},
+        | {"class": settings.class_name, "layer": explainer.layer, "frames": list(chosen)}
+        | inputs.settings(),
     )
     with OutputFolder(folder, OUTPUTS, settings.overwrite, keeps_going=True) as out:
         # Maps are kept as they are until all are there, and pictures are about as large.
@@ -119,7 +124,7 @@ def run_explanation(
             progress(len(chosen))
             return finished
         pictures = _Pictures(folder, explainer.layer, settings.class_name, grey_range, len(stack))
-        work = _Work(stack, segmenter, explainer, pictures, chosen)
+        work = _Work(inputs, stack, segmenter, explainer, pictures, chosen)
         return _explain_all(out, work, settings, progress)
 
 
@@ -127,6 +132,7 @@ def run_explanation(
 class _Work:
     """What is explained with what."""
 
+    inputs: Inputs
     stack: FrameStack
     segmenter: Segmenter
     explainer: GradCam
@@ -146,11 +152,11 @@ def _explain_all(
     for done, number in enumerate(chosen, start=1):
         if number not in store:
             try:
-                frame = stack[number]
+                given = work.inputs.make(number)
             except ReadError as error:
                 errors[number] = str(error)
             else:
-                heat, numbers = _explain(frame, number, work)
+                heat, numbers = _explain(given, number, work)
                 store.append(number, heat, numbers)
         progress(done)
     if len(errors) == len(chosen):
@@ -166,7 +172,8 @@ def _explain_all(
             "model": segmenter.info.name,
             "trained_on": segmenter.info.trained_on,
             "scaling": asdict(segmenter.scaling),
-            "notes": list(stack.notes),
+            "inputs": work.inputs.record(),
+            "notes": [*stack.notes, *work.inputs.notes],
             "unreadable_frames": [
                 unreadable_frame(stack, key, text) for key, text in errors.items()
             ],
@@ -214,14 +221,13 @@ class _Pictures:
         return path
 
 
-def _explain(frame: np.ndarray, number: int, work: _Work) -> tuple[np.ndarray, dict[str, Any]]:
+def _explain(scaled: np.ndarray, number: int, work: _Work) -> tuple[np.ndarray, dict[str, Any]]:
     """Explain one frame and draw its pictures; its map and its numbers."""
     # matplotlib takes half a second to import, which the other commands need not wait for.
     from amseg_keras.report.experiment.explain_pictures import draw_confidence, draw_grad_cam
 
     pictures = work.pictures
-    scaled = pictures.grey_range.apply(frame)
-    grey = scaled / pictures.grey_range.top
+    grey = scaled[..., 0] / pictures.grey_range.top
     of_class = work.explainer.explain(scaled)
     sure = frame_confidence(work.segmenter.model.predict_on_batch, scaled)
     shares = sure.shares()

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -29,6 +29,7 @@ from amseg_keras.outputs import (
     network_settings,
     stack_identity,
 )
+from amseg_keras.preprocess import Inputs
 from amseg_keras.preprocess.lazy import spread
 from amseg_keras.pretrained import PresetInfo
 from amseg_keras.read import FrameStack, ReadError
@@ -72,6 +73,10 @@ class RunSettings:
         device: as Keras names it, `"cpu:0"`, `"gpu:0"`; written to the record.
         overwrite: replace the result of another run.
         drawn: frames of the overlay movie, evenly spread if the stack has more; `None` for all.
+        background: frames of the background, for networks with a motion channel, as
+            `BackgroundPolicy.parse` reads it.
+        scale: factor by which frames are enlarged for the network; `"auto"` gives them the pixel
+            size of the training where both are known.
 
     Example:
         >>> RunSettings(label_format="hdf5", pixel_size_um=4.31, drawn=100).label_format
@@ -84,6 +89,8 @@ class RunSettings:
     device: str | None = None
     overwrite: bool = False
     drawn: int | None = MAX_DRAWN
+    background: str = "auto"
+    scale: float | Literal["auto"] = 1.0
 
 
 @dataclass(frozen=True)
@@ -95,6 +102,7 @@ class BegunRun:
         settings: Choices of the user.
         facts: What the record says of the network beside the identity.
         about: What the files say beside the labels.
+        inputs: What the network is given of the frames.
         batch_size: Frames given to the network at once.
         store: Label maps of an earlier run, and those to come.
         missing: Frames to segment, in whole batches, so that labels are those of an undisturbed
@@ -105,6 +113,7 @@ class BegunRun:
     settings: RunSettings
     facts: dict[str, Any]
     about: Segmented
+    inputs: Inputs
     batch_size: int
     store: LabelStore
     missing: tuple[range, ...]
@@ -160,6 +169,7 @@ def run_stack(
             return begun
         missing = (index for part in begun.missing for index in part)
         wanted = sorted({*begun.about.drawn, *missing})
+        begun.inputs.load()
         with ReadAhead(stack, wanted, BATCHES_AHEAD * begun.batch_size) as frames:
             coming = _segmented(segmenter, frames, begun)
             return complete_run(stack, begun, frames, coming, progress)
@@ -186,14 +196,17 @@ def begin_run(
 
     Raises:
         OutputTakenError: The folder holds something else and `settings.overwrite` is off.
+        ReadError: No frame can be read, or the background or the scale do not fit the stack.
     """
-    batch_size = settings.batch_size or default_batch_size(stack.shape[1:])
-    grey_range = segmenter.scaling.measure(stack)
+    inputs = stack_inputs(stack, segmenter, settings)
+    batch_size = settings.batch_size or default_batch_size(inputs.frame_shape)
+    grey_range = inputs.grey_range
     size, size_from = _pixel_size(stack, segmenter, settings)
     most = len(stack) if settings.drawn is None else min(settings.drawn, len(stack))
     identity = stack_identity(
         stack,
-        network_settings(segmenter, weights_sha256, grey_range) | {"batch_size": batch_size},
+        network_settings(segmenter, weights_sha256, grey_range)
+        | {"batch_size": batch_size, **inputs.settings()},
         {
             "label_format": settings.label_format,
             "pixel_size_um": size,
@@ -218,7 +231,29 @@ def begin_run(
     facts = {"engine": segmenter.engine, **_network_facts(segmenter.info)}
     store = out.store(stack.shape[1:])
     missing = tuple(missing_batches(store, len(stack), batch_size))
-    return BegunRun(out, settings, facts, about, batch_size, store, missing)
+    return BegunRun(out, settings, facts, about, inputs, batch_size, store, missing)
+
+
+def stack_inputs(stack: FrameStack, segmenter: Segmenter, settings: RunSettings) -> Inputs:
+    """Prepare what the network is given of a stack.
+
+    Args:
+        stack: Frames.
+        segmenter: Network.
+        settings: Choices of the user.
+
+    Raises:
+        ReadError: No frame can be read, or the background or the scale do not fit the stack.
+    """
+    try:
+        return segmenter.inputs(
+            stack,
+            background=settings.background,
+            scale=settings.scale,
+            pixel_size_um=settings.pixel_size_um,
+        )
+    except ValueError as error:
+        raise ReadError(f"{stack.source}: {error}") from error
 
 
 def complete_run(
@@ -245,6 +280,7 @@ def complete_run(
         ReadError: No frame of the stack can be read.
     """
     about, store = begun.about, begun.store
+    inputs = begun.inputs.reading(frames)
     started = time.perf_counter()
     new = {index for part in begun.missing for index in part}
     resumed = len(stack) - len(new)
@@ -275,7 +311,8 @@ def complete_run(
         {
             **begun.facts,
             "frame_rate_hz": stack.frame_rate_hz,
-            "notes": list(stack.notes),
+            "inputs": inputs.record(),
+            "notes": [*stack.notes, *inputs.notes],
             "unreadable_frames": [
                 unreadable_frame(stack, index, errors[index]) for index in sorted(errors)
             ],
@@ -324,12 +361,8 @@ def missing_batches(store: LabelStore, frames: int, batch_size: int) -> list[ran
 def _segmented(segmenter: Segmenter, frames: ReadAhead, begun: BegunRun) -> Iterator[LabelledFrame]:
     """Segment the missing frames; each is in the store when it is given on."""
     for part in begun.missing:
-        for frame in segmenter.iter_labels(
-            frames.until(part.stop),
-            begun.about.grey_range,
-            start=part.start,
-            batch_size=begun.batch_size,
-        ):
+        inputs = begun.inputs.reading(frames.until(part.stop))
+        for frame in segmenter.iter_labels(inputs, start=part.start, batch_size=begun.batch_size):
             keep(begun.store, frame)
             yield frame
 

@@ -46,6 +46,7 @@ class Segmentation:
         grey_range: the grey levels that were scaled to the ends of the network's input.
         confidence: probability of the chosen class, float32 `(frames, height, width)`, if asked.
         errors: for each unreadable frame its index and the reason.
+        notes: what the network's input lacked, a sentence each.
 
     Example:
         >>> from amseg_keras import from_pretrained
@@ -63,6 +64,7 @@ class Segmentation:
     grey_range: GreyRange
     confidence: np.ndarray | None = None
     errors: tuple[tuple[int, str], ...] = ()
+    notes: tuple[str, ...] = ()
 
     def mask(self, class_name: str) -> np.ndarray:
         """Where a class is, bool `(frames, height, width)`.

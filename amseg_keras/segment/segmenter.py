@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 import tempfile
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import keras
 import numpy as np
 
 from amseg_keras.backend import accelerators
-from amseg_keras.classes import IGNORE
-from amseg_keras.preprocess import GreyRange, GreyScaling
-from amseg_keras.preprocess.lazy import readable, spread
+from amseg_keras.preprocess import BackgroundPolicy, Channels, GreyRange, GreyScaling, Inputs
+from amseg_keras.preprocess.lazy import spread
+from amseg_keras.preprocess.rescale import checked_scale, scale_between
 from amseg_keras.pretrained import find_preset, hub
 from amseg_keras.pretrained.preset import CARD, PresetInfo, read_info, read_model, write_preset
 from amseg_keras.read import Frames, ReadError, open_stack
+from amseg_keras.segment.batch import Labelled, Read, label_batch
 from amseg_keras.segment.segmentation import LabelledFrame, Segmentation
 from amseg_keras.segment.tiling import (
     label_any_size,
@@ -67,16 +68,24 @@ def from_pretrained(name: str | os.PathLike[str], revision: str | None = None) -
 
 
 class Segmenter:
-    """A network, its class names, its grey levels and its pixel size.
+    """A network, its class names, its input channels, its grey levels and its pixel size.
 
     Args:
-        model: Keras model from `(batch, height, width, 1)` to class probabilities; sides of the
-            input multiples of 16.
+        model: Keras model from `(batch, height, width, channels)` to class probabilities; sides of
+            the input multiples of 16.
         info: what the network was trained on.
         card: text of its model card, written with it.
+
+    Raises:
+        ValueError: The model has another number of input channels than `info` names.
     """
 
     def __init__(self, model: keras.Model, info: PresetInfo, card: str | None = None) -> None:
+        if model.input_shape[-1] != len(info.channels):
+            raise ValueError(
+                f"the network takes {model.input_shape[-1]} channels, but {info.name} describes "
+                f"{len(info.channels)}: {info.channels!s}"
+            )
         self.model = model
         self.info = info
         self.card = card
@@ -96,6 +105,11 @@ class Segmenter:
     def scaling(self) -> GreyScaling:
         """How grey levels are scaled before the network."""
         return self.info.scaling
+
+    @property
+    def channels(self) -> Channels:
+        """What the network is given of a frame."""
+        return self.info.channels
 
     @property
     def engine(self) -> str:
@@ -150,8 +164,54 @@ class Segmenter:
         give_back_memory()
         return compiled
 
+    def inputs(
+        self,
+        frames: Frames,
+        grey_range: GreyRange | None = None,
+        *,
+        background: str | BackgroundPolicy = "auto",
+        scale: float | Literal["auto"] = 1.0,
+        pixel_size_um: float | None = None,
+    ) -> Inputs:
+        """Prepare what the network is given of a stack; frames are read when needed.
+
+        Args:
+            frames: a stack `(frames, height, width)`: an array, or a `FrameStack`.
+            grey_range: from `scaling.measure(frames)`, which is the default.
+            background: for networks with a motion channel, the frames of the background: a
+                `BackgroundPolicy` or its short form, such as `"previous:10,5"`.
+            scale: factor by which frames are enlarged for the network; `"auto"` gives them the
+                pixel size of the training where both are known.
+            pixel_size_um: size of a pixel of the frames in um; by default what the stack says.
+
+        Raises:
+            ValueError: The background or the scale is not possible.
+
+        Example:
+            >>> stack = np.random.default_rng(0).integers(0, 4096, (3, 64, 96))
+            >>> inputs = from_pretrained("amsegnet-esrf-lite").inputs(stack, scale=0.5)
+            >>> inputs.make(0).shape
+            (32, 48, 1)
+        """
+        if scale == "auto":
+            own = pixel_size_um or getattr(frames, "pixel_size_um", None)
+            factor = scale_between(own, self.pixel_size_um)
+        else:
+            factor = checked_scale(scale)
+        policy = BackgroundPolicy.parse(background) if isinstance(background, str) else background
+        backgrounds = policy.of_stack(frames) if self.channels.has_motion else None
+        levels = self.scaling.measure(frames) if grey_range is None else grey_range
+        return Inputs(frames, self.channels, levels, backgrounds, factor)
+
     def segment(
-        self, frames: Any, *, confidence: bool = False, batch_size: int | None = None
+        self,
+        frames: Any,
+        *,
+        confidence: bool = False,
+        batch_size: int | None = None,
+        background: str | BackgroundPolicy = "auto",
+        scale: float | Literal["auto"] = 1.0,
+        pixel_size_um: float | None = None,
     ) -> Segmentation:
         """Segment a frame or a stack.
 
@@ -162,10 +222,13 @@ class Segmenter:
             confidence: give the probability of the chosen class too.
             batch_size: frames given to the network at once; by default up to 4, on a GPU 16, fewer
                 when large.
+            background: as in `inputs`.
+            scale: as in `inputs`; labels have the size of the frames.
+            pixel_size_um: as in `inputs`.
 
         Returns:
             Label maps, always `(frames, height, width)`. Frames of a path that cannot be read are
-            labelled 255 and listed in `.errors`.
+            labelled 255 and listed in `.errors`. What the input lacked is said in `.notes`.
 
         Raises:
             ReadError: the path cannot be read at all.
@@ -174,14 +237,19 @@ class Segmenter:
         """
         if isinstance(frames, str | os.PathLike):
             with open_stack(frames) as stack:
-                return self._segment(stack, stack.shape, confidence, batch_size)
-        array = checked_frames(frames)
-        return self._segment(array, array.shape, confidence, batch_size)
+                inputs = self.inputs(
+                    stack, background=background, scale=scale, pixel_size_um=pixel_size_um
+                )
+                return self._segment(inputs, confidence, batch_size)
+        inputs = self.inputs(
+            checked_frames(frames), background=background, scale=scale, pixel_size_um=pixel_size_um
+        )
+        return self._segment(inputs, confidence, batch_size)
 
     def iter_labels(
         self,
-        frames: Frames,
-        grey_range: GreyRange,
+        frames: Frames | Inputs,
+        grey_range: GreyRange | None = None,
         *,
         start: int = 0,
         batch_size: int | None = None,
@@ -190,27 +258,30 @@ class Segmenter:
         """Segment a stack of any length frame by frame, holding one batch in memory.
 
         Args:
-            frames: a stack `(frames, height, width)`: an array, or a `FrameStack`.
-            grey_range: from `scaling.measure(frames)`.
+            frames: a stack `(frames, height, width)`: an array, or a `FrameStack`; or what
+                `inputs` made of one, with a background or a scale of your choice.
+            grey_range: from `scaling.measure(frames)`, which is the default.
             start: first frame, a multiple of the batch size for results that do not depend on it
                 without `compile_inference`.
             batch_size: as in `segment`.
             confidence: as in `segment`.
         """
-        count = len(frames)
-        size = batch_size or default_batch_size(frames.shape[1:])
-        last: tuple[np.ndarray, LabelledFrame] | None = None
+        inputs = frames if isinstance(frames, Inputs) else self.inputs(frames, grey_range)
+        count = len(inputs.frames)
+        size = batch_size or default_batch_size(inputs.frame_shape)
+        last: tuple[Read, LabelledFrame] | None = None
         for first in range(start, count, size):
             indices = range(first, min(first + size, count))
             # Only where a frame's labels do not depend on its batch: others would differ from
             # those of a resumed run.
             known = last if size == 1 or self._engine is not None else None
-            for frame, labelled in self._label_batch(
-                frames, indices, grey_range, confidence, known
-            ):
+            batch = label_batch(
+                inputs, indices, lambda given: self._labels_of(given, confidence), known
+            )
+            for read, labelled in batch:
                 yield labelled
-                if frame is not None:
-                    last = frame, labelled
+                if read is not None:
+                    last = read, labelled
 
     def save_pretrained(
         self, folder: str | os.PathLike[str], *, half_precision: bool = False
@@ -244,69 +315,23 @@ class Segmenter:
             folder = self.save_pretrained(Path(scratch) / "preset")
             return hub.push(folder, repo_id, private, revision)
 
-    def _segment(
-        self,
-        frames: Frames,
-        shape: tuple[int, ...],
-        confidence: bool,
-        batch_size: int | None,
-    ) -> Segmentation:
-        grey_range = self.scaling.measure(frames)
+    def _segment(self, inputs: Inputs, confidence: bool, batch_size: int | None) -> Segmentation:
+        shape = inputs.frames.shape
         labels = np.empty(shape, np.uint8)
         confidences = np.zeros(shape, np.float32) if confidence else None
         errors = []
-        for frame in self.iter_labels(
-            frames, grey_range, batch_size=batch_size, confidence=confidence
-        ):
+        for frame in self.iter_labels(inputs, batch_size=batch_size, confidence=confidence):
             labels[frame.index] = frame.labels
             if confidences is not None and frame.confidence is not None:
                 confidences[frame.index] = frame.confidence
             if frame.error is not None:
                 errors.append((frame.index, frame.error))
-        return Segmentation(labels, self.class_names, grey_range, confidences, tuple(errors))
+        return Segmentation(
+            labels, self.class_names, inputs.grey_range, confidences, tuple(errors), inputs.notes
+        )
 
-    def _label_batch(
-        self,
-        frames: Frames,
-        indices: range,
-        grey_range: GreyRange,
-        confidence: bool,
-        known: tuple[np.ndarray, LabelledFrame] | None,
-    ) -> Iterator[tuple[np.ndarray | None, LabelledFrame]]:
-        """Each frame (`None` if unreadable) with its labels; equal neighbours computed once.
-
-        Videos show the same frame many times; `known` is the last one of the batch before.
-        """
-        new: list[np.ndarray] = []
-        places: list[int | str] = []  # of each frame among the new ones, -1 if known, or the error
-        for index in indices:
-            try:
-                frame = frames[index]
-            except ReadError as error:
-                places.append(str(error))
-                continue
-            before = new[-1] if new else known and known[0]
-            if before is None or not np.array_equal(frame, before):
-                new.append(frame)
-            places.append(len(new) - 1)
-        found: list[tuple[np.ndarray, np.ndarray | None]] = []
-        if new:
-            scaled = np.stack([grey_range.apply(frame) for frame in new])
-            found = self._labels_of(scaled, confidence)
-        for index, place in zip(indices, places, strict=True):
-            if isinstance(place, str):
-                unlabelled = np.full(frames.shape[1:], IGNORE, np.uint8)
-                yield None, LabelledFrame(index, unlabelled, error=place)
-            elif place < 0:
-                assert known is not None
-                yield known[0], replace(known[1], index=index)
-            else:
-                yield new[place], LabelledFrame(index, *found[place])
-
-    def _labels_of(
-        self, scaled: np.ndarray, confidence: bool
-    ) -> list[tuple[np.ndarray, np.ndarray | None]]:
-        """Labels and confidence of each of the frames `(batch, height, width)`."""
+    def _labels_of(self, scaled: np.ndarray, confidence: bool) -> list[Labelled]:
+        """Labels and confidence of each input of `(batch, height, width, channels)`."""
         engine = self._engine
         if engine is not None and not confidence:
             labels = label_any_size(engine.labels, engine.probabilities, scaled)
@@ -319,9 +344,12 @@ class Segmenter:
 
     def _sample(self, frames: Frames) -> np.ndarray:
         """Some of the frames as the network sees them, no larger than it sees at once."""
-        taken = [frame for _, frame in readable(frames, spread(len(frames), MAX_SAMPLE))]
-        grey_range = self.scaling.measure(np.stack(taken))
-        scaled = padded_frames(np.stack([grey_range.apply(frame) for frame in taken]))
+        inputs = self.inputs(frames)
+        taken = []
+        for index in spread(len(frames), MAX_SAMPLE):
+            with contextlib.suppress(ReadError):  # the grey levels are those of frames that can be
+                taken.append(inputs.make(index))
+        scaled = padded_frames(np.stack(taken))
         height, width = tile_shape(*scaled.shape[1:3])
         top = (scaled.shape[1] - height) // 2
         left = (scaled.shape[2] - width) // 2

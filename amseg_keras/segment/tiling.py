@@ -19,7 +19,8 @@ OVERLAP = 256
 """Pixels that neighbouring tiles share; between the margins they are blended."""
 
 Predict = Callable[[np.ndarray], np.ndarray]
-"""From `(batch, height, width, 1)`, sides multiples of 16, to `(batch, height, width, classes)`."""
+"""From `(batch, height, width, channels)`, sides multiples of 16, to
+`(batch, height, width, classes)`."""
 
 
 def predict_any_size(
@@ -34,13 +35,14 @@ def predict_any_size(
 
     Args:
         predict: the network.
-        frames: scaled grey levels, float32 `(batch, height, width)`.
+        frames: what the network takes, float32 `(batch, height, width, channels)`, or
+            `(batch, height, width)` for one channel.
         tile_pixels: most pixels given to the network at once, at least 320 x 320.
 
     Returns:
         float32 `(batch, height, width, classes)`.
     """
-    height, width = frames.shape[1:]
+    height, width = frames.shape[1:3]
     padded = padded_frames(frames)
     tile = tile_shape(*padded.shape[1:3], tile_pixels)
     if tile == padded.shape[1:3]:
@@ -67,7 +69,7 @@ def label_any_size(
     Returns:
         uint8 `(batch, height, width)`.
     """
-    height, width = frames.shape[1:]
+    height, width = frames.shape[1:3]
     padded = padded_frames(frames)
     if tile_shape(*padded.shape[1:3], tile_pixels) == padded.shape[1:3]:
         return label(padded)[:, :height, :width]
@@ -75,14 +77,19 @@ def label_any_size(
 
 
 def padded_frames(frames: np.ndarray) -> np.ndarray:
-    """Frames `(batch, height, width)` with mirrored rows and columns up to multiples of 16.
+    """Mirror rows and columns at the end, up to sides that are multiples of 16.
+
+    Args:
+        frames: `(batch, height, width, channels)`, or `(batch, height, width)` for one channel.
 
     Example:
         >>> padded_frames(np.zeros((2, 30, 64))).shape
         (2, 32, 64, 1)
     """
-    bottom, right = (-side % MULTIPLE for side in frames.shape[1:])
-    return np.pad(frames, ((0, 0), (0, bottom), (0, right)), mode="symmetric")[..., None]
+    if frames.ndim == 3:
+        frames = frames[..., None]
+    bottom, right = (-side % MULTIPLE for side in frames.shape[1:3])
+    return np.pad(frames, ((0, 0), (0, bottom), (0, right), (0, 0)), mode="symmetric")
 
 
 @functools.cache

@@ -55,12 +55,18 @@ def draw_recording(
     place = facility_named(name)
     # Slices have no pixel size, and depositions are as large as they are.
     if isinstance(place.ranges, MeltRanges) and rng.random() >= OWN_SCALE:
-        place = _scaled(place, float(rng.choice(PIXEL_SIZES_UM)))
+        place = scaled(place, float(rng.choice(PIXEL_SIZES_UM)))
     return record(place, frames, seed, shape=shape, motion=motion)
 
 
-def _scaled(place: Facility, pixel_um: float) -> Facility:
-    """Give a facility another pixel size; finer ones come with faster cameras."""
+def scaled(place: Facility, pixel_um: float) -> Facility:
+    """Give a facility another pixel size; finer ones come with faster cameras.
+
+    Example:
+        >>> from amseg_keras.simulate.facilities import FACILITIES
+        >>> scaled(FACILITIES["aps"], 1.0).frame_rate_hz
+        100000.0
+    """
     assert place.pixel_size_um is not None
     assert place.frame_rate_hz is not None
     faster = max(place.pixel_size_um / pixel_um, 1.0)

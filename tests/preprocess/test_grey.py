@@ -133,7 +133,7 @@ def test_scaled_grey_levels_stay_inside_the_range_and_in_order(low, span, values
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"method": "magic"}, "neither"),
+        ({"method": "magic"}, "no grey scaling is called 'magic'"),
         ({"low_percent": 60, "high_percent": 40}, "must be rising"),
         ({"top": 0}, "must be above 0"),
     ],
@@ -141,3 +141,61 @@ def test_scaled_grey_levels_stay_inside_the_range_and_in_order(low, span, values
 def test_impossible_scaling_is_refused(arguments, message):
     with pytest.raises(ValueError, match=message):
         GreyScaling(**arguments)
+
+
+def plate_and_gas(gas=1500.0, plate=400.0, noise=15.0):
+    """Gas above a plate with a few pores, float64 `(3, 64, 80)`."""
+    scene = np.full((3, 64, 80), plate)
+    scene[:, 40:44, 30:36] += 3 * noise
+    scene += np.random.default_rng(0).normal(0, noise, scene.shape)
+    scene[:, :24] = gas
+    return scene
+
+
+@pytest.mark.parametrize("gas", [150.0, 470.0, 600.0, 1500.0, 20000.0])
+def test_the_specimen_gets_the_same_input_whatever_the_gas_is(gas):
+    """The stretch is made from the plate, not from the beam."""
+    stack = plate_and_gas(gas)
+    scaled = GreyScaling("specimen").measure(stack).apply(stack[0])[26:]
+    median, spread = np.percentile(stack[:, 24:], 50), np.percentile(stack[:, 24:], 2)
+    expected = 0.05 + 0.8 * (stack[0, 26:] - spread) / (3 * (median - spread))
+    inside = (expected > 0.05) & (expected < 0.85)
+    np.testing.assert_allclose(scaled[inside], expected[inside], atol=0.02)
+
+
+def test_bright_gas_takes_the_upper_end_of_the_input():
+    stack = plate_and_gas()
+    scaled = GreyScaling("specimen").measure(stack).apply(stack[0])
+    assert scaled[:24].min() == 1
+    assert scaled[26:].max() < 0.9
+
+
+@pytest.mark.parametrize(
+    "convert",
+    [
+        lambda scene: np.rint(scene).astype(np.uint16),
+        lambda scene: 16 * np.rint(scene).astype(np.uint16),
+        lambda scene: (scene - 100) / 3000,
+        lambda scene: np.minimum(scene, 700),
+    ],
+)
+def test_versions_of_a_scene_give_the_specimen_the_same_input(convert):
+    stack = plate_and_gas()
+    scaled = [
+        GreyScaling("specimen").measure(one).apply(one[0])[26:] for one in (stack, convert(stack))
+    ]
+    np.testing.assert_allclose(scaled[0], scaled[1], atol=0.03)
+
+
+@pytest.mark.parametrize("level", [0, 255])
+def test_the_specimen_stretch_of_a_constant_stack_is_zero(level):
+    stack = np.full((2, 16, 16), level, np.uint8)
+    assert GreyScaling("specimen").measure(stack).apply(stack[0]).max() == 0
+
+
+def test_a_specimen_without_gas_is_stretched_as_a_whole():
+    stack = np.random.default_rng(0).normal(1000, 20, (3, 64, 64))
+    measured = GreyScaling("specimen").measure(stack)
+    first, median = np.percentile(np.clip(stack, measured.low, measured.high), [2, 50])
+    assert measured.specimen_low == pytest.approx(first, abs=0.1)
+    assert measured.specimen_high == pytest.approx(median + 2 * (median - first), abs=0.1)

@@ -20,7 +20,7 @@ from amseg_keras.engines.rewritten import Rewritten
 from amseg_keras.rewrite import label_model
 
 Run = Callable[[np.ndarray], np.ndarray]
-"""From frames, float32 `(batch, height, width, 1)`, to labels or probabilities."""
+"""From frames, float32 `(batch, height, width, channels)`, to labels or probabilities."""
 
 
 class ExportError(RuntimeError):
@@ -61,7 +61,7 @@ def _load_onnx(path: Path) -> Run:
 def _write_openvino(rewritten: Rewritten, output: Output, size: Size, path: Path) -> None:
     openvino = need("openvino")
     model = openvino.Core().read_model(rewritten.onnx(output))
-    model.reshape([-1, size[0] or -1, size[1] or -1, 1])
+    model.reshape([-1, size[0] or -1, size[1] or -1, rewritten.channels])
     openvino.save_model(model, path, compress_to_fp16=False)
 
 
@@ -117,7 +117,8 @@ def _export_by_keras(
             "set KERAS_BACKEND=tensorflow, or export to onnx, which works on every backend"
         )
     network = label_model(rewritten.original) if output == "labels" else rewritten.network
-    signature: Any = [keras.InputSpec(shape=(None, *size, 1), dtype="float32", name="frames")]
+    shape = (None, *size, rewritten.channels)
+    signature: Any = [keras.InputSpec(shape=shape, dtype="float32", name="frames")]
     with contextlib.redirect_stdout(io.StringIO()):
         network.export(path, format=kind, input_signature=signature, verbose=False)
 

@@ -18,6 +18,7 @@ from amseg_keras.engines.export.readme import readme
 from amseg_keras.engines.graph import Output, Size
 from amseg_keras.engines.rewritten import Rewritten
 from amseg_keras.models.ends import MULTIPLE
+from amseg_keras.preprocess import BackgroundPolicy, Inputs
 from amseg_keras.pretrained import PresetInfo
 from amseg_keras.pretrained.preset import description
 from amseg_keras.read import open_stack
@@ -53,7 +54,7 @@ def export_network(
     """Write the rewritten network with what is needed to feed it, and run it once.
 
     Args:
-        model: from `(batch, height, width, 1)` to class probabilities.
+        model: from `(batch, height, width, channels)` to class probabilities.
         info: what it was trained on.
         folder: where to; must be empty or not there, and is complete or not there afterwards.
         kind: one of `FORMATS`.
@@ -106,10 +107,11 @@ def _equal_labels(
 
 
 def _sample_frame(info: PresetInfo, size: Size) -> np.ndarray:
-    """A simulated frame, cropped or mirrored to the size, float32 `(1, height, width, 1)`."""
+    """A simulated frame of the size, cropped or mirrored: `(1, height, width, channels)`."""
     with open_stack(_SAMPLE) as stack:
-        frame = np.asarray(stack[len(stack) // 2])
-        frame = info.scaling.measure(frame[None]).apply(frame)
-    height, width = (wanted or has for wanted, has in zip(size, frame.shape, strict=True))
-    missing = [(0, max(height - frame.shape[0], 0)), (0, max(width - frame.shape[1], 0))]
-    return np.pad(frame, missing, mode="symmetric")[None, :height, :width, None]
+        backgrounds = BackgroundPolicy().of_stack(stack)
+        inputs = Inputs(stack, info.channels, info.scaling.measure(stack), backgrounds)
+        frame = inputs.make(len(stack) // 2)
+    height, width = (wanted or has for wanted, has in zip(size, frame.shape[:2], strict=True))
+    missing = [(0, max(height - frame.shape[0], 0)), (0, max(width - frame.shape[1], 0)), (0, 0)]
+    return np.pad(frame, missing, mode="symmetric")[None, :height, :width]

@@ -35,15 +35,15 @@ def translated(network: keras.Model, output: Output) -> Nodes:
     """The network's layers as ONNX operations.
 
     Args:
-        network: from `rewrite.inference_model`: plain layers, `(batch, height, width, 1)` to class
-            probabilities.
+        network: from `rewrite.inference_model`: plain layers, `(batch, height, width, channels)` to
+            class probabilities.
         output: `"probabilities"`, float32 `(batch, height, width, classes)`, or `"labels"`, class
             ids, uint8 `(batch, height, width)`, found inside the graph.
 
     Raises:
         ValueError: a layer that has no translation.
     """
-    nodes = Nodes()
+    nodes = Nodes(int(network.input_shape[-1]))
     names = {id(network.inputs[0]): nodes.add("Transpose", [INPUT], perm=(0, 3, 1, 2))}
     last = network.outputs[0]
     for layer in network.operations:
@@ -64,7 +64,7 @@ def translated(network: keras.Model, output: Output) -> Nodes:
 def onnx_model(
     nodes: Nodes, outputs: list[str], size: Size = (None, None), classes: int | None = None
 ) -> onnx.ModelProto:
-    """Operations as an ONNX model with the one input `frames`, float32 `(batch, height, width, 1)`.
+    """Make an ONNX model with one input, `frames`, float32 `(batch, height, width, channels)`.
 
     Args:
         nodes: from `translated`.
@@ -90,7 +90,7 @@ def onnx_model(
             for node in nodes.all
         ],
         "amsegnet",
-        [helper.make_tensor_value_info(INPUT, types.FLOAT, [*shape, 1])],
+        [helper.make_tensor_value_info(INPUT, types.FLOAT, [*shape, nodes.channels])],
         [
             described.get(name) or helper.make_tensor_value_info(name, types.FLOAT, None)
             for name in outputs

@@ -28,7 +28,7 @@ class NcnnModel:
     Attributes:
         layers: for `load_param_mem`.
         weights: for `load_model`, which reads them from a file.
-        frames: name of what it takes, float32 `(1, height, width)`.
+        frames: name of what it takes, float32 `(channels, height, width)`.
         scores: name of what the softmax takes, `(classes, height, width)`.
         probabilities: name of what it gives.
     """

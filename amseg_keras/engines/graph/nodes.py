@@ -30,6 +30,9 @@ class Node:
 class Nodes:
     """Operations in the order in which they run, and the arrays that they take.
 
+    Args:
+        channels: Number of channels of the network's input.
+
     Example:
         >>> nodes = Nodes()
         >>> doubled = nodes.add("Mul", ["frames", nodes.array(np.float32([2]))])
@@ -37,6 +40,7 @@ class Nodes:
         'relu_2'
     """
 
+    channels: int = 1
     all: list[Node] = field(default_factory=list)
     arrays: dict[str, np.ndarray] = field(default_factory=dict)
 

@@ -33,7 +33,7 @@ def quantised(nodes: Nodes, ranges: Mapping[str, tuple[float, float]]) -> Nodes:
         nodes: the graph in float32.
         ranges: lowest and highest value to represent of each tensor of `quantisable`.
     """
-    made = Nodes(arrays=dict(nodes.arrays))
+    made = Nodes(nodes.channels, arrays=dict(nodes.arrays))
     rounded: dict[str, str] = {}
     for node in nodes.all:
         inputs = list(node.inputs)

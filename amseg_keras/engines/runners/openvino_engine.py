@@ -46,7 +46,7 @@ class OpenVINOEngine:
         return self._run("probabilities", frames)
 
     def _run(self, output: Output, frames: np.ndarray) -> np.ndarray:
-        queue = self._compiled(output, *frames.shape[1:3])
+        queue = self._compiled(output, *frames.shape[1:])
         found: list[Any] = [None] * len(frames)
 
         def keep(request: Any, index: int) -> None:
@@ -58,9 +58,9 @@ class OpenVINOEngine:
         queue.wait_all()
         return np.concatenate(found)
 
-    def _compile(self, output: Output, height: int, width: int) -> Any:
+    def _compile(self, output: Output, height: int, width: int, channels: int) -> Any:
         model = self._core.read_model(self._graph(output))
-        model.reshape([1, height, width, 1])
+        model.reshape([1, height, width, channels])
         options: dict[str, Any] = {
             # Its own choice on processors with bfloat16 is bfloat16.
             "INFERENCE_PRECISION_HINT": "bf16" if self.precision == "bfloat16" else "f32",

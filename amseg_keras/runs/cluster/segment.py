@@ -170,6 +170,8 @@ def _task(run: BegunRun, source: StackSource, job: ClusterJob, chunk: Chunk) -> 
         shape=about.shape,
         network=job.network,
         grey_range=about.grey_range,
+        background=job.settings.background,
+        scale=run.inputs.scale,
         batch_size=run.batch_size,
         chunk=chunk,
     )
@@ -179,12 +181,12 @@ def _complete(one: _Begun, job: ClusterJob, collector: Collector) -> StackResult
     assert one.run is not None
     source, run = one.result.source, one.run
     try:
-        with (
-            source.open() as stack,
-            ReadAhead(stack, sorted(run.about.drawn), BATCHES_AHEAD * run.batch_size) as frames,
-        ):
-            coming = _in_order(one, collector)
-            record = complete_run(stack, run, frames, coming, lambda done: None)
+        with source.open() as stack:
+            run.inputs.reading(stack).load()
+            ahead = BATCHES_AHEAD * run.batch_size
+            with ReadAhead(stack, sorted(run.about.drawn), ahead) as frames:
+                coming = _in_order(one, collector)
+                record = complete_run(stack, run, frames, coming, lambda done: None)
     except (ReadError, ClusterError) as error:
         return StackResult(source, error=str(error))
     except OSError as error:

@@ -13,7 +13,7 @@ from typing import Any
 import keras
 
 from amseg_keras.engines import EngineMissingError
-from amseg_keras.preprocess import GreyRange
+from amseg_keras.preprocess import GreyRange, Inputs
 from amseg_keras.pretrained import PresetError, find_preset
 from amseg_keras.pretrained.preset import weights_digest
 from amseg_keras.read import FrameStack, ReadError, StackSource
@@ -57,6 +57,8 @@ class ChunkTask:
         shape: What the worker must find there.
         network: What to segment it with.
         grey_range: Of the whole stack.
+        background: Background policy of the whole stack.
+        scale: Factor by which frames are enlarged for the network.
         batch_size: Frames given to the network at once.
         chunk: The frames to segment.
     """
@@ -65,6 +67,8 @@ class ChunkTask:
     shape: tuple[int, int, int]
     network: NetworkSpec
     grey_range: GreyRange
+    background: str
+    scale: float
     batch_size: int
     chunk: Chunk
 
@@ -104,10 +108,10 @@ def _labels(segmenter: Segmenter, stack: FrameStack, task: ChunkTask) -> ChunkLa
     parts: list[bytes] = []
     errors = []
     indices = range(chunk.first, chunk.last)
+    inputs = _kept.inputs(segmenter, stack, task)
     with ReadAhead(stack, indices, BATCHES_AHEAD * size) as frames:
-        for frame in segmenter.iter_labels(
-            frames.until(chunk.last), task.grey_range, start=chunk.first, batch_size=size
-        ):
+        given = inputs.reading(frames.until(chunk.last))
+        for frame in segmenter.iter_labels(given, start=chunk.first, batch_size=size):
             parts.append(packer.compress(frame.labels.tobytes()))
             if frame.error is not None:
                 errors.append((frame.index, frame.error))
@@ -121,6 +125,7 @@ class _Kept:
     def __init__(self) -> None:
         self._network: tuple[Hashable, Any] = (None, None)
         self._stack: tuple[Hashable, Any] = (None, None)
+        self._inputs: tuple[Hashable, Any] = (None, None)
 
     def network(self, spec: NetworkSpec) -> tuple[Segmenter, str]:
         if self._network[0] != spec:
@@ -136,8 +141,20 @@ class _Kept:
             if self._stack[1] is not None:
                 self._stack[1].close()
             self._stack = (None, None)
+            self._inputs = (None, None)
             self._stack = key, source.open()
         return self._stack[1]
+
+    def inputs(self, segmenter: Segmenter, stack: FrameStack, task: ChunkTask) -> Inputs:
+        """What the network is given of a stack; its background serves all chunks of it."""
+        key = task.network, task.grey_range, task.background, task.scale
+        if self._inputs[0] != key:
+            made = segmenter.inputs(
+                stack, task.grey_range, background=task.background, scale=task.scale
+            )
+            made.load()
+            self._inputs = key, made
+        return self._inputs[1]
 
 
 def _load(spec: NetworkSpec) -> tuple[Segmenter, str]:

@@ -35,6 +35,7 @@ STATE_KEYS = (
     "grey_range_from",
     "pixel_size_um",
     "pixel_size_from",
+    "scale",
     "frame_rate_hz",
     "notes",
 )

@@ -14,7 +14,7 @@ import numpy as np
 
 from amseg_keras.outputs import OutputFolder, OutputTakenError, input_place
 from amseg_keras.outputs.identity import RESULT_FORMAT
-from amseg_keras.preprocess import GreyRange
+from amseg_keras.preprocess import GreyRange, scale_between
 from amseg_keras.quantify import Scale
 from amseg_keras.read import Frames, ReadError
 from amseg_keras.runs.labelled_run import open_labelled_run
@@ -41,6 +41,7 @@ from amseg_keras.runs.watch.journal import (
     read_state,
     read_table,
 )
+from amseg_keras.runs.watch.live_inputs import LiveInputs
 from amseg_keras.runs.watch.measured import measure_live, measured_columns
 from amseg_keras.runs.watch.settings import Network, Turn, WatchSettings
 from amseg_keras.segment import LabelledFrame
@@ -90,6 +91,7 @@ class LiveStack:
         self.stuck: str | None = None
         """Why there are no grey levels, though there are frames."""
         self._journal: Journal | None = None
+        self._inputs: LiveInputs | None = None
         self.out.claim()
         try:
             self._go_on()
@@ -186,6 +188,7 @@ class LiveStack:
                 "batch_size": self._batch_size,
                 "device": self._network.device,
                 "engine": self._network.segmenter.engine,
+                "inputs": self._live_inputs(self._state).record(),
                 "frames_from_earlier_run": self._earlier,
             },
         )
@@ -238,6 +241,7 @@ class LiveStack:
             "grey_range_from": measured_on,
             "pixel_size_um": size,
             "pixel_size_from": size_from,
+            "scale": _scale(source, self._network, self._settings),
             "frame_shape": list(source.frame_shape),
             "frame_rate_hz": source.frame_rate_hz,
             "notes": [*source.notes, *filter(None, [self._why_there])],
@@ -306,9 +310,14 @@ class LiveStack:
 
     def _labelled(self, arrivals: Sequence[Arrival]) -> Iterator[LabelledFrame]:
         assert self._state is not None
-        held = HeldFrames([one.pixels for one in arrivals], self.source.frame_shape)
-        grey_range = GreyRange(**self._state["grey_range"])
-        return self._network.segmenter.iter_labels(held, grey_range, batch_size=len(arrivals))
+        if self._inputs is None:
+            self._inputs = self._live_inputs(self._state)
+        inputs = self._inputs.of(arrivals, self.source.frame_shape)
+        return self._network.segmenter.iter_labels(inputs, batch_size=len(arrivals))
+
+    def _live_inputs(self, state: dict[str, Any]) -> LiveInputs:
+        grey_range = GreyRange(**state["grey_range"])
+        return LiveInputs(self._network.segmenter, grey_range, state["scale"], self.source.whole)
 
     def _reopen(self, journal: Journal) -> None:
         """Take the labels of a stack that was complete back, to go on with it."""
@@ -325,6 +334,8 @@ class LiveStack:
             "precision": self._network.segmenter.precision,
             "class_names": list(self._network.segmenter.class_names),
         }
+        if self._settings.scale != "auto":
+            wanted["scale"] = self._settings.scale
         if self._settings.pixel_size_um is not None:
             wanted["pixel_size_um"] = self._settings.pixel_size_um
         differing = [key for key, value in wanted.items() if state.get(key) != value]
@@ -402,3 +413,10 @@ def _pixel_size(
         "preset": network.segmenter.pixel_size_um,
     }
     return next(((size, of) for of, size in known.items() if size is not None), (None, None))
+
+
+def _scale(source: GrowingStack, network: Network, settings: WatchSettings) -> float:
+    if settings.scale != "auto":
+        return settings.scale
+    own = settings.pixel_size_um or source.pixel_size_um
+    return scale_between(own, network.segmenter.pixel_size_um)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from amseg_keras.read import ReadOptions
 from amseg_keras.runs.watch.incoming.timing import Timing
@@ -25,6 +26,7 @@ class WatchSettings:
         complete_s: A stack that may still grow counts as complete without a frame for so long.
         until_idle_s: End when nothing came for so long; None to go on until told to stop.
         poll_s: Between two looks at the folder.
+        scale: Factor by which frames are enlarged for the network; `"auto"` as in `RunSettings`.
     """
 
     label_format: str = "tiff"
@@ -37,6 +39,7 @@ class WatchSettings:
     complete_s: float = 30.0
     until_idle_s: float | None = None
     poll_s: float = 0.2
+    scale: float | Literal["auto"] = 1.0
 
 
 @dataclass(frozen=True)

@@ -183,6 +183,8 @@ def _add(
     paths: tuple[np.ndarray, np.ndarray], window: Window, thickness: np.ndarray, fringe: Fringe
 ) -> None:
     """Propagate a component in its window, which must have room for the blur, and add it."""
+    if not thickness.size:
+        return  # all of it lies outside of the frame
     layer = propagate(Component(thickness, fringe.softening, fringe.strength))
     crossed, fringes = paths
     crossed[window] += layer.crossed

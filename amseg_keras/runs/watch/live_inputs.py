@@ -1,0 +1,100 @@
+"""What the network is given of the frames of a stack that still grows."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from amseg_keras.preprocess import BackgroundPolicy, Backgrounds, GreyRange, Inputs
+from amseg_keras.preprocess.drift import Drift
+from amseg_keras.read import Frames
+from amseg_keras.runs.watch.incoming.growing import Arrival, HeldFrames
+from amseg_keras.segment import Segmenter
+
+REMEMBERED = 64
+"""Frames that are kept in memory until the background may want them."""
+
+
+class LiveInputs:
+    """Inputs of the frames of a growing stack, compared with the frames before them.
+
+    Args:
+        segmenter: Network.
+        grey_range: Grey levels of the stack.
+        scale: Factor by which frames are enlarged.
+        whole: Function that gives all frames that are done, to read them once more.
+    """
+
+    def __init__(
+        self,
+        segmenter: Segmenter,
+        grey_range: GreyRange,
+        scale: float,
+        whole: Callable[[], Frames],
+    ) -> None:
+        self._segmenter, self._grey_range, self._scale = segmenter, grey_range, scale
+        self._taken = _TakenFrames(whole)
+        self._backgrounds = BackgroundPolicy("so-far").of_stack(self._taken)
+
+    def of(self, arrivals: Sequence[Arrival], frame_shape: tuple[int, int]) -> Inputs:
+        """Give the inputs of frames that have arrived.
+
+        Args:
+            arrivals: Frames, in their order.
+            frame_shape: Height and width in pixels.
+        """
+        held = HeldFrames([one.pixels for one in arrivals], frame_shape)
+        channels = self._segmenter.channels
+        if not channels.has_motion:
+            return Inputs(held, channels, self._grey_range, scale=self._scale)
+        for one in arrivals:
+            if isinstance(one.pixels, np.ndarray):
+                self._taken.remember(one.frame, one.pixels)
+        numbers = [one.frame for one in arrivals]
+        backgrounds = _OfArrivals(self._backgrounds, held, numbers)
+        return Inputs(held, channels, self._grey_range, backgrounds, self._scale)
+
+    def record(self) -> dict[str, Any]:
+        """Describe channels, background and scale in plain values, for the record."""
+        channels = self._segmenter.channels
+        about: dict[str, Any] = {"channels": list(channels.names), "scale": self._scale}
+        return about | ({"background": "so-far"} if channels.has_motion else {})
+
+
+class _TakenFrames:
+    """The frames of a stack that have arrived: the last ones in memory, others from their files."""
+
+    shape: tuple[int, ...] = (0, 0, 0)
+
+    def __init__(self, whole: Callable[[], Frames]) -> None:
+        self._whole = whole
+        self._kept: OrderedDict[int, np.ndarray] = OrderedDict()
+
+    def __len__(self) -> int:
+        return 0
+
+    def __getitem__(self, index: int, /) -> np.ndarray:
+        kept = self._kept.get(index)
+        return self._whole()[index] if kept is None else kept
+
+    def remember(self, index: int, frame: np.ndarray) -> None:
+        self._kept[index] = frame
+        while len(self._kept) > REMEMBERED:
+            self._kept.popitem(last=False)
+
+
+class _OfArrivals(Backgrounds):
+    """Backgrounds of a few frames by their place among them."""
+
+    kind = "so-far"
+    drift: Drift | None = None
+
+    def __init__(self, whole: Backgrounds, held: HeldFrames, numbers: Sequence[int]) -> None:
+        super().__init__(whole.policy, held)
+        self._whole_stack, self._numbers = whole, numbers
+
+    def of(self, index: int) -> np.ndarray | None:
+        return self._whole_stack.of(self._numbers[index])

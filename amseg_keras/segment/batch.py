@@ -1,0 +1,71 @@
+"""One batch of frames through the network: read, made ready, labelled, brought back to its size."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+import numpy as np
+
+from amseg_keras.classes import IGNORE
+from amseg_keras.preprocess import Inputs
+from amseg_keras.preprocess.rescale import labels_of_shape
+from amseg_keras.read import ReadError
+from amseg_keras.segment.segmentation import LabelledFrame
+
+Read = tuple[np.ndarray, np.ndarray | None]
+"""A frame as recorded, and its background."""
+
+Labelled = tuple[np.ndarray, np.ndarray | None]
+"""Labels `(height, width)`, and their confidence if it was asked for."""
+
+
+def label_batch(
+    inputs: Inputs,
+    indices: range,
+    label: Callable[[np.ndarray], list[Labelled]],
+    known: tuple[Read, LabelledFrame] | None = None,
+) -> Iterator[tuple[Read | None, LabelledFrame]]:
+    """Label a few frames of a stack; equal neighbours are computed once.
+
+    Videos show the same frame many times. Frames are equal if their backgrounds are too.
+
+    Args:
+        inputs: What the network is given of the stack.
+        indices: Numbers of the frames.
+        label: The network, from `(batch, height, width, channels)` to labels of each.
+        known: The last frame of the batch before, with its labels; `None` to compute all.
+
+    Yields:
+        Each frame as it was read, `None` if it cannot be read, and its labels.
+    """
+    new: list[Read] = []
+    places: list[int | str] = []  # of each frame among the new ones, -1 if known, or the error
+    for index in indices:
+        try:
+            read = inputs.read(index)
+        except ReadError as error:
+            places.append(str(error))
+            continue
+        before = new[-1] if new else known and known[0]
+        if before is None or not _same(read, before):
+            new.append(read)
+        places.append(len(new) - 1)
+    found = label(np.stack([inputs.make_of(*read) for read in new])) if new else []
+    own = inputs.frames.shape[1:]
+    for index, place in zip(indices, places, strict=True):
+        if isinstance(place, str):
+            yield None, LabelledFrame(index, np.full(own, IGNORE, np.uint8), error=place)
+        elif place < 0:
+            assert known is not None
+            yield known[0], replace(known[1], index=index)
+        else:
+            labels, sure = found[place]
+            if labels.shape != own:
+                labels = labels_of_shape(labels, own)
+                sure = None if sure is None else labels_of_shape(sure, own)
+            yield new[place], LabelledFrame(index, labels, sure)
+
+
+def _same(read: Read, before: Read) -> bool:
+    return read[1] is before[1] and np.array_equal(read[0], before[0])
