@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -30,8 +31,10 @@ def test_reference_frames_measure_as_the_published_ones_within_the_tolerance(kin
     targets = [target for target in kind.targets if is_number(target.published)]
     if not targets:
         pytest.skip("nothing of this kind is published as one number")
+    # Nothing of movies is published as a number.
+    kind, frames = replace(kind, movie=False), min(kind.frames, 4)
     measured = [
-        kind.measured(simulated(REFERENCES[kind.name], kind.process, kind.frames, seed))
+        kind.measured(simulated(REFERENCES[kind.name], kind.process, frames, seed))
         for seed in SEEDS
     ]
     for target in targets:
