@@ -1,7 +1,7 @@
 """Write the tables of `benchmarks/README.md`: `python docs/make_benchmarks.py`.
 
-Of `benchmarks/recorded/*.json`, which the benchmarks write with `--record`, of the presets' cards,
-and of what the runs in `benchmarks/simulated_study*` and `hub/pretraining` left. With `--check`
+Of `benchmarks/recorded`, where the benchmarks write with `--record`, of the presets' cards, and of
+what the runs in `benchmarks/simulated_study*` left. With `--check`
 nothing is written, and it fails where the page has other tables.
 """
 
@@ -87,12 +87,59 @@ def pretraining() -> str:
 def small_network() -> str:
     """The search of the small network."""
     rows = []
-    for row in pd.read_csv(ROOT / "hub" / "pretraining" / "search.csv").itertuples():
+    for row in pd.read_csv(BENCHMARKS / "recorded" / "small_network.csv").itertuples():
         keyhole = "" if pd.isna(row.aps_keyhole_iou) else f"{row.aps_keyhole_iou:.2f}"
         cells = [f"{row.gmac:.2f}", f"{row.parameters:,}", f"{row.steps:,}", f"{row.mean_iou:.3f}"]
         rows.append([f"{row.block}, {row.width}", *cells, keyhole])
     head = ["block, width", "GMAC", "parameters", "steps", "mean IoU", "APS keyhole"]
     return table(head, rows)
+
+
+def movies() -> str:
+    """Networks of frames and of movies, with two simulators, of one budget."""
+    record = recorded("movies")
+    rows = []
+    for row in record["rows"]:
+        found, real = row["simulated"], row.get("real", {})
+        cells = [
+            _score(found[facility][name])
+            for facility in ("esrf", "aps")
+            for name in ("keyhole", "pore", "keyhole_single")
+        ]
+        rows.append([row["network"], row["simulator"], *cells, _score(real.get("aps"))])
+    head = ["network", "simulator"]
+    head += [
+        f"{facility} {what}"
+        for facility in ("ESRF", "APS")
+        for what in ("keyhole", "pore", "keyhole, frame alone")
+    ]
+    budget = record["budget"]
+    made = table([*head, "real APS keyhole"], rows)
+    height, width = budget["crop"]
+    said = (
+        f"IoU after {budget['steps']:,} steps of {budget['batch_size']} crops "
+        f"of {height} x {width} "
+        f"({budget['samples']:,} simulated frames, seed {budget['seed']}), on "
+        f"{budget['sequences_scored']} unseen recordings of each facility."
+    )
+    return with_conditions(f"{made}\n\n{said}", record)
+
+
+def movies_real() -> str:
+    """The same networks on the other real recordings."""
+    record = recorded("movies")
+    rows = []
+    for row in record["rows"]:
+        wall, figures = row["real"]["wall"], row["real"]["figures"]
+        cells = [f"{wall['pores_found']} of {wall['pores']}", f"{wall['pores_elsewhere']:.1f}"]
+        cells += [f"{wall['away']:.0%}", *map(_score, figures.values())]
+        rows.append([row["network"], row["simulator"], *cells])
+    head = ["network", "simulator", "wall: pores", "elsewhere, a frame", "keyhole away"]
+    return table([*head, *record["rows"][0]["real"]["figures"]], rows)
+
+
+def _score(value: float | None) -> str:
+    return "" if value is None else f"{value:.2f}"
 
 
 def streams() -> str:
@@ -177,6 +224,8 @@ fill(
         "layers": by_backend("layers", "milliseconds per frame", 1, milliseconds=True),
         "pretraining": pretraining(),
         "small network": small_network(),
+        "movies": movies(),
+        "movies, real": movies_real(),
         "streams": streams(),
         "workers": workers(),
         "fine-tuning": fine_tuning(),

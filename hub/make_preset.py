@@ -1,7 +1,7 @@
 """Turn a run of `amseg train` or `amseg finetune` into the folder of a preset, with its card.
 
-    python hub/make_preset.py runs/esrf hub/amsegnet-esrf --command "amseg train ..." \\
-        --evaluation esrf_test/evaluation.json --real measured.json
+    python hub/make_preset.py runs/esrf hub/amsegnet-esrf --evaluation esrf_test/evaluation.json \\
+        --real measured.json
 
 `--evaluation` is what `amseg evaluate` wrote on frames that the training has not seen, `--real`
 what `measure_on_real_frames.py` printed; the card says what is missing.
@@ -20,6 +20,7 @@ import pandas as pd
 from amseg_keras import from_pretrained
 from amseg_keras.pretrained.card import Measured, model_card
 from amseg_keras.pretrained.preset import description, write_preset
+from amseg_keras.training.run_card import command_of
 
 CURVE_ROWS = 10
 
@@ -51,7 +52,9 @@ def main() -> None:
     )
     parser.add_argument("run", type=Path)
     parser.add_argument("preset", type=Path)
-    parser.add_argument("--command", required=True, help="the command that made the run")
+    parser.add_argument(
+        "--command", help="the command that made the run, if not that of its record"
+    )
     parser.add_argument("--trained-on", help="a sentence in place of the run's own")
     parser.add_argument("--evaluation", type=Path, help="evaluation.json of amseg evaluate")
     parser.add_argument("--real", type=Path, help="output of measure_on_real_frames.py")
@@ -76,9 +79,10 @@ def main() -> None:
     write_preset(arguments.preset, trained.model, info, card, half_precision=True)
 
 
-def training(run: Path, command: str) -> str:
+def training(run: Path, command: str | None) -> str:
     """What the record of a run says, as Markdown."""
     record: dict[str, Any] = json.loads((run / "run.json").read_text())
+    command = command or command_of(record["asked"])
     history = pd.read_csv(run / "epochs.csv")
     every = max(1, len(history) // CURVE_ROWS)
     curve = [

@@ -32,10 +32,10 @@ def make_dataset(folder, sequences, frames, class_names=("gas", "plate", "pore")
     return data
 
 
-def small_network(num_classes):
+def small_network(num_classes, base_filters=6, input_shape=(None, None, 1)):
     """An encoder of one block, a decoder of one, and the head of all networks."""
-    inputs = frames_input((None, None, 1))
-    hidden = ConvBlock(6, name="encoder_1")(inputs)
+    inputs = frames_input(input_shape)
+    hidden = ConvBlock(base_filters, name="encoder_1")(inputs)
     hidden = keras.layers.UpSampling2D()(keras.layers.MaxPooling2D()(hidden))
     hidden = ConvBlock(6, name="decoder_1")(hidden)
     return keras.Model(inputs, class_probabilities(hidden, num_classes))

@@ -10,10 +10,11 @@ import keras
 from tqdm import tqdm
 
 from amseg_keras.command.ending import advance, finish
+from amseg_keras.command.input_options import input_options
 from amseg_keras.command.model_options import OpenedModel, model_options, opened_model
 from amseg_keras.command.segment_options import background_option
 from amseg_keras.explain import GradCam, class_index
-from amseg_keras.read import ReadError, StackSource, find_stacks
+from amseg_keras.read import ReadError, ReadOptions, StackSource, find_stacks
 from amseg_keras.runs import OutputError
 from amseg_keras.runs.explain import ExplainSettings, run_explanation
 from amseg_keras.segment import Segmenter
@@ -38,6 +39,7 @@ from amseg_keras.segment import Segmenter
 )
 @click.option("-o", "--out", required=True, type=click.Path(path_type=Path), help="Output folder.")
 @model_options
+@input_options
 @background_option
 @click.option("--overwrite", is_flag=True, help="Replace the results of another run in OUT.")
 def explain(
@@ -51,6 +53,7 @@ def explain(
     device: str,
     background: str,
     overwrite: bool,
+    reading: ReadOptions,
 ) -> None:
     """Show why a network finds a class, and which frames it is not sure of.
 
@@ -74,7 +77,7 @@ def explain(
     Exit codes: 0 all done, 1 some inputs failed (named at the end), 2 wrong use.
     """
     chosen_frames = parse_frames(frames)
-    sources, failures = find_stacks(inputs)
+    sources, failures = find_stacks(inputs, reading)
     if not sources:
         finish([str(error) for error in failures])
     errors = [str(error) for error in failures]
@@ -156,4 +159,4 @@ def _explain_one(
             f"  {source.name}: look at frame {frames}{f' and {more} more' if more > 0 else ''}",
             err=True,
         )
-    return [frame["error"] for frame in record["unreadable_frames"]]
+    return [frame["error"] for frame in record["unreadable_frames"] if not frame.get("missing")]

@@ -9,8 +9,15 @@ from typing import Any
 import click
 
 from amseg_keras.command.dataset.opening import one_sentence, open_and_say
+from amseg_keras.command.opencv import opencv_needed
 from amseg_keras.command.training_display import duration, training_display
-from amseg_keras.command.training_options import data_option, recipe_options, run_option
+from amseg_keras.command.training_options import (
+    data_option,
+    facility_shares,
+    recipe_options,
+    run_option,
+)
+from amseg_keras.training import Simulation
 from amseg_keras.transfer import FINE_TUNING, FineTunedRun, fine_tune
 
 
@@ -24,6 +31,20 @@ from amseg_keras.transfer import FINE_TUNING, FineTunedRun, fine_tune
     show_default=True,
     help="Preset, preset folder or owner/repo to start from.",
 )
+@click.option(
+    "--simulate",
+    multiple=True,
+    metavar="FACILITY[=SHARE]",
+    help="Simulated recordings beside the frames, so that the network forgets nothing: esrf, aps, "
+    "dls, hpdc.",
+)
+@click.option(
+    "--simulated-share",
+    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    default=0.5,
+    show_default=True,
+    help="Share of simulated frames in each batch.",
+)
 @recipe_options(FINE_TUNING)
 @click.option(
     "--from-scratch",
@@ -32,7 +53,12 @@ from amseg_keras.transfer import FINE_TUNING, FineTunedRun, fine_tune
 )
 @click.option("--resume", is_flag=True, help="Go on with the training in OUT.")
 def finetune(
-    data: Path, out: Path, model: str, from_scratch: bool, resume: bool, **settings: Any
+    data: Path,
+    out: Path,
+    model: str,
+    simulate: tuple[str, ...],
+    simulated_share: float,
+    **settings: Any,
 ) -> None:
     """Fine-tune a trained network on your own labelled frames.
 
@@ -53,20 +79,23 @@ def finetune(
 
     Exit codes: 0 done, 1 an error, named in a sentence, 2 wrong use.
     """
+    flags = {name: settings.pop(name) for name in ("from_scratch", "resume")}
     try:
         recipe = replace(FINE_TUNING, **settings)
+        simulation = Simulation(facility_shares(simulate)) if simulate else None
     except ValueError as error:
         raise click.UsageError(str(error)) from error
     with one_sentence():
         opened = open_and_say(data)
-    with training_display() as show:
+    with opencv_needed(), training_display() as show:
         run = fine_tune(
             opened,
             out,
             model,
             recipe,
-            from_scratch=from_scratch,
-            resume=resume,
+            mixed_with=simulation,
+            share=simulated_share,
+            **flags,
             progress=show,
             expected=lambda seconds: click.echo(
                 f"about {duration(seconds)}, less if it stops early", err=True

@@ -11,6 +11,7 @@ import click
 from tqdm import tqdm
 
 from amseg_keras.command.ending import advance, finish
+from amseg_keras.command.input_options import input_options
 from amseg_keras.preprocess import (
     STEP_ORDER,
     Box,
@@ -23,6 +24,7 @@ from amseg_keras.preprocess import (
     NonLocalMeans,
     PreviousFrames,
     Register,
+    Repair,
     Step,
     Stretch,
     median_frame,
@@ -112,6 +114,12 @@ def _step_names(text: str) -> list[str]:
 @click.option("-o", "--out", required=True, type=click.Path(path_type=Path), help="Output folder.")
 @click.option("--flats", metavar="FILE", help="Frames of the beam alone; their median is taken.")
 @click.option("--dark", metavar="FILE", help="Frames without beam; their median is taken.")
+@click.option(
+    "--repair",
+    is_flag=True,
+    help="Replace NaN, infinite and dead pixels by the median of their neighbours, and turn frames "
+    "over whose file says that 0 is white.",
+)
 @click.option("--register", is_flag=True, help="Move shaking frames onto the first one.")
 @click.option(
     "--background",
@@ -188,6 +196,7 @@ def _step_names(text: str) -> list[str]:
     metavar="HZ",
     help="Frames per second of the recording. Default: what the file says.",
 )
+@input_options
 @click.option("--overwrite", is_flag=True, help="Replace the results of another run in OUT.")
 def prepare(inputs: tuple[str, ...], out: Path, steps: list[str] | None, **chosen: Any) -> None:
     """Correct, denoise and crop raw frames: from the detector to a ready stack.
@@ -221,7 +230,7 @@ def prepare(inputs: tuple[str, ...], out: Path, steps: list[str] | None, **chose
     ordered = _ordered(_steps(chosen, laser), steps)
     if not any(step.name == "flat-field" for step in ordered):
         click.echo("no --flats: the flat field is left as it is", err=True)
-    sources, failures = find_stacks(inputs)
+    sources, failures = find_stacks(inputs, chosen.pop("reading"))
     errors = [str(error) for error in failures]
     for source in sources:
         errors += _prepare_one(source, ordered, laser, out / source.name, settings)
@@ -238,6 +247,8 @@ def _steps(chosen: dict[str, Any], laser: LaserSetting | None) -> dict[str, Step
         if chosen["crop"] is not None:
             raise click.UsageError("take --crop or --follow-laser, not both")
         found.append(replace(window, top=chosen["window_top"]))
+    if chosen["repair"]:
+        found.append(Repair())
     if chosen["register"]:
         found.append(Register())
     if chosen["nlm"]:
@@ -278,7 +289,7 @@ def _ordered(steps: dict[str, Step], names: list[str] | None) -> list[Step]:
         return [steps[name] for name in STEP_ORDER if name in steps]
     defaults: dict[str, Step] = {
         step.name: step
-        for step in (Register(), PreviousFrames(), Stretch(), Median(), NonLocalMeans())
+        for step in (Repair(), Register(), PreviousFrames(), Stretch(), Median(), NonLocalMeans())
     }
     left_out = [name for name in steps if name not in names and name != "stretch"]
     if left_out:
@@ -301,7 +312,7 @@ def _prepare_one(
     """Prepare one stack with a progress bar; the errors it met, one sentence each."""
     try:
         with (
-            source.open() as stack,
+            source.open(keep_nonfinite=any(isinstance(s, Repair) for s in steps)) as stack,
             tqdm(total=len(stack), desc=source.name, unit="frame") as bar,
         ):
             prepared = prepare_stack(
@@ -319,13 +330,20 @@ def _prepare_one(
         click.echo(f"  {source.name}: was done already", err=True)
     for note in prepared.record["notes"]:
         click.echo(f"  {source.name}: {note}", err=True)
-    return [frame["error"] for frame in prepared.record["unreadable_frames"]]
+    return [
+        frame["error"] for frame in prepared.record["unreadable_frames"] if not frame.get("missing")
+    ]
 
 
 def _on_path(
     step: Step, laser: LaserSetting | None, stack: FrameStack, settings: PrepareSettings
 ) -> Step:
-    """The step itself, but for a window along a laser whose speed is known in mm/s."""
+    """The step itself, but for what depends on the stack.
+
+    That is a window along a laser whose speed is known in mm/s, and whether 0 is white.
+    """
+    if isinstance(step, Repair):
+        return replace(step, inverted=stack.is_inverted)
     if laser is None or not isinstance(step, FollowLaser):
         return step
     pixel_size_um, frame_rate_hz = settings.scales(stack)

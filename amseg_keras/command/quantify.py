@@ -10,6 +10,7 @@ from tqdm import tqdm
 
 from amseg_keras.classes import CLASS_NAMES
 from amseg_keras.command.ending import advance, finish
+from amseg_keras.command.input_options import input_options
 from amseg_keras.quantify.measure import SMALLEST_PORE_UM
 from amseg_keras.quantify.scale import Scale
 from amseg_keras.read import ReadError
@@ -86,6 +87,7 @@ def _parse_parameters(
     show_default=True,
     help="Of bare label maps: the names of the ids 0, 1, ...",
 )
+@input_options
 @click.option("--overwrite", is_flag=True, help="Replace the results of other labels in OUT.")
 def quantify(
     inputs: tuple[str, ...],
@@ -126,7 +128,7 @@ def quantify(
         overwrite=chosen["overwrite"],
     )
     names = tuple(name.strip() for name in classes.split(","))
-    experiments, errors = find_experiments(inputs, names)
+    experiments, errors = find_experiments(inputs, names, chosen["reading"])
     folders = [_folder_of(experiment, out) for experiment in experiments]
     for experiment, folder in zip(experiments, folders, strict=True):
         errors += _quantify_one(experiment, folder, settings)
@@ -159,7 +161,7 @@ def _quantify_one(
 
 
 def _notes(experiment: LabelledExperiment, scale: Scale, settings: QuantifySettings) -> list[str]:
-    notes = []
+    notes = list(experiment.notes)
     if scale.pixel_size_um is None:
         notes.append("pixel size not known, so that all is in pixels; give --pixel-size")
     elif settings.pixel_size_um is None and experiment.pixel_size_from == "preset":

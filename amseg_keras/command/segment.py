@@ -12,11 +12,12 @@ from tqdm import tqdm
 
 from amseg_keras.command.ending import advance, finish
 from amseg_keras.command.engine_option import EngineChoice, engine_option
+from amseg_keras.command.input_options import input_options
 from amseg_keras.command.model_options import model_options, opened_model
 from amseg_keras.command.segment_many import AskedNetwork, Workers, segment_many
 from amseg_keras.command.segment_options import background_option, segment_options
 from amseg_keras.command.segment_said import said_of
-from amseg_keras.read import ReadError, StackSource, find_stacks
+from amseg_keras.read import ReadError, ReadOptions, StackSource, find_stacks
 from amseg_keras.report.label_zarr import zarr_module
 from amseg_keras.runs import OutputError, RunSettings, run_stack
 from amseg_keras.runs.segment import MAX_DRAWN
@@ -47,6 +48,7 @@ class DrawnFrames(click.ParamType):
 @click.argument("inputs", nargs=-1, required=True, metavar="INPUT...")
 @click.option("-o", "--out", required=True, type=click.Path(path_type=Path), help="Output folder.")
 @model_options
+@input_options
 @segment_options
 @background_option
 @click.option(
@@ -88,11 +90,13 @@ def segment(
     scheduler: str | None,
     engine: str,
     overwrite: bool,
+    reading: ReadOptions,
 ) -> None:
     """Segment frames and measure the area of every class.
 
     INPUT is a file, a folder, a quoted glob, or file.h5::/path/to/dataset. PNG, JPEG, BMP, TIFF,
-    NumPy .npy, HDF5/NeXus, EDF, MP4 and AVI are read. Numbered frames in a folder are one stack.
+    NumPy .npy, HDF5/NeXus, Zarr, EDF, MP4 and AVI are read. Numbered frames in a folder are one
+    stack, with a missing frame for each number that is left out; files given one by one are not.
     sample:esrf-lpbf is a simulated stack that comes with the package.
 
     \b
@@ -125,7 +129,7 @@ def segment(
             zarr_module()
         except ImportError as error:
             raise click.ClickException(str(error)) from error
-    sources, failures = find_stacks(inputs)
+    sources, failures = find_stacks(inputs, reading)
     if not sources:
         finish([str(error) for error in failures])
     errors = [str(error) for error in failures]

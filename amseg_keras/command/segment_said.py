@@ -18,4 +18,4 @@ def said_of(name: str, record: dict[str, Any]) -> list[str]:
             "preset's training frames; give --pixel-size if yours differ",
             file=sys.stderr,
         )
-    return [frame["error"] for frame in record["unreadable_frames"]]
+    return [frame["error"] for frame in record["unreadable_frames"] if not frame.get("missing")]

@@ -10,11 +10,19 @@ import click
 from amseg_keras.backend import PRECISIONS
 from amseg_keras.command.opencv import opencv_needed
 from amseg_keras.command.training_display import duration, training_display
-from amseg_keras.command.training_options import data_option, recipe_options, run_option
+from amseg_keras.command.training_options import (
+    ChannelNames,
+    data_option,
+    facility_shares,
+    recipe_options,
+    run_option,
+)
 from amseg_keras.models.networks import NETWORKS
+from amseg_keras.preprocess.channels import HOW
 from amseg_keras.training import Recipe, Simulation, TrainedRun, train
-from amseg_keras.training.recipe import ANNEALINGS
+from amseg_keras.training.recipe import ANNEALINGS, GREY_LEVELS
 from amseg_keras.training.repeats import train_repeatedly
+from amseg_keras.training.students import Student, train_students
 
 _PAPER = Recipe()
 
@@ -25,18 +33,76 @@ _PAPER = Recipe()
     "--simulate",
     multiple=True,
     metavar="FACILITY[=SHARE]",
-    help="Simulated frames in place of a data set: esrf, aps, dls, hpdc; several with shares.",
+    help="Simulated recordings in place of a data set, or beside it: esrf, aps, dls, hpdc; several "
+    "with shares.",
+)
+@click.option(
+    "--simulated-share",
+    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    default=0.5,
+    show_default=True,
+    help="Share of simulated frames in each batch beside a data set.",
 )
 @click.option(
     "--frames-per-epoch",
     type=click.IntRange(min=1),
     default=Simulation().frames,
     show_default=True,
-    help="Of simulated frames.",
+    help="Number of simulated frames in an epoch.",
+)
+@click.option(
+    "--reuse",
+    type=click.FloatRange(min=1),
+    default=Simulation().reuse,
+    show_default=True,
+    help="How often a simulated frame is seen, each time cut and altered anew.",
+)
+@click.option(
+    "--kept-frames",
+    type=click.IntRange(min=1),
+    default=Simulation().kept,
+    show_default=True,
+    help="Largest number of simulated frames on disk, 0.8 MB each.",
+)
+@click.option(
+    "--store",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder of simulated recordings that several trainings share.  [default: in OUT]",
 )
 @run_option()
 @click.option(
     "--network", type=click.Choice(list(NETWORKS)), default=_PAPER.network, show_default=True
+)
+@click.option(
+    "--width", type=click.IntRange(min=1), help="Filters of the first block.  [default: its own]"
+)
+@click.option(
+    "--student",
+    "students",
+    multiple=True,
+    metavar="NETWORK[:WIDTH]",
+    help="In place of --network: several networks on the same frames, each in OUT/NETWORK-WIDTH.",
+)
+@click.option(
+    "--channels",
+    type=ChannelNames(),
+    default=",".join(_PAPER.channels),
+    show_default=True,
+    help=f"Input channels: {', '.join(HOW)}.",
+)
+@click.option(
+    "--grey-levels",
+    type=click.Choice(GREY_LEVELS),
+    default=_PAPER.grey_levels,
+    show_default=True,
+    help="How grey levels are stretched.",
+)
+@click.option(
+    "--blank",
+    type=click.FloatRange(0, 1),
+    default=_PAPER.blank,
+    show_default=True,
+    help="Share of the training frames without motion, so that the network serves single frames.",
 )
 @click.option("--start-from", metavar="PRESET", help="Begin with the weights of a preset.")
 @click.option(
@@ -71,13 +137,9 @@ _PAPER = Recipe()
 def train_command(
     data: Path | None,
     simulate: tuple[str, ...],
-    frames_per_epoch: int,
     out: Path,
-    start_from: str | None,
-    teacher: str | None,
-    kept_epochs: int | None,
+    students: tuple[str, ...],
     repeats: int,
-    resume: bool,
     **settings: Any,
 ) -> None:
     """Train a network on a data set, or on simulated frames.
@@ -89,6 +151,8 @@ def train_command(
     \b
     amseg train --data folder -o run
     amseg train --simulate esrf=3 --simulate aps=1 --shape 192x256 --batch-size 4 -o run
+    amseg train --simulate esrf --channels frame,motion --network amsegnet-lite -o movies
+    amseg train --data folder --simulate aps --start-from amsegnet-esrf -o mine
     amseg train --data folder --network amsegnet-lite --teacher run/preset -o small
     amseg segment frames/ --model run/preset -o results
 
@@ -102,21 +166,30 @@ def train_command(
 
     Exit codes: 0 done, 1 an error, named in a sentence, 2 wrong use.
     """
-    if (data is None) == (not simulate):
-        raise click.UsageError("give either --data or --simulate")
+    if data is None and not simulate:
+        raise click.UsageError("give --data, --simulate, or both")
+    if students and repeats > 1:
+        raise click.UsageError("give either --student or --repeats")
     settings["augment"] = None if settings["augment"] == "none" else settings["augment"]
+    options = {name: settings.pop(name) for name in _OF_TRAINING}
+    feed = {name: settings.pop(name) for name in _OF_SIMULATION}
+    share = settings.pop("simulated_share")
     try:
         recipe = Recipe(**settings)
-        source = data or _simulation(simulate, frames_per_epoch, recipe)
+        simulation = _simulation(simulate, recipe, feed) if simulate else None
+        networks = [Student.parse(text) for text in students]
     except ValueError as error:
         raise click.UsageError(str(error)) from error
-    options: dict[str, Any] = {
-        "start_from": start_from,
-        "teacher": teacher,
-        "kept_epochs": kept_epochs,
-        "resume": resume,
-    }
+    source: Any = data or simulation
+    if data is not None and simulation is not None:
+        options |= {"mixed_with": simulation, "share": share}
     with opencv_needed(), training_display() as show:
+        if networks:
+            for run in train_students(
+                source, out, recipe, networks, progress=show, **options
+            ).values():
+                _say(run)
+            return
         if repeats == 1:
             _say(train(source, out, recipe, progress=show, **options))
             return
@@ -124,15 +197,14 @@ def train_command(
     click.echo(summary.to_string(float_format=lambda value: f"{value:.4f}"))
 
 
-def _simulation(texts: tuple[str, ...], frames: int, recipe: Recipe) -> Simulation:
-    shares: dict[str, float] = {}
-    for text in texts:
-        name, _, share = text.partition("=")
-        try:
-            shares[name] = float(share or 1)
-        except ValueError:
-            raise ValueError(f"{text!r} is no share of a facility, such as esrf=0.75") from None
-    return Simulation(shares, frames, recipe.shape)
+_OF_TRAINING = ("start_from", "teacher", "kept_epochs", "store", "resume")
+_OF_SIMULATION = ("frames_per_epoch", "reuse", "kept_frames")
+
+
+def _simulation(texts: tuple[str, ...], recipe: Recipe, feed: dict[str, Any]) -> Simulation:
+    shares = facility_shares(texts)
+    frames, reuse = feed["frames_per_epoch"], feed["reuse"]
+    return Simulation(shares, frames, recipe.shape, reuse=reuse, kept=feed["kept_frames"])
 
 
 def _say(run: TrainedRun) -> None:

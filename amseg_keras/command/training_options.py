@@ -29,6 +29,38 @@ class Shape(click.ParamType):
         return height, width
 
 
+class ChannelNames(click.ParamType):
+    """Input channels as frame,motion."""
+
+    name = "NAME,..."
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[str, ...]:
+        """Read it."""
+        if isinstance(value, tuple):
+            return value
+        return tuple(part.strip() for part in str(value).split(","))
+
+
+def facility_shares(texts: tuple[str, ...]) -> dict[str, float]:
+    """Read FACILITY or FACILITY=SHARE, several times.
+
+    Raises:
+        ValueError: A share is no number.
+
+    Example:
+        >>> facility_shares(("esrf=0.75", "aps"))
+        {'esrf': 0.75, 'aps': 1.0}
+    """
+    shares: dict[str, float] = {}
+    for text in texts:
+        name, _, share = text.partition("=")
+        try:
+            shares[name] = float(share or 1)
+        except ValueError:
+            raise ValueError(f"{text!r} is no share of a facility, such as esrf=0.75") from None
+    return shares
+
+
 def data_option(
     required: bool = True, text: str = "Folder of a data set."
 ) -> Callable[[Command], Command]:

@@ -16,6 +16,7 @@ import keras
 
 from amseg_keras.command.ending import finish
 from amseg_keras.command.engine_option import compiled, engine_option
+from amseg_keras.command.input_options import input_options
 from amseg_keras.command.model_options import model_options, opened_model
 from amseg_keras.command.segment_options import POSITIVE, segment_options
 from amseg_keras.read import ReadError
@@ -44,6 +45,7 @@ from amseg_keras.runs.watch import watch as watch_folder
 @model_options
 @segment_options
 @engine_option
+@input_options
 @click.option(
     "--dataset",
     metavar="PATH",
@@ -112,6 +114,7 @@ def watch(folder: Path, out: Path, model: str, revision: str | None, **chosen: A
         batch_size=chosen["batch_size"],
         scale=chosen["scale"],
         dataset=chosen["dataset"],
+        reading=chosen["reading"],
         timing=Timing(chosen["settle"], chosen["patience"]),
         complete_s=chosen["complete_after"],
         until_idle_s=chosen["until_idle"],

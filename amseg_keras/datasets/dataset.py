@@ -15,6 +15,7 @@ from PIL import Image
 
 from amseg_keras.atomic import complete_or_absent
 from amseg_keras.classes import IGNORE
+from amseg_keras.datasets.class_names import check_class_names
 from amseg_keras.datasets.label_image import read_label_image
 from amseg_keras.read import ReadError, StackSource
 from amseg_keras.read.errors import reading
@@ -175,6 +176,7 @@ def read_dataset_file(folder: Path) -> Dataset:
         raise ReadError(f'{path}: "class_names" must be a list of names, one for each class id')
     if not 2 <= len(names) <= IGNORE or len(set(names)) < len(names):
         raise ReadError(f'{path}: "class_names" must be 2 to {IGNORE} different names')
+    check_class_names(tuple(names), str(path))
     entries = document.pop("frames")
     frames = tuple(_from_entry(path, number, entry) for number, entry in enumerate(entries, 1))
     size = document.pop("pixel_size_um", None)

@@ -80,8 +80,8 @@ def guess_dataset(folder: Path) -> Dataset:
     count = len({frame.sequence for frame in frames})
     assumed += [
         *said,
-        f"files that differ only in their last number are frames of one sequence, which makes "
-        f"{count} sequence{'s' * (count > 1)}",
+        f"files that differ only in the number that counts them are frames of one sequence, which "
+        f"makes {count} sequence{'s' * (count > 1)}",
     ]
     return Dataset(folder, class_names, frames, assumed=tuple(assumed))
 
@@ -191,15 +191,18 @@ def _to_frames(folder: Path, pairs: dict[Path, Path | None]) -> tuple[LabelledFr
     ]
     frames = []
     for name, group in zip(unique_names(parts), groups, strict=True):
-        for position, file in enumerate(group.files):
-            image, number = by_name[file], last_number(file.name)
+        # A frame is counted from 0 on.
+        numbers = group.numbers or (last_number(group.files[0].name) or 0,)
+        first = min(0, *numbers)
+        for file, number in zip(group.files, numbers, strict=True):
+            image = by_name[file]
             label = pairs[image]
             frames.append(
                 LabelledFrame(
                     _inside(image, folder),
                     None if label is None else _inside(label, folder),
                     name,
-                    position if number is None else number,
+                    number - first,
                 )
             )
     return tuple(frames)

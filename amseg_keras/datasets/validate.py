@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
+from amseg_keras.classes import IGNORE
 from amseg_keras.datasets.dataset import DATASET_FILE, Dataset, LabelledFrame
 from amseg_keras.datasets.split import SPLIT_BY
 from amseg_keras.datasets.statistics import unknown_ids
@@ -47,6 +48,7 @@ class _Seen:
     """What the frames looked at so far were."""
 
     sizes: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    ids: set[int] = field(default_factory=set)
     pixels: dict[bytes, list[LabelledFrame]] = field(default_factory=lambda: defaultdict(list))
 
 
@@ -71,6 +73,15 @@ def validate(data: Dataset, advance: Callable[[], object] | None = None) -> list
         faults += _check_frame(data, frame, seen)
         if advance is not None:
             advance()
+    if seen.ids == {0, IGNORE}:
+        faults.append(
+            Fault(
+                DATASET_FILE,
+                f"all labels hold 0 and {IGNORE} alone, and {IGNORE} is 'ignore'",
+                "if it is a class, import the masks with: amseg dataset import --classes "
+                "background,NAME",
+            )
+        )
     faults += _odd_sizes(data, seen)
     faults += _duplicates(seen)
     faults += _torn_sequences(data)
@@ -101,6 +112,7 @@ def _check_frame(data: Dataset, frame: LabelledFrame, seen: _Seen) -> Iterator[F
             f"is {_by(labels.shape)}, but its image {frame.image} is {_by(size)}",
             "label the frame itself, not a crop or a scaled copy",
         )
+    seen.ids |= set(np.unique(labels).tolist())
     counts = np.bincount(labels.ravel(), minlength=256)
     if unknown := unknown_ids(counts, len(data.class_names)):
         listed = ", ".join(f"{number} ({count} pixels)" for number, count in unknown.items())

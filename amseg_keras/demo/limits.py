@@ -13,6 +13,7 @@ from PIL import Image
 
 from amseg_keras.read import FrameStack, ReadError
 from amseg_keras.read.errors import quiet
+from amseg_keras.read.formats import file_type
 
 LARGEST_CHUNK = 1 << 28
 """Bytes: what HDF5 decompresses at once, whatever part of it is asked for."""
@@ -46,7 +47,7 @@ def check_file(path: Path, limits: Limits) -> None:
         ReadError: A frame of it is larger than the page takes, it holds too many frames, or it
             points to other files of this computer.
     """
-    _CHECKS.get(path.suffix.lower(), _nothing)(path, limits)
+    _CHECKS.get(file_type(path), _nothing)(path, limits)
 
 
 def check_stack(stack: FrameStack, limits: Limits) -> None:
@@ -116,8 +117,11 @@ def _check_tiff(path: Path, limits: Limits) -> None:
 def _check_edf(path: Path, limits: Limits) -> None:
     from fabio.edfimage import EdfImage
 
+    from amseg_keras.read.formats.edf import check_headers
+
     try:
         with quiet("fabio.edfimage", "fabio.fabioimage"):
+            check_headers(path)
             image = EdfImage().read(str(path))
             frames = [image.get_frame(index) for index in range(image.nframes)]
             shapes = [tuple(frame.shape) for frame in frames]
@@ -216,5 +220,5 @@ _CHECKS: dict[str, Callable[[Path, Limits], None]] = {
     **dict.fromkeys((".tif", ".tiff"), _check_tiff),
     **dict.fromkeys((".h5", ".hdf5", ".nxs", ".hdf"), _check_hdf5),
     **dict.fromkeys((".mp4", ".avi", ".mov", ".mkv"), _check_video),
-    ".edf": _check_edf,
+    **dict.fromkeys((".edf", ".edf.gz", ".edf.bz2"), _check_edf),
 }

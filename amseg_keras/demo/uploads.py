@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from amseg_keras.demo.limits import Limits, check_file, check_stack
-from amseg_keras.read import ReadError, StackSource, find_stacks
+from amseg_keras.read import ReadError, ReadOptions, StackSource, find_stacks
 from amseg_keras.read.formats import SUPPORTED, is_supported
 from amseg_keras.read.names import safe_name
 
@@ -36,7 +36,7 @@ def take_in(files: Sequence[str], folder: Path, limits: Limits) -> StackSource:
     taken = [_take(Path(file), folder / FOLDER) for file in files]
     for path in taken:
         check_file(path, limits)
-    stacks, errors = find_stacks(taken)
+    stacks, errors = find_stacks(taken, ReadOptions(join=True))
     if errors:
         raise errors[0]
     if len(stacks) > 1:

@@ -35,7 +35,9 @@ def evaluate(
     """Compare what a network finds with labels: the numbers of the paper's table 2, and more.
 
     Each frame is segmented whole, at its own size, with the grey range of its sequence, as
-    `amseg segment` does with a movie; one frame is in memory at a time. Classes are matched by
+    `amseg segment` does with a movie. The background of a frame is made of the other frames of its
+    sequence that the data set has, labelled or not; a sequence of fewer than 16 frames has none.
+    One frame is in memory at a time. Classes are matched by
     their names, so that a data set may have fewer classes than the network, in another order.
 
     Args:
@@ -135,7 +137,9 @@ class SegmentedFrames:
         self._predict = segmenter.model.predict_on_batch
         try:
             # A frame is read once here, so that memory for it would be wasted.
-            self._scaled = ScaledFrames(data, segmenter.class_names, segmenter.scaling, 0)
+            self._scaled = ScaledFrames(
+                data, segmenter.class_names, segmenter.scaling, 0, segmenter.info.channels
+            )
         except ValueError as error:
             raise ReadError(str(error)) from error
 
@@ -148,9 +152,10 @@ class SegmentedFrames:
         Raises:
             ReadError: The frame or its labels cannot be read, or they do not fit each other.
         """
-        image, truth = self._scaled.read(frame)
-        probabilities = predict_any_size(self._predict, image[None])[0]
-        return ComparedFrame(image, truth, probabilities.argmax(axis=-1).astype(np.uint8))
+        channels, truth = self._scaled.read(frame)
+        probabilities = predict_any_size(self._predict, channels[None])[0]
+        found = probabilities.argmax(axis=-1).astype(np.uint8)
+        return ComparedFrame(channels[..., 0], truth, found)
 
 
 def count_frame(

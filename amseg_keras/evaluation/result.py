@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from amseg_keras.datasets import Dataset, LabelledFrame
+from amseg_keras.datasets.feed.frames import without_background
 from amseg_keras.datasets.statistics import GROUPS
 from amseg_keras.metrics.scores import f1_per_class, iou_per_class
 from amseg_keras.plain_json import plain
@@ -225,6 +226,16 @@ class Evaluation:
         table = pd.DataFrame(rows, list(members))
         return table.sort_values("mean_iou", kind="stable").rename_axis(name)
 
+    @property
+    def without_background(self) -> int:
+        """Number of frames whose motion channel was blank: their sequence is too short.
+
+        0 for a network that sees frames alone.
+        """
+        if not self.model.channels.has_motion:
+            return 0
+        return without_background(self.data, [one.frame for one in self.counts])
+
     def worst(self, count: int) -> tuple[FrameCounts, ...]:
         """The frames of the lowest mean IoU, the lowest first; those without labels left out."""
         scores = self.frames["mean_iou"].dropna().sort_values(kind="stable")
@@ -242,6 +253,8 @@ class Evaluation:
                 "frames": len(self.counts),
                 "unlabelled_frames": self.unlabelled,
                 "unreadable_frames": list(self.errors),
+                "channels": list(self.model.channels.names),
+                "frames_without_background": self.without_background,
                 "mean_iou": self.mean_iou,
                 "mean_f1": self.mean_f1,
                 "classes": self.classes.to_dict("index"),

@@ -301,6 +301,8 @@ class OutputFolder:
             OutputTakenError: Another process writes into the folder.
             CannotWriteError: The folder cannot be made or written to.
         """
+        if self._lock is not None:
+            return
         self._made = () if self.path.exists() else (self.path,)
         try:
             self._claim()

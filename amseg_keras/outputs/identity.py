@@ -206,7 +206,7 @@ class RunIdentity:
     Attributes:
         source: Input as the user typed it, for messages.
         input: Content of the input, or its place for a result that is made anew each time.
-        frames: What the input says of its frames: `shape`, `dtype`, `dataset`.
+        frames: What the input says of its frames: `shape`, `dtype`, `dataset`, `axes`.
         settings: Everything else that changes what is found: weights, grey levels.
         choices: What changes the files and not what is found: formats, frames of a movie.
     """
@@ -291,9 +291,15 @@ def stack_identity(
     Raises:
         ReadError: A file of the stack cannot be read.
     """
-    frames = {"shape": list(stack.shape), "dtype": str(stack.dtype), "dataset": stack.dataset}
+    made_of = stack.made_of
+    frames = {
+        "shape": list(stack.shape),
+        "dtype": str(stack.dtype),
+        "dataset": made_of.dataset,
+        "axes": made_of.axes,
+    }
     with reading(stack.source, "a file"):
-        content = input_content(stack.files)
+        content = input_content(made_of.files)
     return RunIdentity(stack.source, content, frames, settings, choices or {})
 
 

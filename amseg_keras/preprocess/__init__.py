@@ -24,6 +24,7 @@ from amseg_keras.preprocess.laser import FoundLaser, LaserPath, find_laser
 from amseg_keras.preprocess.lazy import LazyFrames
 from amseg_keras.preprocess.moving import motion
 from amseg_keras.preprocess.registration import Register, find_shift, move
+from amseg_keras.preprocess.repair import Repair
 from amseg_keras.preprocess.rescale import rescale, scale_between
 from amseg_keras.preprocess.stretch import Stretch
 
@@ -48,6 +49,7 @@ __all__ = [
     "Prepared",
     "PreviousFrames",
     "Register",
+    "Repair",
     "Step",
     "Stretch",
     "divide",

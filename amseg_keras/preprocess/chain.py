@@ -10,9 +10,12 @@ import numpy as np
 from amseg_keras.preprocess.lazy import LazyFrames
 from amseg_keras.read import Frames
 
-STEP_ORDER = ("flat-field", "register", "background", "stretch", "median", "nlm", "crop")
+STEP_ORDER = (
+    *("repair", "flat-field", "register", "background", "stretch", "median", "nlm", "crop"),
+)
 """The order of the steps unless another is chosen.
 
+Dead pixels are repaired first, since they are known by the value that the detector stored.
 Frames are registered before the background is divided out, because both the texture that
 registration holds on to and the sharpness of the background are gone afterwards.
 """

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
 import h5py
 import numpy as np
+
+MOST_NUMBERS = 1 << 27
+"""As many as a preset may have."""
 
 NORM_WEIGHTS = ("gamma", "beta", "moving_mean", "moving_variance")
 AUTOMATIC_NAME = re.compile(r"(?:conv2d|depthwise_conv2d|batch_normalization)(?:_(\d+))?")
@@ -54,18 +58,41 @@ def read_legacy_layers(path: Path) -> list[LegacyLayer]:
                     f"{path}: not a weights file of legacy Keras (no 'layer_names' in it); "
                     "Keras 3 files need no conversion"
                 )
-            layers = [
-                _layer(path, _text(name), group[_text(name)]) for name in group.attrs["layer_names"]
-            ]
-    except (OSError, KeyError, RuntimeError) as error:
+            _check_sizes(path, group)
+            names = np.atleast_1d(group.attrs["layer_names"]).ravel()
+            layers = [_layer(path, _text(name), group[_text(name)]) for name in names]
+    except ConversionError:
+        raise
+    except MemoryError as error:
+        raise ConversionError(f"{path}: needs more memory than there is ({error})") from error
+    except Exception as error:  # h5py raises many kinds on a damaged file
         raise ConversionError(
             f"{path}: truncated, or not an HDF5 file ({error}); download it again"
         ) from error
     return _in_order_of_creation([layer for layer in layers if layer is not None])
 
 
+def _check_sizes(path: Path, group: h5py.Group) -> None:
+    """Raise if the datasets of a file declare more numbers than any network of the authors has.
+
+    Compressed datasets of zeros are small in the file and fill the memory.
+    """
+    declared = 0
+
+    def add(name: str, item: object) -> None:
+        nonlocal declared
+        if isinstance(item, h5py.Dataset):
+            declared += math.prod(item.shape or ())
+
+    group.visititems(add)
+    if declared > MOST_NUMBERS:
+        raise ConversionError(
+            f"{path}: declares {declared:,} numbers; more than {MOST_NUMBERS:,} are not read"
+        )
+
+
 def _layer(path: Path, name: str, group: h5py.Group) -> LegacyLayer | None:
-    names = [_text(weight) for weight in group.attrs["weight_names"]]
+    names = [_text(weight) for weight in np.atleast_1d(group.attrs["weight_names"]).ravel()]
     if not names:
         return None
     weights = {}

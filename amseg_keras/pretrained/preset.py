@@ -159,7 +159,7 @@ def read_model(folder: Path, info: PresetInfo) -> keras.Model:
     try:
         model.load_weights(folder / WEIGHTS)
     except Exception as error:  # Keras raises many kinds
-        reason = str(error).strip().splitlines()[0]
+        reason = _first_line(error)
         raise PresetError(
             f"{folder / WEIGHTS}: the weights do not fit the network in {CONFIG} ({reason})"
         ) from error
@@ -177,6 +177,8 @@ def check_files(folder: Path) -> None:
     missing = [name for name in REQUIRED_FILES if not (folder / name).is_file()]
     if missing:
         raise PresetError(f"{folder}: not a preset folder, {', '.join(missing)} is missing")
+    for name in PRESET_FILES:
+        _check_link(folder, name)
     weights = folder / WEIGHTS
     if weights.stat().st_size > MAX_WEIGHTS_BYTES:
         raise PresetError(
@@ -268,11 +270,30 @@ def _read_record(folder: Path) -> dict[str, Any]:
         )
     try:
         record = json.loads(_read_text(path))
-    except (json.JSONDecodeError, RecursionError) as error:
+    except PresetError:
+        raise
+    except (ValueError, RecursionError) as error:  # also a number of too many digits
         raise PresetError(f"{path}: not a JSON file ({error})") from error
     if not isinstance(record, dict):
         raise PresetError(f"{path}: not a valid preset description (no JSON object)")
     return record
+
+
+def _check_link(folder: Path, name: str) -> None:
+    """Refuse a file that is a link out of its preset; the Hub's cache links to its own blobs."""
+    path = folder / name
+    if not path.is_symlink():
+        return
+    target, home = path.resolve(), folder.resolve()
+    cached = home.parent.name == "snapshots" and target.is_relative_to(home.parent.parent / "blobs")
+    if not target.is_relative_to(home) and not cached:
+        raise PresetError(
+            f"{path}: is a link to {target}, outside the preset, and is not followed; copy the file"
+        )
+
+
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)
 
 
 def _check_format(version: object) -> None:
@@ -323,7 +344,7 @@ def _build(folder: Path, config: dict[str, Any]) -> keras.Model:
         # Keras takes the config apart while it reads it
         return keras.saving.deserialize_keras_object(copy.deepcopy(config), safe_mode=True)
     except Exception as error:  # Keras raises many kinds on a config that does not fit together
-        reason = str(error).strip().splitlines()[0]
+        reason = _first_line(error)
         raise PresetError(
             f"{folder / CONFIG}: no network can be built from it ({reason})"
         ) from error

@@ -18,6 +18,20 @@ class ReadError(ValueError):
         amseg_keras.read.errors.ReadError: run_07.tif: is empty (0 bytes); copy or export it again
     """
 
+    def __init__(self, message: str) -> None:
+        super().__init__(printable(message))
+
+
+def printable(text: str) -> str:
+    """Replace the bytes of a file name that are not UTF-8, which nothing can print or store.
+
+    Example:
+        >>> import os
+        >>> print(printable(os.fsdecode(b"s" + bytes([233]) + b"rie.tif")))
+        s\\xe9rie.tif
+    """
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
 
 @contextmanager
 def reading(where: str, kind: str) -> Iterator[None]:
@@ -28,12 +42,18 @@ def reading(where: str, kind: str) -> Iterator[None]:
         kind: What the file was read as, for example ``"TIFF"``.
 
     Raises:
-        ReadError: In place of any library exception, which stays chained as its cause.
+        ReadError: In place of any library exception and of a MemoryError, which stay chained as
+            its cause.
     """
     try:
         yield
-    except (ReadError, MemoryError):
+    except ReadError:
         raise
+    except MemoryError as error:
+        raise ReadError(
+            f"{where}: needs more memory than this machine has ({_reason(error)}); if its size is "
+            "not what you expect, it is damaged: copy or export it again"
+        ) from error
     except PermissionError as error:
         raise ReadError(
             f"{where}: permission denied; ask its owner for the right to read it, or copy it"

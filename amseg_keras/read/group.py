@@ -1,15 +1,25 @@
 """Which files of a folder are frames of one sequence."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 from amseg_keras.read.errors import ReadError
-from amseg_keras.read.formats import may_be_single, open_reader
+from amseg_keras.read.formats import StackInfo, holds_datasets, is_video, open_reader
+from amseg_keras.read.numbering import (
+    Counted,
+    NumberedName,
+    check_choice,
+    count_frames,
+    find_slots,
+    join_signs,
+    numbered_name,
+)
+from amseg_keras.read.options import AS_FOUND, ReadOptions
 
-NUMBERED = re.compile(r"(.*?)(\d+)(\D*)", re.DOTALL)
-"""The stem of a numbered frame: what is before the last number, the number, what is behind it."""
+_MOST_LOOKED_INTO = 1000
+"""Files of several frames that are opened to see whether they follow each other."""
 
 
 @dataclass(frozen=True)
@@ -17,51 +27,161 @@ class Group:
     """Files that are one stack: a sequence, or a single file.
 
     Attributes:
-        files: In natural order.
-        prefix: What the names have before the number; the whole stem of a single file.
+        files: In the order of their frames.
+        prefix: What the names have in common; the whole stem of a single file.
+        numbers: Number of each file, from its name; None for a single file.
+        positions: Frame number of each file, from 0, with gaps for missing ones; None for files
+            that may hold several frames.
+        pattern: Name of the files, with ``*`` for what changes.
+        notes: What was assumed, a sentence each.
     """
 
     files: tuple[Path, ...]
     prefix: str
+    numbers: tuple[int, ...] | None = None
+    positions: tuple[int, ...] | None = None
+    pattern: str = ""
+    notes: tuple[str, ...] = ()
 
 
 def natural_order(path: Path) -> tuple[object, ...]:
-    """Sort key that puts ``frame2.tif`` before ``frame10.tif``."""
-    parts = re.split(r"(\d+)", path.name)
-    # Odd parts are digits. The name itself decides between 01 and 1.
-    numbered = tuple((int(p), "") if i % 2 else (0, p.casefold()) for i, p in enumerate(parts))
-    return str(path.parent), numbered, path.name
+    """Sort key that puts ``frame2.tif`` before ``frame10.tif``, and ``t_-2.tif`` before both."""
+    name = numbered_name(path)
+    # The name itself decides between 01 and 1.
+    texts = tuple(text.casefold() for text in name.texts)
+    pairs = tuple(zip(texts, (*name.numbers, 0), strict=True))
+    return str(path.parent), pairs, path.name
 
 
-def group_files(files: Sequence[Path]) -> list[Group]:
-    """Join files of a folder that differ only in the last number of their names.
+def group_files(files: Sequence[Path], options: ReadOptions = AS_FOUND) -> list[Group]:
+    """Join files of a folder that are frames of one sequence.
 
-    Files that hold several frames stay on their own; of each set of names only the first file
-    that can be opened is asked, so that 20,000 frames are found by opening one.
+    Names of a sequence differ in the number that counts the frames; other numbers are part of the
+    name. Files that hold several frames stay on their own unless they say themselves that one
+    follows the other, or `options.join` is set. Of each set of names only the first files are
+    opened, so that 20,000 frames are found by opening one.
+
+    Raises:
+        ReadError: No name has the number that `options.sequence_by` asks for.
     """
-    sets: dict[tuple[object, ...], list[Path]] = {}
-    for file in sorted(files, key=natural_order):
-        match = NUMBERED.fullmatch(file.stem)
+    ordered = sorted(files, key=natural_order)
+    if options.separate:
+        return [_alone(file) for file in ordered]
+    names = [numbered_name(file) for file in ordered]
+    if options.sequence_by is not None and names:
+        check_choice(options.sequence_by, names)
+    patterns: dict[tuple[object, ...], list[NumberedName]] = {}
+    for name in join_signs(names):
+        file = name.path
         key: tuple[object, ...] = (file,)
-        if match is not None and may_be_single(file):
-            key = (file.parent, match[1], match[3], file.suffix.lower())
-        sets.setdefault(key, []).append(file)
+        if name.numbers and not is_video(file):
+            key = (file.parent, name.texts, file.suffix.lower())
+        patterns.setdefault(key, []).append(name)
     groups: list[Group] = []
-    for members in sets.values():
-        if len(members) > 1 and _hold_one_frame(members):
-            match = NUMBERED.fullmatch(members[0].stem)
-            groups.append(Group(tuple(members), match[1] if match else ""))
-        else:
-            groups += [Group((file,), file.stem) for file in members]
+    for members in patterns.values():
+        if len(members) == 1:
+            groups.append(_alone(members[0].path))
+            continue
+        for counted in count_frames(members, options.sequence_by):
+            groups += _to_groups(counted, options)
     return groups
 
 
+def _alone(file: Path, *notes: str) -> Group:
+    return Group((file,), file.stem, notes=notes)
+
+
+def _to_groups(counted: Counted, options: ReadOptions) -> list[Group]:
+    files = tuple(name.path for name in counted.names)
+    notes: tuple[str, ...] = (_say_choice(counted, options),) if counted.split else ()
+    if len(files) == 1:
+        return [_alone(files[0], *notes)]
+    prefix, pattern = counted.before, f"{counted.before}*{counted.behind}{files[0].suffix}"
+    if counted.split:
+        prefix = f"{prefix.rstrip(' ._-')}{counted.behind and '_'}{counted.behind.strip(' ._-')}"
+    if _hold_one_frame(files) and not (options.join and _any_holds_several(files)):
+        slots = find_slots(counted.numbers)
+        notes += slots.notes
+        return [Group(files, prefix, counted.numbers, slots.positions, pattern, notes)]
+    why = "as asked by --join" if options.join else _why_they_follow(files)
+    if why is not None:
+        notes += (
+            f"{len(files)} files of several frames joined in the order of their names, {why}",
+        )
+        return [Group(files, prefix, counted.numbers, None, pattern, notes)]
+    apart = (
+        f"one of {len(files)} numbered files of several frames, each a stack of its own; if they"
+    )
+    apart += " are parts of one recording: --join"
+    return [_alone(file, *notes, apart) for file in files]
+
+
+def _say_choice(counted: Counted, options: ReadOptions) -> str:
+    stem = counted.names[0].path.stem
+    start, end = counted.names[0].spans[counted.column]
+    if len(counted.names) == 1:
+        return (
+            f"several numbers of the names change, as in {stem}, so this file is a stack of its "
+            "own; to count frames by one of them: --sequence-by 1, 2, ... (its position)"
+        )
+    by = "as asked" if options.sequence_by else "for another: --sequence-by"
+    return (
+        f"frames counted by the number {stem[start:end]} in {stem}, files that differ in another "
+        f"number are another stack ({by})"
+    )
+
+
 def _hold_one_frame(files: Sequence[Path]) -> bool:
+    """Whether the files hold one frame each; the first two that can be read decide."""
+    opened = 0
     for file in files:
         try:
             reader = open_reader(file)
         except ReadError:
             continue
         reader.close()
-        return reader.info.frames == 1
-    return True
+        if reader.info.frames == 1:
+            return True
+        opened += 1
+        if opened == 2:
+            return False
+    return not holds_datasets(files[0]) and opened == 0
+
+
+def _any_holds_several(files: Sequence[Path]) -> bool:
+    """Whether a part of a recording holds several frames, though the first one may hold one."""
+    for file in files[:_MOST_LOOKED_INTO]:
+        try:
+            reader = open_reader(file)
+        except ReadError:
+            continue
+        reader.close()
+        if reader.info.frames > 1:
+            return True
+    return False
+
+
+def _why_they_follow(files: Sequence[Path]) -> str | None:
+    """Why files of several frames are one recording, if they say so themselves."""
+    infos: list[StackInfo] = []
+    for file in files[:_MOST_LOOKED_INTO]:
+        try:
+            reader = open_reader(file)
+        except ReadError:
+            return None
+        reader.close()
+        infos.append(reader.info)
+        if reader.info.first_number is None and reader.info.whole is None:
+            return None
+    if len(infos) < len(files):
+        return None
+    firsts = [info.first_number for info in infos]
+    if None not in firsts and all(
+        after.first_number == (before.first_number or 0) + before.frames
+        for before, after in pairwise(infos)
+    ):
+        return "as the frame numbers in the files say"
+    whole = {info.whole for info in infos}
+    if whole == {sum(info.frames for info in infos)}:
+        return "as the number of frames in the files says"
+    return None

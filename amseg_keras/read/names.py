@@ -1,5 +1,6 @@
 """Short names of stacks: safe as file names, unique, and the same on every run."""
 
+import hashlib
 import re
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -8,19 +9,40 @@ from collections.abc import Callable, Sequence
 _RESERVED = {"con", "prn", "aux", "nul"}
 _RESERVED |= {f"{port}{number}" for port in ("com", "lpt") for number in range(1, 10)}
 _LONGEST = 100
+"""Bytes; file systems take 255, and files of a stack have a few more behind its name."""
 
 
 def safe_name(text: str) -> str:
     """Replace what some file system refuses in a name.
 
+    A name that is too long ends in a few digits of its checksum in place of its end, so that two
+    such names stay two.
+
     Example:
         >>> safe_name("Ti64: 200 W/run 3")
         'Ti64_200_W_run_3'
+        >>> len(safe_name(240 * "a")), safe_name(240 * "a") == safe_name(241 * "a")
+        (100, False)
     """
-    name = re.sub(r"[^\w.\-]+", "_", text)[:_LONGEST].strip("._- ")
+    name = re.sub(r"[^\w.\-]+", "_", text).strip("._- ")
+    stored = name.encode()
+    if len(stored) > _LONGEST:
+        mark = "_" + hashlib.blake2b(stored, digest_size=4).hexdigest()
+        cut = stored[: _LONGEST - len(mark)].decode("utf-8", "ignore").strip("._- ")
+        name = f"{cut}{mark}"
     if not name:
         return "stack"
     return f"{name}_" if name.split(".")[0].casefold() in _RESERVED else name
+
+
+def cell_text(name: str) -> str:
+    """Name a file so that a spreadsheet does not take it for a formula; it is the same path.
+
+    Example:
+        >>> cell_text("=1+1.tif"), cell_text("scan_07.tif")
+        ('./=1+1.tif', 'scan_07.tif')
+    """
+    return f"./{name}" if name[:1] in ("=", "+", "-", "@") else name
 
 
 def unique_names(parts: Sequence[tuple[str, str, str]]) -> list[str]:

@@ -1,16 +1,21 @@
 """A lazy stack of grey frames, whatever file it comes from."""
 
 import operator
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol
 
 import numpy as np
 
-from amseg_keras.read.errors import ReadError, reading
+from amseg_keras.read.errors import ReadError, printable, reading
 from amseg_keras.read.formats import FrameReader
 from amseg_keras.read.grey import plain_dtype
+from amseg_keras.read.names import cell_text
+
+_SMALLEST = 2
+"""Rows and columns of a frame at least: label files and movies have no thinner ones."""
 
 
 class Frames(Protocol):
@@ -38,6 +43,21 @@ class Frames(Protocol):
     def __getitem__(self, index: int, /) -> np.ndarray: ...
 
 
+@dataclass(frozen=True)
+class MadeOf:
+    """What a stack is read from, by which a run knows it again.
+
+    Attributes:
+        files: Every file that the frames are read from, in their order.
+        dataset: Path inside an HDF5 file, if one was given.
+        axes: Axes as the user named them, if they were named.
+    """
+
+    files: tuple[Path, ...]
+    dataset: str | None = None
+    axes: str | None = None
+
+
 class FrameStack:
     """Grey frames read one at a time from an open file, folder or sequence.
 
@@ -47,9 +67,8 @@ class FrameStack:
 
     Attributes:
         name: Short name, safe as a file name.
-        source: The file, folder or pattern as it was given.
-        files: Every file that the frames are read from, in their order.
-        dataset: Path inside an HDF5 file, if one was given.
+        source: The file, folder or pattern as it was given; bytes that are not UTF-8 as ``\\xe9``.
+        made_of: Files that the frames are read from, and how they are read.
 
     Example:
         >>> from amseg_keras.read import open_stack
@@ -63,15 +82,27 @@ class FrameStack:
         name: str,
         source: str,
         reader: FrameReader,
-        files: Sequence[Path] = (),
-        dataset: str | None = None,
+        notes: tuple[str, ...] = (),
+        *,
+        keep_nonfinite: bool = False,
+        made_of: MadeOf | None = None,
     ) -> None:
         self.name = name
-        self.source = source
-        self.files = (*files, *reader.linked_files)
-        self.dataset = dataset
+        self.source = printable(source)
+        given = made_of or MadeOf(())
+        self.made_of = replace(given, files=(*given.files, *reader.linked_files))
         self._reader = reader
+        self._notes = notes
+        self._keep_nonfinite = keep_nonfinite
+        self._extremes: str | None = None
         self._closed = False
+        if min(self.shape[1:]) < _SMALLEST:
+            reader.close()
+            size = " x ".join(map(str, self.shape[1:]))
+            raise ReadError(
+                f"{source}: holds frames of {size} pixels, which are no pictures; if its axes are "
+                "others, name them: --axes"
+            )
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -96,13 +127,30 @@ class FrameStack:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What was assumed on reading, for example that colour was turned to grey."""
-        return self._reader.info.notes
+        """What was assumed on reading, for example that colour was turned to grey.
+
+        They also say how many pixels of the first frame are as large as a pixel can be, which is
+        how detectors mark dead ones; for this the frame is read.
+        """
+        if self._extremes is None:
+            self._extremes = self._say_extremes()
+        said = (*self._notes, *self._reader.info.notes, self._extremes)
+        return tuple(printable(note) for note in said if note)
+
+    @property
+    def is_inverted(self) -> bool:
+        """Whether the file says that 0 is white; the frames are handed out as stored."""
+        return self._reader.info.is_inverted
 
     @property
     def frame_names(self) -> tuple[str, ...] | None:
-        """File name of each frame, for a sequence of single files."""
-        return self._reader.info.frame_names
+        """File name of each frame, for a sequence of single files; empty for a missing frame."""
+        names = self._reader.info.frame_names
+        return None if names is None else tuple(cell_text(printable(name)) for name in names)
+
+    def is_missing(self, index: int) -> bool:
+        """Whether frame `index` of a sequence has no file: it raises, and is no damage."""
+        return self._reader.is_missing(index % len(self))
 
     def __len__(self) -> int:
         return self._reader.info.frames
@@ -136,9 +184,25 @@ class FrameStack:
                 f"{where} is {found} {frame.dtype}, but the stack is {stack} {self.dtype}; "
                 "save frames of one size and type in a file"
             )
-        if frame.dtype.kind == "f":
+        if frame.dtype.kind == "f" and not self._keep_nonfinite:
             _check_finite(frame, where)
         return np.ascontiguousarray(frame, dtype=self.dtype)
+
+    def _say_extremes(self) -> str:
+        if self._closed or self.dtype.kind != "u" or self.dtype.itemsize not in (2, 4):
+            return ""
+        try:
+            frame = self[0]
+        except ReadError:
+            return ""
+        highest = int(np.iinfo(self.dtype).max)
+        count = int(np.count_nonzero(frame == highest))
+        if not count:
+            return ""
+        return (
+            f"{count} pixels of frame 0 are {highest}, dead or saturated; to replace the dead "
+            "ones: amseg prepare --repair"
+        )
 
     def __iter__(self) -> Iterator[np.ndarray]:
         return (self[index] for index in range(len(self)))
@@ -168,6 +232,6 @@ def _check_finite(frame: np.ndarray, where: str) -> None:
     bad = frame.size - int(np.count_nonzero(np.isfinite(frame)))
     if bad:
         raise ReadError(
-            f"{where} holds {bad} values that are NaN or infinite; replace them (for example by "
-            "the median of their neighbours) and run again"
+            f"{where} holds {bad} values that are NaN or infinite; replace them by the median of "
+            "their neighbours with: amseg prepare --repair"
         )

@@ -94,6 +94,11 @@ def _notes(evaluation: Evaluation) -> list[str]:
         )
     if evaluation.unlabelled:
         sentences.append(f"{count(evaluation.unlabelled, 'frame')} without labels left out.")
+    if blank := evaluation.without_background:
+        sentences.append(
+            f"The motion channel was blank in {count(blank, 'frame')}: a background takes a "
+            "sequence of 16 frames or more, labelled or not."
+        )
     if evaluation.errors:
         read = f"{count(len(evaluation.errors), 'frame')} could not be read: "
         sentences.append(read + "; ".join(evaluation.errors))

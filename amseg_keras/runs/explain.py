@@ -37,6 +37,7 @@ from amseg_keras.preprocess import GreyRange, Inputs
 from amseg_keras.read import FrameStack, ReadError
 from amseg_keras.report.label_files import BIGTIFF_BYTES
 from amseg_keras.runs.segment import RunSettings, stack_inputs
+from amseg_keras.runs.unreadable import unreadable_frame
 from amseg_keras.segment import Segmenter
 from amseg_keras.versions import versions
 
@@ -173,7 +174,9 @@ def _explain_all(
             "scaling": asdict(segmenter.scaling),
             "inputs": work.inputs.record(),
             "notes": [*stack.notes, *work.inputs.notes],
-            "unreadable_frames": [{"frame": key, "error": text} for key, text in errors.items()],
+            "unreadable_frames": [
+                unreadable_frame(stack, key, text) for key, text in errors.items()
+            ],
             "frames_without_class": [int(row["frame"]) for row in rows if not row["found"]],
             "look_at": table["frame"][table["look_at"]].tolist(),
             "limits": LIMITS,

@@ -13,7 +13,7 @@ from amseg_keras.classes import CLASS_NAMES, IGNORE
 from amseg_keras.datasets import Dataset, LabelledFrame, open_dataset
 from amseg_keras.datasets.dataset import DATASET_FILE
 from amseg_keras.outputs import InputContent
-from amseg_keras.read import ReadError, StackSource, find_stacks
+from amseg_keras.read import ReadError, ReadOptions, StackSource, find_stacks
 from amseg_keras.read.names import safe_name
 from amseg_keras.runs.labelled_run import open_labelled_run
 
@@ -41,6 +41,7 @@ class LabelledExperiment:
         parameters: Material, laser power (W), speed (mm/s) and what else was set.
         about: What made the labels: `model`, `trained_on`, `origin`.
         labels: Tells the content of the label files of a run; None for other labels.
+        notes: What was assumed on reading the label maps, a sentence each.
     """
 
     name: str
@@ -57,10 +58,13 @@ class LabelledExperiment:
     parameters: Mapping[str, Any] = field(default_factory=dict)
     about: Mapping[str, str] = field(default_factory=dict)
     labels: Callable[[], InputContent] | None = None
+    notes: tuple[str, ...] = ()
 
 
 def find_experiments(
-    inputs: Sequence[str], class_names: Sequence[str] = CLASS_NAMES
+    inputs: Sequence[str],
+    class_names: Sequence[str] = CLASS_NAMES,
+    reading: ReadOptions = ReadOptions(),  # noqa: B008 - frozen
 ) -> tuple[list[LabelledExperiment], list[str]]:
     """Find the experiments that inputs name.
 
@@ -70,6 +74,7 @@ def find_experiments(
     Args:
         inputs: As typed.
         class_names: Of the ids of bare label maps; the others say their own.
+        reading: What the user said of bare label maps that can be read in two ways.
 
     Returns:
         What was found, and a sentence for each input that is none of these.
@@ -86,7 +91,7 @@ def find_experiments(
             elif (path / DATASET_FILE).is_file():
                 found += _of_dataset(open_dataset(path))
             else:
-                stacks, failures = find_stacks([given])
+                stacks, failures = find_stacks([given], reading)
                 errors += map(str, failures)
                 found += [_of_stack(stack, tuple(class_names)) for stack in stacks]
         except ReadError as error:
@@ -179,12 +184,13 @@ def _of_stack(source: StackSource, class_names: tuple[str, ...]) -> LabelledExpe
             pixel_size_um=stack.pixel_size_um,
             pixel_size_from="file" if stack.pixel_size_um else None,
             frame_rate_hz=stack.frame_rate_hz,
+            notes=stack.notes,
         )
 
 
 @dataclass(frozen=True)
 class _Stack:
-    """Label maps of a file or folder; a frame that cannot be read is 255 all over."""
+    """Label maps of a file or folder; a frame that is missing is 255 all over."""
 
     source: StackSource
     class_names: tuple[str, ...]
@@ -192,7 +198,13 @@ class _Stack:
     def __call__(self) -> Iterator[np.ndarray]:
         with self.source.open() as stack:
             for index in range(len(stack)):
-                labels = stack[index]
+                try:
+                    labels = stack[index]
+                except ReadError:
+                    if not stack.is_missing(index):
+                        raise
+                    yield np.full(stack.shape[1:], IGNORE, np.uint8)
+                    continue
                 wrong = (labels < 0) | ((labels >= len(self.class_names)) & (labels != IGNORE))
                 if wrong.any():
                     raise ReadError(

@@ -26,6 +26,7 @@ from amseg_keras.outputs import OutputFiles, OutputFolder, OutputTakenError, sta
 from amseg_keras.preprocess import Prepared, Step, prepare
 from amseg_keras.preprocess.chain import DType
 from amseg_keras.read import FrameStack, ReadError
+from amseg_keras.runs.unreadable import unreadable_frame
 
 RECORD = "prepare.json"
 TABLE = "prepare.csv"
@@ -199,9 +200,9 @@ def _write_all(
             if stage.measured
         },
         "output_shape": list(ready.shape),
-        "notes": [*stack.notes, *ready.notes],
+        "notes": [*stack.notes, *ready.notes, *_repaired(ready)],
         "unreadable_frames": [
-            {"frame": index, "error": unreadable[index]} for index in sorted(unreadable)
+            unreadable_frame(stack, index, unreadable[index]) for index in sorted(unreadable)
         ],
         "outputs": [target.name, TABLE, RECORD],
         "versions": {
@@ -224,6 +225,19 @@ def _known_by_content(step: Step) -> dict[str, Any]:
 def _files_of(steps: Sequence[Step]) -> dict[str, Any]:
     values = {key: value for step in steps for key, value in step.parameters().items()}
     return {key: values[key] for key in FILES_OF_STEPS if values.get(key)}
+
+
+def _repaired(ready: Prepared) -> Iterator[str]:
+    """Say what a repair found, if there was one."""
+    for step, stage in zip(ready.steps, ready.stages, strict=True):
+        if step.name == "repair":
+            found = stage.measured
+            yield (
+                f"{found['repaired_px']} pixels in {found['repaired_frames']} frames were NaN, "
+                "infinite or dead and were replaced by the median of their neighbours"
+            )
+            if found["inverted"]:
+                yield "black and white were turned over, since the file says that 0 is white"
 
 
 def _check_not_its_own_input(folder: Path, stack: FrameStack) -> None:

@@ -135,6 +135,7 @@ def _measure(
         "scan_direction": found.scan_direction,
         "scan_direction_from": _direction_from(found, settings),
         "smallest_pore_um": settings.smallest_pore_um,
+        "notes": list(experiment.notes),
         "parameters": {**experiment.parameters, **settings.parameters},
         "outputs": names,
         "versions": versions(),

@@ -160,7 +160,7 @@ def _changed_since(stack: FrameStack, run: LabelledRun) -> str | None:
     if not isinstance(there, dict):
         return None
     with reading(stack.source, "a file"):
-        return input_content(stack.files).difference(there, stack.source)
+        return input_content(stack.made_of.files).difference(there, stack.source)
 
 
 def _grey_range(run: LabelledRun, recording: FrameStack | None) -> GreyRange:
@@ -264,6 +264,8 @@ def _notes(opened: _Opened, why_not: str | None) -> Iterator[str]:
     scale = opened.quantities.scale
     if trained_on := run.record.get("trained_on"):
         yield f"The labels are those of a network that was trained on: {trained_on}"
+    for note in run.record.get("notes") or ():
+        yield f"Reading of the frames: {note}"
     if scale.pixel_size_um is None:
         yield "The size of a pixel is not known: lengths are in pixels, areas in square pixels."
     elif opened.record.get("pixel_size_from") == "preset":

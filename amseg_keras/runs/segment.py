@@ -36,6 +36,7 @@ from amseg_keras.read import FrameStack, ReadError
 from amseg_keras.report.page import is_own_page
 from amseg_keras.runs.read_ahead import ReadAhead
 from amseg_keras.runs.segment_outputs import Segmented, SegmentOutputs
+from amseg_keras.runs.unreadable import unreadable_frame
 from amseg_keras.segment import LabelledFrame, Segmenter
 from amseg_keras.segment.segmenter import default_batch_size
 from amseg_keras.versions import versions
@@ -313,7 +314,7 @@ def complete_run(
             "inputs": inputs.record(),
             "notes": [*stack.notes, *inputs.notes],
             "unreadable_frames": [
-                {"frame": index, "error": errors[index]} for index in sorted(errors)
+                unreadable_frame(stack, index, errors[index]) for index in sorted(errors)
             ],
             "outputs": [*names, RECORD],
             "versions": versions(),

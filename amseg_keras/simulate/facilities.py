@@ -13,7 +13,18 @@ from amseg_keras.simulate.ranges.melt import (
     ESRF,
     ESRF_LPBF_REFERENCE,
     ESRF_WELDING_REFERENCE,
+    WALL_REFERENCE,
     MeltRanges,
+)
+from amseg_keras.simulate.ranges.movie import (
+    APS_MOVIE,
+    MOVIE,
+    PLAIN,
+    SLICES,
+    USUAL,
+    WALL_MOVIE,
+    MovieRanges,
+    PresentationRanges,
 )
 
 
@@ -29,6 +40,8 @@ class Facility:
         frame_rate_hz: Frames per second; None where the frames are no time series.
         experiments: What was run there (the paper's Table 1).
         ranges: What a simulated frame is drawn from.
+        movie: What differs from frame to frame.
+        presentations: How frames are kept.
 
     Example:
         Own ranges for own frames:
@@ -45,6 +58,17 @@ class Facility:
     frame_rate_hz: float | None
     experiments: tuple[Experiment, ...]
     ranges: MeltRanges | DepositRanges | CastingRanges
+    movie: MovieRanges = MOVIE
+    presentations: PresentationRanges = USUAL
+
+    def at(self, pixel_um: float) -> "Facility":
+        """Return this facility with another pixel size.
+
+        Example:
+            >>> FACILITIES["aps"].at(1.4).pixel_size_um
+            1.4
+        """
+        return replace(self, pixel_size_um=pixel_um)
 
     @property
     def processes(self) -> tuple[str, ...]:
@@ -121,6 +145,7 @@ FACILITIES: dict[str, Facility] = {
                 for alloy in ("Ti6242", "SS316L", "IN718")
             ),
             ranges=DLS,
+            presentations=SLICES,
         ),
         Facility(
             name="hpdc",
@@ -130,6 +155,7 @@ FACILITIES: dict[str, Facility] = {
             frame_rate_hz=None,
             experiments=(Experiment("casting", "AlSi10Mg", "AlSi10Mg", (0.0, 0.0), (0.0, 0.0)),),
             ranges=HPDC,
+            presentations=SLICES,
         ),
     )
 }
@@ -143,13 +169,29 @@ def _reference(
     """A facility narrowed to one process, its first experiment there, and narrow ranges."""
     facility = FACILITIES[name]
     rows = tuple(row for row in facility.experiments if row.process == process)
-    return replace(facility, experiments=rows[:1], ranges=ranges)
+    return replace(
+        facility,
+        experiments=rows[:1],
+        ranges=ranges,
+        movie=replace(APS_MOVIE, drift_px=(0.0, 0.01)),
+        presentations=PLAIN,
+    )
+
+
+def _wall() -> Facility:
+    """As `wall_movie`: what it does not say, pixel size and frame rate, is assumed."""
+    wall = _reference("aps", "welding", WALL_REFERENCE)
+    slow = replace(wall.experiments[0], speed_mm_s=(350.0, 390.0), power_W=(20.0, 520.0))
+    return replace(
+        wall, shape=(120, 400), pixel_size_um=4.31, experiments=(slow,), movie=WALL_MOVIE
+    )
 
 
 REFERENCES: dict[str, Facility] = {
     "esrf-lpbf": _reference("esrf", "lpbf", ESRF_LPBF_REFERENCE),
     "esrf-welding": _reference("esrf", "welding", ESRF_WELDING_REFERENCE),
-    "aps": _reference("aps", "welding", APS_REFERENCE),
+    "aps": replace(_reference("aps", "welding", APS_REFERENCE), movie=APS_MOVIE),
+    "wall": _wall(),
     "dls": _reference("dls", "ded", DLS_REFERENCE),
     "hpdc": _reference("hpdc", "casting", HPDC_REFERENCE),
 }

@@ -6,67 +6,17 @@ from typing import Any
 import numpy as np
 
 from amseg_keras.classes import CLASS_NAMES
-from amseg_keras.simulate.facilities import FACILITIES, Facility
-from amseg_keras.simulate.physics.detector import expose
-from amseg_keras.simulate.ranges.casting import CastingRanges
-from amseg_keras.simulate.ranges.deposit import DepositRanges
-from amseg_keras.simulate.ranges.melt import MeltRanges
-from amseg_keras.simulate.scenes.casting import draw_casting
-from amseg_keras.simulate.scenes.deposit import draw_deposit
-from amseg_keras.simulate.scenes.melt import draw_melt_shot
-from amseg_keras.simulate.shot import Shot, View
+from amseg_keras.simulate.facilities import Facility
+from amseg_keras.simulate.recording import Recording, draw_shot, record
 
-
-@dataclass(frozen=True)
-class Recording:
-    """A shot as it is recorded: frames are rendered when they are asked for.
-
-    Attributes:
-        facility: Where.
-        shot: What was drawn.
-        first: Frame of the shot with which the recording begins.
-        frames: Its length.
-        seed: Of all its randomness.
-
-    Example:
-        >>> recording = record("dls", 500, seed=3, shape=(96, 160))
-        >>> len(recording), recording.facility.frame_rate_hz, recording.parameters["process"]
-        (500, 1000.0, 'ded')
-        >>> frame, labels = recording[250]
-        >>> bool(np.array_equal(recording[250][0], frame))  # the same whenever it is asked for
-        True
-    """
-
-    facility: Facility
-    shot: Shot
-    first: int
-    frames: int
-    seed: int
-
-    @property
-    def parameters(self) -> dict[str, Any]:
-        """Facility, process, material, laser power (W), speed (mm/s), seed, what was drawn."""
-        head = {"facility": self.facility.name, "seed": self.seed, "first_frame": self.first}
-        return head | self.shot.parameters
-
-    def __len__(self) -> int:
-        return self.frames
-
-    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
-        """Frame (uint8 or uint16) and labels (uint8), both `(height, width)`.
-
-        Args:
-            index: From 0 to `len(recording) - 1`.
-
-        Raises:
-            IndexError: There is no such frame.
-        """
-        if not 0 <= index < self.frames:
-            raise IndexError(f"frame {index} of {self.frames}")
-        number = self.first + index
-        intensity, labels = self.shot.render(number)
-        noise = np.random.default_rng((self.seed, number))
-        return expose(noise, intensity, self.shot.detector), labels
+__all__ = [
+    "Recording",
+    "SimulatedSequence",
+    "draw_shot",
+    "record",
+    "simulate_frame",
+    "simulate_sequence",
+]
 
 
 @dataclass(frozen=True)
@@ -120,9 +70,7 @@ def simulate_frame(
         >>> frame.shape, labels.shape, str(labels.dtype)
         ((128, 256), (128, 256), 'uint8')
     """
-    shot = draw_shot(rng, _found(facility), shape=shape)
-    intensity, labels = shot.render(int(rng.integers(shot.frames)))
-    return expose(rng, intensity, shot.detector), labels
+    return record(facility, 1, int(rng.integers(2**63)), shape=shape)[0]
 
 
 def simulate_sequence(
@@ -169,81 +117,3 @@ def simulate_sequence(
         place.frame_rate_hz,
         recording.parameters,
     )
-
-
-def record(
-    facility: str | Facility,
-    frames: int,
-    seed: int,
-    *,
-    process: str | None = None,
-    shape: tuple[int, int] | None = None,
-) -> Recording:
-    """The same as `simulate_sequence`, frame by frame: for stacks that do not fit into memory.
-
-    Args:
-        facility: Name of one of `FACILITIES`, or one with ranges of your own.
-        frames: Number of frames.
-        seed: Same seed, same frames.
-        process: One of the facility's; by default any.
-        shape: Height and width in pixels; by default those of the facility.
-
-    Returns:
-        The recording: each frame is rendered when it is asked for.
-
-    Raises:
-        ValueError: No such facility, the process was not run there, or no frames.
-
-    Example:
-        >>> recording = record("hpdc", 200, seed=1, shape=(96, 160))
-        >>> sum(int((labels == CLASS_NAMES.index("pore")).any()) for _, labels in recording) > 100
-        True
-    """
-    if frames < 1:
-        raise ValueError(f"frames must be at least 1, not {frames}.")
-    place = _found(facility)
-    rng = np.random.default_rng(seed)
-    shot = draw_shot(rng, place, process, shape, frames)
-    first = int(rng.integers(max(shot.frames - frames, 0) + 1))
-    return Recording(place, shot, first, frames, seed)
-
-
-def draw_shot(
-    rng: np.random.Generator,
-    facility: Facility,
-    process: str | None = None,
-    shape: tuple[int, int] | None = None,
-    frames: int = 1,
-) -> Shot:
-    """Draw one experiment of a facility.
-
-    Args:
-        rng: Source of all randomness.
-        facility: Where it is run.
-        process: One of the facility's; by default any.
-        shape: Height and width in pixels; by default those of the facility.
-        frames: How many slices a casting must have; a laser takes as long as it takes.
-
-    Raises:
-        ValueError: The process was not run there.
-    """
-    experiment = facility.draw_experiment(rng, process)
-    shape = shape or facility.shape
-    ranges = facility.ranges
-    if isinstance(ranges, CastingRanges):
-        return draw_casting(rng, shape, experiment.material, frames, ranges)
-    assert facility.pixel_size_um is not None
-    assert facility.frame_rate_hz is not None
-    view = View(shape, facility.pixel_size_um, facility.frame_rate_hz)
-    if isinstance(ranges, DepositRanges):
-        return draw_deposit(rng, view, experiment, ranges)
-    assert isinstance(ranges, MeltRanges)
-    return draw_melt_shot(rng, view, experiment, ranges)
-
-
-def _found(facility: str | Facility) -> Facility:
-    if isinstance(facility, Facility):
-        return facility
-    if facility not in FACILITIES:
-        raise ValueError(f"facility must be one of {', '.join(FACILITIES)}, not {facility!r}.")
-    return FACILITIES[facility]

@@ -23,6 +23,36 @@ class View:
     frame_rate_hz: float
 
 
+@dataclass(frozen=True)
+class LabelMaps:
+    """Class ids of one frame, uint8 `(height, width)` each; they differ in what is ignored.
+
+    Attributes:
+        frame: Voids that a single frame shows.
+        motion: Voids that a single frame or its difference from a background shows.
+        divided: Voids that its difference from a background alone shows.
+    """
+
+    frame: np.ndarray
+    motion: np.ndarray
+    divided: np.ndarray
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One frame of a shot.
+
+    Attributes:
+        intensity: Transmitted fraction of the beam without noise, float32 `(height, width)`.
+        labels: Class ids; None where they were not asked for.
+        liquid: Liquid metal, uint8 0 or 1 `(height, width)`; None where the scene does not say.
+    """
+
+    intensity: np.ndarray
+    labels: LabelMaps | None = None
+    liquid: np.ndarray | None = None
+
+
 class Shot(Protocol):
     """One experiment: all of it is drawn, any of its frames can be rendered.
 
@@ -45,7 +75,34 @@ class Shot(Protocol):
     def render(self, frame: int) -> tuple[np.ndarray, np.ndarray]:
         """Intensity without noise, float32 as a fraction of the open beam, and class ids, uint8.
 
-        Both `(height, width)`. The same frame is rendered the same each time; frames past the
-        end of the shot show what is left behind.
+        Both `(height, width)`. The same frame is rendered the same each time; frames before the
+        beginning show what is there before the laser comes, frames past the end of the shot what
+        is left behind.
         """
         ...
+
+    def picture(self, frame: int, labelled: bool = True) -> Picture:
+        """Render a frame with all that is known of it, or without labels in less time."""
+        ...
+
+    def seen(self, first: int, end: int) -> "Shot":
+        """Return the shot as a recording from one frame up to another sees it.
+
+        What stands still for most of the recording is in its background, and does not move.
+        """
+        ...
+
+
+class WithoutMotion:
+    """Pictures of shots whose labels are the same whether or not a network sees motion."""
+
+    def picture(self, frame: int, labelled: bool = True) -> Picture:
+        """See `Shot.picture`."""
+        del labelled
+        intensity, labels = self.render(frame)  # type: ignore[attr-defined]
+        return Picture(intensity, LabelMaps(labels, labels, labels))
+
+    def seen(self, first: int, end: int) -> Any:
+        """See `Shot.seen`."""
+        del first, end
+        return self

@@ -12,5 +12,5 @@ class TrainingError(RuntimeError):
         ...     train(Simulation(), tempfile.mkdtemp(), recipe, start_from="amsegnet-esrf-lite")
         ... except TrainingError as error:
         ...     print(str(error).partition(": ")[2])
-        is a network amsegnet_lite, no amsegnet; give the recipe its network (--network)
+        is a network amsegnet_lite, no amsegnet; give the recipe its network (--network, --width)
     """

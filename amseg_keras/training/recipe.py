@@ -7,8 +7,10 @@ from typing import Literal
 
 from amseg_keras.backend import PRECISIONS
 from amseg_keras.models.networks import NETWORKS
+from amseg_keras.preprocess import Channels
 
 ANNEALINGS = ("cosine", "plateau")
+GREY_LEVELS = ("percentile", "specimen")
 
 
 @dataclass(frozen=True)
@@ -17,6 +19,13 @@ class Recipe:
 
     Attributes:
         network: One of `models.NETWORKS`.
+        width: Number of filters of the network's first block; None for the network's own.
+        channels: Input channels, as `preprocess.channels.Channels` knows them.
+        grey_levels: Stretch of the grey levels, `"percentile"` or `"specimen"` as in
+            `preprocess.GreyScaling`. A training that starts from a preset keeps the preset's grey
+            levels and channels.
+        blank: Share of the training frames whose motion channel is blank, so that one network
+            serves movies and single frames.
         epochs: Passes through the training frames.
         batch_size: Frames in a batch, of all devices together.
         shape: Height and width that frames are cut or padded to for training; None: whole frames.
@@ -43,6 +52,10 @@ class Recipe:
     """
 
     network: str = "amsegnet"
+    width: int | None = None
+    channels: tuple[str, ...] = ("frame",)
+    grey_levels: Literal["percentile", "specimen"] = "percentile"
+    blank: float = 0.4
     epochs: int = 100
     batch_size: int = 16
     shape: tuple[int, int] | None = (256, 512)
@@ -63,6 +76,15 @@ class Recipe:
             raise ValueError(
                 f"network is {self.network!r}, it must be one of {', '.join(NETWORKS)}"
             )
+        object.__setattr__(self, "channels", Channels(self.channels).names)
+        if self.grey_levels not in GREY_LEVELS:
+            raise ValueError(
+                f"grey_levels is {self.grey_levels!r}, it must be one of {', '.join(GREY_LEVELS)}"
+            )
+        if self.width is not None and self.width < 1:
+            raise ValueError(f"width is {self.width}, it must be at least 1")
+        if not 0 <= self.blank <= 1:
+            raise ValueError(f"blank is {self.blank}, it must be from 0 to 1")
         if self.annealing not in ANNEALINGS:
             raise ValueError(f"annealing is {self.annealing!r}, it must be cosine or plateau")
         if self.precision not in PRECISIONS:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import math
 import os
+import shutil
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +20,13 @@ from amseg_keras.backend import best_precision, every_device, hardware
 from amseg_keras.datasets import Dataset, open_dataset
 from amseg_keras.models.networks import NETWORKS
 from amseg_keras.plain_json import plain
+from amseg_keras.preprocess import GreyScaling
 from amseg_keras.pretrained import PresetInfo, find_preset
 from amseg_keras.pretrained.preset import read_info, read_model, weights_digest, write_preset
 from amseg_keras.training.course.learn import Course
 from amseg_keras.training.errors import TrainingError
 from amseg_keras.training.feed.distilled import DistilledExamples
-from amseg_keras.training.feed.examples import DatasetExamples, Examples
+from amseg_keras.training.feed.examples import DatasetExamples, DatasetSource, Examples
 from amseg_keras.training.feed.kept import KeptExamples
 from amseg_keras.training.feed.simulation import Simulation
 from amseg_keras.training.progress import Progress
@@ -67,9 +71,12 @@ def train(
     out: str | os.PathLike[str],
     recipe: Recipe | None = None,
     *,
+    mixed_with: Simulation | None = None,
+    share: float = 0.5,
     start_from: str | os.PathLike[str] | None = None,
     teacher: str | os.PathLike[str] | None = None,
     kept_epochs: int | None = None,
+    store: str | os.PathLike[str] | None = None,
     resume: bool = False,
     progress: Callable[[Progress], None] = lambda progress: None,
 ) -> TrainedRun:
@@ -83,10 +90,16 @@ def train(
             `Simulation`.
         out: Folder of the run; see `training.run_folder` for what is in it.
         recipe: By default the paper's.
+        mixed_with: Simulated frames beside those of a data set, so that a network that learns a
+            few real frames forgets nothing else.
+        share: Share of the simulated frames in each batch.
         start_from: Preset whose weights are the first; by default they are random.
         teacher: Preset of a trained network whose probabilities are learned besides the labels.
         kept_epochs: After so many epochs their batches come again, kept on disk: for a simulator or
             a teacher that takes longer than the training itself.
+        store: Folder of simulated recordings and kept batches. Trainings of the same simulation
+            and seed share them there, so that several networks cost one simulation. By default
+            they are in `out`, and the recordings are deleted at the end.
         resume: Go on with the training that is in `out`; start it if there is none.
         progress: Told after each step and epoch.
 
@@ -113,13 +126,19 @@ def train(
     recipe = recipe or Recipe()
     start = None if start_from is None else find_preset(start_from)
     info = None if start is None else read_info(start)
-    examples = _examples(data, recipe, info)
+    if info is not None:
+        recipe = replace(recipe, channels=info.channels.names)
+    folder = Path(out) / "recordings" if store is None else Path(store)
+    examples = make_examples(data, recipe, info, mixed_with, share, folder)
     if start is not None:
         _check_network(start, str(start_from), recipe, len(examples.class_names))
     if teacher is not None:
         examples = _distilled(examples, find_preset(teacher))
     if kept_epochs is not None:
-        examples = KeptExamples(examples, kept_epochs, Path(out) / "batches")
+        batches = Path(out) / "batches"
+        if store is not None:
+            batches = Path(store) / f"batches-{_batches_key(recipe, examples)}"
+        examples = KeptExamples(examples, kept_epochs, batches)
     asked = {
         "recipe": asdict(recipe),
         "data": examples.describe(),
@@ -128,7 +147,13 @@ def train(
     run = RunFolder(Path(out), asked)
     phases = (Phase(recipe.epochs, recipe.learning_rate),)
     plan = Plan(run, examples, recipe, phases, lambda: _network(recipe, examples, start))
-    return carry_out(plan, resume, progress)
+    try:
+        trained = carry_out(plan, resume, progress)
+    finally:
+        examples.close()
+    if store is None:
+        shutil.rmtree(folder, ignore_errors=True)
+    return trained
 
 
 @dataclass(frozen=True)
@@ -218,6 +243,7 @@ def _train(
         examples.scaling,
         examples.pixel_size_um,
         examples.trained_on,
+        channels=examples.channels,
     )
     write_preset(run.preset, model, info, run_card(info, run.asked, record))
     run.write_record(record)
@@ -230,19 +256,44 @@ def _merit(row: dict[str, Any]) -> tuple[float, int]:
     return (score if math.isfinite(score) else -1.0, -row["epoch"])
 
 
-def _examples(
-    data: Dataset | Simulation | str | os.PathLike[str], recipe: Recipe, info: PresetInfo | None
+def make_examples(
+    data: Dataset | Simulation | str | os.PathLike[str],
+    recipe: Recipe,
+    info: PresetInfo | None,
+    mixed_with: Simulation | None,
+    share: float,
+    recordings: Path,
 ) -> Examples:
-    scaling = None if info is None else info.scaling
+    """Make the examples of a training.
+
+    Args:
+        data: A data set or its folder, or a simulation.
+        recipe: How they are shown.
+        info: Preset that the training starts from, whose classes and grey levels it keeps.
+        mixed_with: Simulation beside a data set, or None.
+        share: Share of the simulated frames in a batch.
+        recordings: Folder of simulated recordings.
+
+    Raises:
+        TrainingError: The preset has other classes than the data.
+    """
+    scaling = GreyScaling(recipe.grey_levels) if info is None else info.scaling
+    examples: Examples
     if isinstance(data, Simulation):
         # The simulator needs OpenCV, which training on a data set does not.
         from amseg_keras.training.feed.simulated import SimulatedExamples
 
-        examples: Examples = SimulatedExamples(data, recipe, scaling)
+        examples = SimulatedExamples(data, recipe, scaling, recordings)
     else:
         opened = data if isinstance(data, Dataset) else open_dataset(data)
         classes = None if info is None else info.class_names
-        examples = DatasetExamples(opened, recipe, classes, scaling)
+        if mixed_with is None:
+            examples = DatasetExamples(opened, recipe, classes, scaling)
+        else:
+            from amseg_keras.training.feed.mixed import mixed_examples
+
+            source = DatasetSource(opened, classes, scaling)
+            examples = mixed_examples(source, mixed_with, share, recipe, recordings)
     if info is not None and examples.class_names != info.class_names:
         raise TrainingError(
             f"{info.name} has the classes {', '.join(info.class_names)}, and the data have "
@@ -256,19 +307,39 @@ def _distilled(examples: Examples, teacher: Path) -> Examples:
     return DistilledExamples(examples, read_model(teacher, info), info, weights_digest(teacher))
 
 
+def _batches_key(recipe: Recipe, examples: Examples) -> str:
+    """What decides the batches of a training, in a few letters."""
+    decides = {name: value for name, value in asdict(recipe).items() if name not in _OF_NETWORK}
+    text = json.dumps([decides, examples.describe()], sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+_OF_NETWORK = (
+    *("network", "width", "learning_rate", "annealing", "weighted"),
+    *("clip_norm", "averaging", "patience", "precision"),
+)
+"""Fields of a recipe that change nothing about the batches."""
+
+
 def _network(recipe: Recipe, examples: Examples, start: Path | None) -> keras.Model:
-    model = NETWORKS[recipe.network](num_classes=len(examples.class_names))
+    model = _untrained(recipe, len(examples.class_names))
     if start is not None:
         model.set_weights(read_model(start, read_info(start)).get_weights())
     return model
 
 
+def _untrained(recipe: Recipe, classes: int) -> keras.Model:
+    width = {} if recipe.width is None else {"base_filters": recipe.width}
+    shape = (None, None, len(recipe.channels))
+    return NETWORKS[recipe.network](num_classes=classes, input_shape=shape, **width)
+
+
 def _check_network(start: Path, name: str, recipe: Recipe, classes: int) -> None:
     """Refuse a preset of another network before the run's folder is begun."""
     trained = read_model(start, read_info(start))
-    wanted = NETWORKS[recipe.network](num_classes=classes)
+    wanted = _untrained(recipe, classes)
     if [w.shape for w in trained.weights] != [w.shape for w in wanted.weights]:
         raise TrainingError(
             f"{name}: is a network {trained.name}, no {recipe.network}; "
-            "give the recipe its network (--network)"
+            "give the recipe its network (--network, --width)"
         )

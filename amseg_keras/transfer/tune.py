@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -22,7 +23,13 @@ from amseg_keras.report.training_figure import draw_transfer
 from amseg_keras.training import Progress, Recipe, TrainedRun
 from amseg_keras.training.course.averaging import measure_statistics
 from amseg_keras.training.course.learn import Course
-from amseg_keras.training.feed.examples import DatasetExamples, calibration_images
+from amseg_keras.training.feed.examples import (
+    DatasetExamples,
+    DatasetSource,
+    Examples,
+    calibration_images,
+)
+from amseg_keras.training.feed.simulation import Simulation
 from amseg_keras.training.recipe import Phase
 from amseg_keras.training.run import Plan, carry_out
 from amseg_keras.training.run_folder import RunFolder
@@ -83,6 +90,8 @@ def fine_tune(
     start_from: str | os.PathLike[str] = "amsegnet-esrf",
     recipe: Recipe = FINE_TUNING,
     *,
+    mixed_with: Simulation | None = None,
+    share: float = 0.5,
     from_scratch: bool = False,
     resume: bool = False,
     progress: Callable[[Progress], None] = lambda progress: None,
@@ -101,6 +110,9 @@ def fine_tune(
         out: Folder of the run; `out/preset` is the network.
         start_from: Preset, folder or `owner/repo` of the trained network.
         recipe: Epochs, rate, augmentation; its `network` is not looked at.
+        mixed_with: Simulated frames beside the labelled ones, so that the network does not forget
+            what other recordings look like.
+        share: Share of the simulated frames in each batch.
         from_scratch: Train the same network from random weights too and compare (figure 8a-c),
             in `out/from_scratch`, `out/transfer.csv` and `out/transfer.png`.
         resume: Go on with what is in `out`.
@@ -133,10 +145,12 @@ def fine_tune(
     frames = len(opened.of_split("train").frames)
     recipe = replace(
         recipe,
+        channels=info.channels.names,
         shape=recipe.shape and _fitting_shape(opened, recipe.shape),
         repeat=recipe.repeat * max(1, round(EPOCH_FRAMES / frames)),
     )
-    examples = DatasetExamples(opened, recipe, opened.class_names, info.scaling)
+    simulated = Path(out) / "recordings"
+    examples = _examples(opened, recipe, info, (mixed_with, share), simulated)
     examples.trained_on += f"; fine-tuned from {info.name} (trained on {info.trained_on})"
     asked = {
         "recipe": asdict(recipe),
@@ -162,10 +176,14 @@ def fine_tune(
         if expected is not None:
             expected(course.expected_seconds() * (2 if from_scratch else 1))
 
-    tuned = carry_out(plan, resume, progress, prepare)
+    try:
+        tuned = carry_out(plan, resume, progress, prepare)
+    finally:
+        examples.close()
     if not from_scratch:
+        shutil.rmtree(simulated, ignore_errors=True)
         return FineTunedRun(tuned)
-    other = DatasetExamples(opened, recipe, opened.class_names, info.scaling)
+    other = _examples(opened, recipe, info, (mixed_with, share), simulated)
     fresh = Plan(
         RunFolder(tuned.folder / "from_scratch", asked | {"start_from": None}),
         other,
@@ -173,8 +191,29 @@ def fine_tune(
         (Phase(recipe.epochs, HEAD_RATE),),
         lambda: _fresh_network(start, info, opened.class_names),
     )
-    scratch = carry_out(fresh, True, progress)
+    try:
+        scratch = carry_out(fresh, True, progress)
+    finally:
+        other.close()
+    shutil.rmtree(simulated, ignore_errors=True)
     return FineTunedRun(tuned, scratch, _compare(tuned, scratch, opened))
+
+
+def _examples(
+    data: Dataset,
+    recipe: Recipe,
+    info: PresetInfo,
+    beside: tuple[Simulation | None, float],
+    folder: Path,
+) -> Examples:
+    """The labelled frames, and simulated ones beside them if asked for."""
+    simulation, share = beside
+    if simulation is None:
+        return DatasetExamples(data, recipe, data.class_names, info.scaling)
+    from amseg_keras.training.feed.mixed import mixed_examples
+
+    source = DatasetSource(data, data.class_names, info.scaling)
+    return mixed_examples(source, simulation, share, recipe, folder)
 
 
 def _tuned_network(start: Path, info: PresetInfo, classes: tuple[str, ...]) -> keras.Model:

@@ -12,7 +12,7 @@ from amseg_keras.command import main
 from amseg_keras.command.simulate import FACILITIES, PROCESSES
 from amseg_keras.datasets import open_dataset
 from amseg_keras.datasets.validate import validate
-from amseg_keras.runs.simulate import STARTED, SimulateSettings, simulate_dataset
+from amseg_keras.runs.simulate import SimulateSettings, simulate_dataset
 from amseg_keras.simulate import FACILITIES as PLACES
 from amseg_keras.simulate import simulate_sequence
 from amseg_keras.simulate.process.experiments import PROCESSES as KNOWN
@@ -104,7 +104,7 @@ def test_killed_and_run_again_it_is_as_if_undisturbed(made, tmp_path):
 
     with pytest.raises(KilledError):
         simulate_dataset(tmp_path / "dls", settings, kill)
-    assert (tmp_path / "dls" / STARTED).is_file()
+    assert (tmp_path / "dls" / ".unfinished").is_dir()
     kept = {path: path.stat().st_mtime_ns for path in (tmp_path / "dls" / "images").iterdir()}
     assert len(kept) == 4
     simulate_dataset(tmp_path / "dls", settings)

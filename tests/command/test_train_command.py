@@ -45,6 +45,20 @@ def test_repeats_report_mean_and_spread_on_the_test_frames(folder, tmp_path):
     assert [line.split(",")[0] for line in lines] == ["", "seed 0", "seed 1", "mean", "sd"]
 
 
+@pytest.mark.parametrize("command", ["train", "finetune"])
+def test_a_data_set_is_mixed_with_simulated_frames(command, folder, tmp_path):
+    pytest.importorskip("cv2")
+    info = PresetInfo("small", ("gas", "pore"), GreyScaling(), None, "nothing: random weights")
+    preset = Segmenter(randomise(small_network(2)), info).save_pretrained(tmp_path / "preset")
+    start = ["-m", preset] if command == "finetune" else []
+    source = ["--data", folder, "--simulate", "aps", "--simulated-share", "0.25"]
+    short = [*SMALL[2:], "--epochs", "1"]
+    done = amseg(command, *source, *start, "-o", tmp_path / "run", *short)
+    assert done.exit_code == 0, done.output
+    asked = json.loads((tmp_path / "run" / "run.json").read_text())["asked"]
+    assert asked["data"]["mixed_with"][0]["simulated"]["facilities"] == {"aps": 1.0}
+
+
 def test_finetune_says_how_long_it_takes_and_what_it_reached(folder, tmp_path):
     info = PresetInfo("small", ("gas", "pore"), GreyScaling(), None, "nothing: random weights")
     preset = Segmenter(randomise(small_network(2)), info).save_pretrained(tmp_path / "preset")
@@ -58,10 +72,14 @@ def test_finetune_says_how_long_it_takes_and_what_it_reached(folder, tmp_path):
     ("arguments", "code", "said"),
     [
         (["--data", "nowhere"], 1, "nowhere: no such file or folder"),
-        ([], 2, "give either --data or --simulate"),
+        ([], 2, "give --data, --simulate, or both"),
         (["--simulate", "moon"], 1, "'moon' is no facility"),
         (["--simulate", "esrf=much"], 2, "'esrf=much' is no share"),
         (["--simulate", "esrf", "--shape", "30x40"], 2, "multiples of 16"),
+        (["--simulate", "esrf", "--channels", "motion"], 2, "the first must be frame"),
+        (["--simulate", "esrf", "--student", "giant"], 2, "'giant' is no network"),
+        (["--simulate", "esrf", "--student", "unet:wide"], 2, "has no width, such as unet:24"),
+        (["--simulate", "esrf", "--kept-frames", "9"], 2, "at least the 200 new frames"),
         (["--simulate", "esrf", "--start-from", "none-such"], 1, "none-such: no preset"),
     ],
 )

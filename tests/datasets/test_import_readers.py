@@ -256,7 +256,7 @@ def broken(tmp_path, kind):
 @pytest.mark.parametrize(
     "kind",
     [
-        *("text", "other", "two corners", "no points", "size"),
+        *("text", "other", "no points", "size"),
         *("polygon", "run", "cut", "category", "images"),
     ],
 )

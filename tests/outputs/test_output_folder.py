@@ -202,6 +202,14 @@ def test_a_kill_between_the_record_and_the_end_leaves_a_result(path):
     assert names(path) == ["example.json", "table.csv"]
 
 
+def test_a_folder_that_is_claimed_may_begin_its_run(path):
+    with OutputFolder(path, FILES) as out:
+        out.claim()
+        assert out.begin(RED) is None
+        out.finish({})
+    assert names(path) == ["example.json"]
+
+
 HOLDER = """
 import sys, time
 from pathlib import Path

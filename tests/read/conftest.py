@@ -22,7 +22,6 @@ class Format:
     name: str
     write: Callable[[Path, np.ndarray], Path]
     dtypes: tuple[str, ...] = ("uint8", "uint16", "int16", "uint32", "float32", "float64")
-    narrowest: int = 1
 
 
 def _tiff(name: str, **options: object) -> Callable[[Path, np.ndarray], Path]:
@@ -113,23 +112,21 @@ def write_video(
             container.mux(packet)
 
 
-# tifffile writes frames of width 1 as pages of height 1, hence the narrowest of 2.
 LOSSLESS = (
     Format("npy", _npy, ("uint8", "uint16", "int64", "float16", "float32", ">u2", "bool")),
-    Format("tiff", _tiff("plain", metadata=None), narrowest=2),
-    Format("tiff big-endian", _tiff("big_endian", byteorder=">"), narrowest=2),
-    Format("tiff of one contiguous series", _tiff("shaped"), narrowest=2),
-    Format("tiff one page for all", _tiff("truncate", metadata={"truncate": True}), narrowest=2),
-    Format("bigtiff", _tiff("big", bigtiff=True, metadata=None), narrowest=2),
-    Format("tiff deflate", _tiff("deflate", compression="deflate", metadata=None), narrowest=2),
+    Format("tiff", _tiff("plain", metadata=None)),
+    Format("tiff big-endian", _tiff("big_endian", byteorder=">")),
+    Format("tiff of one contiguous series", _tiff("shaped")),
+    Format("tiff one page for all", _tiff("truncate", metadata={"truncate": True})),
+    Format("bigtiff", _tiff("big", bigtiff=True, metadata=None)),
+    Format("tiff deflate", _tiff("deflate", compression="deflate", metadata=None)),
     Format(
         "tiff lzw in strips",
         _tiff("lzw", compression="lzw", rowsperstrip=3, metadata=None),
-        narrowest=2,
     ),
-    Format("tiff in tiles", _tiff("tiles", tile=(16, 16), metadata=None), narrowest=2),
-    Format("imagej tiff", _imagej, ("uint8", "uint16", "float32"), narrowest=2),
-    Format("ome tiff", _tiff("ome", ome=True, metadata={"axes": "TYX"}), narrowest=2),
+    Format("tiff in tiles", _tiff("tiles", tile=(16, 16), metadata=None)),
+    Format("imagej tiff", _imagej, ("uint8", "uint16", "float32")),
+    Format("ome tiff", _tiff("ome", ome=True, metadata={"axes": "TYX"})),
     Format("hdf5", _hdf5()),
     Format("hdf5 chunks of two", _hdf5(chunks=True)),
     Format("hdf5 bitshuffle", _hdf5(chunks=True, **hdf5plugin.Bitshuffle(cname="lz4"))),

@@ -8,7 +8,7 @@ import pytest
 import tifffile
 from PIL import Image
 
-from amseg_keras.read import ReadError, find_stacks, open_stack
+from amseg_keras.read import ReadError, ReadOptions, find_stacks, open_stack
 
 
 def save(*paths: Path, size: tuple[int, int] = (20, 30)) -> None:
@@ -30,13 +30,13 @@ def names(*inputs: object) -> list[str]:
 
 def test_a_folder_of_numbered_files_is_one_stack_in_natural_order(tmp_path):
     folder = tmp_path / "run"
-    save(*(folder / f"f{number}.tif" for number in (0, 1, 2, 9, 10, 11, 100)))
+    save(*(folder / f"f{number}.tif" for number in range(7, 14)))
     stacks, errors = find_stacks([folder])
     assert errors == []
     assert [stack.name for stack in stacks] == ["run"]
     assert stacks[0].source == str(folder)
     with stacks[0].open() as stack:
-        assert stack.frame_names == tuple(f"f{n}.tif" for n in (0, 1, 2, 9, 10, 11, 100))
+        assert stack.frame_names == tuple(f"f{n}.tif" for n in range(7, 14))
         assert [int(frame[0, 0]) for frame in stack] == [0, 1, 2, 3, 4, 5, 6]
 
 
@@ -80,7 +80,7 @@ def test_a_folder_of_thousands_opens_only_the_first_readable(tmp_path, monkeypat
     monkeypatch.setattr(tifffile.TiffFile, "__init__", count)
     with open_stack(tmp_path) as stack:
         assert len(stack) == 2000
-    assert len(opened) <= 2
+    assert len(opened) <= 3
 
 
 def test_hidden_and_other_files_are_passed_over(tmp_path):
@@ -184,13 +184,34 @@ def test_open_stack_lists_the_stacks_where_there_are_several(tmp_path):
     )
 
 
-def test_numbered_files_given_one_by_one_are_a_sequence_as_a_shell_gives_a_pattern(tmp_path):
-    files = [tmp_path / "run_07" / f"{number:04}.png" for number in (1, 2, 10)]
-    other = tmp_path / "plate.png"
-    save(*files, other)
-    stacks, errors = find_stacks([*files, other])
+def numbered_files_and_another(folder: Path) -> list[Path]:
+    files = [
+        *(folder / "run_07" / f"{number:04}.png" for number in (1, 2, 3)),
+        folder / "plate.png",
+    ]
+    save(*files)
+    return files
+
+
+def test_files_given_one_by_one_stay_separate_and_say_so(tmp_path):
+    stacks, errors = find_stacks(numbered_files_and_another(tmp_path))
+    assert not errors
+    assert [stack.name for stack in stacks] == ["0001", "0002", "0003", "plate"]
+    with stacks[1].open() as stack:
+        assert "one of 3 numbered files that were given one by one" in stack.notes[0]
+        assert "--join" in stack.notes[0]
+
+
+def test_files_given_one_by_one_are_a_sequence_with_join(tmp_path):
+    stacks, errors = find_stacks(numbered_files_and_another(tmp_path), ReadOptions(join=True))
     assert not errors
     assert [(stack.name, len(stack.files)) for stack in stacks] == [("run_07", 3), ("plate", 1)]
+
+
+def test_a_folder_falls_apart_with_separate(tmp_path):
+    numbered_files_and_another(tmp_path)
+    stacks, _ = find_stacks([tmp_path / "run_07"], ReadOptions(separate=True))
+    assert [len(stack.files) for stack in stacks] == [1, 1, 1]
 
 
 def test_a_sample_is_a_stack_and_an_unknown_one_names_those_there_are():

@@ -17,9 +17,7 @@ from amseg_keras.read import open_stack
 @given(data=st.data())
 def test_frames_survive_a_round_trip(lossless, data):
     dtype = np.dtype(data.draw(st.sampled_from(lossless.dtypes)))
-    shape = data.draw(
-        st.tuples(st.integers(1, 4), st.integers(1, 35), st.integers(lossless.narrowest, 35))
-    )
+    shape = data.draw(st.tuples(st.integers(1, 4), st.integers(2, 35), st.integers(2, 35)))
     values = (
         st.booleans()
         if dtype.kind == "b"

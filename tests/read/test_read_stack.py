@@ -46,8 +46,8 @@ def test_nan_is_an_error_of_its_frame(tmp_path):
         with pytest.raises(ReadError) as caught:
             stack[3]
         assert str(caught.value) == (
-            f"{tmp_path}/a.npy: frame 3 holds 12 values that are NaN or infinite; replace them "
-            "(for example by the median of their neighbours) and run again"
+            f"{tmp_path}/a.npy: frame 3 holds 12 values that are NaN or infinite; replace them by "
+            "the median of their neighbours with: amseg prepare --repair"
         )
         with pytest.raises(ReadError, match="frame 4 holds 1 values"):
             stack[4]

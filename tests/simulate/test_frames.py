@@ -44,7 +44,7 @@ def test_twenty_frames_show_every_class_and_several_depths():
     assert set(np.concatenate([np.unique(labels) for _, labels in frames])) >= {0, 1, 2, 3, 4}
     assert {str(frame.dtype) for frame, _ in frames} == {"uint8", "uint16"}
     # A frame in which everything is clipped away teaches nothing.
-    assert min(np.ptp(frame) for frame, _ in frames) > 60
+    assert min(np.ptp(frame) for frame, _ in frames) > 40
 
 
 def test_powder_lies_on_the_substrate_and_gas_above_both():
@@ -64,7 +64,7 @@ def test_welding_has_no_powder():
 
 
 def test_spatter_is_labelled_background():
-    busy = MeltRanges(swarm=(120, 120), divided=0.0)
+    busy = MeltRanges(swarm=(120, 120))
     shot = drawn(1, "lpbf", busy)
     _, labels = shot.render(0)
     swarm = shot.airborne[0].at(0).place.round().astype(int)
@@ -117,7 +117,7 @@ def test_a_pore_that_overlaps_the_keyhole_is_part_of_it():
         return replace(moment.keyhole, outline=outline)
 
     beside = replace(moment, pores=(disc(middle + 14), disc(middle + 80)))
-    _, labels = compose(shot.stage, beside)
+    labels = compose(shot.stage, shot.still, beside).labels.frame
     assert labels[int(row), int(middle) + 14] == 3
     assert labels[int(row), int(middle) + 80] == 4
 
@@ -130,7 +130,7 @@ def test_invisible_voids_are_ignored():
 
 
 def test_gas_is_brighter_than_the_plate():
-    intensity, labels = drawn(5, "welding", MeltRanges(divided=0.0)).render(0)
+    intensity, labels = drawn(5, "welding", MeltRanges()).render(0)
     assert intensity[labels == 0].mean() > 1.05 * intensity[labels == 2].mean()
 
 
@@ -142,7 +142,7 @@ def test_clipped_beam_leaves_the_gas_darker_than_the_plate():
 
 
 def test_keyhole_brightens_the_plate_as_its_length_along_the_beam_says():
-    shot = drawn(3, "welding", APS_REFERENCE, "aps")
+    shot = drawn(3, "welding", replace(APS_REFERENCE, liquid_lacking=(0.0, 0.0)), "aps")
     _, labels = shot.render(shot.frames // 2)
     slope = shot.stage.beam.slope
     expected = np.exp(slope * shot.keyhole_path_um)

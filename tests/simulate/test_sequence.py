@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from amseg_keras.simulate import FACILITIES, MeltRanges, record, simulate_sequence
+from amseg_keras.simulate.ranges.movie import PLAIN
 from amseg_keras.simulate.sequence import draw_shot
 
 SMALL = (128, 256)
@@ -11,7 +12,8 @@ SMALL = (128, 256)
 
 @pytest.fixture(scope="module")
 def shot():
-    return simulate_sequence("esrf", 24, seed=4, process="lpbf")
+    plain = replace(FACILITIES["esrf"], presentations=PLAIN)
+    return simulate_sequence(plain, 24, seed=4, process="lpbf")
 
 
 @pytest.mark.parametrize(
@@ -58,7 +60,8 @@ def mouth(labels):
 
 @pytest.mark.parametrize("process", ["lpbf", "welding"])
 def test_the_keyhole_moves_with_the_laser(process):
-    deep = replace(FACILITIES["esrf"], ranges=MeltRanges(keyhole_depth_um=(120.0, 200.0)))
+    ranges = MeltRanges(keyhole_depth_um=(120.0, 200.0), standing=0.0, shallow=0.0)
+    deep = replace(FACILITIES["esrf"], ranges=ranges)
     moved = 0
     for seed in range(4):
         made = simulate_sequence(deep, 16, seed=seed, process=process)

@@ -10,6 +10,7 @@ import click
 from tqdm import tqdm
 
 from amseg_keras.command.dataset.opening import one_sentence, say
+from amseg_keras.command.input_options import input_options
 from amseg_keras.datasets import LabelledFrame
 from amseg_keras.datasets.masks import KINDS, ImportOptions, import_masks
 from amseg_keras.datasets.masks.colours import TOLERANCE, read_palette
@@ -53,6 +54,7 @@ _POSITIVE = click.FloatRange(min=0, min_open=True)
 @click.option("--material", help="Name of the alloy.")
 @click.option("--power", "power_W", type=_POSITIVE, metavar="W", help="Laser power in W.")
 @click.option("--speed", "speed_mm_s", type=_POSITIVE, metavar="MM/S", help="Scan speed in mm/s.")
+@input_options
 def import_(
     images: tuple[str, ...],
     masks: str,
@@ -78,7 +80,7 @@ def import_(
     \b
     amseg dataset import movie.tif --masks movie-labels.tif --classes background,keyhole -o data
     """
-    options = {name: rest.pop(name) for name in ("kind", "tolerance", "add_classes")}
+    options = {name: rest.pop(name) for name in ("kind", "tolerance", "add_classes", "reading")}
     about = replace(LabelledFrame("", None, sequence or "", 0), **rest)
     names = None if classes is None else tuple(name.strip() for name in classes.split(","))
     if names is not None and (len(set(names)) < len(names) or not all(names)):

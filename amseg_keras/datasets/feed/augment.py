@@ -8,7 +8,7 @@ import keras
 import numpy as np
 
 from amseg_keras.datasets.feed.elastic import RandomElastic
-from amseg_keras.datasets.feed.grey_jitter import RandomBlur, RandomGamma, RandomNoise
+from amseg_keras.datasets.feed.grey_jitter import FrameOnly, RandomBlur, RandomGamma, RandomNoise
 
 _ROUNDING = 1e-3
 
@@ -21,9 +21,11 @@ def strong_augmentation() -> keras.layers.Pipeline:
     `RandomRotation` turns image and mask differently on PyTorch, Keras 3.15). The paper's own
     augmentation (section 2.3) is `augment="paper"`.
 
+    Geometry and blur act on all channels, changes of the grey levels on the frame alone.
+
     Returns:
         A layer that takes and gives `{"images", "segmentation_masks"}`; images from 0 to 1. What
-        comes from outside the frame is black and labelled "ignore".
+        comes from outside the frame is black, does not move, and is labelled "ignore".
 
     Example:
         >>> [type(layer).__name__ for layer in strong_augmentation().layers][:3]
@@ -38,11 +40,11 @@ def strong_augmentation() -> keras.layers.Pipeline:
             RandomElastic(strength=3.0, spacing=80),
             # Up to 1.4 times larger, down to 0.83 times.
             layers.RandomZoom((-0.3, 0.2), fill_mode="constant", fill_value=0.0, **last),
-            layers.RandomBrightness(0.1, value_range=(0.0, 1.0), **last),
-            layers.RandomContrast(0.25, value_range=(0.0, 1.0), **last),
-            RandomGamma(0.35),
+            FrameOnly(layers.RandomBrightness(0.1, value_range=(0.0, 1.0), **last)),
+            FrameOnly(layers.RandomContrast(0.25, value_range=(0.0, 1.0), **last)),
+            FrameOnly(RandomGamma(0.35)),
             RandomBlur(1.0),
-            RandomNoise(0.03),
+            FrameOnly(RandomNoise(0.03)),
         ]
     )
 
@@ -73,7 +75,7 @@ class SeededAugmentation:
         """Change a batch.
 
         Args:
-            images: float32 `(batch, height, width, 1)`, from 0 to 1.
+            images: float32 `(batch, height, width, channels)`, from 0 to 1.
             labels: Class ids, uint8 `(batch, height, width)`, 255 is "ignore".
             seed: Says all about the randomness.
 
@@ -93,6 +95,9 @@ class SeededAugmentation:
         """
         # uint8 wraps round: 255 becomes 0 here, and 0 becomes 255 below.
         masks = (labels + np.uint8(1))[..., None].astype(np.float32)
+        if images.shape[-1] > 1:
+            # Layers fill with 0 outside of the frame, where nothing moves either.
+            images = np.concatenate([images[..., :1], images[..., 1:] - np.float32(0.5)], axis=-1)
         # Augmentation stays on the CPU, so that it does not wait for the network.
         with self._lock, keras.device("cpu"):
             self._reseed(seed)
@@ -100,7 +105,9 @@ class SeededAugmentation:
             images_out = keras.ops.convert_to_numpy(changed["images"])
             masks_out = keras.ops.convert_to_numpy(changed["segmentation_masks"])
         ids = self._checked(masks, images_out, masks_out)
-        return np.clip(images_out, 0, 1, dtype=np.float32), ids[..., 0] - np.uint8(1)
+        images_out = np.array(images_out, np.float32)
+        images_out[..., 1:] += 0.5
+        return np.clip(images_out, 0, 1), ids[..., 0] - np.uint8(1)
 
     def _reseed(self, seed: tuple[int, ...]) -> None:
         states = [v for v in self._layer.variables if v.path.endswith("seed_generator_state")]

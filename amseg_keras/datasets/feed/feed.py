@@ -16,7 +16,7 @@ from amseg_keras.datasets.feed.augment import SeededAugmentation, strong_augment
 from amseg_keras.datasets.feed.frames import ScaledFrames
 from amseg_keras.datasets.feed.paper_crops import Crop, draw_crops
 from amseg_keras.datasets.feed.window import fit_to_shape
-from amseg_keras.preprocess import GreyScaling
+from amseg_keras.preprocess import Channels, GreyScaling
 from amseg_keras.read import ReadError
 
 GIBIBYTE = 1 << 30
@@ -38,6 +38,9 @@ class BatchOptions:
         classes: Names of the network's classes in the order of its ids, if they are not the data
             set's; ids are translated by name.
         scaling: How the network wants its grey levels; `preset.scaling` of a pretrained one.
+        channels: Input channels of the network; `preset.channels` of a pretrained one. The
+            background of a frame is made of the other frames of its sequence.
+        blank: Share of the frames whose motion channel is blank, as of single frames.
         skip_unlabelled: Leave frames without labels out, rather than to raise an error.
         cache_bytes: Memory for decoded frames and labels, at most; what does not fit is read again
             in each epoch. The usual 1 GiB holds 2,700 frames of 256 x 512 pixels and 16 bits.
@@ -63,6 +66,8 @@ class BatchOptions:
     repeat: int = 1
     classes: Sequence[str] | None = None
     scaling: GreyScaling = field(default_factory=GreyScaling)
+    channels: Channels = field(default_factory=Channels)
+    blank: float = 0.0
     skip_unlabelled: bool = False
     cache_bytes: int = GIBIBYTE
     first_epoch: int = 0
@@ -78,9 +83,9 @@ class _Sample:
 class Batches(keras.utils.PyDataset):
     """Batches of one split; made by `batches`.
 
-    `made[index]` is `(images, labels)`: float32 `(batch, height, width, 1)` and int32 `(batch,
-    height, width)`. It depends on the seed, on `epoch` and on `index`, and on nothing else: not
-    on what was asked for before, nor on the number of threads.
+    `made[index]` is `(images, labels)`: float32 `(batch, height, width, channels)` and int32
+    `(batch, height, width)`. It depends on the seed, on `epoch` and on `index`, and on nothing
+    else: not on what was asked for before, nor on the number of threads.
 
     Attributes:
         epoch: Number of the pass through the frames. It goes up at the end of a Keras epoch in
@@ -144,8 +149,8 @@ class Batches(keras.utils.PyDataset):
             index: From 0 to `len(made) - 1`.
 
         Returns:
-            Images, float32 `(batch, height, width, 1)` from 0 to `scaling.top` of the options, and
-            class ids, int32 `(batch, height, width)`, 255 for "ignore".
+            Images, float32 `(batch, height, width, channels)` from 0 to `scaling.top` of the
+            options, and class ids, int32 `(batch, height, width)`, 255 for "ignore".
 
         Raises:
             IndexError: There is no such batch.
@@ -175,6 +180,10 @@ class Batches(keras.utils.PyDataset):
             seed = (self._seed, epoch, index)
             images, labels = self._augmentation.apply(images / top, labels, seed)
             images = images * top
+        if self._options.channels.has_motion:
+            # After the augmentation, which would change a blank channel.
+            blank = np.random.default_rng((self._seed, epoch, index, 1)).random(len(images))
+            images[blank < self._options.blank, ..., 1:] = self._options.scaling.top / 2
         return images, labels.astype(np.int32)
 
     def _order(self, epoch: int) -> np.ndarray:
@@ -186,7 +195,7 @@ class Batches(keras.utils.PyDataset):
         image, labels = self._frames.read(sample.frame)
         shape = self._options.shape
         if sample.crop is not None:
-            return sample.crop.apply(image, labels, shape or image.shape)
+            return sample.crop.apply(image, labels, shape or labels.shape)
         if shape is None:
             return image, labels
         drawn = (
@@ -220,12 +229,13 @@ def batches(
             ``"strong"``: see `strong_augmentation`. Or any layer that takes and gives `{"images",
             "segmentation_masks"}`, as those of `keras.layers` and `keras_cv.layers` do: it gets
             float32 images from 0 to 1, and float32 masks `(batch, height, width, 1)` of class
-            ids plus 1, with 0 for "ignore", as such layers fill with 0.
+            ids plus 1, with 0 for "ignore", as such layers fill with 0. A motion channel comes
+            from -0.5 to 0.5, with 0 where nothing moved.
         seed: Of order, cuts and augmentation.
         options: The rest.
 
     Returns:
-        Batches `(images, labels)`: float32 `(batch, height, width, 1)` from 0 to
+        Batches `(images, labels)`: float32 `(batch, height, width, channels)` from 0 to
         `options.scaling.top`, and int32 class ids `(batch, height, width)` with 255 for "ignore".
 
     Raises:
@@ -260,7 +270,11 @@ def batches(
     elif augment is not None:
         augmentation = SeededAugmentation(augment)
     frames = ScaledFrames(
-        data, options.classes or data.class_names, options.scaling, options.cache_bytes
+        data,
+        options.classes or data.class_names,
+        options.scaling,
+        options.cache_bytes,
+        options.channels,
     )
     return Batches(frames, samples, augmentation, batch_size, seed, options)
 
@@ -278,6 +292,8 @@ def _check_numbers(batch_size: int, seed: int, options: BatchOptions) -> None:
             raise ValueError(f"{name} is {value}, it must be 0 or more")
     if not 0 <= options.focus <= 1:
         raise ValueError(f"focus is {options.focus}, it must be from 0 to 1")
+    if not 0 <= options.blank <= 1:
+        raise ValueError(f"blank is {options.blank}, it must be from 0 to 1")
     if options.repeat < 1:
         raise ValueError(f"repeat is {options.repeat}, it must be 1 or more")
     if options.shape is not None and min(options.shape) < 1:
@@ -302,11 +318,11 @@ def _labelled(data: Dataset, split: str | None, skip_unlabelled: bool) -> list[L
 
 
 def _stack(images: list[np.ndarray], labels: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    sizes = {image.shape for image in images}
+    sizes = {image.shape[:2] for image in images}
     if len(sizes) > 1:
         found = " and ".join(" x ".join(map(str, size[::-1])) for size in sorted(sizes))
         raise ValueError(
             f"frames of {found} pixels are in one batch; give a shape (height, width) to cut or "
             "pad them to, or batch_size=1"
         )
-    return np.stack(images)[..., None], np.stack(labels)
+    return np.stack(images), np.stack(labels)

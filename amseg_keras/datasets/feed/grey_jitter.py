@@ -45,6 +45,49 @@ class _GreyLayer(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable("amseg_keras")
+class FrameOnly(keras.layers.Layer):
+    """Apply a layer that changes grey levels to the first channel, the frame, alone.
+
+    Args:
+        layer: Layer that takes and gives images `(batch, height, width, 1)`.
+        **kwargs: Of `keras.layers.Layer`.
+
+    Example:
+        >>> import numpy as np
+        >>> image = np.full((1, 2, 2, 2), 0.5, "float32")
+        >>> brighter = FrameOnly(keras.layers.RandomBrightness((0.2, 0.2), value_range=(0, 1)))
+        >>> keras.ops.convert_to_numpy(brighter(image, training=True))[0, 0, 0].round(2)
+        array([0.7, 0.5], dtype=float32)
+    """
+
+    def __init__(self, layer: keras.layers.Layer, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.layer = layer
+        self._allow_non_tensor_positional_args = True
+
+    def call(self, data: Any, training: bool = True) -> Any:
+        if not isinstance(data, dict):
+            return self._changed(data, training)
+        return {**data, "images": self._changed(data["images"], training)}
+
+    def _changed(self, images: Any, training: bool) -> Any:
+        images = ops.convert_to_tensor(images, "float32")
+        frame = ops.cast(self.layer(images[..., :1], training=training), "float32")
+        return ops.concatenate([frame, images[..., 1:]], axis=-1)
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        return input_shape
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "layer": keras.saving.serialize_keras_object(self.layer)}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> FrameOnly:
+        layer = keras.saving.deserialize_keras_object(config.pop("layer"))
+        return cls(layer, **config)
+
+
+@keras.saving.register_keras_serializable("amseg_keras")
 class RandomGamma(_GreyLayer):
     """Raise images from 0 to 1 to a random power, as a detector of another response would.
 

@@ -35,8 +35,8 @@ class Crop:
         """Cut the window out and resize it to `shape`, its proportions kept.
 
         Args:
-            image: Grey levels, float32 `(height, width)`.
-            labels: Class ids, uint8 of the same shape.
+            image: Grey levels, float32 `(height, width)`, or `(height, width, channels)`.
+            labels: Class ids, uint8 `(height, width)`.
             shape: Height and width to come out; the window has their proportions.
 
         Returns:
@@ -47,7 +47,7 @@ class Crop:
             >>> Crop(0.5, 0, 0).apply(image, labels, (2, 4))[0].shape
             (2, 4)
         """
-        have = image.shape
+        have = labels.shape
         scale = self.side * min(have[0] / shape[0], have[1] / shape[1])
         height, width = (max(1, round(scale * want)) for want in shape)
         top = round(self.top * (have[0] - height))

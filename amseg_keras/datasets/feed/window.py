@@ -18,8 +18,8 @@ def fit_to_shape(
     """Cut what is too large and pad what is too small; the pixel size stays.
 
     Args:
-        image: Grey levels `(height, width)`.
-        labels: Class ids of the same shape.
+        image: Grey levels `(height, width)`, or channels `(height, width, channels)`.
+        labels: Class ids `(height, width)`.
         shape: Height and width to come out.
         rng: Draws where to cut; None cuts from the middle.
         focus: How often, from 0 to 1, the cut is placed such that it holds a pixel of the frame's
@@ -35,7 +35,7 @@ def fit_to_shape(
         >>> image.shape, labels[-1].tolist()
         ((3, 2), [255, 255])
     """
-    spare = [max(have - want, 0) for have, want in zip(image.shape, shape, strict=True)]
+    spare = [max(have - want, 0) for have, want in zip(labels.shape, shape, strict=True)]
     if rng is None:
         start = [extra // 2 for extra in spare]
     elif any(spare) and rng.random() < focus and (pixel := _rare_pixel(labels, rng)) is not None:
@@ -47,9 +47,9 @@ def fit_to_shape(
         start = [int(rng.integers(extra + 1)) for extra in spare]
     window = tuple(slice(s, s + want) for s, want in zip(start, shape, strict=True))
     image, labels = image[window], labels[window]
-    missing = [(0, want - have) for have, want in zip(image.shape, shape, strict=True)]
+    missing = [(0, want - have) for have, want in zip(labels.shape, shape, strict=True)]
     if any(after for _, after in missing):
-        image = np.pad(image, missing, mode="symmetric")
+        image = np.pad(image, missing + [(0, 0)] * (image.ndim - 2), mode="symmetric")
         labels = np.pad(labels, missing, constant_values=IGNORE)
     return image, labels
 
@@ -72,8 +72,8 @@ def resize(
     """Resize a frame bilinearly and its class ids to the nearest, on the same grid.
 
     Args:
-        image: Grey levels, float32 `(height, width)`.
-        labels: Class ids, uint8 of the same shape.
+        image: Grey levels, float32 `(height, width)`, or channels `(height, width, channels)`.
+        labels: Class ids, uint8 `(height, width)`.
         shape: Height and width to come out.
 
     Returns:
@@ -85,7 +85,12 @@ def resize(
         [[1, 1, 0, 0], [0, 0, 1, 1]]
     """
     size = shape[::-1]
+    planes = image[..., None] if image.ndim == 2 else image
+    resized = [
+        np.asarray(Image.fromarray(plane).resize(size, Image.Resampling.BILINEAR))
+        for plane in np.moveaxis(planes, -1, 0)
+    ]
     return (
-        np.asarray(Image.fromarray(image).resize(size, Image.Resampling.BILINEAR)),
+        resized[0] if image.ndim == 2 else np.stack(resized, axis=-1),
         np.asarray(Image.fromarray(labels).resize(size, Image.Resampling.NEAREST)),
     )

@@ -1,27 +1,31 @@
-"""Masks in a COCO file: polygons and run lengths of all frames in one JSON."""
+"""Masks in a COCO file: polygons, run lengths and boxes of all frames in one JSON."""
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
-from pathlib import Path
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
 
+from amseg_keras.datasets.class_names import check_class_names
 from amseg_keras.datasets.masks.base import ClassIds, PageName, check_size
-from amseg_keras.datasets.masks.polygons import inside_polygon
+from amseg_keras.datasets.masks.documents import read_json
+from amseg_keras.datasets.masks.polygons import inside_polygon, inside_rectangle
 from amseg_keras.read import ReadError
 from amseg_keras.read.errors import reading
 
 BACKGROUND = "background"
+_KIND = "COCO JSON"
 
 
 class CocoMasks:
     """Annotations of a COCO file; a later one lies over an earlier one.
 
-    Polygons, run lengths as lists and compressed run lengths are read. Every image in the file
-    counts as labelled: one without annotations is all background.
+    Polygons, run lengths as lists and compressed run lengths are read; where an annotation has a
+    box alone, the whole box is taken, which `notes` says. Every image in the file counts as
+    labelled: one without annotations is all background.
 
     Args:
         file: The JSON file.
@@ -34,24 +38,19 @@ class CocoMasks:
 
     def __init__(self, file: Path) -> None:
         self._file = file
-        with reading(str(file), "COCO JSON"):
-            document = json.loads(file.read_text(encoding="utf-8"))
-            self._images = list(document["images"])
-            categories = sorted(document["categories"], key=lambda one: one["id"])
-            self._names: dict[int, str] = {one["id"]: str(one["name"]) for one in categories}
-            self._shapes: dict[int, list[dict[str, Any]]] = defaultdict(list)
-            for annotation in document["annotations"]:
-                self._shapes[annotation["image_id"]].append(annotation)
-            self.pages = tuple(PageName(Path(str(one["file_name"])).stem) for one in self._images)
-        used = {one["category_id"] for shapes in self._shapes.values() for one in shapes}
-        if unknown := used - set(self._names):
-            raise ReadError(
-                f"{file}: has annotations of the category {min(unknown)}, which its list of "
-                "categories does not name; export it again"
-            )
-        self.class_names = tuple(
-            dict.fromkeys(name for name in self._names.values() if name != BACKGROUND)
+        document, guessed = read_json(file, _KIND)
+        self._notes = [] if guessed is None else [guessed]
+        with reading(str(file), _KIND):
+            self._images = [_checked_image(file, one) for one in _list(file, document, "images")]
+            self._names = _category_names(file, _list(file, document, "categories"))
+            annotations = _list(file, document, "annotations")
+            self._shapes = self._sort(annotations)
+        self.pages = tuple(PageName(_stem(one["file_name"])) for one in self._images)
+        self.class_names = check_class_names(
+            tuple(dict.fromkeys(name for name in self._names.values() if name != BACKGROUND)),
+            str(file),
         )
+        self._boxes = 0
 
     def draw(self, index: int, size: tuple[int, int], ids: ClassIds) -> np.ndarray:
         image = self._images[index]
@@ -59,15 +58,104 @@ class CocoMasks:
             where = f"{self._file}: {image['file_name']}"
             check_size(where, (image["height"], image["width"]), size)
         labels = np.full(size, ids.unlabelled, np.uint8)
-        for annotation in self._shapes[image["id"]]:
-            with reading(f"{self._file}: annotation {annotation.get('id')}", "COCO JSON"):
-                inside = inside_segmentation(annotation["segmentation"], size)
-                name = self._names[annotation["category_id"]]
+        for annotation in self._shapes[_key(image["id"])]:
+            with reading(f"{self._file}: annotation {annotation.get('id')}", _KIND):
+                inside = self._inside(annotation, size)
+                name = self._names[_key(annotation["category_id"])]
                 labels[inside] = ids.by_name.get(name, ids.unlabelled)
         return labels
 
     def notes(self) -> list[str]:
-        return []
+        said = list(self._notes)
+        if self._boxes:
+            said.append(
+                f"{self._boxes} annotations have a box and no outline: the whole box was taken as "
+                "the object"
+            )
+        return said
+
+    def _inside(self, annotation: Mapping[str, Any], size: tuple[int, int]) -> np.ndarray:
+        segmentation = annotation.get("segmentation")
+        if segmentation:
+            return inside_segmentation(segmentation, size)
+        box = annotation.get("bbox")
+        if not isinstance(box, list) or len(box) != 4:
+            raise ValueError("it has neither an outline nor a box")
+        left, top, width, height = (float(value) for value in box)
+        corners = np.array([[left, top], [left + width, top + height]])
+        if not np.isfinite(corners).all():
+            raise ValueError(f"a box of {box}")
+        self._boxes += 1
+        return inside_rectangle(corners, size)
+
+    def _sort(self, annotations: list[Any]) -> dict[str, list[dict[str, Any]]]:
+        """The annotations of each image, and a note on those of no image."""
+        known = {_key(one["id"]) for one in self._images}
+        found: dict[str, list[dict[str, Any]]] = defaultdict(list)
+        strays: list[str] = []
+        for number, annotation in enumerate(annotations):
+            if not isinstance(annotation, dict):
+                raise ReadError(f"{self._file}: annotation {number} is no object; export it again")
+            image, category = (_key(annotation.get(key)) for key in ("image_id", "category_id"))
+            if category not in self._names:
+                raise ReadError(
+                    f"{self._file}: has annotations of the category {category[:40]}, which its "
+                    "list of categories does not name; export it again"
+                )
+            if image in known:
+                found[image].append(annotation)
+            else:
+                strays.append(image)
+        if strays and not found:
+            raise ReadError(
+                f"{self._file}: all of its {len(strays)} annotations are of images that it does "
+                f"not list (such as {strays[0][:40]}); export images and annotations together"
+            )
+        if strays:
+            listed = ", ".join(dict.fromkeys(one[:40] for one in strays[:5]))
+            self._notes.append(
+                f"{len(strays)} annotations are of images that {self._file} does not list "
+                f"({listed}) and were left out"
+            )
+        return found
+
+
+def _list(file: Path, document: Any, name: str) -> list[Any]:
+    found = document.get(name) if isinstance(document, dict) else None
+    if not isinstance(found, list):
+        raise ReadError(f'{file}: has no list "{name}", as COCO has; export it again')
+    return found
+
+
+def _checked_image(file: Path, image: Any) -> dict[str, Any]:
+    if (
+        not isinstance(image, dict)
+        or not isinstance(image.get("file_name"), str)
+        or image.get("id") is None
+    ):
+        raise ReadError(f'{file}: has an image without "id" or "file_name"; export it again')
+    sizes = [image[key] for key in ("height", "width") if key in image]
+    if not all(isinstance(size, int) for size in sizes):
+        raise ReadError(f"{file}: says no size of {image['file_name'][:80]}; export it again")
+    return image
+
+
+def _category_names(file: Path, categories: list[Any]) -> dict[str, str]:
+    for one in categories:
+        if not isinstance(one, dict) or one.get("id") is None or one.get("name") is None:
+            raise ReadError(f'{file}: has a category without "id" or "name"; export it again')
+    numbered = all(isinstance(one["id"], int) for one in categories)
+    ordered = sorted(categories, key=lambda one: one["id"] if numbered else str(one["id"]))
+    return {_key(one["id"]): str(one["name"]) for one in ordered}
+
+
+def _key(value: object) -> str:
+    """An id as text: some programs write 7 in one place and "7" in another."""
+    return str(value)
+
+
+def _stem(name: str) -> str:
+    return PurePosixPath(name.replace("\\", "/")).stem
 
 
 def inside_segmentation(segmentation: Any, size: tuple[int, int]) -> np.ndarray:
@@ -87,8 +175,10 @@ def inside_segmentation(segmentation: Any, size: tuple[int, int]) -> np.ndarray:
                [1, 0, 0]])
     """
     if isinstance(segmentation, list):
+        # One polygon without the list around it is written by some programs.
+        parts = [segmentation] if isinstance(segmentation[0], int | float) else segmentation
         inside = np.zeros(size, bool)
-        for part in segmentation:
+        for part in parts:
             inside |= inside_polygon(np.array(part, float), size)
         return inside
     counts = segmentation["counts"]
@@ -96,8 +186,11 @@ def inside_segmentation(segmentation: Any, size: tuple[int, int]) -> np.ndarray:
         raise ValueError(f"run lengths for a picture of {segmentation['size']}")
     if isinstance(counts, str):
         counts = decode_counts(counts)
+    pixels = size[0] * size[1]
+    if not all(isinstance(count, int) and 0 <= count <= pixels for count in counts):
+        raise ValueError("run lengths that are no lengths")
     lengths = np.array(counts, np.int64)
-    if (lengths < 0).any() or lengths.sum() != size[0] * size[1]:
+    if lengths.sum() != pixels:
         raise ValueError("run lengths that do not add up to the picture")
     # Runs of 0 and 1 in turn, down the columns.
     values = np.arange(len(lengths)) % 2 == 1
@@ -119,7 +212,7 @@ def decode_counts(text: str) -> list[int]:
     number = shift = 0
     for character in text:
         bits = ord(character) - 48
-        if not 0 <= bits < 64:
+        if not 0 <= bits < 64 or shift > 60:
             raise ValueError(f"the character {character!r} in run lengths")
         number |= (bits & 31) << shift
         shift += 5

@@ -8,12 +8,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from PIL import ImageOps
 
 from amseg_keras.classes import IGNORE
 from amseg_keras.datasets.masks.base import ClassIds, PageName, check_size
 from amseg_keras.read import ReadError
 from amseg_keras.read.errors import reading
+from amseg_keras.read.formats.image import open_picture
 
 Colour = tuple[int, int, int]
 
@@ -21,6 +22,8 @@ TOLERANCE = 48.0
 """How far a colour may be from that of its class, as a distance in red, green and blue (0 to
 255): JPEG and antialiased edges stay mostly below it."""
 
+_FORMATS = ("PNG", "JPEG", "BMP", "TIFF")
+_ORIENTATION = 274
 _HEX = re.compile(r"#?([0-9a-fA-F]{2})([0-9a-fA-F]{2})([0-9a-fA-F]{2})")
 
 
@@ -48,7 +51,7 @@ class ColourMasks:
         self._where: list[tuple[Path, int]] = []
         pages = []
         for file in files:
-            with reading(str(file), "a colour picture"), Image.open(file) as picture:
+            with reading(str(file), "a colour picture"), open_picture(file, _FORMATS) as picture:
                 count = getattr(picture, "n_frames", 1)
             self._where += [(file, page) for page in range(count)]
             pages += [PageName(file.stem, page, count) for page in range(count)]
@@ -64,9 +67,12 @@ class ColourMasks:
 
     def draw(self, index: int, size: tuple[int, int], ids: ClassIds) -> np.ndarray:
         file, page = self._where[index]
-        with reading(str(file), "a colour picture"), Image.open(file) as picture:
+        with reading(str(file), "a colour picture"), open_picture(file, _FORMATS) as picture:
             picture.seek(page)
-            pixels = np.asarray(picture.convert("RGB"))
+            # Pillow mixes the pixels of a TIFF up whose rows become columns.
+            if picture.format == "TIFF" and picture.getexif().get(_ORIENTATION, 1) > 4:
+                raise ReadError(f"{file}: is stored turned by 90 degrees; save it as PNG")
+            pixels = np.asarray(ImageOps.exif_transpose(picture).convert("RGB"))
         check_size(str(file), pixels.shape[:2], size)
         nearest = nearest_colours(pixels, list(self._palette.values()), self._tolerance)
         self._ignored += int(np.count_nonzero(nearest == IGNORE))

@@ -11,12 +11,11 @@ from pathlib import Path
 
 from amseg_keras.classes import IGNORE
 from amseg_keras.datasets.dataset import DATASET_FILE, Dataset, LabelledFrame, write_frame
-from amseg_keras.datasets.guess import last_number
 from amseg_keras.datasets.masks.base import ClassIds, Masks, PageName, match_pages
 from amseg_keras.datasets.masks.colours import TOLERANCE, Colour
 from amseg_keras.datasets.masks.kinds import open_masks
 from amseg_keras.datasets.open import open_dataset
-from amseg_keras.read import FrameStack, ReadError, StackSource, find_stacks
+from amseg_keras.read import FrameStack, ReadError, ReadOptions, StackSource, find_stacks
 from amseg_keras.read.errors import reading
 from amseg_keras.read.names import safe_name
 
@@ -36,6 +35,7 @@ class ImportOptions:
         tolerance: For these: how far a pixel may be from the colour of its class.
         add_classes: Whether classes that the data set lacks are appended to its own.
         about: What is known of every frame; its sequence, if any, is that of all frames.
+        reading: What the user said of frames and masks that can be read in two ways.
     """
 
     kind: str = "auto"
@@ -44,6 +44,7 @@ class ImportOptions:
     tolerance: float = TOLERANCE
     add_classes: bool = False
     about: LabelledFrame = field(default_factory=_nothing_known)
+    reading: ReadOptions = ReadOptions()  # noqa: RUF009 - frozen
 
 
 @dataclass(frozen=True)
@@ -102,11 +103,12 @@ def import_masks(
     target = Path(folder)
     data, notes = _existing(target)
     named = options.class_names or (data.class_names if data else None)
-    found = open_masks(masks, options.kind, named, options.palette, options.tolerance)
-    sources, errors = find_stacks(images)
+    axes = options.reading.axes
+    found = open_masks(masks, options.kind, named, options.palette, options.tolerance, axes)
+    sources, errors = find_stacks(images, options.reading)
     if errors:
         raise errors[0]
-    frames = _name_frames(sources, options.about)
+    frames = _name_frames(sources, options.about, notes)
     partners, said = match_pages([frame.page for frame in frames], found.pages)
     notes += said
     pairs = [(f, mask) for f, mask in zip(frames, partners, strict=True) if mask is not None]
@@ -137,15 +139,18 @@ def _existing(folder: Path) -> tuple[Dataset | None, list[str]]:
     return replace(data, assumed=()), list(data.assumed)
 
 
-def _name_frames(sources: Sequence[StackSource], about: LabelledFrame) -> list[_Frame]:
+def _name_frames(
+    sources: Sequence[StackSource], about: LabelledFrame, notes: list[str]
+) -> list[_Frame]:
     frames: list[_Frame] = []
     taken: dict[str, set[int]] = {}
     for number, source in enumerate(sources):
         sequence = safe_name(about.sequence or source.name)
         numbers = taken.setdefault(sequence, set())
         with source.open() as stack:
+            notes += [f"{source.name}: {note}" for note in stack.notes]
             size = about.pixel_size_um or stack.pixel_size_um
-            for index, (page, count) in enumerate(_pages(source, stack)):
+            for index, page, count in _pages(source, stack):
                 while count in numbers:  # two movies under one name follow each other
                     count = max(numbers) + 1
                 numbers.add(count)
@@ -154,15 +159,16 @@ def _name_frames(sources: Sequence[StackSource], about: LabelledFrame) -> list[_
     return frames
 
 
-def _pages(source: StackSource, stack: FrameStack) -> Iterator[tuple[PageName, int]]:
-    """Where each frame of a stack is, and its number: the one in its name, if it has a file."""
-    if len(source.files) > 1:
-        for index, file in enumerate(source.files):
-            number = last_number(file.name)
-            yield PageName(file.stem), index if number is None else number
+def _pages(source: StackSource, stack: FrameStack) -> Iterator[tuple[int, PageName, int]]:
+    """Index, place and number of each frame: the number in its name, if it has a file."""
+    if source.positions is not None and source.numbers is not None:
+        first = min(0, *source.numbers)  # a frame is counted from 0 on
+        places = zip(source.files, source.positions, source.numbers, strict=True)
+        for file, index, number in places:
+            yield index, PageName(file.stem), number - first
         return
     for index in range(len(stack)):
-        yield PageName(source.files[0].stem, index, len(stack)), index
+        yield index, PageName(source.files[0].stem, index, len(stack)), index
 
 
 def _say_left_out(frames: int, masks: int) -> list[str]:

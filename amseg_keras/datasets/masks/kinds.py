@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from amseg_keras.datasets.guess import LABEL_TYPES
 from amseg_keras.datasets.masks.base import Masks
 from amseg_keras.datasets.masks.coco import CocoMasks
 from amseg_keras.datasets.masks.colours import TOLERANCE, Colour, ColourMasks
+from amseg_keras.datasets.masks.documents import read_json
 from amseg_keras.datasets.masks.label_images import LabelImages
 from amseg_keras.datasets.masks.labelme import LabelMeMasks
 from amseg_keras.read import ReadError
 from amseg_keras.read.errors import reading
+from amseg_keras.read.formats.image import open_picture
 from amseg_keras.read.grey import is_colour
 from amseg_keras.read.group import natural_order
 
@@ -31,6 +31,7 @@ def open_masks(
     class_names: Sequence[str] | None = None,
     palette: Mapping[str, Colour] | None = None,
     tolerance: float = TOLERANCE,
+    axes: str | None = None,
 ) -> Masks:
     """Open the masks that a file or a folder holds.
 
@@ -41,6 +42,7 @@ def open_masks(
         class_names: Name of each id, for label images.
         palette: Colour of each class, for colour-coded pictures.
         tolerance: For these: how far a pixel may be from the colour of its class.
+        axes: Meaning of the axes of TIFF label images, as in `ReadOptions`.
 
     Raises:
         ReadError: There are no such masks; the message says what to give.
@@ -68,7 +70,7 @@ def open_masks(
         if palette is None:
             raise ReadError(f'{place}: say what its colours mean: --colours "pore=#ff0000,..."')
         return ColourMasks(wanted, palette, tolerance)
-    return LabelImages(wanted, class_names)
+    return LabelImages(wanted, class_names, axes)
 
 
 def _files(place: Path) -> tuple[list[Path], list[Path]]:
@@ -93,7 +95,7 @@ def _find_kind(
     # LabelMe keeps its files beside the frames, so JSON goes before pictures.
     if documents:
         with reading(str(documents[0]), "JSON"):
-            keys = dict(json.loads(documents[0].read_text(encoding="utf-8")))
+            keys = dict(read_json(documents[0], "JSON")[0])
         if "annotations" in keys and "images" in keys:
             return "coco"
         if "shapes" in keys:
@@ -103,7 +105,7 @@ def _find_kind(
                 f"{documents[0]}: is of neither LabelMe nor COCO; give --kind, or another file"
             )
     if pictures and pictures[0].suffix.lower() not in (".tif", ".tiff"):
-        with reading(str(pictures[0]), "a picture"), Image.open(pictures[0]) as picture:
+        with reading(str(pictures[0]), "a picture"), open_picture(pictures[0]) as picture:
             # A palette's indices are class ids.
             if picture.mode != "P" and is_colour(np.asarray(picture)):
                 return "colours"

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import base64
 import io
-import json
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,25 +13,26 @@ import numpy as np
 from PIL import Image
 
 from amseg_keras.classes import IGNORE
+from amseg_keras.datasets.class_names import check_class_names
 from amseg_keras.datasets.masks.base import ClassIds, PageName, check_size
+from amseg_keras.datasets.masks.documents import read_json
 from amseg_keras.datasets.masks.polygons import inside_circle, inside_polygon, inside_rectangle
 from amseg_keras.read import ReadError
 from amseg_keras.read.errors import reading
 
 BACKGROUND_LABELS = ("background", "_background_")
 IGNORE_LABEL = "__ignore__"
-_SHAPES: Mapping[str, Callable[[np.ndarray, tuple[int, int]], np.ndarray]] = {
-    "polygon": inside_polygon,
-    "rectangle": inside_rectangle,
-    "circle": inside_circle,
-}
+_KIND = "LabelMe JSON"
+_FEWEST_CORNERS = 3
+_MOST_PIXELS = 1 << 28
 
 
 class LabelMeMasks:
     """Polygons, rectangles, circles and masks; a later shape lies over an earlier one.
 
     Pixels without a shape, and shapes called `_background_`, are background; `__ignore__` is
-    ignored in training. Points and lines have no area and are left out, which `notes` says.
+    ignored in training. Points and lines have no area and are left out, and what reaches out of the
+    picture is cut off; `notes` says both.
 
     Args:
         files: JSON files, one a frame.
@@ -47,74 +47,104 @@ class LabelMeMasks:
         self._files = tuple(files)
         names: set[str] = set()
         pages = []
+        self._guessed: list[str] = []
         for file in self._files:
-            document = read_labelme(file)
-            with reading(str(file), "LabelMe JSON"):
+            document, guessed = read_labelme(file)
+            self._guessed += [guessed] if guessed else []
+            with reading(str(file), _KIND):
                 names |= {str(shape["label"]) for shape in document["shapes"]}
             pages.append(PageName(file.stem))
-        self.class_names = tuple(sorted(names - {*BACKGROUND_LABELS, IGNORE_LABEL}))
+        found = tuple(sorted(names - {*BACKGROUND_LABELS, IGNORE_LABEL}))
+        self.class_names = check_class_names(found, str(self._files[0].parent))
         self.pages = tuple(pages)
         self._without_area: Counter[str] = Counter()
+        self._cut = 0
 
     def draw(self, index: int, size: tuple[int, int], ids: ClassIds) -> np.ndarray:
         file = self._files[index]
-        document = read_labelme(file)
+        document, _ = read_labelme(file)
         found = document.get("imageHeight"), document.get("imageWidth")
-        if None not in found:
+        if all(isinstance(value, int) for value in found):
             check_size(str(file), found, size)  # type: ignore[arg-type]
         labels = np.full(size, ids.unlabelled, np.uint8)
         for number, shape in enumerate(document["shapes"], 1):
-            with reading(f"{file}: shape {number}", "LabelMe JSON"):
+            with reading(f"{file}: shape {number}", _KIND):
                 inside = self._inside(shape, size)
                 if inside is not None:
                     labels[inside] = _id_of(str(shape["label"]), ids)
         return labels
 
     def notes(self) -> list[str]:
-        return [
+        said = self._guessed[:1]
+        if len(self._guessed) > 1:
+            said.append(f"{len(self._guessed) - 1} more files are not UTF-8 and were read likewise")
+        said += [
             f"{count} LabelMe shapes of type {kind} have no area and were left out"
             for kind, count in sorted(self._without_area.items())
         ]
+        if self._cut:
+            said.append(
+                f"{self._cut} painted masks reach out of the picture and were cut off there"
+            )
+        return said
 
     def _inside(self, shape: Mapping[str, Any], size: tuple[int, int]) -> np.ndarray | None:
-        kind = shape.get("shape_type") or "polygon"
+        kind = str(shape.get("shape_type") or "polygon")
         if kind == "mask":
-            return _painted(shape, size)
-        if kind not in _SHAPES:
+            return self._painted(shape, size)
+        points = np.array(shape["points"], float)
+        corners = len(points)
+        if kind == "rectangle" and corners == 2:
+            return inside_rectangle(points, size)
+        if kind == "circle" and corners == 2:
+            return inside_circle(points, size)
+        # Newer versions and X-AnyLabeling write the four corners of a rectangle, also a turned one.
+        drawn = kind == "polygon" or (kind in ("rectangle", "rotation") and corners == 4)
+        if not drawn or corners < _FEWEST_CORNERS:
             self._without_area[kind] += 1
             return None
-        return _SHAPES[kind](np.array(shape["points"], float), size)
+        return inside_polygon(points, size)
+
+    def _painted(self, shape: Mapping[str, Any], size: tuple[int, int]) -> np.ndarray:
+        """A mask that was painted, or proposed by LabelMe's network: a picture and its corner."""
+        stored = io.BytesIO(base64.b64decode(shape["mask"]))
+        with Image.open(stored, formats=("PNG",)) as picture:
+            if picture.width * picture.height > _MOST_PIXELS:
+                raise ValueError("a mask larger than any picture")
+            part = np.asarray(picture.convert("L")) > 0
+        left, top = (round(float(value)) for value in shape["points"][0])
+        rows, columns = np.nonzero(part)
+        rows, columns = rows + top, columns + left
+        within = (rows >= 0) & (rows < size[0]) & (columns >= 0) & (columns < size[1])
+        self._cut += not within.all()
+        inside = np.zeros(size, bool)
+        inside[rows[within], columns[within]] = True
+        return inside
 
 
-def read_labelme(file: Path) -> dict[str, Any]:
+def read_labelme(file: Path) -> tuple[dict[str, Any], str | None]:
     """Read a JSON file of LabelMe.
+
+    Returns:
+        What it holds, and a sentence if its encoding had to be guessed.
 
     Raises:
         ReadError: It is none; the message names it.
     """
-    with reading(str(file), "LabelMe JSON"):
-        document = json.loads(file.read_text(encoding="utf-8"))
-    if not isinstance(document, dict) or not isinstance(document.get("shapes"), list):
+    document, guessed = read_json(file, _KIND)
+    if (
+        not isinstance(document, dict)
+        or not isinstance(document.get("shapes"), list)
+        or not all(isinstance(shape, dict) for shape in document["shapes"])
+    ):
         raise ReadError(
             f'{file}: is no LabelMe file, it has no list "shapes"; take it out of the folder or '
             "give another --kind"
         )
-    return document
+    return document, guessed
 
 
 def _id_of(label: str, ids: ClassIds) -> int:
     if label == IGNORE_LABEL:
         return IGNORE
     return ids.unlabelled if label in BACKGROUND_LABELS else ids.by_name[label]
-
-
-def _painted(shape: Mapping[str, Any], size: tuple[int, int]) -> np.ndarray:
-    """A mask that was painted, or proposed by LabelMe's network: a picture and its corner."""
-    with Image.open(io.BytesIO(base64.b64decode(shape["mask"]))) as picture:
-        part = np.asarray(picture.convert("L")) > 0
-    left, top = (round(float(value)) for value in shape["points"][0])
-    if left < 0 or top < 0 or top + part.shape[0] > size[0] or left + part.shape[1] > size[1]:
-        raise ValueError("a mask that reaches out of the picture")
-    inside = np.zeros(size, bool)
-    inside[top : top + part.shape[0], left : left + part.shape[1]] = part
-    return inside

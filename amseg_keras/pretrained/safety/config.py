@@ -101,9 +101,12 @@ def read_safe_config(path: Path) -> dict[str, Any]:
         )
     try:
         config = json.loads(path.read_text("utf-8"))
-    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # also a number of too many digits
         raise ValueError(f"{path}: not a JSON file ({error})") from error
-    if not isinstance(config, dict) or config.get("class_name") not in {"Functional", "Sequential"}:
+    if not isinstance(config, dict) or config.get("class_name") not in (
+        "Functional",
+        "Sequential",
+    ):
         raise UnsafeConfigError(f"{path}: does not describe a functional Keras model")
     # How the model was compiled may name functions, and inference has no use for it.
     config = {key: value for key, value in config.items() if key != "compile_config"}
@@ -122,7 +125,7 @@ def _check(value: Any, path: Path) -> None:
     if not isinstance(value, dict):
         return
     class_name = value.get("class_name")
-    if class_name in PLAIN_MARKERS:
+    if isinstance(class_name, str) and class_name in PLAIN_MARKERS:
         pass
     elif "class_name" in value or "module" in value or "registered_name" in value:
         _check_class(value, path)

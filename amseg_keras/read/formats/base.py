@@ -19,7 +19,12 @@ class StackInfo:
         pixel_size_um: Edge of a pixel in micrometres, where the file says so unambiguously.
         frame_rate_hz: Frames per second of the recording, where the file says so.
         notes: What was assumed on reading, a sentence each.
-        frame_names: File name of each frame, for a sequence of single files.
+        frame_names: File name of each frame, for a sequence of single files; empty for a missing
+            frame.
+        first_number: Number of the first frame in a recording of several files, where the file
+            says it.
+        is_inverted: Whether the file says that 0 is white.
+        whole: Number of frames of the recording that the file is a part of, where it says so.
     """
 
     frames: int
@@ -30,6 +35,9 @@ class StackInfo:
     frame_rate_hz: float | None = None
     notes: tuple[str, ...] = ()
     frame_names: tuple[str, ...] | None = None
+    first_number: int | None = None
+    whole: int | None = None
+    is_inverted: bool = False
 
 
 class FrameReader(ABC):
@@ -54,6 +62,10 @@ class FrameReader(ABC):
     def where(self, index: int) -> str:
         """Start of an error message about frame `index`."""
         return f"{self.label}: frame {index}"
+
+    def is_missing(self, index: int) -> bool:
+        """Whether frame `index` was never recorded or saved, rather than damaged."""
+        return False
 
     def close(self) -> None:  # noqa: B027 - nothing to close is the common case
         """Release the file."""

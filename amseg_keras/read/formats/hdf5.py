@@ -1,6 +1,5 @@
 """HDF5 and NeXus: one dataset of an open file, read frame by frame."""
 
-import itertools
 import math
 from pathlib import Path
 
@@ -8,11 +7,16 @@ import h5py
 import hdf5plugin  # noqa: F401 - registers bitshuffle, LZ4 and the other filters of detectors
 import numpy as np
 
+from amseg_keras.read.axes import Layout, asked_layout, find_layout, layout_note
 from amseg_keras.read.errors import ReadError, reading
 from amseg_keras.read.formats.base import FrameReader, StackInfo
 from amseg_keras.read.formats.hdf5_files import linked_files
-from amseg_keras.read.formats.hdf5_search import describe, find_dataset, stack_axes
-from amseg_keras.read.grey import plain_dtype
+from amseg_keras.read.formats.hdf5_search import describe, find_dataset, known_axes
+from amseg_keras.read.formats.hdf5_storage import Box, Hole, Storage, check_external, is_complete
+from amseg_keras.read.grey import COLOUR_NOTE, plain_dtype
+
+_FEWEST_STORED = 100
+"""One frame of as many must be stored; a dataset of more empty frames is damaged or a trap."""
 
 
 class Hdf5Reader(FrameReader):
@@ -21,107 +25,153 @@ class Hdf5Reader(FrameReader):
     Args:
         path: The file.
         dataset: Path inside it; None finds it.
+        axes: Meaning of its axes, if the user said it.
         swmr: Read beside a writer in single-writer-multiple-readers mode, and without a lock that
             could keep a writer out.
     """
 
     kind = "HDF5"
 
-    def __init__(self, path: Path, dataset: str | None, *, swmr: bool = False) -> None:
+    def __init__(
+        self, path: Path, dataset: str | None, axes: str | None = None, *, swmr: bool = False
+    ) -> None:
         self.label = str(path) if dataset is None else f"{path}::{dataset}"
         with reading(self.label, self.kind):
-            # Detectors' file systems are often read-only, where a lock cannot be taken.
-            locking = False if swmr else "best-effort"
-            self._file = h5py.File(path, "r", swmr=swmr, locking=locking)
+            self._file = _open_file(path, swmr)
+            self._storage = Storage()
             try:
                 name, notes = find_dataset(self._file, str(path), dataset)
                 self.label = f"{path}::{name}"
-                self.info = self._inspect(self._file[name], notes)
+                self.info = self._inspect(self._file[name], axes, notes)
                 self.linked_files = linked_files(path, self._file[name])
-                self._dataset = _with_chunk_cache(self._file, name, self._axes)
-                self._complete = _is_complete(self._dataset)
+                self._dataset = _with_chunk_cache(self._file, name, self._layout)
+                self._complete = self._is_stored_whole()
             except BaseException:
-                self._file.close()
+                self.close()
                 raise
 
     def read(self, index: int) -> np.ndarray:
-        # HDF5 gives fill values for chunks that a recording reserved and never wrote.
-        if not self._complete and not self._is_written(index):
-            raise ReadError(
-                f"{self.where(index)} was never written, the recording stopped early; "
-                "leave it and the frames after it out"
-            )
-        return np.asarray(self._dataset[tuple(self._region(index))])
+        if not self._complete:
+            self._check_stored(index)
+        return self._layout.frame(self._dataset, index)
 
     def close(self) -> None:
+        self._storage.close()
         self._file.close()
 
-    def _inspect(self, dataset: h5py.Dataset, notes: tuple[str, ...]) -> StackInfo:
-        axes = stack_axes(dataset.shape)
-        if axes is None:
+    def _inspect(
+        self, dataset: h5py.Dataset, asked: str | None, notes: tuple[str, ...]
+    ) -> StackInfo:
+        known = known_axes(dataset)
+        shape = dataset.shape or ()
+        if asked is not None:
+            layout: Layout | None = asked_layout(shape, asked, self.label)
+        else:
+            layout = find_layout(shape, dataset.dtype, known)
+        if layout is None:
             raise ReadError(
                 f"{self.label}: has shape {describe(dataset)}; choose a dataset of shape "
-                "(frames, height, width) or (height, width)"
+                "(frames, height, width) or (height, width), or say what its axes are: --axes"
             )
-        self._axes = axes
+        self._layout = layout
+        self._check_plausible(dataset)
+        said = (layout_note(layout, asked, known), COLOUR_NOTE if layout.has_colour else None)
+        return StackInfo(
+            frames=layout.frames,
+            height=layout.height,
+            width=layout.width,
+            dtype=plain_dtype(dataset.dtype, self.label),
+            pixel_size_um=_positive(dataset, "pixel_size_um"),
+            frame_rate_hz=_positive(dataset, "frame_rate_hz"),
+            notes=(*notes, *(note for note in said if note)),
+            first_number=_first_number(dataset),
+        )
+
+    def _check_plausible(self, dataset: h5py.Dataset) -> None:
+        """Raise if nothing of a dataset, or next to nothing, is stored."""
+        frames = self._layout.frames
+        stored = frames
         if dataset.is_virtual:
-            self._check_virtual_sources(dataset)
-        elif dataset.external is None and dataset.id.get_storage_size() == 0:
+            files = self._storage.mapped_files(dataset)
+            if files and not any(there for _, there in files):
+                raise ReadError(
+                    f"{self.label}: takes frames from {files[0][0]}, which is missing; "
+                    "put it beside this file"
+                )
+            per_frame = math.prod(dataset.shape) // max(frames, 1)
+            stored = -(-self._storage.mapped_pixels(dataset) // per_frame)
+        elif dataset.external is not None:
+            try:
+                check_external(dataset)
+            except Hole as hole:
+                raise ReadError(f"{self.label}: {hole}; copy it beside this file") from hole
+        elif dataset.id.get_storage_size() == 0:
+            stored = 0
+        elif dataset.chunks is not None:
+            pixels = dataset.id.get_num_chunks() * math.prod(dataset.chunks)
+            stored = -(-pixels * frames // math.prod(dataset.shape))
+        if stored == 0:
             raise ReadError(
                 f"{self.label}: was created but never written, all its frames are missing; "
                 "use the file of a finished recording"
             )
-        sizes = [dataset.shape[axis] for axis in axes]
-        return StackInfo(
-            frames=sizes[0] if len(sizes) == 3 else 1,
-            height=sizes[-2],
-            width=sizes[-1],
-            dtype=plain_dtype(dataset.dtype, self.label),
-            pixel_size_um=_scale(dataset, "pixel_size_um"),
-            frame_rate_hz=_scale(dataset, "frame_rate_hz"),
-            notes=notes,
+        if frames > _FEWEST_STORED * (stored + 10):
+            raise ReadError(
+                f"{self.label}: promises {frames} frames and holds about {stored}; it is damaged "
+                "or was never finished: use the file of a finished recording"
+            )
+
+    def _is_stored_whole(self) -> bool:
+        dataset = self._dataset
+        return not dataset.is_virtual and dataset.external is None and is_complete(dataset)
+
+    def _box(self, index: int) -> Box:
+        return tuple(
+            (0, size) if isinstance(at, slice) else (at, at + 1)
+            for at, size in zip(self._layout.region(index), self._dataset.shape, strict=True)
         )
-
-    def _check_virtual_sources(self, dataset: h5py.Dataset) -> None:
-        # HDF5 gives fill values, mostly zeros, where a source of a virtual dataset is missing.
-        folder = Path(dataset.file.filename).parent
-        for source in dataset.virtual_sources():
-            name = source.file_name
-            if name != "." and "%" not in name and not (folder / name).exists():
-                raise ReadError(
-                    f"{self.label}: takes frames from {name}, which is missing; "
-                    "put it beside this file"
-                )
-
-    def _region(self, index: int) -> list[int | slice]:
-        region: list[int | slice] = [0] * self._dataset.ndim
-        for axis in self._axes[-2:]:
-            region[axis] = slice(None)
-        if len(self._axes) == 3:
-            region[self._axes[0]] = index
-        return region
 
     def _is_written(self, index: int) -> bool:
-        """Whether all chunks of a frame are in the file; the dataset has chunks."""
-        dataset = self._dataset
-        corners = [
-            range(0, size, chunk) if isinstance(at, slice) else (at // chunk * chunk,)
-            for at, size, chunk in zip(
-                self._region(index), dataset.shape, dataset.chunks, strict=True
-            )
-        ]
-        return all(
-            dataset.id.get_chunk_info_by_coord(corner).byte_offset is not None
-            for corner in itertools.product(*corners)
-        )
+        """Whether a frame is stored."""
+        try:
+            self._storage.check(self._dataset, self._box(index))
+        except Hole:
+            return False
+        return True
+
+    def _check_stored(self, index: int) -> None:
+        try:
+            self._storage.check(self._dataset, self._box(index))
+        except Hole as hole:
+            why = str(hole)
+            if why.startswith("it was never written"):
+                raise ReadError(
+                    f"{self.where(index)} was never written, the recording stopped early; "
+                    "leave it and the frames after it out"
+                ) from hole
+            raise ReadError(f"{self.where(index)} is stored nowhere: {why}") from hole
 
 
-def open_hdf5(path: Path, dataset: str | None) -> Hdf5Reader:
+def open_dataset(path: Path, dataset: str | None, axes: str | None = None) -> Hdf5Reader:
     """Open a dataset of an HDF5 file; None finds it."""
-    return Hdf5Reader(path, dataset)
+    return Hdf5Reader(path, dataset, axes)
 
 
-def _scale(dataset: h5py.Dataset, name: str) -> float | None:
+def _open_file(path: Path, swmr: bool) -> h5py.File:
+    # Detectors' file systems are often read-only, where a lock cannot be taken.
+    locking = False if swmr else "best-effort"
+    try:
+        return h5py.File(path, "r", swmr=swmr, locking=locking)
+    except OSError as error:
+        if "h5clear" not in str(error) and "already open for" not in str(error):
+            raise
+        raise ReadError(
+            f"{path}: is marked as open for writing: a program writes it still (for frames as they "
+            "come: amseg watch), or crashed; then copy the file and run: h5clear -s COPY"
+        ) from error
+
+
+def _positive(dataset: h5py.Dataset, name: str) -> float | None:
     """An attribute as `amseg prepare` writes it; None without it, or where it is no length."""
     value = np.asarray(dataset.attrs.get(name, np.nan))
     if value.size != 1 or value.dtype.kind not in "iuf":
@@ -130,7 +180,17 @@ def _scale(dataset: h5py.Dataset, name: str) -> float | None:
     return number if math.isfinite(number) and number > 0 else None
 
 
-def _with_chunk_cache(file: h5py.File, name: str, axes: tuple[int, ...]) -> h5py.Dataset:
+def _first_number(dataset: h5py.Dataset) -> int | None:
+    """Number of the first image of a data file of an Eiger or another Dectris detector."""
+    value = np.asarray(dataset.attrs.get("image_nr_low", -1))
+    return (
+        int(value.reshape(()))
+        if value.size == 1 and value.dtype.kind in "iu" and value >= 0
+        else None
+    )
+
+
+def _with_chunk_cache(file: h5py.File, name: str, layout: Layout) -> h5py.Dataset:
     """Open a dataset with a cache for the chunks of one frame.
 
     The default cache is 1 MB; chunks of several frames that do not fit in it would be
@@ -140,21 +200,13 @@ def _with_chunk_cache(file: h5py.File, name: str, axes: tuple[int, ...]) -> h5py
     if dataset.chunks is None:
         return dataset
     chunks_of_frame = math.prod(
-        -(-dataset.shape[axis] // dataset.chunks[axis]) for axis in axes[-2:]
+        -(-size // chunk)
+        for size, chunk, axis in zip(layout.shape, dataset.chunks, layout.axes, strict=True)
+        if axis in "YXS"
     )
+    needed = chunks_of_frame * math.prod(dataset.chunks) * dataset.dtype.itemsize
     access = h5py.h5p.create(h5py.h5p.DATASET_ACCESS)
-    access.set_chunk_cache(
-        10007, chunks_of_frame * math.prod(dataset.chunks) * dataset.dtype.itemsize, 1.0
-    )
+    access.set_chunk_cache(10007, min(needed, 1 << 31), 1.0)
     # HDF5 shares what is open already, cache included, so the first handle has to go.
     del dataset
     return h5py.Dataset(h5py.h5d.open(file.id, name.encode(), access))
-
-
-def _is_complete(dataset: h5py.Dataset) -> bool:
-    if dataset.chunks is None:
-        return True
-    expected = math.prod(
-        -(-size // chunk) for size, chunk in zip(dataset.shape, dataset.chunks, strict=True)
-    )
-    return dataset.id.get_num_chunks() == expected

@@ -33,7 +33,11 @@ class GrowingHdf5Reader(Hdf5Reader):
     def __init__(self, path: Path, dataset: str | None) -> None:
         super().__init__(path, dataset, swmr=True)
         try:
-            if self._dataset.chunks is None or self._dataset.is_virtual or len(self._axes) < 3:
+            if (
+                self._dataset.chunks is None
+                or self._dataset.is_virtual
+                or (self._layout.frames < 2 and len(self._dataset.shape) < 3)
+            ):
                 raise ReadError(
                     f"{self.label}: is not stored frame by frame, so that it cannot be read while "
                     "it is written; wait until its writer has closed it"
@@ -50,9 +54,8 @@ class GrowingHdf5Reader(Hdf5Reader):
         """Look how many frames there are by now; `info` tells."""
         with reading(self.label, self.kind):
             self._dataset.id.refresh()
-            while self._frames < self._dataset.shape[self._axes[0]] and self._is_written(
-                self._frames
-            ):
+            self._layout = replace(self._layout, shape=tuple(self._dataset.shape))
+            while self._frames < self._layout.frames and self._is_written(self._frames):
                 self._frames += 1
         # The first frames that there are, all of them with all their chunks.
         self._complete = True

@@ -3,7 +3,9 @@
 from collections.abc import Iterator
 
 import h5py
+import numpy as np
 
+from amseg_keras.read.axes import find_layout
 from amseg_keras.read.errors import ReadError
 
 _SMALLEST_PICTURE = 16
@@ -30,9 +32,12 @@ def find_dataset(file: h5py.File, label: str, dataset: str | None) -> tuple[str,
         there = [(name, item) for name, item in _walk(file) if item is not None]
         raise ReadError(f"{label}::{dataset}: {what}; there are {_listing(label, there)}")
     name = _nexus_signal(file)
+    items = [] if name is not None else list(_walk(file))
+    if name is None:
+        signals = [one for one, item in items if item is not None and _is_old_signal(item)]
+        name = signals[0] if len(signals) == 1 else None
     if name is not None:
         return name, (f"dataset {name} taken, as the NeXus attributes of the file say",)
-    items = list(_walk(file))
     candidates = [(name, item) for name, item in items if item is not None and _is_stack(item)]
     broken = [name for name, item in items if item is None]
     missing = f"; links to missing files: {', '.join(broken[:_LISTED])}" if broken else ""
@@ -51,23 +56,28 @@ def find_dataset(file: h5py.File, label: str, dataset: str | None) -> tuple[str,
     )
 
 
-def stack_axes(shape: tuple[int, ...] | None) -> tuple[int, ...] | None:
-    """Axes of a dataset that are (frames, height, width) or (height, width); None if it has none.
+def known_axes(dataset: h5py.Dataset) -> str | None:
+    """Letters of the axes of a dataset, where its own labels or the HDF5 image attributes say them.
 
     Example:
-        >>> stack_axes((25, 1, 400, 1024))
-        (0, 2, 3)
+        >>> with h5py.File("a.h5", "w", driver="core", backing_store=False) as file:
+        ...     file["data"] = np.zeros((4, 5, 6))
+        ...     for axis, label in zip(file["data"].dims, "yxt"):
+        ...         axis.label = label
+        ...     known_axes(file["data"])
+        'YXT'
     """
-    if shape is None or 0 in shape or len(shape) not in (2, 3, 4):
-        return None
-    axes = list(range(len(shape)))
-    if len(shape) == 4:
-        # A channel or detector axis stands second, last or first.
-        single = next((axis for axis in (1, 3, 0, 2) if shape[axis] == 1), None)
-        if single is None:
-            return None
-        axes.remove(single)
-    return tuple(axes)
+    labels = [dimension.label for dimension in dataset.dims]
+    letters = "".join(label[:1].upper() for label in labels)
+    if len(letters) == len(labels) and len(set(letters)) == len(letters) and letters.isalpha():
+        # f(rame), t(ime), n and z count frames; r(ow) and h(eight), c(olumn) and w(idth) do not.
+        letters = letters.translate(str.maketrans("RHWF", "YYXT"))
+        if {"X", "Y"} <= set(letters) and len(set(letters)) == len(letters):
+            return letters
+    if _text(dataset.attrs.get("IMAGE_SUBCLASS", "")) == "IMAGE_TRUECOLOR" and dataset.ndim == 3:
+        planes = {"INTERLACE_PLANE": "SYX", "INTERLACE_LINE": "YSX", "INTERLACE_PIXEL": "YXS"}
+        return planes.get(_text(dataset.attrs.get("INTERLACE_MODE", "INTERLACE_PIXEL")))
+    return None
 
 
 def describe(dataset: h5py.Dataset) -> str:
@@ -77,30 +87,39 @@ def describe(dataset: h5py.Dataset) -> str:
 
 
 def _is_stack(dataset: h5py.Dataset) -> bool:
-    axes = stack_axes(dataset.shape)
-    if axes is None or dataset.dtype.kind not in "buif":
+    layout = find_layout(dataset.shape or (), dataset.dtype, known_axes(dataset))
+    if layout is None or dataset.dtype.kind not in "buif":
         return False
-    return len(axes) == 3 or min(dataset.shape) >= _SMALLEST_PICTURE
+    return len(layout.axes) > 2 or min(dataset.shape) >= _SMALLEST_PICTURE
 
 
 def _nexus_signal(file: h5py.File) -> str | None:
     """Follow `default` from group to group, then `signal`; None where they lead to no stack."""
     group: h5py.Group = file
     for _ in range(8):
-        default = group.attrs.get("default")
-        following = group.get(_text(default)) if default is not None else None
+        default = _text(group.attrs.get("default", ""))
+        following = group.get(default) if default else None
         if not isinstance(following, h5py.Group):
             break
         group = following
-    signal = group.attrs.get("signal")
-    found = group.get(_text(signal)) if signal is not None else None
+    signal = _text(group.attrs.get("signal", ""))
+    found = group.get(signal) if signal else None
     if isinstance(found, h5py.Dataset) and _is_stack(found):
-        return f"{group.name.rstrip('/')}/{_text(signal)}"
+        return f"{group.name.rstrip('/')}/{signal}"
     return None
 
 
+def _is_old_signal(dataset: h5py.Dataset) -> bool:
+    """Whether a dataset carries the mark of NeXus files before 2014, ``signal = 1``."""
+    return _text(dataset.attrs.get("signal", "")) == "1" and _is_stack(dataset)
+
+
 def _text(attribute: object) -> str:
-    return attribute.decode() if isinstance(attribute, bytes) else str(attribute)
+    """An attribute as text, whether it is stored as text, bytes or an array of one of them."""
+    if isinstance(attribute, np.ndarray | h5py.Empty):
+        values = [] if isinstance(attribute, h5py.Empty) else attribute.ravel().tolist()
+        attribute = values[0] if len(values) == 1 else ""
+    return attribute.decode("utf-8", "replace") if isinstance(attribute, bytes) else str(attribute)
 
 
 def _walk(group: h5py.Group) -> Iterator[tuple[str, h5py.Dataset | None]]:

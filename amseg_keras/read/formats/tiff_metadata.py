@@ -72,7 +72,16 @@ def describe_axes(tiff: tifffile.TiffFile) -> str | None:
     long = [f"{size} {name}" for name, size in sizes.items() if size > 1]
     if len(long) < 2:
         return None
+    if not tiff.is_imagej:
+        order = str(pixels.get("DimensionOrder", ""))[:1:-1]
+        return f"planes taken in the order of the OME metadata ({' x '.join(long)}, {order})"
     return f"pages taken one after the other as stored ({' x '.join(long)})"
+
+
+def images_of_recording(tiff: tifffile.TiffFile) -> int:
+    """Number of frames that ImageJ metadata promise; 1 without a number."""
+    promised = (tiff.imagej_metadata or {}).get("images", 1)
+    return int(promised) if isinstance(promised, int | float) and promised > 0 else 1
 
 
 def _ome_pixels(tiff: tifffile.TiffFile) -> dict[str, str]:

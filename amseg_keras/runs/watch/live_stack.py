@@ -79,7 +79,7 @@ class LiveStack:
     ) -> None:
         folder, self._why_there = place
         self.source, self.folder = source, folder
-        self._out = OutputFolder(folder, WATCH_OUTPUTS, keeps_going=True)
+        self.out = OutputFolder(folder, WATCH_OUTPUTS, keeps_going=True)
         self._network, self._settings = network, settings
         self._batch_size = settings.batch_size or default_batch_size(source.frame_shape)
         self._behind = 0
@@ -92,7 +92,7 @@ class LiveStack:
         """Why there are no grey levels, though there are frames."""
         self._journal: Journal | None = None
         self._inputs: LiveInputs | None = None
-        self._out.claim()
+        self.out.claim()
         try:
             self._go_on()
         except BaseException:
@@ -120,7 +120,7 @@ class LiveStack:
     def close(self) -> None:
         """Give the folder back; what is done of the stack is kept for another start."""
         self.source.close()
-        self._out.__exit__(None, None, None)
+        self.out.__exit__(None, None, None)
 
     @property
     def done(self) -> int:
@@ -176,8 +176,10 @@ class LiveStack:
         assert self._state is not None
         if seen := self._journal.seen():
             self._state["seen"] = [asdict(one) for one in seen]
+        known = [note for note in self._state["notes"] if " missing" not in note]
+        self._state |= {"notes": [*dict.fromkeys((*known, *self.source.gap_notes()))]}
         stack = CompleteStack(
-            out=self._out,
+            out=self.out,
             journal=self._journal,
             state=self._state,
             whole=self._whole(),
@@ -281,7 +283,7 @@ class LiveStack:
     def _new_journal(self, state: dict[str, Any]) -> Journal:
         names = self._network.segmenter.class_names
         measured = measured_columns(names, Scale(state["pixel_size_um"]))
-        return Journal(self._out, self.source.frame_shape, measured)
+        return Journal(self.out, self.source.frame_shape, measured)
 
     def _label(self, journal: Journal, arrivals: Sequence[Arrival]) -> None:
         for arrival, found in zip(arrivals, self._labelled(arrivals), strict=True):

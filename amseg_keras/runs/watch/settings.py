@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from amseg_keras.read import ReadOptions
 from amseg_keras.runs.watch.incoming.timing import Timing
 from amseg_keras.segment import Segmenter
 
@@ -19,6 +20,7 @@ class WatchSettings:
         pixel_size_um: Size of a pixel; by default the file's, else the preset's.
         batch_size: Most frames given to the network at once; by default up to 4, by frame size.
         dataset: Path inside HDF5 files; by default the only image stack in each.
+        reading: What the user said of files that can be read in two ways.
         timing: When files are taken, and when given up.
         grey_wait_s: So long are the first frames waited for on which grey levels are measured.
         complete_s: A stack that may still grow counts as complete without a frame for so long.
@@ -31,6 +33,7 @@ class WatchSettings:
     pixel_size_um: float | None = None
     batch_size: int | None = None
     dataset: str | None = None
+    reading: ReadOptions = ReadOptions()  # noqa: RUF009 - frozen
     timing: Timing = field(default_factory=Timing)
     grey_wait_s: float = 5.0
     complete_s: float = 30.0

@@ -79,7 +79,7 @@ class _Watch:
 
     def __init__(self, folder: Path, out: Path, network: Network, settings: WatchSettings) -> None:
         self._folder = WatchedFolder(folder, out)
-        self._found = Discovery(folder, settings.dataset, settings.timing)
+        self._found = Discovery(folder, settings.dataset, settings.timing, settings.reading)
         self._out, self._network, self._settings = out, network, settings
         self._stacks: list[LiveStack] = []
         self._last_event = time.monotonic()
@@ -145,7 +145,9 @@ class _Watch:
             self._stacks.append(LiveStack(source, place, self._network, self._settings))
         except (OutputError, ReadError, OSError) as error:
             source.close()
-            return _problem(self._out / source.name, error)
+            if isinstance(error, OSError):
+                return Problem(OutputFolder(self._out / source.name, ALONE).sentence(error))
+            return Problem(str(error))
         return None
 
     def _next_complete(self) -> LiveStack | None:
@@ -164,8 +166,9 @@ class _Watch:
     def _given_up(self, stack: LiveStack, error: Exception) -> Problem:
         """Go on without a stack; what is done of it is kept for another start."""
         self._stacks.remove(stack)
+        text = stack.out.sentence(error) if isinstance(error, OSError) else str(error)
         stack.close()
-        return _problem(stack.folder, error)
+        return Problem(text)
 
     def _is_idle(self) -> bool:
         if self._settings.until_idle_s is None or self._found.is_waiting:
@@ -175,10 +178,3 @@ class _Watch:
         changed = (file.changed for file in self._folder.files.values())
         last = max([self._last_event, *changed, *(s.source.last_seen for s in self._stacks)])
         return last + self._settings.until_idle_s <= time.monotonic()
-
-
-def _problem(folder: Path, error: Exception) -> Problem:
-    if isinstance(error, OSError):
-        reason = error.strerror or error
-        return Problem(f"{folder}: cannot be written ({reason}); start again when it can")
-    return Problem(str(error))

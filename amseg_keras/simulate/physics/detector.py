@@ -1,9 +1,13 @@
 """From intensity to grey levels: uneven beam, scintillator, photons, camera."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import cv2
 import numpy as np
+
+_POOL = 1 << 22
+"""Numbers in the pool of white noise, 16 MB."""
 
 
 @dataclass(frozen=True)
@@ -14,7 +18,7 @@ class Detector:
 
     Attributes:
         beam: Open beam at each pixel, float32 `(height, width)`, about 1: its unevenness, its
-            clipped part, the dust that a flat field did not take away.
+            clipped part, the dust on the scintillator.
         psf_px: Sigma of the scintillator's and the optics' point spread.
         photon_noise: Noise of the X-ray photons at full beam, before the point spread, which
             makes neighbouring pixels alike.
@@ -25,6 +29,8 @@ class Detector:
         bits: 8, 12 or 16.
         stretch: Stretch every frame between its 0.1 and 99.9 percentiles instead of by `gain`
             and `dark`, as beamlines do for viewing.
+        flat: Flat field by which frames are divided, float32 `(height, width)`; None for raw
+            frames, and where `beam` is what a flat field leaves.
     """
 
     beam: np.ndarray
@@ -35,6 +41,7 @@ class Detector:
     dark: float
     bits: int
     stretch: bool = False
+    flat: np.ndarray | None = None
 
     @property
     def dtype(self) -> np.dtype:
@@ -58,24 +65,74 @@ def expose(rng: np.random.Generator, intensity: np.ndarray, detector: Detector) 
         >>> int(expose(np.random.default_rng(0), np.ones((4, 6), np.float32), camera)[2, 3])
         3481
     """
+    seen = collect(rng, intensity, detector)
+    if detector.flat is not None:
+        seen /= detector.flat
+    if detector.stretch:
+        black, white = stretch_limits(seen)
+        level = (seen - np.float32(black)) * np.float32(1 / max(white - black, 1e-3))
+    else:
+        level = seen * np.float32(detector.gain) + np.float32(detector.dark)
+    return quantise(level, detector.bits)
+
+
+def collect(rng: np.random.Generator, intensity: np.ndarray, detector: Detector) -> np.ndarray:
+    """Collect the light of one frame: beam, photon noise, point spread, read noise.
+
+    Args:
+        rng: Source of the noise.
+        intensity: Transmitted fraction of the beam, float32 `(height, width)`.
+        detector: Beam and camera.
+
+    Returns:
+        Light as a fraction of the open beam, float32 `(height, width)`, without a flat field.
+    """
     seen = intensity * detector.beam
     if detector.photon_noise:
-        noise = rng.standard_normal(seen.shape, dtype=np.float32)
-        noise *= np.sqrt(np.maximum(seen, 0.02))
-        seen += np.float32(detector.photon_noise) * noise
+        noise = cv2.sqrt(np.maximum(seen, np.float32(0.02)))
+        noise *= white_noise(rng, seen.shape)
+        noise *= np.float32(detector.photon_noise)
+        seen += noise
     if detector.psf_px:
         seen = cv2.GaussianBlur(seen, (0, 0), detector.psf_px)
     if detector.read_noise:
-        noise = rng.standard_normal(seen.shape, dtype=np.float32)
-        seen += np.float32(detector.read_noise) * noise
-    full = 2**detector.bits - 1
-    if detector.stretch:
-        # Every third row is enough for a percentile and three times as fast.
-        black, white = np.percentile(seen[::3], (0.1, 99.9))
-        grey = (seen - np.float32(black)) * np.float32(full / max(white - black, 1e-3))
-    else:
-        grey = (seen * np.float32(detector.gain) + np.float32(detector.dark)) * np.float32(full)
-    return np.round(np.clip(grey, 0, full)).astype(detector.dtype)
+        seen += np.float32(detector.read_noise) * white_noise(rng, seen.shape)
+    return seen
+
+
+def stretch_limits(seen: np.ndarray) -> tuple[float, float]:
+    """Return the 0.1 and 99.9 percentiles of a frame."""
+    # Every third row is enough for a percentile and three times as fast.
+    black, white = np.percentile(seen[::3], (0.1, 99.9))
+    return float(black), float(white)
+
+
+def quantise(level: np.ndarray, bits: int) -> np.ndarray:
+    """Round levels of 0 to 1 to 8 bits (uint8) or to 12 or 16 bits (uint16)."""
+    full = 2**bits - 1
+    grey = np.clip(level * np.float32(full) + np.float32(0.5), 0, np.float32(full))
+    return grey.astype(np.uint8 if bits == 8 else np.uint16)
+
+
+def white_noise(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+    """Draw white noise of standard deviation 1, float32 `shape`; read only.
+
+    Drawing millions of normal numbers takes longer than all the optics. So frames read a pool of
+    them from a random place: neighbours within a frame are independent, and two frames share
+    numbers at most at different pixels.
+    """
+    count = int(np.prod(shape))
+    if count > _POOL // 2:
+        return rng.standard_normal(shape, dtype=np.float32)
+    start = int(rng.integers(_POOL - count))
+    return _noise_pool()[start : start + count].reshape(shape)
+
+
+@lru_cache(maxsize=1)
+def _noise_pool() -> np.ndarray:
+    pool: np.ndarray = np.random.default_rng(20240326).standard_normal(_POOL, dtype=np.float32)
+    pool.setflags(write=False)
+    return pool
 
 
 def uneven_field(

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import cv2
 import numpy as np
@@ -53,12 +54,17 @@ class Beam:
     plate: Material
     plate_um: float
 
-    @property
+    @cached_property
     def slope(self) -> float:
         """Absorbance of one more micrometre behind the plate, 1/um."""
         return effective_attenuation(self.plate, self.spectrum, self.plate_um)
 
-    @property
+    @cached_property
+    def polynomials(self) -> dict[float, np.ndarray]:
+        """Fits of the log transmission, by the longest path that they hold for."""
+        return {}
+
+    @cached_property
     def through(self) -> float:
         """Transmission of the plate."""
         return float(transmission(self.plate, self.plate_um, self.spectrum))
@@ -109,17 +115,37 @@ def log_intensity(beam: Beam, parts: Sequence[Component | Layer]) -> np.ndarray:
     layers = [part if isinstance(part, Layer) else propagate(part) for part in parts]
     crossed = np.sum([layer.crossed for layer in layers], axis=0)
     fringe = np.sum([layer.fringe for layer in layers], axis=0)
+    return log_of_paths(beam, crossed, fringe)
+
+
+def log_of_paths(beam: Beam, crossed: np.ndarray, fringe: np.ndarray) -> np.ndarray:
+    """Log of the transmitted intensity of paths and fringes, both in um of the plate's alloy."""
+    most = np.float32(0.9 / beam.slope)
     absorbed = _log_transmission(beam, crossed)
-    return absorbed + np.float32(beam.slope) * np.clip(fringe, -0.9 / beam.slope, 0.9 / beam.slope)
+    absorbed += np.float32(beam.slope) * np.clip(fringe, -most, most)
+    return absorbed
 
 
 def _log_transmission(beam: Beam, crossed: np.ndarray) -> np.ndarray:
     """Log of the transmission of each path in um of the plate's alloy."""
-    # From a table: sums of exponentials at every pixel would take most of a frame's time.
     crossed = np.maximum(crossed, 0)
     thickest = max(float(crossed.max()), 1.0)
-    table = np.log(transmission(beam.plate, np.linspace(0, thickest, 258), beam.spectrum))
-    table = table.astype(np.float32)
-    place = crossed * np.float32(257 / thickest)
-    cell = np.minimum(place.astype(np.int32), 256)
-    return table[cell] + (place - cell.astype(np.float32)) * np.diff(table)[cell]
+    # A polynomial: sums of exponentials at every pixel would take most of a frame's time.
+    coefficients = _polynomial(beam, float(2 ** np.ceil(np.log2(thickest))))
+    result = np.full_like(crossed, coefficients[0])
+    for coefficient in coefficients[1:]:
+        result *= crossed
+        result += coefficient
+    return result
+
+
+def _polynomial(beam: Beam, thickest: float) -> np.ndarray:
+    """Coefficients of log transmission over the path, highest first, float32."""
+    known = beam.polynomials
+    if thickest not in known:
+        paths = np.linspace(0, thickest, 65)
+        logs = np.log(transmission(beam.plate, paths, beam.spectrum))
+        fitted = np.polynomial.Polynomial.fit(paths, logs, 5).convert().coef
+        fitted = np.concatenate([fitted, np.zeros(6 - len(fitted))])
+        known[thickest] = fitted[::-1].astype(np.float32)
+    return known[thickest]

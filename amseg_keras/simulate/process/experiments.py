@@ -58,7 +58,7 @@ class Laser:
 
     Attributes:
         power_W: Laser power.
-        speed_mm_s: Scan speed.
+        speed_mm_s: Scan speed; 0 for a laser that stands still.
         spot_radius_um: Radius of its spot.
         keyhole_number: As in `process.keyhole_number`.
         direction: +1 to the right, -1 to the left.
@@ -71,8 +71,17 @@ class Laser:
     direction: int
 
 
+DWELL_MM_S = 60.0
+"""Speed at which the scaling laws give a laser that stands still the keyhole that it has after a
+few hundred microseconds."""
+
+
 def draw_laser(
-    rng: np.random.Generator, experiment: Experiment, spot_um: Range, depths_um: Range
+    rng: np.random.Generator,
+    experiment: Experiment,
+    spot_um: Range,
+    depths_um: Range,
+    standing: bool = False,
 ) -> Laser:
     """Draw how deep the keyhole is to be, and a laser that makes it so.
 
@@ -84,11 +93,13 @@ def draw_laser(
         experiment: Limits of power and speed, and what melts.
         spot_um: Radius of the laser's spot in um.
         depths_um: Mean depth of the keyhole in um; below 0 it is a conduction-mode melt.
+        standing: Whether the laser stands still.
     """
     material = MATERIALS[experiment.plate]
     depth = draw(rng, depths_um)
     for _ in range(60):
         radius, speed = draw(rng, spot_um), draw_log(rng, experiment.speed_mm_s)
+        speed = DWELL_MM_S if standing else speed
         wanted = max(number_for_depth(depth, radius), 0.5)
         power = wanted / keyhole_number(material, 1.0, speed, radius)
         if experiment.power_W[0] <= power <= experiment.power_W[1]:
@@ -96,4 +107,5 @@ def draw_laser(
     # Where a depth is out of the laser's reach, the nearest power is what can be run.
     power = float(np.clip(power, *experiment.power_W))
     number = keyhole_number(material, power, speed, radius)
-    return Laser(power, speed, radius, number, int(rng.choice((-1, 1))))
+    direction = int(rng.choice((-1, 1)))
+    return Laser(power, 0.0 if standing else speed, radius, number, direction)

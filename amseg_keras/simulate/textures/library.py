@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from functools import lru_cache
 
+import cv2
 import numpy as np
 
 from amseg_keras.simulate.textures.rough import flakes, grain, scratches, specks
@@ -24,9 +25,15 @@ class TextureLibrary:
     faces: dict[str, tuple[np.ndarray, ...]]
 
 
-@lru_cache(maxsize=4)
+_COARSEST_UM = 4.31
+"""Largest pixel for which spheres are packed: of larger ones too many would fit in."""
+
+
+@lru_cache(maxsize=8)
 def texture_library(pixel_um: float) -> TextureLibrary:
     """The library of a pixel size, always the same one, so that a frame's seed says all."""
+    if pixel_um > _COARSEST_UM:
+        return _coarser(texture_library(_COARSEST_UM), _COARSEST_UM / pixel_um)
     rng = np.random.default_rng(20240325)
     sheets = {
         name: tuple(
@@ -46,6 +53,30 @@ def texture_library(pixel_um: float) -> TextureLibrary:
         "scratches": tuple(scratches(rng, LIBRARY_SHAPE, angle, 3.0) for angle in (0.0, 8.0, 75.0)),
     }
     return TextureLibrary(sheets, faces)
+
+
+def _coarser(library: TextureLibrary, zoom: float) -> TextureLibrary:
+    """Scale a library down."""
+
+    def scaled(field: np.ndarray, interpolation: int) -> np.ndarray:
+        size = (round(field.shape[1] * zoom), round(field.shape[0] * zoom))
+        return np.asarray(cv2.resize(field, size, interpolation=interpolation))
+
+    def sheet(one: Sheet) -> Sheet:
+        below, right = (
+            np.round(zoom * scaled(centre.astype(np.float32), cv2.INTER_NEAREST)).astype(np.int16)
+            for centre in (one.centre_below, one.centre_right)
+        )
+        return Sheet(scaled(one.thickness, cv2.INTER_AREA), below, right)
+
+    def face(one: np.ndarray) -> np.ndarray:
+        small = scaled(one, cv2.INTER_AREA)
+        return (small - small.mean()) / max(float(small.std()), 1e-6)
+
+    return TextureLibrary(
+        {kind: tuple(sheet(one) for one in kept) for kind, kept in library.sheets.items()},
+        {kind: tuple(face(one) for one in kept) for kind, kept in library.faces.items()},
+    )
 
 
 def crop(

@@ -66,7 +66,7 @@ class AveragedWeights:
         """Averaged weights within a `with`.
 
         Args:
-            images: Batches to measure statistics on, float32 `(batch, height, width, 1)`.
+            images: Batches to measure statistics on, float32 `(batch, height, width, channels)`.
         """
         steps = int(keras.ops.convert_to_numpy(self._optimizer.iterations))
         if not self._optimizer.use_ema or not steps:
@@ -96,7 +96,7 @@ def measure_statistics(model: keras.Model, images: Iterable[np.ndarray]) -> None
 
     Args:
         model: Its weights stay as they are.
-        images: Batches, float32 `(batch, height, width, 1)`.
+        images: Batches, float32 `(batch, height, width, channels)`.
     """
     _measure(trainable_norms(model), forward_pass(model, training=True), images)
 

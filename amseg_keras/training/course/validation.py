@@ -22,7 +22,7 @@ def validate(
 
     Args:
         predict: The network.
-        frames: Scaled grey levels and class ids, both `(height, width)`, of any size.
+        frames: Input `(height, width, channels)` and class ids `(height, width)`, of any size.
         class_names: In the order of the ids.
         loss: What is minimised.
 

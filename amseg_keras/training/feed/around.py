@@ -8,7 +8,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from amseg_keras.preprocess import GreyScaling
+from amseg_keras.preprocess import Channels, GreyScaling
 from amseg_keras.training.feed.examples import Examples
 
 
@@ -26,6 +26,10 @@ class ExamplesAround:
     @property
     def scaling(self) -> GreyScaling:
         return self.examples.scaling
+
+    @property
+    def channels(self) -> Channels:
+        return self.examples.channels
 
     @property
     def pixel_size_um(self) -> float | None:
@@ -46,3 +50,6 @@ class ExamplesAround:
 
     def weights(self) -> list[float]:
         return self.examples.weights()
+
+    def close(self) -> None:
+        self.examples.close()

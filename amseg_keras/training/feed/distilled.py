@@ -32,7 +32,8 @@ class DistilledExamples(ExamplesAround):
         digest: SHA-256 of its weights, for the record of the run.
 
     Raises:
-        TrainingError: The teacher has other classes, or wants other grey levels.
+        TrainingError: The teacher has other classes, wants other grey levels, or takes a channel
+            that the examples lack.
     """
 
     def __init__(
@@ -48,7 +49,14 @@ class DistilledExamples(ExamplesAround):
                 f"the teacher {info.name} wants other grey levels than the training has; give "
                 "--start-from a preset of the same grey levels"
             )
+        lacking = [name for name in info.channels.names if name not in examples.channels.names]
+        if lacking:
+            raise TrainingError(
+                f"the teacher {info.name} takes the channel {lacking[0]}, which the training has "
+                f"not; give --channels {','.join(info.channels.names)}"
+            )
         super().__init__(examples)
+        self._places = [examples.channels.names.index(name) for name in info.channels.names]
         self._digest = digest
         self._probabilities = forward_pass(in_precision(teacher, best_precision()), training=False)
         self.trained_on = f"{examples.trained_on}; distilled from {info.name}"
@@ -57,7 +65,11 @@ class DistilledExamples(ExamplesAround):
         return {**self.examples.describe(), "teacher": self._digest}
 
     def batches(self, epoch: int) -> keras.utils.PyDataset:
-        return _Softened(self.examples.batches(epoch), self._probabilities)
+        return _Softened(self.examples.batches(epoch), self._ask)
+
+    def _ask(self, images: np.ndarray) -> np.ndarray:
+        """The teacher's probabilities, of the channels that it takes."""
+        return self._probabilities(np.ascontiguousarray(images[..., self._places]))
 
 
 class _Softened(keras.utils.PyDataset):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Protocol
 
@@ -10,9 +11,9 @@ import keras
 import numpy as np
 
 from amseg_keras.datasets import BatchOptions, Dataset, batches
-from amseg_keras.datasets.feed.frames import ScaledFrames
+from amseg_keras.datasets.feed.frames import ScaledFrames, without_background
 from amseg_keras.datasets.statistics import class_weights, count_pixels
-from amseg_keras.preprocess import GreyScaling
+from amseg_keras.preprocess import Channels, GreyScaling
 from amseg_keras.read import ReadError
 from amseg_keras.training.recipe import Recipe
 
@@ -29,6 +30,11 @@ class Examples(Protocol):
     @property
     def scaling(self) -> GreyScaling:
         """How the network wants its grey levels."""
+        ...
+
+    @property
+    def channels(self) -> Channels:
+        """Input channels of the network."""
         ...
 
     @property
@@ -50,11 +56,15 @@ class Examples(Protocol):
         ...
 
     def validation(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Scaled frames and class ids, both `(height, width)`, that are not trained on."""
+        """Input `(height, width, channels)` and class ids, which are not trained on."""
         ...
 
     def weights(self) -> list[float]:
         """Weight of each class in the loss."""
+        ...
+
+    def close(self) -> None:
+        """Give back what making examples holds: processes and files."""
         ...
 
 
@@ -62,6 +72,21 @@ def calibration_images(examples: Examples, count: int) -> Iterator[np.ndarray]:
     """Images to measure the statistics of batch norms on: always the same training batches."""
     first = examples.batches(0)
     return (first[index][0] for index in islice(range(len(first)), count))
+
+
+@dataclass(frozen=True)
+class DatasetSource:
+    """A data set and how a network wants it.
+
+    Attributes:
+        data: The data set.
+        class_names: Classes of the network in the order of its ids; None for the data set's own.
+        scaling: How the network wants its grey levels.
+    """
+
+    data: Dataset
+    class_names: tuple[str, ...] | None
+    scaling: GreyScaling
 
 
 class DatasetExamples:
@@ -87,15 +112,24 @@ class DatasetExamples:
     ) -> None:
         self._class_names = class_names or data.class_names
         self.scaling = scaling or GreyScaling()
+        self.channels = Channels(recipe.channels)
         self.pixel_size_um = data.pixel_size_um
         origin = data.origin.rstrip(".")
         self.trained_on = f"the data set {data.folder.name}" + (f": {origin}" if origin else "")
+        learned = data.of_split("train").frames
+        if self.channels.has_motion and (blank := without_background(data, learned)):
+            self.trained_on += (
+                f" (motion blank in {blank} of {len(learned)} frames, whose sequences have no "
+                "background)"
+            )
         self._data = data
         self._recipe = recipe
         options = BatchOptions(
             shape=recipe.shape,
             classes=self.class_names,
             scaling=self.scaling,
+            channels=self.channels,
+            blank=recipe.blank,
             focus=recipe.focus,
             repeat=recipe.repeat,
         )
@@ -104,7 +138,9 @@ class DatasetExamples:
         )
         # Asked for here, so that an empty split is known before anything is trained.
         batches(data, "validation", 1, None, 0, BatchOptions(classes=self.class_names))
-        self._frames = ScaledFrames(data, self.class_names, self.scaling, options.cache_bytes)
+        self._frames = ScaledFrames(
+            data, self.class_names, self.scaling, options.cache_bytes, self.channels
+        )
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -121,6 +157,9 @@ class DatasetExamples:
     def validation(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         for frame in self._data.of_split("validation").frames:
             yield self._frames.read(frame)
+
+    def close(self) -> None:
+        pass
 
     def weights(self) -> list[float]:
         found = class_weights(count_pixels(self._data.of_split("train")))

@@ -150,3 +150,30 @@ def test_the_papers_crops():
         assert set(np.unique(ids)) <= {0, 3}
     cut, ids = Crop(1.0, 0.5, 0.0).apply(image, labels, (48, 96))
     np.testing.assert_array_equal(cut, image[8:56])
+
+
+def test_geometry_moves_all_channels_alike_and_what_comes_from_outside_does_not_move():
+    rng = np.random.default_rng(0)
+    frame = rng.uniform(0, 0.5, (3, 48, 64)).astype(np.float32)
+    images = np.stack([frame, frame + np.float32(0.5)], axis=-1)
+    geometry = keras.layers.Pipeline(
+        [
+            keras.layers.RandomFlip("horizontal"),
+            RandomElastic(strength=2.0, spacing=24),
+            keras.layers.RandomZoom((0.2, 0.2), fill_mode="constant", fill_value=0.0),
+        ]
+    )
+    labels = np.ones(frame.shape, np.uint8)
+    moved, ids = SeededAugmentation(geometry).apply(images, labels, (3,))
+    np.testing.assert_allclose(moved[..., 1], moved[..., 0] + 0.5, atol=1e-5)
+    # But for the rim, which is interpolated.
+    assert np.mean(moved[ids == 255][:, 1] == 0.5) > 0.8
+
+
+def test_strong_augmentation_leaves_the_grey_levels_of_the_motion():
+    still = np.full((2, 48, 64, 2), 0.5, np.float32)
+    changed, _ = SeededAugmentation(strong_augmentation()).apply(
+        still, np.zeros((2, 48, 64), np.uint8), (0,)
+    )
+    np.testing.assert_allclose(changed[..., 1], 0.5, atol=1e-6)
+    assert np.ptp(changed[..., 0]) > 0.01

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from amseg_keras.read import ReadError, StackSource
+from amseg_keras.read import ReadError, ReadOptions, StackSource
 from amseg_keras.read.formats import holds_datasets, may_be_single
 from amseg_keras.read.formats.hdf5_growing import is_growing
-from amseg_keras.read.group import NUMBERED, natural_order
+from amseg_keras.read.group import natural_order
 from amseg_keras.read.names import safe_name
+from amseg_keras.read.numbering import likely_column, numbered_name
 from amseg_keras.runs.watch.incoming.file import GrowingFile
 from amseg_keras.runs.watch.incoming.folder import SeenFile, WatchedFolder
 from amseg_keras.runs.watch.incoming.growing import GrowingStack
@@ -30,12 +31,20 @@ class Discovery:
         folder: That is watched.
         dataset: Path inside HDF5 files; None finds it.
         timing: When files are taken.
+        reading: What the user said of files that can be read in two ways.
 
     Attributes:
         is_waiting: Whether a file is unfinished, or cannot be read and is not given up yet.
     """
 
-    def __init__(self, folder: Path, dataset: str | None, timing: Timing) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        dataset: str | None,
+        timing: Timing,
+        reading: ReadOptions = ReadOptions(),  # noqa: B008 - frozen
+    ) -> None:
+        self._reading = reading
         self.is_waiting = False
         self._folder, self._dataset, self._timing = Path(folder).absolute(), dataset, timing
         self._sequences: dict[SequenceKey, GrowingSequence] = {}
@@ -58,7 +67,7 @@ class Discovery:
                 if not self._files[file.path].replaced:
                     continue
                 del self._files[file.path]
-            key = sequence_key(file.path)
+            key = self._key(file.path)
             sequence = None if key is None else self._sequences.get(key)
             if key is None or sequence is None:
                 undecided.append(file)
@@ -69,7 +78,7 @@ class Discovery:
         self.is_waiting = False
         self._still_open.clear()
         for file in sorted(undecided, key=lambda file: natural_order(file.path)):
-            key = sequence_key(file.path)
+            key = self._key(file.path)
             if key not in members and self._given_up.get(file.path) != file:
                 new += self._decide(file, key, now)
             if key in self._sequences:
@@ -77,6 +86,11 @@ class Discovery:
         for key, files in members.items():
             self._sequences[key].offer(files)
         return new
+
+    def _key(self, path: Path) -> SequenceKey | None:
+        if self._reading.separate:
+            return None
+        return sequence_key(path, self._reading.sequence_by)
 
     def problems(self) -> list[str]:
         """What has gone wrong since it was asked last, a sentence each."""
@@ -111,7 +125,9 @@ class Discovery:
                 )
                 return (self._sequences[key],)
             name = self._name(file.path, file.path.stem)
-            self._files[file.path] = GrowingFile(name, file, self._dataset, self._timing)
+            self._files[file.path] = GrowingFile(
+                name, file, self._dataset, self._timing, self._reading.axes
+            )
             return (self._files[file.path],)
         except ReadError as error:
             if self._is_unborn(file.path):
@@ -142,17 +158,21 @@ class Discovery:
         return safe_name("_".join(parts) or self._folder.name)
 
 
-def sequence_key(path: Path) -> SequenceKey | None:
+def sequence_key(path: Path, by: str | None = None) -> SequenceKey | None:
     """What a file has in common with the frames of its sequence; None if it cannot be one.
 
     Example:
         >>> sequence_key(Path("scan/a_007.tif"))
         (PosixPath('scan'), 'a_', '', '.tif')
+        >>> sequence_key(Path("scan/img_000000012_Default_000.tif"))
+        (PosixPath('scan'), 'img_', '_Default_000', '.tif')
     """
-    match = NUMBERED.fullmatch(path.stem)
-    if match is None or not may_be_single(path):
+    name = numbered_name(path)
+    column = likely_column(name, by)
+    if column is None or not may_be_single(path):
         return None
-    return path.parent, match[1], match[3], path.suffix
+    start, end = name.spans[column]
+    return path.parent, path.stem[:start], path.stem[end:], path.suffix
 
 
 def _pattern(key: SequenceKey) -> str:

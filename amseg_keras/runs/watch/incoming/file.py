@@ -34,12 +34,21 @@ class GrowingFile(GrowingStack):
         file: As it was seen.
         dataset: Path inside an HDF5 file; None finds it.
         timing: When files are taken.
+        axes: Meaning of the axes of an array, if the user said it.
 
     Raises:
         ReadError: It cannot be read yet, or at all.
     """
 
-    def __init__(self, name: str, file: SeenFile, dataset: str | None, timing: Timing) -> None:
+    def __init__(
+        self,
+        name: str,
+        file: SeenFile,
+        dataset: str | None,
+        timing: Timing,
+        axes: str | None = None,
+    ) -> None:
+        self._axes = axes
         self.name, self.path = name, file.path
         self.source = str(file.path) if dataset is None else f"{file.path}::{dataset}"
         self.taken = 0
@@ -126,10 +135,10 @@ class GrowingFile(GrowingStack):
         if holds_datasets(self.path):
             if is_growing(self.path):
                 self._growing = GrowingHdf5Reader(self.path, self._dataset)
-            reader = self._growing or Hdf5Reader(self.path, self._dataset, swmr=True)
+            reader = self._growing or Hdf5Reader(self.path, self._dataset, self._axes, swmr=True)
             stack = FrameStack(self.name, self.source, reader)
         else:
-            stack = StackSource(self.name, self.source, (self.path,)).open()
+            stack = StackSource(self.name, self.source, (self.path,), axes=self._axes).open()
         self.closed = self._growing is None
         self._describe(stack)
         self._see(len(stack), self._opened_as.changed)

@@ -152,6 +152,10 @@ class GrowingStack(ABC):
             ReadError: They were replaced or moved away.
         """
 
+    def gap_notes(self) -> tuple[str, ...]:
+        """Say which frames of the taken ones are missing, a sentence each."""
+        return ()
+
     def close(self) -> None:  # noqa: B027 - nothing is open between the frames of a sequence
         """Release the files."""
 

@@ -8,7 +8,10 @@ from pathlib import Path
 import numpy as np
 
 from amseg_keras.read import Frames, FrameStack, ReadError, StackSource
+from amseg_keras.read.errors import printable
 from amseg_keras.read.group import natural_order
+from amseg_keras.read.names import cell_text
+from amseg_keras.read.numbering import find_slots, likely_column, numbered_name
 from amseg_keras.runs.watch.incoming.folder import SeenFile
 from amseg_keras.runs.watch.incoming.growing import Arrival, GrowingStack, SeenFrame, checksum
 from amseg_keras.runs.watch.incoming.timing import Timing
@@ -38,7 +41,7 @@ class GrowingSequence(GrowingStack):
         timing: Timing,
         replaces: GrowingSequence | None = None,
     ) -> None:
-        self.name, self.source = name, source
+        self.name, self.source = name, printable(source)
         self.taken: list[Path] = []
         self.last_seen = 0.0
         self._folder, self._timing = first.parent, timing
@@ -49,6 +52,7 @@ class GrowingSequence(GrowingStack):
         self._older: dict[Path, float] = {}
         if replaces is not None:
             self._older = {**replaces._older, **replaces._written}
+        self._named: dict[str, Path] = {}
         with _open_single(first) as stack:
             self._describe(stack)
 
@@ -106,14 +110,14 @@ class GrowingSequence(GrowingStack):
             if isinstance(pixels, ReadError) and file.changed + self._timing.patience_s > now:
                 continue
             number = len(self.taken) + len(found)
-            found.append(Arrival(number, path.name, file.changed, file.written, pixels))
+            found.append(Arrival(number, self._name(path), file.changed, file.written, pixels))
             if len(found) == most:
                 break
         return found
 
     def take(self, arrival: Arrival) -> None:
         assert arrival.file is not None
-        path = self._folder / arrival.file
+        path = self._named.get(arrival.file, self._folder / arrival.file)
         if isinstance(arrival.pixels, np.ndarray) and not self.taken:
             self._first_sum = checksum(arrival.pixels)
         if arrival.written is not None:
@@ -123,10 +127,11 @@ class GrowingSequence(GrowingStack):
         self._pending.pop(path, None)
 
     def skip(self, done: Sequence[tuple[int, str | None]]) -> None:
-        self.taken = [self._folder / file for _, file in done if file is not None]
+        # A name that is not UTF-8 stands otherwise in the table than on the disk.
+        there = {self._name(path): path for path in (self._folder.iterdir() if done else ())}
+        self.taken = [there.get(file, self._folder / file) for _, file in done if file is not None]
         self._done = set(self.taken)
-        there = [path for path in self.taken if path.is_file()]
-        self._written = {path: path.stat().st_mtime for path in there}
+        self._written = {path: path.stat().st_mtime for path in self.taken if path.is_file()}
         first = self._read(self.taken[0]) if self.taken else None
         self._first_sum = checksum(first) if isinstance(first, np.ndarray) else None
         self.offer(list(self._pending.values()))
@@ -145,6 +150,26 @@ class GrowingSequence(GrowingStack):
             raise ReadError(f"{self.source}: was replaced by another recording")
         files = tuple(sorted(self.taken, key=natural_order))
         return StackSource(self.name, self.source, files).open()
+
+    def gap_notes(self) -> tuple[str, ...]:
+        names = [numbered_name(path) for path in self.taken]
+        columns = [likely_column(name) for name in names]
+        numbers = [
+            name.numbers[at] for name, at in zip(names, columns, strict=True) if at is not None
+        ]
+        return tuple(
+            f"{note}; the labels follow each other without a gap, so later times are too early: "
+            "amseg segment of the folder keeps the gaps"
+            if "missing" in note
+            else note
+            for note in find_slots(sorted(numbers)).notes
+        )
+
+    def _name(self, path: Path) -> str:
+        """Name of a file as tables hold it."""
+        name = cell_text(printable(path.name))
+        self._named[name] = path
+        return name
 
     def _read(self, path: Path) -> np.ndarray | ReadError:
         try:

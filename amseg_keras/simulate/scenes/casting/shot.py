@@ -25,6 +25,7 @@ from amseg_keras.simulate.scenes.casting.reconstruction import (
     draw_reconstruction,
     draw_wedge,
 )
+from amseg_keras.simulate.shot import WithoutMotion
 
 PORE = CLASS_NAMES.index("pore")
 
@@ -39,7 +40,7 @@ _RANGES_AREA = 256 * 512
 
 
 @dataclass(frozen=True)
-class CastingShot:
+class CastingShot(WithoutMotion):
     """The slices of one volume; see `Shot`."""
 
     parameters: dict[str, Any]

@@ -23,7 +23,7 @@ from amseg_keras.simulate.scenes.deposit.pores import (
     draw_old_pores,
 )
 from amseg_keras.simulate.scenes.deposit.stream import Stream, draw_stream
-from amseg_keras.simulate.shot import View
+from amseg_keras.simulate.shot import View, WithoutMotion
 
 SUBSTRATE = CLASS_NAMES.index("substrate")
 PORE = CLASS_NAMES.index("pore")
@@ -90,7 +90,7 @@ class Look:
 
 
 @dataclass(frozen=True)
-class DepositShot:
+class DepositShot(WithoutMotion):
     """One pass of the laser over the view; see `Shot`."""
 
     parameters: dict[str, Any]

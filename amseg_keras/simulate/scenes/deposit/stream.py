@@ -8,6 +8,9 @@ import numpy as np
 from amseg_keras.simulate.ranges.base import draw, draw_log
 from amseg_keras.simulate.ranges.deposit import DepositRanges
 
+_EARLIEST = 1 << 20
+"""Added to frame numbers, as frames before the laser have negative ones."""
+
 
 @dataclass(frozen=True)
 class Stream:
@@ -43,7 +46,7 @@ class Stream:
             height: Rows of the frame.
             laser: Column that the stream points to; it may lie outside the view.
         """
-        rng = np.random.default_rng((self.seed, frame))
+        rng = np.random.default_rng((self.seed, frame + _EARLIEST))
         powder: np.ndarray = np.zeros((height, surface.size), np.float32)
         specks = np.zeros_like(powder)
         for _ in range(rng.poisson(self.grains)):

@@ -19,19 +19,22 @@ from amseg_keras.simulate.scenes.melt.plate import Plate
 def draw_camera(
     rng: np.random.Generator, plate: Plate, clipped: bool, ranges: MeltRanges
 ) -> Detector:
-    """A camera, and the beam as it is or as the flat field leaves it."""
+    """Draw a camera, the beam, and the flat field, which leaves some of its unevenness."""
     shape = plate.view.shape
-    profile = 1 + uneven_field(rng, shape, 0.4 * draw(rng, ranges.shading), (3, 4))
-    profile = profile + row_stripes(rng, shape, draw(rng, ranges.stripes))
-    profile += dust(rng, shape, int(rng.integers(0, 12)))
+    left = 1 + uneven_field(rng, shape, 0.4 * draw(rng, ranges.shading), (3, 4))
+    left = left + row_stripes(rng, shape, draw(rng, ranges.stripes))
+    left += dust(rng, shape, int(rng.integers(0, 12)))
+    flat = _vignette(rng, shape, ranges)
     camera = Detector(
-        beam=profile,
+        beam=(left * flat).astype(np.float32),
         psf_px=draw(rng, ranges.psf_px),
         photon_noise=draw_log(rng, ranges.photon_noise),
-        read_noise=draw(rng, ranges.read_noise),
+        # Nobody works with less light behind the plate than drowns the camera's noise.
+        read_noise=draw(rng, ranges.read_noise) * (1.0 if clipped else plate.beam.through**0.5),
         gain=1.0,
         dark=0.0,
         bits=8,
+        flat=flat,
     )
     if clipped or rng.random() < ranges.raw:
         return _raw(rng, camera, plate, clipped, ranges)
@@ -43,6 +46,15 @@ def draw_camera(
     return replace(camera, gain=gain, dark=-black * gain, bits=bits, stretch=stretch)
 
 
+def _vignette(rng: np.random.Generator, shape: tuple[int, int], ranges: MeltRanges) -> np.ndarray:
+    """Beam that is darker at the corners, float32 `shape`, about 1 in the middle."""
+    height, width = shape
+    y = np.linspace(-1, 1, height, dtype=np.float32)[:, None] - np.float32(rng.normal(0, 0.3))
+    x = np.linspace(-1, 1, width, dtype=np.float32)[None] - np.float32(rng.normal(0, 0.2))
+    dark = np.float32(draw(rng, ranges.vignette)) * (0.4 * y * y + 0.8 * x * x)
+    return np.clip(1 - dark, 0.2, 1).astype(np.float32)
+
+
 def _raw(
     rng: np.random.Generator,
     camera: Detector,
@@ -50,24 +62,23 @@ def _raw(
     clipped: bool,
     ranges: MeltRanges,
 ) -> Detector:
-    """A raw frame: vignette, clipped beam, a dark level, exposed for the plate."""
-    height, width = camera.beam.shape
-    y = np.linspace(-1, 1, height, dtype=np.float32)[:, None] - np.float32(rng.normal(0, 0.3))
-    x = np.linspace(-1, 1, width, dtype=np.float32)[None] - np.float32(rng.normal(0, 0.2))
-    vignette = np.float32(draw(rng, ranges.vignette)) * (0.4 * y * y + 0.8 * x * x)
-    profile = camera.beam * (1 - vignette)
+    """Keep raw frames: vignette, clipped beam, a dark level."""
+    profile = camera.beam
     bright = 1.0
     if clipped:
         # A flat field cannot give back what does not arrive.
         bright = plate.beam.through
-        profile = profile * clipped_beam(rng, height, plate.surface, bright)
+        profile = profile * clipped_beam(rng, len(profile), plate.surface, bright)
+    # Gas as bright as the camera takes it, or the whole exposed for later.
+    gain = draw(rng, (0.2, 0.6)) if clipped or rng.random() < 0.5 else draw(rng, (0.6, 1.05))
     return replace(
         camera,
         beam=profile,
         # Noise is that of the plate, where the exposure puts it.
         photon_noise=camera.photon_noise * bright**0.5,
         read_noise=camera.read_noise * bright,
-        gain=draw(rng, (0.2, 0.6)) / bright,
-        dark=draw(rng, (0.02, 0.15)),
-        bits=int(rng.choice((12, 12, 16))),
+        gain=gain / bright,
+        dark=draw(rng, ranges.raw_dark),
+        bits=8 if rng.random() < ranges.raw_eight else int(rng.choice((12, 12, 16))),
+        flat=None,
     )

@@ -21,7 +21,8 @@ class Plate:
         view: What the camera looks at.
         beam: Spectrum, alloy and thickness along the beam.
         surface: Row of its surface at each column, before melting, float32 `(width,)`.
-        thickness: Relative thickness, 1 with a gentle gradient, float32 `(height, width)`.
+        thickness: Relative thickness, 1 with a gentle gradient and less at
+            the surface of a wall, float32 `(height, width)`.
     """
 
     view: View
@@ -52,7 +53,14 @@ def draw_plate(
 ) -> Plate:
     """Draw a plate and the beam."""
     beam = _draw_beam(rng, experiment, ranges)
-    return Plate(view, beam, _surface(rng, view, ranges), _thickness(rng, view.shape, ranges))
+    surface = _surface(rng, view, ranges)
+    thickness = _thickness(rng, view.shape, ranges)
+    if rng.random() < ranges.crowned:
+        rows = np.arange(view.shape[0], dtype=np.float32)[:, None]
+        reach = draw_log(rng, ranges.crown_um) / view.pixel_um
+        below = np.maximum(rows - surface, 0) / np.float32(reach)
+        thickness *= 1 - np.float32(draw(rng, ranges.crown)) * np.exp(-below)
+    return Plate(view, beam, surface, thickness)
 
 
 def _draw_beam(rng: np.random.Generator, experiment: Experiment, ranges: MeltRanges) -> Beam:

@@ -1,27 +1,32 @@
 """A laser melts a track: the moving parts of a melt-pool shot, rendered frame by frame."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from amseg_keras.simulate.physics.detector import Detector
+from amseg_keras.simulate.physics.detector import Detector, uneven_field
 from amseg_keras.simulate.process.experiments import Experiment, Laser, draw_laser
 from amseg_keras.simulate.process.keyhole_motion import KeyholeMotion, move_keyhole
 from amseg_keras.simulate.process.pores import Bubble, Pore, of_earlier_track, pinched_off
 from amseg_keras.simulate.ranges.base import Range, draw, draw_integer, draw_log
 from amseg_keras.simulate.ranges.melt import MeltRanges
-from amseg_keras.simulate.scenes.melt.frame import Moment, Track, Void, compose
+from amseg_keras.simulate.scenes.melt.frame import Moment, Track, compose
+from amseg_keras.simulate.scenes.melt.pool import Pool, draw_pool
 from amseg_keras.simulate.scenes.melt.spatter import (
     Airborne,
     Ligament,
+    Plume,
     draw_ligaments,
+    draw_plume,
     draw_spatter,
     draw_swarm,
 )
 from amseg_keras.simulate.scenes.melt.stage import Stage, draw_stage
-from amseg_keras.simulate.scenes.melt.voids import Keyhole, draw_keyhole, pore_outline
-from amseg_keras.simulate.shot import View
+from amseg_keras.simulate.scenes.melt.still import Still, draw_still
+from amseg_keras.simulate.scenes.melt.voids import Keyhole, Void, draw_keyhole, pore_outline
+from amseg_keras.simulate.shot import Picture, View
 
 SHALLOWEST_UM = 40.0
 """Depth of a keyhole that can pinch off: a dent has no tip to leave behind."""
@@ -67,9 +72,13 @@ class MeltShot:
         pores: All that there are at any time.
         pore_wall_px: Limits of the width of their walls.
         track: What the melt does to the surface.
+        pool: The liquid, and what it freezes to.
         airborne: Grains that hang in the gas, and those thrown out.
         ligaments: Tongues of melt.
+        plume: Vapour above the keyhole; None where there is none.
+        afterglow: Share of a frame's light that the next one has too.
         parameters: As in `Shot`.
+        window: First frame and end of the recording that sees it.
     """
 
     stage: Stage
@@ -78,9 +87,13 @@ class MeltShot:
     pores: tuple[Pore, ...]
     pore_wall_px: Range
     track: Track
+    pool: Pool
     airborne: tuple[Airborne, ...]
     ligaments: tuple[Ligament, ...]
+    plume: Plume | None
+    afterglow: float
     parameters: dict[str, Any]
+    window: tuple[int, int]
 
     @property
     def detector(self) -> Detector:
@@ -92,25 +105,47 @@ class MeltShot:
         """Frames until the laser leaves the view."""
         return self.scan.frames
 
+    @cached_property
+    def still(self) -> Still:
+        """What the beam meets in every frame."""
+        old = [self._outlined(pore, 0, moves=False) for pore in self.pores if _is_old(pore)]
+        return draw_still(self.stage, [void for void in old if void is not None])
+
     def laser_px(self, frame: int) -> float:
         """Column of the laser."""
         return self.scan.start_px + frame * self.scan.step_px
 
+    def seen(self, first: int, end: int) -> "MeltShot":
+        """See `Shot.seen`."""
+        return replace(self, window=(first, end))
+
     def render(self, frame: int) -> tuple[np.ndarray, np.ndarray]:
         """Intensity and labels of a frame, see `Shot.render`."""
-        return compose(self.stage, self.moment(frame))
+        picture = self.picture(frame)
+        assert picture.labels is not None
+        return picture.intensity, picture.labels.frame
+
+    def picture(self, frame: int, labelled: bool = True) -> Picture:
+        """See `Shot.picture`."""
+        return compose(self.stage, self.still, self.moment(frame), labelled)
 
     def moment(self, frame: int) -> Moment:
         """Where everything is in a frame."""
-        pixel_um = self.stage.view.pixel_um
         laser_px = self.laser_px(frame)
-        keyhole = None
-        hump = 0.0
-        if frame < self.frames:
+        on = 0 <= frame < self.frames
+        keyhole, hump, plume, glow = None, 0.0, None, None
+        if on:
             hump = self.track.hump * max(1 + 0.4 * float(self.scan.motion.swing[frame]), 0.2)
             keyhole = self._keyhole(frame, laser_px)
+            plume = self._plume(frame)
+        if self.afterglow and 0 <= frame - 1 < self.frames:
+            before = self._keyhole(frame - 1, self.laser_px(frame - 1))
+            glow = None if before is None else (before, self.afterglow)
         pores = tuple(
-            void for pore in self.pores if (void := self._pore(pore, frame, pixel_um)) is not None
+            void
+            for pore in self.pores
+            if not _is_old(pore)
+            and (void := self._outlined(pore, frame, self._moves(pore, frame))) is not None
         )
         return Moment(
             frame=frame,
@@ -118,13 +153,41 @@ class MeltShot:
             # Where it was switched on; nothing is melted before that.
             start_px=self.scan.start_px,
             direction=self.scan.laser.direction,
+            melted=self._melted(frame),
             track=self.track,
+            pool=self.pool,
+            grown=self._grown(frame),
             hump=hump,
             keyhole=keyhole,
+            glow=glow,
             pores=pores,
             airborne=tuple(grains.at(frame) for grains in self.airborne),
             ligaments=self.ligaments,
+            plume=plume,
         )
+
+    def _melted(self, frame: int) -> float:
+        """Share of its effect on the surface that the laser has had where it stands."""
+        if frame < 0:
+            return 0.0
+        return min((frame + 1) / 4, 1.0)
+
+    def _grown(self, frame: int) -> tuple[float, float]:
+        """Share of its full length and depth that the pool has: it forms and freezes."""
+        if frame < 0:
+            return 0.0, 0.0
+        way = abs(self.scan.step_px) * min(frame, self.frames)
+        length = min((way + self.pool.front) / self.pool.length, 1.0)
+        depth = 1 - float(np.exp(-(min(frame, self.frames) + 1) / max(self.pool.cooling, 1.0)))
+        off = max(frame - self.frames + 1, 0)
+        left = float(np.sqrt(max(1 - off / self.pool.cooling, 0.0))) if off else 1.0
+        return length * left, depth * left
+
+    def _moves(self, pore: Pore, frame: int) -> bool:
+        """Whether a pore is drifting still, or there for less than half of the recording."""
+        first, end = self.window
+        there = min(pore.gone, end) - max(pore.born, first)
+        return frame < pore.frozen or there < 0.45 * (end - first)
 
     def _keyhole(self, frame: int, laser_px: float) -> Void | None:
         motion = self.scan.motion
@@ -139,12 +202,27 @@ class MeltShot:
             return None
         surface_row = self.stage.plate.surface_at(laser_px)
         outline = state.outline(laser_px, surface_row, self.scan.laser.direction)
-        return Void(outline, self.keyhole_path_um, 2.5)
+        first, end = self.window
+        on = min(self.frames, end) - max(0, first)
+        crossed = abs(self.scan.step_px) * on > 2 * self.scan.keyhole.aperture
+        return Void(outline, self.keyhole_path_um, 2.5, crossed or on < 0.45 * (end - first))
 
-    def _pore(self, pore: Pore, frame: int, pixel_um: float) -> Void | None:
+    def _plume(self, frame: int) -> Plume | None:
+        if self.plume is None or self.scan.motion.depth[frame] < 0.1:
+            return None
+        # It comes in puffs.
+        rng = np.random.default_rng((frame, self.frames))
+        return replace(
+            self.plume,
+            darkness=self.plume.darkness * float(rng.uniform(0.3, 1.0)),
+            lean=self.plume.lean + float(rng.normal(0, 0.15)),
+        )
+
+    def _outlined(self, pore: Pore, frame: int, moves: bool) -> Void | None:
         here = pore.at(frame)
         if here is None:
             return None
+        pixel_um = self.stage.view.pixel_um
         column_um, depth_um, diameter_um = here
         column = column_um / pixel_um
         if not -60 < column < self.stage.view.shape[1] + 60:
@@ -152,7 +230,11 @@ class MeltShot:
         rng = np.random.default_rng(pore.shape)
         row = self.stage.plate.surface_at(column) + depth_um / pixel_um
         outline = pore_outline(rng, (column, row), max(diameter_um / pixel_um, 0.5))
-        return Void(outline, pore.depth_um, draw(rng, self.pore_wall_px))
+        return Void(outline, pore.depth_um, draw(rng, self.pore_wall_px), moves)
+
+
+def _is_old(pore: Pore) -> bool:
+    return pore.born == -np.inf and pore.gone == np.inf
 
 
 def draw_melt_shot(
@@ -164,19 +246,34 @@ def draw_melt_shot(
     scan = _draw_scan(rng, view, experiment, cycles, ranges)
     # The pores of a plate are alike: what its alloy and thickness hide, it hides of each.
     pore_um = void_depth(rng, stage, ranges.pore_sigmas, ranges.pore_extra)
-    pores = _earlier_pores(rng, stage, pore_um, ranges) + _bubbles(rng, view, scan, pore_um, ranges)
-    return MeltShot(
+    pores = _earlier_pores(rng, stage, pore_um, ranges) + _small_pores(rng, stage, pore_um, ranges)
+    pores += _bubbles(rng, view, scan, pore_um, ranges)
+    keyhole_um = void_depth(rng, stage, ranges.keyhole_sigmas, ranges.keyhole_extra)
+    if rng.random() < ranges.faint:
+        # Above the noise and below the texture.
+        sigma = draw_log(rng, (1.0, 6.0)) * stage.noise
+        keyhole_um = min(keyhole_um, sigma / stage.beam.slope)
+    faces_log = np.float32(stage.beam.slope) * (stage.faces.fringe - stage.faces.crossed)
+    keyhole = scan.keyhole
+    pool = draw_pool(rng, stage.plate, faces_log, (keyhole.depth, keyhole.aperture), ranges)
+    shot = MeltShot(
         stage=stage,
         scan=scan,
-        keyhole_path_um=void_depth(rng, stage, ranges.keyhole_sigmas, ranges.keyhole_extra),
+        keyhole_path_um=keyhole_um,
         pores=pores,
         pore_wall_px=ranges.pore_wall_px,
-        track=_draw_track(rng, experiment, view.pixel_um, ranges),
+        track=_draw_track(rng, experiment, view, ranges),
+        pool=pool,
         airborne=_draw_airborne(rng, stage, scan, ranges),
         ligaments=draw_ligaments(rng, scan.columns, view.frame_rate_hz, view.pixel_um),
-        parameters=_parameters(stage, scan, pores)
-        | {"keyhole_frequency_hz": cycles * view.frame_rate_hz},
+        plume=draw_plume(rng, draw(rng, ranges.plume), keyhole.aperture, view.pixel_um),
+        afterglow=draw(rng, ranges.afterglow),
+        parameters={},
+        window=(0, scan.frames),
     )
+    shot.parameters.update(_parameters(shot))
+    shot.parameters["keyhole_frequency_hz"] = cycles * view.frame_rate_hz
+    return shot
 
 
 def _draw_scan(
@@ -186,17 +283,30 @@ def _draw_scan(
     cycles_per_frame: float,
     ranges: MeltRanges,
 ) -> Scan:
-    laser = draw_laser(rng, experiment, ranges.spot_radius_um, ranges.keyhole_depth_um)
+    standing = bool(rng.random() < ranges.standing)
+    shallow = bool(rng.random() < ranges.shallow)
+    depths = ranges.shallow_um if shallow else ranges.keyhole_depth_um
+    laser = draw_laser(rng, experiment, ranges.spot_radius_um, depths, standing)
     width = view.shape[1]
     step = laser.direction * laser.speed_mm_s * 1e3 / view.frame_rate_hz / view.pixel_um
-    from_edge = draw(rng, (0.03, 0.3)) * width
-    frames = max(int(0.97 * (width - from_edge) / abs(step)), 1)
+    from_edge = draw(rng, (0.15, 0.85) if standing else (0.03, 0.3)) * width
+    if standing:
+        frames = max(round(draw_log(rng, ranges.dwell_s) * view.frame_rate_hz), 8)
+    else:
+        # Some tracks end in view.
+        way = draw(rng, (0.5, 0.9)) if rng.random() < 0.2 else 0.97
+        frames = max(int(way * (width - from_edge) / abs(step)), 1)
+    motion = move_keyhole(rng, frames, laser.keyhole_number, cycles_per_frame)
+    if standing:
+        # It drills deeper all the time.
+        growing = ((np.arange(frames) + 1) / frames) ** draw(rng, (0.3, 0.8))
+        motion = replace(motion, depth=motion.depth * growing * draw(rng, (1.0, 1.5)))
     return Scan(
         laser=laser,
         start_px=from_edge if laser.direction > 0 else width - from_edge,
         step_px=step,
         keyhole=draw_keyhole(rng, laser, view.pixel_um, ranges),
-        motion=move_keyhole(rng, frames, laser.keyhole_number, cycles_per_frame),
+        motion=motion,
     )
 
 
@@ -213,18 +323,26 @@ def _bubbles(
     pixel_um, keyhole, motion = view.pixel_um, scan.keyhole, scan.motion
     if keyhole.depth * pixel_um < SHALLOWEST_UM:
         return ()
-    melt_frames = draw(rng, ranges.melt_length_um) / abs(scan.step_px * pixel_um)
+    step_um = scan.step_px * pixel_um
+    melt_um = draw(rng, ranges.melt_length_um)
+    melt_frames = melt_um / abs(step_um) if step_um else draw(rng, (10.0, 80.0))
     columns = scan.columns
     pores = []
     for frame in motion.pinch_offs:
         state = keyhole.breathing(float(motion.depth[frame]), 1.0, 1.0, float(motion.phase[frame]))
         column, depth = state.tip(columns[frame], 0.0, scan.laser.direction)
+        diameter = draw(rng, ranges.bubble_width) * (keyhole.waist + keyhole.bulb)
+        if rng.random() < 0.4:
+            # It touches the foot of what is left of the keyhole, or all but.
+            later = min(frame + 1, scan.frames - 1)
+            left = keyhole.depth * float(motion.depth[later])
+            depth = left + diameter / 2 + draw(rng, (-1.0, 2.5))
         bubble = Bubble(
             place_um=(column * pixel_um, depth * pixel_um),
-            diameter_um=draw(rng, ranges.bubble_width) * (keyhole.waist + keyhole.bulb) * pixel_um,
+            diameter_um=diameter * pixel_um,
             depth_um=pore_um * draw(rng, (0.7, 1.3)),
         )
-        pores.append(pinched_off(rng, frame + 1, bubble, scan.step_px * pixel_um, melt_frames))
+        pores.append(pinched_off(rng, frame + 1, bubble, step_um, melt_frames))
     return tuple(pores)
 
 
@@ -250,18 +368,47 @@ def _earlier_pores(
     return tuple(pores)
 
 
+def _small_pores(
+    rng: np.random.Generator, stage: Stage, pore_um: float, ranges: MeltRanges
+) -> tuple[Pore, ...]:
+    """Many pores of a few pixels in a plate that was built of layers, in a belt of it."""
+    if rng.random() >= ranges.porous:
+        return ()
+    height, width = stage.view.shape
+    count = round(draw_integer(rng, ranges.small_pores) * height * width / (120 * 400))
+    pixel_um = stage.view.pixel_um
+    below = max(height - float(stage.surface.max()), 10.0)
+    middle, spread = draw(rng, (0.2, 0.7)) * below, draw(rng, (0.08, 0.5)) * below
+    pores = []
+    for _ in range(min(count, 150)):
+        diameter = draw_log(rng, ranges.small_pore_px)
+        depth = max(float(rng.normal(middle, spread)), diameter / 2 + 3)
+        place = (draw(rng, (0, width)) * pixel_um, depth * pixel_um)
+        bubble = Bubble(place, diameter * pixel_um, pore_um * draw(rng, (0.6, 2.0)))
+        pores.append(of_earlier_track(rng, bubble))
+    return tuple(pores)
+
+
 def _draw_track(
-    rng: np.random.Generator, experiment: Experiment, pixel_um: float, ranges: MeltRanges
+    rng: np.random.Generator, experiment: Experiment, view: View, ranges: MeltRanges
 ) -> Track:
     """Draw the melted track; a third of them is hardly raised."""
     calm = rng.random() < 0.35
+    pixel_um, width = view.pixel_um, view.shape[1]
+    uneven = uneven_field(rng, (1, width), draw(rng, ranges.bead_ripple), (1, max(width // 24, 3)))
+    height = 0.0 if calm else draw(rng, ranges.bead_height_um) / pixel_um
+    width_px = draw(rng, (11, 52)) / pixel_um
+    # Melt does not stand up like a needle.
+    hump = 0.0 if calm else min(draw(rng, ranges.hump_height_um) / pixel_um, 1.2 * width_px)
+    blown = experiment.process == "lpbf" and rng.random() < ranges.blown
     return Track(
-        bead=0.0 if calm else draw(rng, ranges.bead_height_um) / pixel_um,
-        hump=0.0 if calm else draw(rng, ranges.hump_height_um) / pixel_um,
-        hump_width=draw(rng, (11, 52)) / pixel_um,
+        bead=(height * (1 + uneven[0])).astype(np.float32),
+        hump=hump,
+        hump_width=width_px,
         hump_behind=draw(rng, (-17, 60)) / pixel_um,
-        fill=draw(rng, (0.1, 0.9)),
-        bare=draw(rng, (0, 0.5)) if experiment.process == "lpbf" and rng.random() < 0.4 else 0.0,
+        fill=draw(rng, ranges.bead_fill),
+        bare=draw(rng, (0, 1.0)) if blown else 0.0,
+        blown=draw(rng, ranges.blown_um) / pixel_um,
     )
 
 
@@ -284,10 +431,11 @@ def _draw_airborne(
     return swarm, draw_spatter(rng, rate, track, scan.laser.direction, pixel_um)
 
 
-def _parameters(stage: Stage, scan: Scan, pores: tuple[Pore, ...]) -> dict[str, Any]:
+def _parameters(shot: MeltShot) -> dict[str, Any]:
     """What `dataset.json` says of the shot."""
-    laser = scan.laser
-    depth_um = scan.keyhole.depth * stage.view.pixel_um
+    stage, scan = shot.stage, shot.scan
+    laser, pixel_um = scan.laser, stage.view.pixel_um
+    depth_um = scan.keyhole.depth * pixel_um
     return {
         "process": stage.experiment.process,
         "material": stage.experiment.material,
@@ -300,5 +448,13 @@ def _parameters(stage: Stage, scan: Scan, pores: tuple[Pore, ...]) -> dict[str, 
         "mode": "keyhole" if depth_um > 0 else "conduction",
         "mean_keyhole_depth_um": depth_um,
         "keyhole_fluctuation": scan.motion.fluctuation,
-        "pinched_off_pores": sum(pore.born > -np.inf for pore in pores),
+        "pinched_off_pores": sum(pore.born > -np.inf for pore in shot.pores),
+        "earlier_pores": sum(_is_old(pore) for pore in shot.pores),
+        "laser_frames": scan.frames,
+        "liquid_length_um": shot.pool.length * pixel_um,
+        "liquid_depth_um": shot.pool.depth * pixel_um,
+        "liquid_brightness": shot.pool.brightness,
+        "afterglow": shot.afterglow,
+        "texture_sigma": stage.sigma,
+        "noise_sigma": stage.noise,
     }

@@ -117,8 +117,13 @@ def draw_spatter(
 def add_grains(thickness: np.ndarray, grains: Airborne, um_per_px: float) -> None:
     """Add ellipsoids to a thickness map in place; `um_per_px` includes the alloy's factor."""
     height, width = thickness.shape
-    for (column, row), (a, b), angle in zip(grains.place, grains.radii, grains.angle, strict=True):
-        half = int(max(a, b)) + 2
+    halves = grains.radii.max(axis=1, initial=0).astype(int) + 2
+    away = (grains.place + halves[:, None] >= 0) & (
+        grains.place - halves[:, None] < (width, height)
+    )
+    for at in np.flatnonzero(away.all(axis=1)):
+        (column, row), (a, b) = grains.place[at].tolist(), grains.radii[at].tolist()
+        angle, half = float(grains.angle[at]), int(halves[at])
         r0, r1 = max(int(row) - half, 0), min(int(row) + half + 1, height)
         c0, c1 = max(int(column) - half, 0), min(int(column) + half + 1, width)
         if r0 >= r1 or c0 >= c1:
@@ -126,9 +131,12 @@ def add_grains(thickness: np.ndarray, grains: Airborne, um_per_px: float) -> Non
         y = np.arange(r0, r1, dtype=np.float32)[:, None] - np.float32(row)
         x = np.arange(c0, c1, dtype=np.float32)[None] - np.float32(column)
         cos, sin = np.float32(np.cos(angle)), np.float32(np.sin(angle))
-        u, v = (x * cos + y * sin) / np.float32(a), (y * cos - x * sin) / np.float32(b)
+        # Sums of a row and a column: the fields themselves are made once.
+        u = x * (cos / np.float32(a)) + y * (sin / np.float32(a))
+        v = y * (cos / np.float32(b)) - x * (sin / np.float32(b))
         chord = np.sqrt(np.maximum(1 - u * u - v * v, 0))
-        thickness[r0:r1, c0:c1] += np.float32(2 * b * um_per_px) * chord
+        chord *= np.float32(2 * b * um_per_px)
+        thickness[r0:r1, c0:c1] += chord
 
 
 @dataclass(frozen=True)
@@ -188,4 +196,60 @@ def draw_ligaments(
             blur=draw(rng, (1.0, 3.0)) * finer,
         )
         for frame in frames
+    )
+
+
+@dataclass(frozen=True)
+class Plume:
+    """Vapour, spray and melt above a keyhole, darker than the gas; lengths in pixels.
+
+    Attributes:
+        darkness: Log intensity that is lost where it is densest.
+        foot: Half width at the keyhole.
+        opening: Half width that it gains in a row up.
+        height: Over which it fades.
+        lean: Columns to the side for a row up.
+    """
+
+    darkness: float
+    foot: float
+    opening: float
+    height: float
+    lean: float
+
+    def darken(self, log: np.ndarray, ceiling: np.ndarray, laser_px: float) -> None:
+        """Take the light from a log intensity `(height, width)` in place.
+
+        Args:
+            log: Log intensity.
+            ceiling: Row of what the gas ends at, at each column.
+            laser_px: Column of the laser.
+        """
+        height, width = log.shape
+        base = float(ceiling[int(np.clip(laser_px, 0, width - 1))]) + 2
+        top = max(int(base - 3 * self.height), 0)
+        bottom = int(np.clip(np.ceil(base), top, height))
+        reach = self.foot + (self.opening + abs(self.lean)) * (base - top)
+        left = int(np.clip(laser_px - 3 * reach, 0, width))
+        right = int(np.clip(laser_px + 3 * reach, left, width))
+        up = (base - np.arange(top, bottom, dtype=np.float32))[:, None]
+        aside = np.arange(left, right, dtype=np.float32) - np.float32(laser_px)
+        half = np.float32(self.foot) + np.float32(self.opening) * up
+        away = (aside - np.float32(self.lean) * up) / half
+        faded = np.exp(-up / np.float32(self.height)) * np.float32(self.foot) / half
+        log[top:bottom, left:right] -= np.float32(self.darkness) * faded * np.exp(-away * away)
+
+
+def draw_plume(
+    rng: np.random.Generator, darkness: float, aperture_px: float, pixel_um: float
+) -> Plume | None:
+    """Draw what hangs above the keyhole; None where the darkness is not above 0."""
+    if darkness <= 0:
+        return None
+    return Plume(
+        darkness=darkness,
+        foot=max(aperture_px * draw(rng, (0.3, 1.2)), 2.0),
+        opening=draw(rng, (0.0, 0.6)),
+        height=draw_log(rng, (40.0, 400.0)) / pixel_um,
+        lean=draw(rng, (-0.7, 0.7)),
     )

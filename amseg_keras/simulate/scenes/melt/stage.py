@@ -11,9 +11,10 @@ from amseg_keras.simulate.process.experiments import Experiment
 from amseg_keras.simulate.ranges.base import draw, draw_log
 from amseg_keras.simulate.ranges.melt import MeltRanges
 from amseg_keras.simulate.scenes.melt.camera import draw_camera
+from amseg_keras.simulate.scenes.melt.marks import Band, draw_band, draw_marks
 from amseg_keras.simulate.scenes.melt.plate import Plate, draw_plate
 from amseg_keras.simulate.scenes.melt.powder import PowderLayer, draw_face_grains, draw_powder
-from amseg_keras.simulate.scenes.melt.texture import draw_texture, scaled_to
+from amseg_keras.simulate.scenes.melt.texture import draw_texture, scaled_to, seen_noise
 from amseg_keras.simulate.shot import View
 
 
@@ -34,7 +35,9 @@ class Stage:
         grain_fringe: Of grains in flight.
         void_fringe: Of keyhole and pores.
         grain_factor: Micrometres of plate per micrometre of powder alloy.
-        divided: Share of the plate's absorption removed by background division.
+        noise: The same of the noise, from frame to frame.
+        marks: What else is in the plate and stands still; None where there is nothing.
+        band: Bright band under the surface; None where there is none.
         clipped: Whether the beam is cut off above the plate.
     """
 
@@ -49,7 +52,9 @@ class Stage:
     grain_fringe: Fringe
     void_fringe: Fringe
     grain_factor: float
-    divided: float
+    noise: float
+    marks: Layer | None
+    band: Band | None
     clipped: bool
 
     @property
@@ -89,6 +94,7 @@ def draw_stage(
     contrast = -np.log(plate.beam.through)
     sigma = float(np.clip(contrast / draw_log(rng, ranges.contrast_in_sigma), *limits))
     faces = draw_texture(rng, plate, grains, softening, ranges)
+    noise = seen_noise(plate, detector)
     faces, sigma = scaled_to(faces, sigma, plate, detector)
     edge = ranges.worn_softening_px if lpbf else ranges.plate_softening_px
     return Stage(
@@ -103,6 +109,8 @@ def draw_stage(
         grain_fringe=Fringe(draw_log(rng, ranges.grain_fringe), softening),
         void_fringe=Fringe(draw_log(rng, ranges.void_fringe), draw(rng, ranges.void_softening_px)),
         grain_factor=plate.beam.equivalent(MATERIALS[experiment.material]),
-        divided=draw(rng, (0.6, 1.0)) if rng.random() < ranges.divided else 0.0,
+        noise=noise,
+        marks=draw_marks(rng, plate, sigma, ranges),
+        band=draw_band(rng, plate, ranges),
         clipped=clipped,
     )

@@ -63,8 +63,14 @@ def scaled_to(faces: Layer, sigma: float, plate: Plate, detector: Detector) -> t
     if detector.psf_px:
         seen = cv2.GaussianBlur(seen, (0, 0), detector.psf_px)
     factor = np.float32(sigma / max(float(seen.std()), 1e-9))
-    # Behind the plate; the point spread leaves about half of the photons' noise.
-    noise = np.hypot(
-        0.5 * detector.photon_noise / beam.through**0.5, detector.read_noise / beam.through
-    )
+    noise = seen_noise(plate, detector)
     return Layer(faces.crossed * factor, faces.fringe * factor), float(np.hypot(sigma, noise))
+
+
+def seen_noise(plate: Plate, detector: Detector) -> float:
+    """Return the noise of the log intensity behind the plate, from frame to frame."""
+    through = plate.beam.through
+    # White noise of variance 1 keeps 1 / (4 pi s^2) of it after a wide point spread of sigma s.
+    kept = 1 / np.sqrt(1 + 4 * np.pi * detector.psf_px**2)
+    photons = kept * detector.photon_noise / through**0.5
+    return float(np.hypot(photons, detector.read_noise / through))

@@ -12,6 +12,35 @@ from amseg_keras.simulate.ranges.melt import MeltRanges
 
 
 @dataclass(frozen=True)
+class Void:
+    """A void in one frame.
+
+    Attributes:
+        outline: Column and row of its outline, `(points, 2)`.
+        depth_um: Depth along the beam.
+        wall_px: Width of its walls.
+        moves: Whether it differs from the background of its recording.
+    """
+
+    outline: np.ndarray
+    depth_um: float
+    wall_px: float
+    moves: bool
+
+
+_ALONG = np.linspace(0, 1, 41)
+"""Places along a keyhole's middle, from the surface to the tip."""
+
+
+def _differences(values: np.ndarray) -> np.ndarray:
+    """Difference from place to place, central within."""
+    slope = np.empty_like(values)
+    slope[1:-1] = (values[2:] - values[:-2]) / 2
+    slope[0], slope[-1] = values[1] - values[0], values[-1] - values[-2]
+    return slope
+
+
+@dataclass(frozen=True)
 class Keyhole:
     """Shape of a vapour depression; lengths in pixels.
 
@@ -26,6 +55,7 @@ class Keyhole:
         wave: Amplitude of the wavy rear wall.
         wave_count: Waves on the rear wall.
         phase: Phase of these waves, radians.
+        taper: How much narrower it gets to the tip, 0 to 1: 1 is a V.
     """
 
     depth: float
@@ -38,19 +68,23 @@ class Keyhole:
     wave: float
     wave_count: float
     phase: float
+    taper: float = 0.0
 
     def outline(self, laser_px: float, surface_row: float, direction: int) -> np.ndarray:
         """Polygon `(points, 2)` of (column, row), for a laser moving by `direction` (+1 or -1)."""
-        t = np.linspace(0, 1, 41)
+        t = _ALONG
         behind, down = self._centre(t)
         half = 0.5 * (self.waist + (self.aperture - self.waist) * (1 - t) ** 2)
         half = half + self.bulb * np.exp(-(((t - self.bulb_at) / 0.16) ** 2))
+        half = half * (1 - self.taper * t)
         # The tip is round: over its last half width the walls close in on a circle.
-        arc = np.concatenate(([0], np.cumsum(np.hypot(np.diff(behind), np.diff(down)))))
+        arc = np.zeros_like(t)
+        np.hypot(behind[1:] - behind[:-1], down[1:] - down[:-1], out=arc[1:])
+        arc = arc.cumsum()
         cap = min(max(half[-8:].mean(), 0.5), arc[-1])
-        half = half * np.sqrt(1 - np.clip((arc - arc[-1] + cap) / cap, 0, 1) ** 2)
+        half = half * np.sqrt(1 - np.minimum(np.maximum((arc - arc[-1] + cap) / cap, 0), 1) ** 2)
         # Walls stand off along the normal, level with the surface at the top.
-        slope = np.stack((np.gradient(behind, t), np.gradient(down, t)))
+        slope = np.stack((_differences(behind), _differences(down)))
         slope /= np.hypot(*slope)
         rear_wave = self.wave * t * np.sin(2 * np.pi * self.wave_count * t + self.phase)
         rear_half = np.maximum(half + rear_wave * (half > 0), 0)
@@ -89,16 +123,19 @@ def draw_keyhole(
     """The mean shape of a keyhole: a shallow dent to a deep J with a bulb.
 
     Its depth follows from the keyhole number, its width from the laser spot, and its front wall
-    leans the more the faster the scan is.
+    leans the more the faster the scan is. Under a laser that stands still it is a symmetric V.
     """
     depth = keyhole_depth_um(laser.keyhole_number, laser.spot_radius_um)
     depth *= draw_log(rng, ranges.depth_scatter)
     width = 2 * laser.spot_radius_um * draw(rng, ranges.keyhole_width)
+    if rng.random() < ranges.narrow:
+        width *= draw(rng, ranges.narrow_width)
     width = min(width, 2.5 * depth + 15, 130.0)
     deep = depth > 1.2 * width
+    standing = laser.speed_mm_s == 0
     lean = draw(rng, ranges.front_wall_deg) * min((laser.speed_mm_s / 1800) ** 0.5, 1.2)
     wild = chaos(laser.keyhole_number)
-    return Keyhole(
+    keyhole = Keyhole(
         depth=depth / pixel_um,
         aperture=width * draw(rng, (0.7, 1.9)) / pixel_um,
         waist=width * draw(rng, (0.6, 1.0)) / pixel_um,
@@ -109,6 +146,16 @@ def draw_keyhole(
         wave=draw(rng, (0, 0.25)) * width / pixel_um,
         wave_count=draw(rng, (0.5, 3)),
         phase=draw(rng, (0, 2 * np.pi)),
+        taper=draw(rng, (0.5, 1.0)) if standing else draw(rng, (0.0, 0.35)),
+    )
+    if not standing:
+        return keyhole
+    return replace(
+        keyhole,
+        lean=draw(rng, (-0.08, 0.08)),
+        tail=0.0,
+        bulb=0.3 * keyhole.bulb,
+        wave=0.4 * keyhole.wave,
     )
 
 
@@ -142,10 +189,9 @@ def fill(outline: np.ndarray, shape: tuple[int, int]) -> tuple[tuple[slice, slic
         The window of the frame that holds it with a margin of 4 px (possibly empty),
         and the bool mask in that window.
     """
-    low = np.floor(outline.min(axis=0)).astype(int) - 4
-    high = np.ceil(outline.max(axis=0)).astype(int) + 5
-    c0, r0 = np.clip(low, 0, (shape[1], shape[0]))
-    c1, r1 = np.clip(high, 0, (shape[1], shape[0]))
+    (left, top), (right, bottom) = outline.min(axis=0).tolist(), outline.max(axis=0).tolist()
+    c0, c1 = (min(max(int(side), 0), shape[1]) for side in (left - 4, right + 6))
+    r0, r1 = (min(max(int(side), 0), shape[0]) for side in (top - 4, bottom + 6))
     mask = np.zeros((max(r1 - r0, 0), max(c1 - c0, 0)), np.uint8)
     if mask.size:
         points = np.round((outline - (c0, r0)) * 16).astype(np.int32)
@@ -157,5 +203,10 @@ def chord(mask: np.ndarray, wall_px: float) -> np.ndarray:
     """Relative depth of a void along the beam, 0 to 1: rising as a circle's chord over a wall."""
     padded = cv2.copyMakeBorder(mask.astype(np.uint8), 1, 1, 1, 1, cv2.BORDER_REPLICATE)
     distance = cv2.distanceTransform(padded, cv2.DIST_L2, 3)[1:-1, 1:-1]
-    rise = np.clip(distance / wall_px, 0, 1)
+    rise = np.minimum(distance * np.float32(1 / wall_px), np.float32(1))
     return np.sqrt(rise * (2 - rise), dtype=np.float32)
+
+
+def path_of(void: Void, mask: np.ndarray) -> np.ndarray:
+    """Path through a void along the beam in um, float32 as its mask."""
+    return chord(mask, void.wall_px) * np.float32(void.depth_um)

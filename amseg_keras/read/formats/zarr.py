@@ -1,0 +1,184 @@
+"""Zarr and OME-Zarr: one array of a store, read frame by frame."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from amseg_keras.read.axes import asked_layout, find_layout, layout_note
+from amseg_keras.read.errors import ReadError, reading
+from amseg_keras.read.formats.base import FrameReader, StackInfo
+from amseg_keras.read.grey import COLOUR_NOTE, plain_dtype
+
+_LARGEST_TEXT = 4 << 20
+_LISTED = 8
+# Codecs that turn bytes into numbers and nothing else; numcodecs has one that unpickles.
+_CODECS = frozenset(
+    {"bytes", "transpose", "gzip", "zstd", "blosc", "crc32c", "sharding_indexed", "zlib", "lz4"}
+    | {"bz2", "lzma", "delta", "shuffle", "fixedscaleoffset", "packbits", "adler32", "bitround"}
+)
+
+
+class ZarrReader(FrameReader):
+    """An array of a Zarr store, of version 2 or 3.
+
+    Args:
+        path: Folder of the store.
+        dataset: Path of the array in it; None takes the full resolution of an OME-Zarr image, or
+            the only image stack there is.
+        axes: Meaning of its axes, if the user said it.
+    """
+
+    kind = "Zarr"
+
+    def __init__(self, path: Path, dataset: str | None, axes: str | None) -> None:
+        self.label = str(path) if dataset is None else f"{path}::{dataset}"
+        zarr = _zarr(self.label)
+        with reading(self.label, self.kind):
+            arrays = list(_find_arrays(path))
+            place, known, notes = _choose(path, arrays, dataset)
+            self.label = str(path) if place == path else f"{path}::{place.relative_to(path)}"
+            _check_codecs(place, self.label)
+            self._array = zarr.open_array(str(place), mode="r")
+            shape, dtype = tuple(self._array.shape), np.dtype(self._array.dtype)
+            if axes is not None:
+                layout = asked_layout(shape, axes, self.label)
+            else:
+                found = find_layout(shape, dtype, known)
+                if found is None:
+                    raise ReadError(
+                        f"{self.label}: has shape {' x '.join(map(str, shape))}; say what its axes "
+                        "are: --axes"
+                    )
+                layout = found
+        self._layout = layout
+        said = (layout_note(layout, axes, known), COLOUR_NOTE if layout.has_colour else None)
+        self.info = StackInfo(
+            frames=layout.frames,
+            height=layout.height,
+            width=layout.width,
+            dtype=plain_dtype(dtype, self.label),
+            notes=(*notes, *(note for note in said if note)),
+        )
+        self._place = place
+
+    def read(self, index: int) -> np.ndarray:
+        region = self._layout.region(index)
+        if not self._is_stored(region):
+            raise ReadError(
+                f"{self.where(index)} has no chunk in the store: it was never written; "
+                "leave it out, or copy all of the store"
+            )
+        return self._layout.frame(self._array, index)
+
+    def _is_stored(self, region: tuple[int | slice, ...]) -> bool:
+        """Whether a chunk of the frame is there; a store leaves out chunks of the fill value."""
+        chunks = getattr(self._array, "shards", None) or self._array.chunks
+        metadata = self._array.metadata
+        grid = [
+            range(-(-size // chunk)) if isinstance(at, slice) else (at // chunk,)
+            for at, size, chunk in zip(region, self._array.shape, chunks, strict=True)
+        ]
+        for corner in np.ndindex(*map(len, grid)):
+            place = tuple(axis[at] for axis, at in zip(grid, corner, strict=True))
+            if (self._place / metadata.encode_chunk_key(place)).is_file():
+                return True
+        return False
+
+
+def open_dataset(path: Path, dataset: str | None, axes: str | None = None) -> ZarrReader:
+    """Open an array of a Zarr store; None finds it."""
+    return ZarrReader(path, dataset, axes)
+
+
+def _zarr(label: str) -> Any:
+    try:
+        import zarr
+    except ModuleNotFoundError as error:
+        raise ReadError(
+            f'{label}: Zarr needs a package more; install it with: pip install "amseg-keras[zarr]"'
+        ) from error
+    return zarr
+
+
+def _find_arrays(path: Path) -> Iterator[Path]:
+    if (path / ".zarray").is_file() or _document(path / "zarr.json").get("node_type") == "array":
+        yield path
+        return
+    for metadata in sorted([*path.rglob(".zarray"), *path.rglob("zarr.json")]):
+        inside = metadata.parent
+        if metadata.name == ".zarray" or _document(metadata).get("node_type") == "array":
+            yield inside
+
+
+def _choose(
+    path: Path, arrays: list[Path], dataset: str | None
+) -> tuple[Path, str | None, tuple[str, ...]]:
+    """The folder of the array, letters of its axes where the store says them, and notes."""
+    listed = ", ".join(f"{path}::{one.relative_to(path)}" for one in arrays[:_LISTED])
+    if dataset:
+        place = path / dataset.strip("/")
+        if place not in arrays:
+            raise ReadError(f"{path}::{dataset}: is no array of this store; there are {listed}")
+        _, axes = _image(place.parent)
+        return place, axes or _dimension_names(place), ()
+    if path in arrays:
+        return path, _dimension_names(path), ()
+    name, axes = _image(path)
+    if name is not None and path / name in arrays:
+        return path / name, axes, (f"array {name} taken, the full resolution of the image",)
+    if len(arrays) == 1:
+        inside = arrays[0].relative_to(path)
+        return arrays[0], _dimension_names(arrays[0]), (f"array {inside} taken, the only one",)
+    raise ReadError(
+        f"{path}: holds {len(arrays)} arrays and does not say which is the image; name one: "
+        f"{listed}"
+    )
+
+
+def _image(folder: Path) -> tuple[str | None, str | None]:
+    """Path and axes of the full resolution, from the metadata of an OME-Zarr image."""
+    attributes = _document(folder / ".zattrs") or _document(folder / "zarr.json").get(
+        "attributes", {}
+    )
+    image = attributes.get("ome", attributes).get("multiscales", [{}])[0]
+    if not image.get("datasets"):
+        return None, None
+    axes = image.get("axes", [])
+    letters = "".join((axis["name"] if isinstance(axis, dict) else axis)[:1] for axis in axes)
+    return str(image["datasets"][0]["path"]), letters.upper() or None
+
+
+def _dimension_names(place: Path) -> str | None:
+    names = _document(place / "zarr.json").get("dimension_names") or []
+    letters = "".join(str(name)[:1] for name in names).upper().replace("F", "T")
+    return letters if {"X", "Y"} <= set(letters) and len(set(letters)) == len(letters) else None
+
+
+def _check_codecs(place: Path, label: str) -> None:
+    """Raise if an array names a codec that is not known to give numbers alone."""
+    document = _document(place / "zarr.json") or _document(place / ".zarray")
+    named = [document.get("compressor"), *(document.get("filters") or [])]
+    pending = [*named, *(document.get("codecs") or [])]
+    while pending:
+        codec = pending.pop()
+        if codec is None:
+            continue
+        name = str(codec.get("name", codec.get("id"))).removeprefix("numcodecs.")
+        if name not in _CODECS:
+            raise ReadError(f"{label}: is stored with {name}, which is not read; save it with zstd")
+        inner = codec.get("configuration", {})
+        pending += [*inner.get("codecs", []), *inner.get("index_codecs", [])]
+
+
+def _document(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        return {}
+    if path.stat().st_size > _LARGEST_TEXT:
+        raise ReadError(f"{path}: is larger than any metadata; copy or export it again")
+    document = json.loads(path.read_text(encoding="utf-8"))
+    if not isinstance(document, dict):
+        raise ReadError(f"{path}: is no metadata of Zarr; copy or export it again")
+    return document

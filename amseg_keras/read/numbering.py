@@ -1,0 +1,330 @@
+"""The numbers in file names: which one counts the frames, and which frames are missing."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from pathlib import Path
+
+from amseg_keras.read.errors import ReadError
+
+# A minus behind a separator is a sign; behind a letter or a digit it is a hyphen.
+_NUMBER = re.compile(r"(?:(?<=[\s_.=(\[,;\-])|^)[-+]\d+|\d+")
+_UNIT = re.compile(r"(kW|W|mm_?s|mms|mm|um|µm|kV|keV|kJ|J|deg|Hz|kHz|percent|pct)(?![A-Za-z])")
+_COUNTS = frozenset({"time", "timepoint", "tp", "t", "frame", "frames", "fr", "f"})
+_PICTURE = frozenset({"img", "image", "im", "pic", "picture"})
+_OUTER = frozenset(
+    {"channel", "ch", "c", "position", "pos", "p", "xy", "z", "slice", "layer", "series"}
+    | {"run", "scan", "exp", "experiment", "sample", "plate", "track", "spot", "camera", "cam"}
+)
+
+MOST_MISSING = 1000
+"""More missing frames than this, and ten for each file, are no gaps of a counter."""
+
+
+@dataclass(frozen=True)
+class NumberedName:
+    """A file name taken apart.
+
+    Attributes:
+        path: The file.
+        texts: What is between the numbers; one more than there are numbers.
+        numbers: Signed.
+        spans: Where each number begins and ends in the stem.
+
+    Example:
+        >>> numbered_name(Path("scan_0001_200W_-3.tif")).numbers
+        (1, 200, -3)
+    """
+
+    path: Path
+    texts: tuple[str, ...]
+    numbers: tuple[int, ...]
+    spans: tuple[tuple[int, int], ...]
+
+
+def numbered_name(path: Path) -> NumberedName:
+    """Take a file name apart."""
+    stem = path.stem
+    matches = list(_NUMBER.finditer(stem))
+    ends = [0, *(match.end() for match in matches)]
+    starts = [*(match.start() for match in matches), len(stem)]
+    texts = tuple(stem[end:start] for end, start in zip(ends, starts, strict=True))
+    numbers = tuple(int(match[0]) for match in matches)
+    return NumberedName(path, texts, numbers, tuple(match.span() for match in matches))
+
+
+def join_signs(names: Sequence[NumberedName]) -> list[NumberedName]:
+    """Read ``t-2, t-1, t0, t1`` as numbers with a sign, if the names run through zero."""
+    zeros = {
+        (name.path.parent, name.texts, name.path.suffix) for name in names if 0 in name.numbers
+    }
+    joined = []
+    for name in names:
+        for at in range(len(name.numbers)):
+            text = name.texts[at]
+            bare = (*name.texts[:at], text[:-1], *name.texts[at + 1 :])
+            if text.endswith("-") and (name.path.parent, bare, name.path.suffix) in zeros:
+                signed = (*name.numbers[:at], -name.numbers[at], *name.numbers[at + 1 :])
+                name = replace(name, texts=bare, numbers=signed)
+        joined.append(name)
+    return joined
+
+
+@dataclass(frozen=True)
+class Counted:
+    """Files that one number of their names counts.
+
+    Attributes:
+        names: In the order of that number.
+        column: Which number counts, from 0.
+        stamps: Numbers that rise with it, such as a clock.
+        split: Whether other numbers keep files of the same pattern apart.
+    """
+
+    names: tuple[NumberedName, ...]
+    column: int
+    stamps: frozenset[int]
+    split: bool
+
+    @property
+    def numbers(self) -> tuple[int, ...]:
+        """The number of each file."""
+        return tuple(name.numbers[self.column] for name in self.names)
+
+    @property
+    def before(self) -> str:
+        """What the names have in front of the first number that changes."""
+        first = min({self.column, *self.stamps})
+        name = self.names[0]
+        return name.path.stem[: name.spans[first][0]]
+
+    @property
+    def behind(self) -> str:
+        """What the names have behind the last number that changes."""
+        last = max({self.column, *self.stamps})
+        name = self.names[0]
+        return name.path.stem[name.spans[last][1] :]
+
+
+def count_frames(names: Sequence[NumberedName], by: str | None) -> list[Counted]:
+    """Split files of one pattern into sequences.
+
+    The number that changes counts the frames. Where several change, ``time`` or ``frame`` in front
+    of one decides, then the last; numbers with a unit and those behind ``run``, ``layer``,
+    ``position`` and the like tell sequences apart.
+
+    Args:
+        names: Files whose names differ in numbers alone.
+        by: The user's choice; see `ReadOptions`.
+
+    Returns:
+        The sequences; a file without a number that counts is one of its own.
+    """
+    columns = range(len(names[0].numbers))
+    varying = [at for at in columns if len({name.numbers[at] for name in names}) > 1]
+    if by is not None:
+        column, stamps = _asked_column(names[0], by), frozenset[int]()
+    else:
+        column, stamps = _counting_column(names, varying)
+    outer = [at for at in varying if at != column and at not in stamps]
+    if column is None:
+        return [Counted((name,), 0, frozenset(), True) for name in names]
+    sequences: dict[tuple[int, ...], list[NumberedName]] = {}
+    for name in names:
+        sequences.setdefault(tuple(name.numbers[at] for at in outer), []).append(name)
+    return [
+        Counted(
+            tuple(sorted(members, key=lambda one: (one.numbers[column], one.path.name))),
+            column,
+            stamps,
+            len(sequences) > 1,
+        )
+        for members in sequences.values()
+    ]
+
+
+def likely_column(name: NumberedName, by: str | None = None) -> int | None:
+    """Choose the number that counts frames from one name alone, as for files that are to come.
+
+    Example:
+        >>> [likely_column(numbered_name(Path(name))) for name in ("a_1_007.tif", "a_07_200W.tif")]
+        [1, 0]
+    """
+    if not name.numbers:
+        return None
+    if by is not None:
+        return _asked_column(name, by)
+    columns = range(len(name.numbers))
+    words = {at: _word(name.texts[at]) for at in columns}
+    free = [at for at in columns if not _UNIT.match(name.texts[at + 1])]
+    free = [at for at in free if words[at] not in _OUTER] or free or list(columns)
+    for wanted in (_COUNTS, _PICTURE):
+        if found := [at for at in free if words[at] in wanted]:
+            return found[0]
+    return free[-1]
+
+
+def _word(text: str) -> str:
+    """The word in front of a number."""
+    return re.split(r"[^A-Za-z]+", text.rstrip(" ._-=("))[-1].lower()
+
+
+def _asked_column(name: NumberedName, by: str) -> int | None:
+    last = len(name.numbers) - 1
+    if by in ("first", "last"):
+        return 0 if by == "first" else last
+    if by.lstrip("-").isdigit():
+        position = int(by)
+        column = position - 1 if position > 0 else last + 1 + position
+        return column if 0 <= column <= last and position else None
+    wanted = by.casefold().strip(" ._-=")
+    for at in range(last + 1):
+        if name.texts[at].casefold().rstrip(" ._-=").endswith(wanted):
+            return at
+    return None
+
+
+def _counting_column(
+    names: Sequence[NumberedName], varying: Sequence[int]
+) -> tuple[int | None, frozenset[int]]:
+    none = frozenset[int]()
+    if not varying:
+        return len(names[0].numbers) - 1, none
+    if len(varying) == 1:
+        return varying[0], none
+    texts = names[0].texts
+    words = {at: _word(texts[at]) for at in varying}
+    free = [at for at in varying if not _UNIT.match(texts[at + 1]) and words[at] not in _OUTER]
+    free = free or [at for at in varying if not _UNIT.match(texts[at + 1])]
+    if not free:
+        return None, none
+    column = next((at for at in free if words[at] in _COUNTS), None)
+    if column is None:
+        column = next((at for at in free if words[at] in _PICTURE), None)
+    if column is None:
+        column = _without_clock(names, varying, free)
+    told = {at for at in varying if _UNIT.match(texts[at + 1]) or words[at] in _OUTER}
+    stamps = {at for at in varying if at != column and _rises_with(names, column, at)}
+    return column, frozenset(stamps - told)
+
+
+def _without_clock(names: Sequence[NumberedName], varying: Sequence[int], free: list[int]) -> int:
+    """Choose the number that counts, and not a clock that only accompanies it."""
+    unique = [at for at in free if len({name.numbers[at] for name in names}) == len(names)]
+    if len(unique) > 1:
+        steps = {at: _spread(names, at) for at in unique}
+        return min(unique, key=lambda at: (steps[at], at))
+    if len(unique) == 1 and len(free) > 1:
+        others = [at for at in varying if at != unique[0]]
+        told_apart = {tuple(name.numbers[at] for at in others) for name in names}
+        if len(told_apart) == len(names):
+            free = [at for at in free if at != unique[0]]
+    return free[-1]
+
+
+def _spread(names: Sequence[NumberedName], at: int) -> int:
+    numbers = [name.numbers[at] for name in names]
+    return max(numbers) - min(numbers)
+
+
+def _rises_with(names: Sequence[NumberedName], column: int, at: int) -> bool:
+    """Whether a number is another one's clock: it never repeats, and rises with it throughout."""
+    values = [name.numbers[at] for name in sorted(names, key=lambda one: one.numbers[column])]
+    return all(earlier < later for earlier, later in pairwise(values)) or (
+        len(set(values)) == len(values)
+        and len({name.numbers[column] for name in names}) < len(names)
+    )
+
+
+@dataclass(frozen=True)
+class Slots:
+    """Where the files of a sequence stand in time.
+
+    Attributes:
+        positions: Frame number of each file, from 0.
+        notes: What was assumed, a sentence each.
+    """
+
+    positions: tuple[int, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def frames(self) -> int:
+        """Number of frames, the missing ones included."""
+        return self.positions[-1] + 1
+
+
+def find_slots(numbers: Sequence[int]) -> Slots:
+    """Give each file of a sequence its place in time, with gaps where numbers are missing.
+
+    Args:
+        numbers: The number of each file, ascending.
+
+    Example:
+        >>> slots = find_slots([0, 1, 2, 5])
+        >>> slots.positions, slots.frames
+        ((0, 1, 2, 5), 6)
+        >>> slots.notes[0]
+        'frames 3 to 4 are missing (2 of 6): their numbers 3 to 4 are not among the files'
+    """
+    closed = tuple(range(len(numbers)))
+    gaps = [later - earlier for earlier, later in pairwise(numbers)]
+    if not gaps:
+        return Slots(closed, ())
+    if min(gaps) <= 0:
+        return Slots(closed, ("some numbers occur twice: frames taken in the order of the names",))
+    step = math.gcd(*gaps)
+    missing = sum(gaps) // step - len(gaps)
+    between = f"{min(gaps)} to {max(gaps)}"
+    irregular = min(gaps) != step and missing > 3 * len(numbers)
+    if irregular or missing > 10 * len(numbers) + MOST_MISSING:
+        return Slots(
+            closed,
+            (
+                f"the numbers of the files are {between} apart: frames taken one after the other, "
+                "so their times are right only if they were recorded at equal intervals",
+            ),
+        )
+    said = [f"the numbers of the files advance by {step}: taken as neighbouring frames"]
+    notes = said if step > 1 else []
+    positions = tuple((number - numbers[0]) // step for number in numbers)
+    if missing:
+        notes.append(_say_missing(positions, numbers, step, missing))
+    return Slots(positions, tuple(notes))
+
+
+def _say_missing(positions: Sequence[int], numbers: Sequence[int], step: int, missing: int) -> str:
+    places, names = [], []
+    for (before, after), number in zip(pairwise(positions), numbers[:-1], strict=True):
+        if after - before > 1:
+            places.append(_from_to(before + 1, after - 1))
+            names.append(_from_to(number + step, number + step * (after - before - 1)))
+    plural = missing > 1
+    more = f" and {len(places) - 6} more gaps" if len(places) > 6 else ""
+    return (
+        f"frame{'s' * plural} {', '.join(places[:6])}{more} {'are' if plural else 'is'} missing "
+        f"({missing} of {positions[-1] + 1}): {'their' if plural else 'its'} "
+        f"number{'s' * plural} {', '.join(names[:6])}{more} {'are' if plural else 'is'} not among "
+        "the files"
+    )
+
+
+def _from_to(first: int, last: int) -> str:
+    return str(first) if first == last else f"{first} to {last}"
+
+
+def check_choice(by: str, names: Sequence[NumberedName]) -> None:
+    """Raise if no file name has the number that the user asked for.
+
+    Raises:
+        ReadError: There is none; the message shows a name.
+    """
+    if all(not name.numbers or _asked_column(name, by) is None for name in names):
+        raise ReadError(
+            f"--sequence-by {by}: no file name has such a number (the first is "
+            f"{names[0].path.name}); give first, last, a position from 1, or the text before it"
+        )

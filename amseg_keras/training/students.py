@@ -1,0 +1,84 @@
+"""Several networks that learn the same frames, simulated once, from one teacher or none."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from amseg_keras.datasets import Dataset
+from amseg_keras.models.networks import NETWORKS
+from amseg_keras.training.feed.simulation import Simulation
+from amseg_keras.training.recipe import Recipe
+from amseg_keras.training.run import TrainedRun, train
+
+
+@dataclass(frozen=True)
+class Student:
+    """A network of a size.
+
+    Attributes:
+        network: One of `models.NETWORKS`.
+        width: Number of filters of the first block; None for the network's own.
+
+    Example:
+        >>> str(Student.parse("amsegnet-lite:24")), str(Student.parse("unet"))
+        ('amsegnet-lite-24', 'unet')
+    """
+
+    network: str
+    width: int | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> Student:
+        """Read NAME or NAME:WIDTH.
+
+        Raises:
+            ValueError: There is no such network, or the width is no whole number above 0.
+        """
+        name, _, width = text.partition(":")
+        if name not in NETWORKS:
+            raise ValueError(f"{name!r} is no network; there are {', '.join(NETWORKS)}")
+        if width and not (width.isdecimal() and int(width)):
+            raise ValueError(f"{text!r} has no width, such as {name}:24")
+        return cls(name, int(width) if width else None)
+
+    def __str__(self) -> str:
+        return self.network + ("" if self.width is None else f"-{self.width}")
+
+
+def train_students(
+    data: Dataset | Simulation | str | os.PathLike[str],
+    out: str | os.PathLike[str],
+    recipe: Recipe,
+    students: Sequence[Student],
+    **options: Any,
+) -> dict[str, TrainedRun]:
+    """Train several networks on the same frames.
+
+    The networks learn one after the other. The recordings are simulated for the first network and
+    read by the others, and so are the batches with the words of a teacher if `kept_epochs` keeps
+    them.
+
+    Args:
+        data: As for `train`.
+        out: Folder with a run for each student, named as the student.
+        recipe: As for `train`; its network and width are not looked at.
+        students: The networks.
+        **options: Of `train`.
+
+    Returns:
+        Run of each student by its name.
+    """
+    shared = options.pop("store", None)
+    store = Path(out) / "recordings" if shared is None else Path(shared)
+    runs = {}
+    for student in students:
+        own = replace(recipe, network=student.network, width=student.width)
+        runs[str(student)] = train(data, Path(out) / str(student), own, store=store, **options)
+    if shared is None:
+        shutil.rmtree(store, ignore_errors=True)
+    return runs

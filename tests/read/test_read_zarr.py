@@ -1,0 +1,81 @@
+"""Zarr and OME-Zarr stores as stacks."""
+
+import json
+
+import numpy as np
+import pytest
+
+from amseg_keras.read import ReadError, find_stacks, open_stack
+
+zarr = pytest.importorskip("zarr")
+
+
+def write(path, array, version=3, **more):
+    made = zarr.create_array(
+        path,
+        shape=array.shape,
+        dtype=array.dtype,
+        chunks=(2, 32, 48),
+        zarr_format=version,
+        config={"write_empty_chunks": True},
+        **more,
+    )
+    made[:] = array
+    return path
+
+
+@pytest.mark.parametrize("version", [2, 3])
+def test_an_array_is_a_stack(tmp_path, frames, version):
+    with open_stack(write(tmp_path / "a.zarr", frames, version)) as stack:
+        np.testing.assert_array_equal(np.stack(list(stack)), frames)
+
+
+def test_a_folder_of_stores_holds_a_stack_each(tmp_path, frames):
+    for name in ("a.zarr", "b.zarr"):
+        write(tmp_path / name, frames)
+    stacks, errors = find_stacks([tmp_path])
+    assert not errors
+    assert [stack.name for stack in stacks] == ["a", "b"]
+
+
+@pytest.mark.parametrize("version", [2, 3])
+def test_the_full_resolution_of_an_ome_image_is_read_by_its_axes(tmp_path, frames, version):
+    group = zarr.open_group(tmp_path / "a.ome.zarr", mode="w", zarr_format=version)
+    for name, step in (("0", 1), ("1", 2)):
+        level = np.moveaxis(frames[:, ::step, ::step], 0, -1)
+        group.create_array(name, data=level)
+    axes = [{"name": name} for name in "yxt"]
+    image = {"axes": axes, "datasets": [{"path": "0"}, {"path": "1"}]}
+    attributes = {"multiscales": [image]}
+    group.attrs.update(attributes if version == 2 else {"ome": attributes})
+    with open_stack(tmp_path / "a.ome.zarr") as stack:
+        np.testing.assert_array_equal(np.stack(list(stack)), frames)
+        assert any("full resolution" in note for note in stack.notes)
+
+
+def test_a_frame_without_a_chunk_was_never_written(tmp_path, frames):
+    path = write(tmp_path / "a.zarr", frames)
+    (path / "c" / "1" / "0" / "0").unlink()
+    with open_stack(path) as stack:
+        np.testing.assert_array_equal(stack[1], frames[1])
+        with pytest.raises(ReadError, match="frame 2 has no chunk in the store"):
+            stack[2]
+
+
+def test_a_codec_that_unpickles_is_refused(tmp_path, frames):
+    path = write(tmp_path / "a.zarr", frames, 2)
+    metadata = json.loads((path / ".zarray").read_text())
+    metadata["filters"] = [{"id": "pickle", "protocol": 5}]
+    (path / ".zarray").write_text(json.dumps(metadata))
+    with pytest.raises(ReadError, match="is stored with pickle, which is not read"):
+        open_stack(path)
+
+
+def test_several_arrays_are_listed(tmp_path, frames):
+    group = zarr.open_group(tmp_path / "a.zarr", mode="w")
+    for name in "ab":
+        group.create_array(name, data=frames)
+    with pytest.raises(ReadError, match="holds 2 arrays"):
+        open_stack(tmp_path / "a.zarr")
+    with open_stack(f"{tmp_path}/a.zarr::b") as stack:
+        assert stack.name == "a_b"

@@ -1,0 +1,214 @@
+"""Networks with a motion channel: trained, resumed, mixed, tuned and evaluated."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from random_networks import randomise
+from small_sets import small_network
+
+from amseg_keras import PresetInfo, Segmenter, evaluate, fine_tune, from_pretrained
+from amseg_keras.datasets import BatchOptions, Dataset, LabelledFrame, batches
+from amseg_keras.datasets.dataset import write_frame
+from amseg_keras.datasets.feed.frames import ScaledFrames
+from amseg_keras.preprocess import Channels, GreyScaling
+from amseg_keras.training import Recipe, Simulation, TrainingError, train
+from amseg_keras.training.course import learn
+from amseg_keras.training.feed.examples import DatasetExamples, DatasetSource
+from amseg_keras.training.feed.mixed import mixed_examples
+from amseg_keras.training.run_card import command_of
+from amseg_keras.training.students import Student, train_students
+from amseg_keras.transfer import FINE_TUNING
+
+pytestmark = pytest.mark.usefixtures("small_networks")
+BOTH = Channels(("frame", "motion"))
+RECIPE = Recipe(
+    epochs=2, batch_size=4, shape=(32, 48), averaging=0.8, channels=BOTH.names, augment=None
+)
+FRAMES = 20
+
+
+@pytest.fixture
+def movies(tmp_path):
+    """Two movies of 20 frames, `(48, 64)`, one to train on and one to stop by: a pore moves."""
+    rng = np.random.default_rng(1)
+    made = []
+    for number, split in enumerate(("train", "validation")):
+        plate = rng.normal(100, 8, (48, 64))
+        for index in range(FRAMES):
+            labels = np.zeros((48, 64), np.uint8)
+            labels[20:] = 1
+            labels[26:34, 2 * index + 4 : 2 * index + 14] = 2
+            image = plate + 40 * labels + rng.normal(0, 2, labels.shape)
+            about = LabelledFrame("", None, f"shot{number}", index, split=split)
+            frame = write_frame(tmp_path / "movies", image.astype(np.uint8), labels, about)
+            made.append(frame)
+    data = Dataset(tmp_path / "movies", ("gas", "plate", "pore"), tuple(made))
+    data.save()
+    return data
+
+
+def stack_of(data, sequence):
+    return np.stack([data.image(frame) for frame in data.sequences()[sequence]])
+
+
+def two_channels(classes=("gas", "plate", "pore")):
+    info = PresetInfo("two", classes, GreyScaling(), None, "nothing: random weights", BOTH)
+    model = randomise(small_network(len(classes), input_shape=(None, None, 2)))
+    return Segmenter(model, info)
+
+
+def test_a_frame_of_a_data_set_has_the_channels_that_inference_gives_it(movies):
+    frames = ScaledFrames(movies, movies.class_names, GreyScaling(), 0, BOTH)
+    inputs = two_channels().inputs(stack_of(movies, "shot1"))
+    for index in (0, 7, 19):
+        image, _ = frames.read(movies.sequences()["shot1"][index])
+        np.testing.assert_array_equal(image, inputs.make(index))
+    assert image[..., 1].std() > 0.05
+
+
+def test_a_sequence_of_few_frames_has_a_blank_motion(movies):
+    few = replace(movies, frames=movies.sequences()["shot0"][:8])
+    frames = ScaledFrames(few, few.class_names, GreyScaling(), 0, BOTH)
+    image, _ = frames.read(few.frames[3])
+    assert (image[..., 1] == 0.5).all()
+
+
+@pytest.mark.parametrize("augment", [None, "strong"])
+def test_batches_of_a_data_set_are_blank_in_their_share(movies, augment):
+    options = BatchOptions(shape=(32, 48), channels=BOTH, blank=0.4, repeat=12)
+    made = batches(movies, "train", 16, augment, 0, options)
+    images = np.concatenate([made[index][0] for index in range(len(made))])
+    assert images.shape == (12 * FRAMES, 32, 48, 2)
+    blank = (images[..., 1] == 0.5).all(axis=(1, 2)).mean()
+    assert blank == pytest.approx(0.4, abs=0.1)
+
+
+def test_evaluation_finds_what_segmenting_the_movie_finds(movies):
+    segmenter = two_channels()
+    result = evaluate(segmenter, movies, "validation")
+    found = segmenter.segment(stack_of(movies, "shot1")).labels
+    truth = np.stack([movies.labels(frame) for frame in movies.sequences()["shot1"]])
+    expected = np.zeros((3, 3), int)
+    np.add.at(expected, (truth.ravel(), found.ravel()), 1)
+    np.testing.assert_array_equal(result.confusion, expected)
+
+
+def test_frames_whose_motion_was_blank_are_said(movies, tmp_path):
+    short = replace(movies, frames=movies.frames[: FRAMES + 8])
+    result = evaluate(two_channels(), short, None)
+    assert result.without_background == 8
+    assert result.as_json()["frames_without_background"] == 8
+    few = replace(movies, frames=movies.frames[10:])
+    examples = DatasetExamples(few, RECIPE)
+    assert "motion blank in 10 of 10 frames" in examples.trained_on
+
+
+def test_training_on_movies_gives_a_preset_that_wants_motion(movies, tmp_path):
+    run = train(movies, tmp_path / "run", replace(RECIPE, epochs=12, learning_rate=2e-2))
+    assert run.history["loss"].iloc[-1] < 0.8 * run.history["loss"].iloc[0]
+    preset = from_pretrained(run.preset)
+    assert preset.channels == BOTH
+    assert preset.segment(stack_of(movies, "shot1")).labels.shape == (FRAMES, 48, 64)
+
+
+class StoppedError(Exception):
+    """As a kill, but one that a test outlives."""
+
+
+def test_a_resumed_training_on_recordings_equals_one_without_interruption(tmp_path, monkeypatch):
+    simulation = Simulation({"aps": 1.0}, frames=16, crop=(32, 48), validation_frames=2, reuse=2)
+    recipe = replace(RECIPE, precision="float32")
+    whole = train(simulation, tmp_path / "whole", recipe)
+    monkeypatch.setattr(learn, "CHECKPOINT_SECONDS", -1.0)
+    # The first run deleted its recordings, so that the other makes them anew.
+    assert not (tmp_path / "whole" / "recordings").exists()
+
+    def stop(progress):
+        if progress.step == 5:
+            raise StoppedError
+
+    with pytest.raises(StoppedError):
+        train(simulation, tmp_path / "part", recipe, progress=stop)
+    part = train(simulation, tmp_path / "part", recipe, resume=True)
+    weights = [from_pretrained(run.preset).model.get_weights() for run in (whole, part)]
+    for before, after in zip(*weights, strict=True):
+        np.testing.assert_array_equal(after, before)
+
+
+def test_a_batch_holds_each_source_in_its_share(movies, tmp_path):
+    simulation = Simulation({"aps": 1.0}, frames=8, validation_frames=1)
+    recipe = replace(RECIPE, batch_size=8)
+    source = DatasetSource(movies, None, GreyScaling())
+    mixed = mixed_examples(source, simulation, 0.25, recipe, tmp_path / "recordings")
+    images, labels = mixed.batches(0)[0]
+    mixed.close()
+    alone, ids = DatasetExamples(movies, replace(recipe, batch_size=6)).batches(0)[0]
+    assert images.shape == (8, 32, 48, 2)
+    np.testing.assert_array_equal(images[:6], alone)
+    np.testing.assert_array_equal(labels[:6], ids)
+    # Of the simulator's classes this data set knows pores alone; the others are ignored.
+    assert set(np.unique(labels[6:])) <= {2, 255}
+    assert "mixed with simulated frames" in mixed.trained_on
+
+
+def test_a_share_that_leaves_a_source_nothing_is_refused(movies, tmp_path):
+    with pytest.raises(TrainingError, match="leaves the simulated frames none in a batch"):
+        train(movies, tmp_path / "run", RECIPE, mixed_with=Simulation(), share=0.05)
+
+
+def test_students_learn_the_same_recordings(tmp_path):
+    simulation = Simulation({"aps": 1.0}, frames=8, crop=(32, 48), validation_frames=1, reuse=1)
+    students = [Student("amsegnet", 4), Student("amsegnet", 6)]
+    recipe = replace(RECIPE, epochs=1)
+    first = train_students(
+        simulation, tmp_path / "out", recipe, students[:1], store=tmp_path / "store"
+    )
+    made = {path: path.stat().st_mtime_ns for path in (tmp_path / "store").rglob("*.npy")}
+    second = train_students(
+        simulation, tmp_path / "out", recipe, students[1:], store=tmp_path / "store"
+    )
+    assert made
+    assert made == {path: path.stat().st_mtime_ns for path in (tmp_path / "store").rglob("*.npy")}
+    assert set(first) | set(second) == {"amsegnet-4", "amsegnet-6"}
+    assert (tmp_path / "out" / "amsegnet-6" / "preset").is_dir()
+
+
+def test_a_teacher_of_frames_alone_teaches_a_student_of_movies(movies, tmp_path):
+    teacher = train(movies, tmp_path / "teacher", replace(RECIPE, channels=("frame",)))
+    student = train(movies, tmp_path / "student", RECIPE, teacher=teacher.preset)
+    assert from_pretrained(student.preset).channels == BOTH
+
+
+def test_a_teacher_of_movies_teaches_no_student_of_frames(movies, tmp_path):
+    teacher = two_channels().save_pretrained(tmp_path / "teacher")
+    with pytest.raises(TrainingError, match="give --channels frame,motion"):
+        train(movies, tmp_path / "run", replace(RECIPE, channels=("frame",)), teacher=teacher)
+
+
+def test_fine_tuning_keeps_the_channels_of_its_preset(movies, tmp_path):
+    start = two_channels(("plate", "pore")).save_pretrained(tmp_path / "start")
+    recipe = replace(FINE_TUNING, epochs=1, shape=(32, 48), repeat=1)
+    run = fine_tune(movies, tmp_path / "tuned", start, recipe)
+    assert from_pretrained(run.tuned.preset).channels == BOTH
+
+
+def test_fine_tuning_can_go_on_with_simulated_frames(movies, tmp_path):
+    start = two_channels(("plate", "pore")).save_pretrained(tmp_path / "start")
+    recipe = replace(FINE_TUNING, epochs=1, shape=(32, 48), repeat=1)
+    beside = Simulation({"aps": 1.0}, frames=8, validation_frames=1)
+    run = fine_tune(movies, tmp_path / "tuned", start, recipe, mixed_with=beside)
+    asked = json.loads((run.tuned.folder / "run.json").read_text())["asked"]
+    assert "simulated" in asked["data"]["mixed_with"][0]
+    assert not (run.tuned.folder / "recordings").exists()
+
+
+def test_the_card_has_the_command_that_makes_the_preset(tmp_path):
+    simulation = Simulation({"aps": 1.0}, frames=8, crop=(32, 48), validation_frames=1)
+    run = train(simulation, tmp_path / "run", replace(RECIPE, epochs=1))
+    card = (run.preset / "README.md").read_text()
+    assert "amseg train --simulate aps=1 --frames-per-epoch 8 --reuse 4" in card
+    assert "--channels frame,motion" in card
+    asked = json.loads((run.folder / "run.json").read_text())["asked"]
+    assert command_of(asked) in card
