@@ -50,7 +50,7 @@ def take_in(files: Sequence[str], folder: Path, limits: Limits) -> StackSource:
         names = ", ".join(stack.name for stack in stacks[:4])
         raise ReadError(
             f"these files are {len(stacks)} recordings ({names}{', ...' if stacks[4:] else ''}); "
-            "give one at a time, or frames whose names differ only in their last number"
+            "give one at a time, or frames whose names differ only in the number that counts them"
         )
     with stacks[0].open() as stack:
         check_stack(stack, limits)
