@@ -10,9 +10,15 @@ from pathlib import Path
 from amseg_keras.demo.limits import Limits, check_file, check_stack
 from amseg_keras.read import ReadError, ReadOptions, StackSource, find_stacks
 from amseg_keras.read.formats import SUPPORTED, is_supported
+from amseg_keras.read.in_time import TimedReader
 from amseg_keras.read.names import safe_name
 
 FOLDER = "frames"
+
+OPENING_S = 20.0
+"""Longer than any file within the limits of a page takes to open."""
+
+_TIMED = TimedReader(OPENING_S)
 
 
 def take_in(files: Sequence[str], folder: Path, limits: Limits) -> StackSource:
@@ -34,6 +40,7 @@ def take_in(files: Sequence[str], folder: Path, limits: Limits) -> StackSource:
         raise ReadError(f"these are {len(files):,} files and this page takes {limits.frames:,}")
     (folder / FOLDER).mkdir(parents=True)
     taken = [_take(Path(file), folder / FOLDER) for file in files]
+    _TIMED.check(taken, ReadOptions(join=True))
     for path in taken:
         check_file(path, limits)
     stacks, errors = find_stacks(taken, ReadOptions(join=True))
@@ -43,7 +50,7 @@ def take_in(files: Sequence[str], folder: Path, limits: Limits) -> StackSource:
         names = ", ".join(stack.name for stack in stacks[:4])
         raise ReadError(
             f"these files are {len(stacks)} recordings ({names}{', ...' if stacks[4:] else ''}); "
-            "give one at a time, or frames whose names differ only in their last number"
+            "give one at a time, or frames whose names differ only in the number that counts them"
         )
     with stacks[0].open() as stack:
         check_stack(stack, limits)

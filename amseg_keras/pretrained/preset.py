@@ -268,6 +268,7 @@ def _read_record(folder: Path) -> dict[str, Any]:
             f"{folder}: not a preset folder, {PREPROCESSING} is missing; "
             "Segmenter.save_pretrained writes one"
         )
+    _check_link(folder, PREPROCESSING)
     try:
         record = json.loads(_read_text(path))
     except PresetError:

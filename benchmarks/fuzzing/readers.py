@@ -55,7 +55,9 @@ def _frames(path: Path) -> str:
 
 def _masks(kind: str) -> Callable[[Path], str]:
     def read(path: Path) -> str:
-        names = _NAMES if kind == "label-image" else None
+        # Masks of 0 and 255 are of two classes.
+        named = _NAMES[::2] if path.stem == "binary" else _NAMES
+        names = named if kind == "label-image" else None
         try:
             masks = open_masks(path, kind, names, PALETTE if kind == "colours" else None)
             known = tuple(dict.fromkeys((*_NAMES, *masks.class_names)))

@@ -375,3 +375,35 @@ def test_a_name_that_is_a_path_is_refused(preset, path):
 def test_less_than_is_not_markup(preset):
     edit(preset, PREPROCESSING, lambda record: record.update(trained_on="pores < 10 um"))
     assert from_pretrained(preset).info.trained_on == "pores < 10 um"
+
+
+@pytest.mark.parametrize("name", [["Dense"], {"a": 1}, 7])
+def test_a_class_name_that_is_no_text_is_refused(preset, name):
+    edit(preset, CONFIG, lambda config: config.update(class_name=name))
+    with pytest.raises(PresetError):
+        from_pretrained(str(preset))
+
+
+@pytest.mark.parametrize("file", [CONFIG, PREPROCESSING])
+def test_an_integer_of_900000_digits_is_refused(preset, file):
+    text = (preset / file).read_text()
+    (preset / file).write_text(text.replace("{", '{"big": ' + "9" * 900_000 + ",", 1))
+    with pytest.raises(PresetError):
+        from_pretrained(str(preset))
+
+
+def test_weights_that_link_out_of_the_preset_are_refused(preset, tmp_path):
+    shutil.move(preset / WEIGHTS, tmp_path / "elsewhere.h5")
+    (preset / WEIGHTS).symlink_to(tmp_path / "elsewhere.h5")
+    with pytest.raises(PresetError, match=r"is a link to .*, outside the preset"):
+        from_pretrained(str(preset))
+
+
+def test_the_links_of_the_hubs_cache_are_followed(preset, tmp_path):
+    blobs = tmp_path / "models--a--b" / "blobs"
+    snapshot = blobs.parent / "snapshots" / "0123"
+    blobs.mkdir(parents=True)
+    shutil.copytree(preset, snapshot)
+    shutil.move(snapshot / WEIGHTS, blobs / "sha")
+    (snapshot / WEIGHTS).symlink_to("../../blobs/sha")
+    assert from_pretrained(str(snapshot)).class_names

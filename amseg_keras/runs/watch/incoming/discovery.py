@@ -9,6 +9,7 @@ from amseg_keras.read import ReadError, ReadOptions, StackSource
 from amseg_keras.read.formats import holds_datasets, may_be_single
 from amseg_keras.read.formats.hdf5_growing import is_growing
 from amseg_keras.read.group import natural_order
+from amseg_keras.read.in_time import TimedReader
 from amseg_keras.read.names import safe_name
 from amseg_keras.read.numbering import likely_column, numbered_name
 from amseg_keras.runs.watch.incoming.file import GrowingFile
@@ -16,6 +17,11 @@ from amseg_keras.runs.watch.incoming.folder import SeenFile, WatchedFolder
 from amseg_keras.runs.watch.incoming.growing import GrowingStack
 from amseg_keras.runs.watch.incoming.sequence import GrowingSequence
 from amseg_keras.runs.watch.incoming.timing import Timing, can_be_read
+
+OPENING_S = 60.0
+"""A file that takes longer to open is given up, so that the others go on."""
+
+_TIMED = TimedReader(OPENING_S)
 
 SequenceKey = tuple[Path, str, str, str]
 """Folder, what is before and behind the number, and extension: equal for frames of a sequence."""
@@ -118,6 +124,8 @@ class Discovery:
             if not can_be_read(file, self._timing, now):
                 self._wait(file, now)
                 return ()
+            if not holds_datasets(file.path):  # no lock may be taken on one that is written
+                _TIMED.check([file.path], self._reading)
             if key is not None and _holds_one_frame(file.path):
                 name, source = self._name(file.path, key[1]), _pattern(key)
                 self._sequences[key] = GrowingSequence(
