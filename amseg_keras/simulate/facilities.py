@@ -182,7 +182,9 @@ def _wall() -> Facility:
     """As `wall_movie`: what it does not say, pixel size and frame rate, is assumed."""
     wall = _reference("aps", "welding", WALL_REFERENCE)
     slow = replace(wall.experiments[0], speed_mm_s=(350.0, 390.0), power_W=(20.0, 520.0))
-    return replace(wall, shape=(120, 400), pixel_size_um=4.0, experiments=(slow,), movie=WALL_MOVIE)
+    return replace(
+        wall, shape=(120, 400), pixel_size_um=4.31, experiments=(slow,), movie=WALL_MOVIE
+    )
 
 
 REFERENCES: dict[str, Facility] = {

@@ -390,15 +390,24 @@ def median_frame(frames: list[np.ndarray]) -> np.ndarray:
         >>> int(median_frame([np.full((2, 2), level, np.uint8) for level in (9, 1, 4)])[0, 0])
         4
     """
-    lows = [frame.copy() for frame in frames]
-    count = len(lows)
-    # An odd-even sort of whole frames; a handful of them needs no better network.
-    for turn in range(count):
-        for at in range(turn % 2, count - 1, 2):
-            low = np.minimum(lows[at], lows[at + 1])
-            np.maximum(lows[at], lows[at + 1], out=lows[at + 1])
-            lows[at] = low
+    kept = [frame.copy() for frame in frames]
+    count = len(kept)
+    # Batcher's merge exchange, of whole frames.
+    first = 1 << (max(count - 1, 1).bit_length() - 1)
+    reach = first
+    while reach:
+        step, part, away = first, 0, reach
+        while True:
+            for low in range(count - away):
+                if low & reach == part:
+                    less = np.minimum(kept[low], kept[low + away])
+                    np.maximum(kept[low], kept[low + away], out=kept[low + away])
+                    kept[low] = less
+            if step == reach:
+                break
+            away, step, part = step - reach, step >> 1, reach
+        reach >>= 1
     middle = count // 2
     if count % 2:
-        return lows[middle]
-    return (lows[middle - 1].astype(np.float32) + lows[middle]) / 2
+        return kept[middle]
+    return (kept[middle - 1].astype(np.float32) + kept[middle]) / 2

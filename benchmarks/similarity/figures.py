@@ -106,7 +106,7 @@ def draw_curves(compared: list[Compared], path: Path) -> None:
 
 
 def _histograms(axes: Axes, one: Compared) -> None:
-    relative = one.kind.name == "aps"
+    relative = one.kind.name in ("aps", "wall")
     edges = measures.RELATIVE_EDGES if relative else measures.GREY_EDGES
     middle = (edges[1:] + edges[:-1]) / 2
     for colour, (name, real) in zip(_REGIONS, one.real.histograms.items(), strict=False):

@@ -7,7 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from similarity import measures, recordings
-from similarity.measures import Measured, MeasureFrame, measure_recording, measure_rest
+from similarity.measures import (
+    Measured,
+    MeasureFrame,
+    measure_movie,
+    measure_recording,
+    measure_rest,
+)
 from similarity.recordings import LabelledStack
 
 
@@ -42,6 +48,7 @@ class Kind:
         measure: Measures one frame.
         edge: What the profile of `measure` is of.
         targets: The numbers that are compared.
+        movie: Whether the frames are a movie, long enough for a background.
         at_rest: Whether the plate stands still, so that its texture can be told from noise.
     """
 
@@ -55,12 +62,16 @@ class Kind:
     edge: str
     targets: tuple[Target, ...]
     at_rest: bool = False
+    movie: bool = False
 
     def measured(self, recording: LabelledStack) -> Measured:
         """All numbers and curves of a recording."""
-        found = measure_recording(recording, self.measure)
+        # A movie's frames are much alike.
+        found = measure_recording(recording, self.measure, 4 if self.movie else 14)
         if self.at_rest:
             found.numbers |= measure_rest(recording)
+        if self.movie:
+            found.numbers |= measure_movie(recording)
         return found
 
 
@@ -76,6 +87,22 @@ def _texture(
         Target(f"{name} lag 2", "", 0.1),
         *(
             Target(f"{name} {low}-{high} px", "%", tolerance)
+            for (low, high), tolerance in zip(measures.BANDS, bands, strict=True)
+        ),
+    )
+
+
+def _movie(
+    drift: float, noise: float, ghosts: float, bands: tuple[float, ...]
+) -> tuple[Target, ...]:
+    return (
+        Target("flicker", "%", 0.1),
+        Target("drift", "px / 100 frames", drift),
+        Target("drift range", "px", 0.8),
+        Target("movie noise", "%", noise),
+        Target("ghosts", "", ghosts),
+        *(
+            Target(f"motion {low}-{high} px", "%", tolerance)
             for (low, high), tolerance in zip(measures.BANDS, bands, strict=True)
         ),
     )
@@ -138,7 +165,7 @@ KINDS = (
         "APS, bare plate",
         "aps",
         "welding",
-        4,
+        25,
         recordings.aps_welding,
         measures.measure_aps,
         "keyhole",
@@ -151,8 +178,29 @@ KINDS = (
             Target("static texture", "%", 0.6, "2"),
             Target("noise", "%", 0.25, "1.1"),
             Target("noise lag 1", "", 0.1, "0 (white)"),
+            *_movie(1.0, 0.3, 0.15, (0.4, 0.3, 0.2, 0.15)),
         ),
         at_rest=True,
+        movie=True,
+    ),
+    Kind(
+        "wall",
+        "Wall of laser powder bed fusion",
+        "aps",
+        "welding",
+        262,
+        recordings.wall_movie,
+        measures.measure_wall,
+        "surface",
+        (
+            Target("wall / gas at 12 px", "", 0.05),
+            Target("wall / gas at 30 px", "", 0.05),
+            Target("wall / gas at 70 px", "", 0.05),
+            Target("pore / wall", "", 0.04),
+            *_texture("wall", 0.6, 0.9, 0.12, (0.5, 0.5, 0.5, 0.5)),
+            *_movie(0.4, 0.4, 0.25, (0.4, 0.3, 0.25, 0.2)),
+        ),
+        movie=True,
     ),
     Kind(
         "dls",

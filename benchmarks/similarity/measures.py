@@ -12,14 +12,17 @@ from amseg_keras.simulate.statistics import (
     Edge,
     boundary_distance,
     edge_profile,
+    ghost_share,
     grey_histogram,
     grey_level,
     measure_edge,
+    motion_channel,
     neighbour_correlation,
     power_spectrum,
     split_variance,
     texture_contrast,
     texture_unevenness,
+    unsteadiness,
 )
 from similarity.recordings import (
     BACKGROUND,
@@ -228,6 +231,56 @@ def measure_rest(recording: LabelledStack) -> dict[str, float]:
         "static texture": 100 * split.static / mean,
         "noise": 100 * split.noise / mean,
         "noise lag 1": (split.along_row + split.along_column) / 2,
+    }
+
+
+def measure_wall(frame: np.ndarray, labels: np.ndarray) -> Measured:
+    """Wall that is built up: raw frames with bright gas; grey levels over those of the gas."""
+    frame = frame.astype(float)
+    above = gas(frame, labels, clear=8)
+    level = _grey(frame, above)[0]
+    found = Measured()
+    depth = surface_depth(labels)
+    for px in (12, 30, 70):
+        at = (np.abs(depth - px) <= 2) & np.isin(labels, (SUBSTRATE, PORE, IGNORE))
+        found.numbers[f"wall / gas at {px} px"] = _grey(frame, at)[0] / level
+    ratios = _pore_ratios(frame, labels)
+    found.numbers["pore / wall"] = _mean(ratios)
+    region = np.isin(labels, (SUBSTRATE, PORE)) & (depth > 24)
+    found.numbers |= _texture(frame, region, "wall")
+    found.numbers |= _bands(frame, region, found, "wall")
+    profile = edge_profile(frame, depth, labels != IGNORE, DISTANCES)
+    found.profile = profile / level
+    found.histograms = {"wall": _histogram(frame / level, region, RELATIVE_EDGES)}
+    return found
+
+
+def measure_movie(recording: LabelledStack) -> dict[str, float]:
+    """Flicker, drift, and noise, ghosts and spectrum of the motion channel under the melt."""
+    names = [f"motion {shortest}-{longest} px" for shortest, longest in BANDS]
+    whole = np.logical_and.reduce(
+        [np.isin(labels, (SUBSTRATE, PORE)) & (surface_depth(labels) > 24)
+         for labels in recording.labels[:: max(len(recording.labels) // 12, 1)]]
+    )  # fmt: skip
+    box = largest_rectangle(whole, _HEIGHTS)
+    if box is None:
+        names += ["flicker", "drift", "drift range", "movie noise", "ghosts"]
+        return dict.fromkeys(names, float("nan"))
+    steady = unsteadiness(recording.frames, box)
+    chosen = np.linspace(0.1, 0.9, 6) * (len(recording.frames) - 1)
+    pairs, spectra = [], []
+    for index in chosen.round().astype(int):
+        pairs.append(ghost_share(recording.frames, int(index), box))
+        spectrum = power_spectrum(motion_channel(recording.frames, int(index))[box])
+        spectra.append([100 * spectrum.band_std(*band) for band in BANDS])
+    noise, ghosts = np.median(pairs, axis=0)
+    numbers = dict(zip(names, np.median(spectra, axis=0).tolist(), strict=True))
+    return numbers | {
+        "flicker": 100 * steady.flicker,
+        "drift": 100 * steady.speed,
+        "drift range": steady.range,
+        "movie noise": 100 * float(noise),
+        "ghosts": float(ghosts),
     }
 
 

@@ -108,6 +108,20 @@ def aps_welding(real: Path) -> LabelledStack:
     return LabelledStack(frames, np.stack([read_label_image(file) for file in files]))
 
 
+def wall_movie(real: Path) -> LabelledStack:
+    """A wall in raw frames; its clear pores, and the surface as it is in each frame."""
+    with open_stack(real / "wall_movie" / "frames.tif") as stack:
+        frames = np.stack([stack[index] for index in range(len(stack))])
+    pores = np.array(Image.open(real / "wall_movie" / "pores_31.png")) > 0
+    rows = np.arange(frames.shape[1])[:, None]
+    labels = np.empty(frames.shape, np.uint8)
+    for frame, label in zip(frames, labels, strict=True):
+        surface = find_surface(frame, (20, 56))
+        label[:] = np.where(rows >= surface, SUBSTRATE, BACKGROUND)
+        label[pores & (rows >= surface)] = PORE
+    return LabelledStack(frames, labels)
+
+
 def hpdc_casting(real: Path) -> LabelledStack:
     """Slices with the authors' labels, read off their video; the alloy is background."""
     with tempfile.TemporaryDirectory() as folder:

@@ -199,6 +199,8 @@ class MeltRanges(CheckedRanges):
     """Share of raw shots: no flat field, a dark level."""
     raw_eight: float = 0.25
     """Share of raw shots kept with 8 bits."""
+    raw_dark: Range = (0.02, 0.15)
+    """Grey level of a raw shot without light, fraction of full scale."""
     clipped: float = 0.0
     """Share of shots of bare plates with the beam cut off above the plate; they are raw."""
     deep_bits: float = 0.2
@@ -283,6 +285,9 @@ _APS_UNMARKED = replace(
     stains=(4, 8),
     raw=1.0,
     raw_eight=0.0,
+    raw_dark=(0.0, 0.04),
+    liquid_lacking=(0.01, 0.015),
+    liquid_width=(1.0, 1.0),
 )
 
 ESRF_LPBF_REFERENCE = replace(
@@ -363,7 +368,7 @@ APS_REFERENCE = replace(
 WALL_REFERENCE = replace(
     APS,
     mean_energy_kev=(27.0, 27.0),
-    plate_absorbance=(1.2, 1.25),
+    plate_absorbance=(1.42, 1.46),
     plate_gradient=(0.1, 0.2),
     surface_height=(0.3, 0.33),
     tilt_deg=(-0.4, 0.4),
@@ -393,28 +398,29 @@ WALL_REFERENCE = replace(
     porous=1.0,
     small_pores=(28, 36),
     small_pore_px=(3.0, 8.0),
-    pore_sigmas=(1.5, 3.0),
-    pore_extra=(0.02, 0.06),
+    pore_sigmas=(1.0, 2.0),
+    pore_extra=(0.09, 0.15),
     band=1.0,
     band_depth=(0.08, 0.12),
     band_melts=1.0,
     dented=0.0,
     stains=(0, 3),
-    welding_texture=(0.02, 0.025),
+    welding_texture=(0.024, 0.028),
     contrast_in_sigma=(50.0, 50.0),
     scratches=(0.0, 0.1),
     psf_px=(0.75, 0.85),
-    photon_noise=(0.036, 0.038),
-    read_noise=(0.0, 0.001),
+    photon_noise=(0.022, 0.024),
+    read_noise=(0.004, 0.006),
     vignette=(0.0, 0.1),
     shading=(0.0, 0.02),
     stripes=(0.0, 0.002),
     raw=1.0,
     raw_eight=0.0,
+    raw_dark=(0.0, 0.004),
     clipped=0.0,
     plate_fringe=(1.5, 3.0),
     plate_softening_px=(1.4, 1.8),
     lip=(-0.5, 0.0),
     void_fringe=(3.0, 6.0),
 )
-"""As `wall_movie` was recorded; its pixel size is not known, and 4 um are taken for it."""
+"""As `wall_movie` was recorded; its pixel size is not known, and 4.31 um are taken for it."""

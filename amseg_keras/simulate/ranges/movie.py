@@ -25,16 +25,16 @@ class MovieRanges(CheckedRanges):
     """
 
     flicker: Range = (0.0003, 0.015)
-    """Standard deviation of the beam's log intensity from frame to frame: 0.0004 in wall_movie,
-    0.0011 at APS, up to 0.015 in the trial that made keyholes of real frames better."""
+    """Standard deviation of the beam's log intensity from frame to frame: 0.0005 in wall_movie,
+    0.0007 at APS, up to 0.015 in the trial that made keyholes of real frames better."""
     flicker_tilt: Range = (0.0, 0.4)
     """The same of the change from top to bottom, over the flicker."""
     wave: Range = (0.0, 0.006)
     """Slow change of the beam: 0.005 in wall_movie."""
     drift_px: Range = (0.0, 0.03)
-    """Pixels that the specimen drifts in a frame: 0.010 in wall_movie, 0.028 at APS."""
+    """Pixels that the specimen drifts in a frame: 0.009 in wall_movie, 0.020 at APS."""
     most_drift_px: Range = (0.6, 4.0)
-    """Where the drift ends: 2.5 px from first to last frame in wall_movie."""
+    """Where the drift ends: 1.9 px in wall_movie."""
     sway_px: Range = (0.0, 0.5)
     """Amplitude of a slow oscillation of the specimen: 0.5 px in wall_movie."""
     sway_frames: Range = (12.0, 400.0)
@@ -105,7 +105,7 @@ WALL_MOVIE = MovieRanges(
     flicker=(0.0004, 0.0005),
     flicker_tilt=(0.0, 0.2),
     wave=(0.0, 0.001),
-    drift_px=(0.009, 0.011),
+    drift_px=(0.007, 0.009),
     most_drift_px=(1.2, 1.3),
     sway_px=(0.3, 0.5),
     sway_frames=(250.0, 350.0),
@@ -117,10 +117,10 @@ WALL_MOVIE = MovieRanges(
 """As `wall_movie` was recorded."""
 
 APS_MOVIE = MovieRanges(
-    flicker=(0.001, 0.0012),
+    flicker=(0.0006, 0.0008),
     flicker_tilt=(0.0, 0.2),
     wave=(0.0, 0.001),
-    drift_px=(0.025, 0.03),
+    drift_px=(0.018, 0.022),
     most_drift_px=(4.0, 4.0),
     sway_px=(0.0, 0.03),
     shake_px=(0.005, 0.015),

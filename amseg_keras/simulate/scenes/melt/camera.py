@@ -78,7 +78,7 @@ def _raw(
         photon_noise=camera.photon_noise * bright**0.5,
         read_noise=camera.read_noise * bright,
         gain=gain / bright,
-        dark=draw(rng, (0.02, 0.15)),
+        dark=draw(rng, ranges.raw_dark),
         bits=8 if rng.random() < ranges.raw_eight else int(rng.choice((12, 12, 16))),
         flat=None,
     )

@@ -397,11 +397,14 @@ def _draw_track(
     pixel_um, width = view.pixel_um, view.shape[1]
     uneven = uneven_field(rng, (1, width), draw(rng, ranges.bead_ripple), (1, max(width // 24, 3)))
     height = 0.0 if calm else draw(rng, ranges.bead_height_um) / pixel_um
+    width_px = draw(rng, (11, 52)) / pixel_um
+    # Melt does not stand up like a needle.
+    hump = 0.0 if calm else min(draw(rng, ranges.hump_height_um) / pixel_um, 1.2 * width_px)
     blown = experiment.process == "lpbf" and rng.random() < ranges.blown
     return Track(
         bead=(height * (1 + uneven[0])).astype(np.float32),
-        hump=0.0 if calm else draw(rng, ranges.hump_height_um) / pixel_um,
-        hump_width=draw(rng, (11, 52)) / pixel_um,
+        hump=hump,
+        hump_width=width_px,
         hump_behind=draw(rng, (-17, 60)) / pixel_um,
         fill=draw(rng, ranges.bead_fill),
         bare=draw(rng, (0, 1.0)) if blown else 0.0,
