@@ -117,9 +117,8 @@ def movies() -> str:
     made = table([*head, "real APS keyhole"], rows)
     height, width = budget["crop"]
     said = (
-        f"IoU after {budget['steps']:,} steps of {budget['batch_size']} crops "
-        f"of {height} x {width} "
-        f"({budget['samples']:,} simulated frames, seed {budget['seed']}), on "
+        f"IoU after {budget['steps']:,} steps of {budget['batch_size']} crops of "
+        f"{height} x {width} ({budget['samples']:,} simulated frames, seed {budget['seed']}), on "
         f"{budget['sequences_scored']} unseen recordings of each facility."
     )
     return with_conditions(f"{made}\n\n{said}", record)
