@@ -6,9 +6,11 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 from small_sets import make_dataset
 
 import amseg_keras
+from amseg_keras.outputs import OutputTakenError
 from amseg_keras.read import ReadError
 from amseg_keras.training import Recipe, Simulation, TrainingError, train
 from amseg_keras.training.course import learn
@@ -75,6 +77,32 @@ def test_another_training_in_the_folder_is_refused(data, tmp_path):
         train(data, tmp_path / "run", RECIPE, resume=True)
     with pytest.raises(TrainingError, match="--resume"):
         train(data, tmp_path / "run", replace(RECIPE, epochs=1))
+
+
+def test_a_training_does_not_go_on_with_labels_that_were_corrected(data, tmp_path):
+    once = replace(RECIPE, epochs=1)
+    train(data, tmp_path / "run", once)
+    frame = data.of_split("train").frames[0]
+    with Image.open(data.folder / frame.label) as picture:
+        corrected = np.asarray(picture).copy()
+    corrected[:4, :4] = 1 - corrected[:4, :4] % 2
+    Image.fromarray(corrected).save(data.folder / frame.label)
+    with pytest.raises(TrainingError, match="holds another training"):
+        train(data, tmp_path / "run", once, resume=True)
+
+
+def test_a_second_training_in_the_folder_is_refused(data, tmp_path):
+    refused = []
+
+    def second(progress):
+        if not refused:
+            with pytest.raises(OutputTakenError, match="is in use by process") as caught:
+                train(data, tmp_path / "run", RECIPE, resume=True)
+            refused.append(caught)
+
+    train(data, tmp_path / "run", replace(RECIPE, epochs=1), progress=second)
+    assert refused
+    assert not (tmp_path / "run" / ".unfinished").exists()
 
 
 def test_the_best_epoch_is_in_the_preset(data, tmp_path):

@@ -13,6 +13,7 @@ import numpy as np
 from amseg_keras.datasets import BatchOptions, Dataset, batches
 from amseg_keras.datasets.feed.frames import ScaledFrames, without_background
 from amseg_keras.datasets.statistics import class_weights, count_pixels
+from amseg_keras.outputs import input_content
 from amseg_keras.preprocess import Channels, GreyScaling
 from amseg_keras.read import ReadError
 from amseg_keras.training.recipe import Recipe
@@ -147,8 +148,18 @@ class DatasetExamples:
         return self._class_names
 
     def describe(self) -> dict[str, Any]:
-        splits = {name: [f.image for f in self._data.of_split(name).frames] for name in _SEEN}
-        return {"folder": self._data.folder.resolve().name, **splits}
+        splits = {name: self._data.of_split(name).frames for name in _SEEN}
+        names = {name: [frame.image for frame in frames] for name, frames in splits.items()}
+        # Labels that were corrected under the same names are other examples.
+        files = [
+            self._data.folder / file
+            for frames in splits.values()
+            for frame in frames
+            for file in (frame.image, frame.label)
+            if file is not None
+        ]
+        content = input_content(files).digest if files else None
+        return {"folder": self._data.folder.resolve().name, "content": content, **names}
 
     def batches(self, epoch: int) -> keras.utils.PyDataset:
         self._batches.epoch = epoch
