@@ -240,7 +240,7 @@ def _from_entry(path: Path, number: int, entry: object) -> LabelledFrame:
         raise ReadError(f'{where} names no "image"')
     where = f"{where} ({image})"
     label = left.pop("label", None)
-    _check_inside(where, filter(None, (image, label)))
+    _check_inside(where, (name for name in (image, label) if name is not None))
     sequence = left.pop("sequence", None)
     index = left.pop("frame", number)
     if isinstance(index, bool) or not isinstance(index, int):
@@ -259,7 +259,7 @@ def _from_entry(path: Path, number: int, entry: object) -> LabelledFrame:
 
 def _check_inside(where: str, files: Iterable[object]) -> None:
     for file in files:
-        if not isinstance(file, str):
+        if not isinstance(file, str) or not file:
             raise ReadError(f"{where}: {file!r} is no file name")
         parts: Sequence[str] = PurePosixPath(file.replace("\\", "/")).parts
         if ".." in parts or file.startswith(("/", "\\")) or ":" in parts[0]:

@@ -84,3 +84,12 @@ def test_ids_above_255_are_refused(tmp_path):
     Image.fromarray(np.array([[0, 300]], np.uint16)).save(tmp_path / "labels.png")
     with pytest.raises(ReadError, match="300"):
         read_label_image(tmp_path / "labels.png")
+
+
+@pytest.mark.parametrize("label", [{}, [], 0, False, ""])
+def test_a_label_that_is_no_file_name_is_refused(tmp_path, label):
+    entry = {"image": "images/a.tif", "label": label}
+    document = {"class_names": ["gas", "melt"], "frames": [entry]}
+    (tmp_path / "dataset.json").write_text(json.dumps(document))
+    with pytest.raises(ReadError, match="is no file name"):
+        open_dataset(tmp_path)
