@@ -17,6 +17,9 @@ from tables import fill, table
 
 ROOT = Path(__file__).parents[1]
 BENCHMARKS = ROOT / "benchmarks"
+VARIANTS = 4
+"""Networks that `benchmarks/movies` compares."""
+
 BACKENDS = {"tensorflow": "TensorFlow", "jax": "JAX", "torch": "PyTorch"}
 
 
@@ -121,6 +124,8 @@ def movies() -> str:
         f"{height} x {width} ({budget['samples']:,} simulated frames, seed {budget['seed']}), on "
         f"{budget['sequences_scored']} unseen recordings of each facility."
     )
+    if len(rows) < VARIANTS:
+        said += f" {len(rows)} of {VARIANTS} networks: the run was recorded before its end."
     return with_conditions(f"{made}\n\n{said}", record)
 
 
