@@ -31,8 +31,10 @@ def score_simulated(
         sequences: Number of recordings of each facility; two frames of each are scored.
 
     Returns:
-        IoU by facility and class: `keyhole` and `pore` as the network is used with a movie,
-        `keyhole_single` and `pore_single` with each frame by itself.
+        IoU by facility and class: `keyhole` and `pore` as the network is used with a movie, on
+        the labels of what a frame or its motion shows; `keyhole_single` and `pore_single` with
+        each frame by itself, on the labels of what that frame shows. Every network is scored on
+        the same labels, whichever channels it takes.
     """
     found: dict[str, dict[str, float | None]] = {}
     for facility in FACILITIES:
@@ -60,7 +62,8 @@ def _iou(segmenter: Segmenter, samples: Iterator[Sample]) -> np.ndarray:
     count = len(segmenter.class_names)
     matrix = np.zeros((count, count), np.int64)
     for sample in samples:
-        image, labels = validation_view(sample, segmenter.scaling, segmenter.channels)
+        image, _ = validation_view(sample, segmenter.scaling, segmenter.channels)
+        labels = sample.labels if sample.background is None else sample.moving_labels
         probabilities = predict_any_size(segmenter.model.predict_on_batch, image[None])
         matrix += confusion_matrix(labels, probabilities[0].argmax(-1), count)
     return iou_per_class(matrix)
