@@ -41,6 +41,7 @@ class StackSource:
         numbers: Number of each file of a sequence, from its name.
         axes: Meaning of the axes of an array, if the user said it.
         notes: What was assumed in finding the files, a sentence each.
+        options: What the user said, by which the same stack is found again.
 
     Example:
         >>> sources, _ = find_stacks(["sample:esrf-lpbf", "sample:esrf-welding"])
@@ -59,6 +60,7 @@ class StackSource:
     numbers: tuple[int, ...] | None = None
     axes: str | None = None
     notes: tuple[str, ...] = ()
+    options: ReadOptions = AS_FOUND
 
     def open(self, *, keep_nonfinite: bool = False) -> FrameStack:
         """Open it.
@@ -77,7 +79,7 @@ class StackSource:
             reader = JoinedReader(self.source, self.files, self.notes)
         else:
             reader = SequenceReader(self.source, self.files, self.positions, self.notes)
-        made_of = MadeOf(self.files, self.dataset, self.axes)
+        made_of = MadeOf(self.files, self.dataset, self.axes, self.options)
         return FrameStack(
             self.name, self.source, reader, notes, keep_nonfinite=keep_nonfinite, made_of=made_of
         )
@@ -125,7 +127,7 @@ def find_stacks(
     distinct: dict[tuple[object, ...], StackSource] = {}
     for stack in found:
         distinct.setdefault((stack.files, stack.dataset), stack)
-    stacks = [replace(stack, axes=options.axes) for stack in distinct.values()]
+    stacks = [replace(stack, axes=options.axes, options=options) for stack in distinct.values()]
     names = unique_names([_name_parts(stack) for stack in stacks])
     return [replace(stack, name=name) for stack, name in zip(stacks, names, strict=True)], errors
 

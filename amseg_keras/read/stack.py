@@ -13,6 +13,7 @@ from amseg_keras.read.errors import ReadError, printable, reading
 from amseg_keras.read.formats import FrameReader
 from amseg_keras.read.grey import plain_dtype
 from amseg_keras.read.names import cell_text
+from amseg_keras.read.options import AS_FOUND, ReadOptions
 
 _SMALLEST = 2
 """Rows and columns of a frame at least: label files and movies have no thinner ones."""
@@ -51,11 +52,13 @@ class MadeOf:
         files: Every file that the frames are read from, in their order.
         dataset: Path inside an HDF5 file, if one was given.
         axes: Axes as the user named them, if they were named.
+        options: What the user said of the input, by which the same stack is found again.
     """
 
     files: tuple[Path, ...]
     dataset: str | None = None
     axes: str | None = None
+    options: ReadOptions = AS_FOUND
 
 
 class FrameStack:

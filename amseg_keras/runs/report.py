@@ -20,7 +20,7 @@ from amseg_keras.atomic import complete_or_absent
 from amseg_keras.outputs import OutputFiles, OutputFolder, OutputTakenError, input_content
 from amseg_keras.preprocess import GreyRange, GreyScaling
 from amseg_keras.quantify.measure import Quantities
-from amseg_keras.read import FrameStack, ReadError, open_stack
+from amseg_keras.read import FrameStack, ReadError, ReadOptions, open_stack
 from amseg_keras.read.errors import reading
 from amseg_keras.report.experiment.document.table import in_words
 from amseg_keras.report.page import count, is_own_page
@@ -141,8 +141,9 @@ def _check_free(page: Path, film: Path | None) -> None:
 def _open_recording(run: LabelledRun) -> tuple[FrameStack | None, str | None]:
     """The frames that were segmented, or why they are not shown."""
     try:
-        stack = open_stack(run.source)
-    except ReadError as error:
+        options = ReadOptions(**run.record.get("reading", {}))
+        stack = open_stack(run.source, options)
+    except (ReadError, TypeError) as error:
         return None, str(error)
     if stack.shape == run.shape:
         if (changed := _changed_since(stack, run)) is None:

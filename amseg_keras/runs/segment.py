@@ -311,6 +311,7 @@ def complete_run(
         {
             **begun.facts,
             "frame_rate_hz": stack.frame_rate_hz,
+            "reading": asdict(stack.made_of.options),
             "inputs": inputs.record(),
             "notes": [*stack.notes, *inputs.notes],
             "unreadable_frames": [

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import asdict
 
 import imageio.v3 as iio
 import numpy as np
@@ -12,6 +13,7 @@ from drawn_experiment import FRAMES, draw_labels, write_quantified, write_segmen
 from PIL import Image
 
 from amseg_keras.command.report import report as command
+from amseg_keras.outputs import input_content
 
 
 def run(*arguments):
@@ -132,6 +134,24 @@ def test_frames_that_are_others_now_are_not_shown(scan):
     done = run(scan)
     assert done.exit_code == 0, done.output
     assert "is now 5 x 64 x 96 and was 40 x 64 x 96" in done.stderr
+
+
+def test_frames_of_another_recording_of_the_same_size_are_not_shown(scan):
+    path = scan.with_name("scan.tif")
+    record = json.loads((scan / "run.json").read_text())
+    record["input"] = asdict(input_content([path]))
+    (scan / "run.json").write_text(json.dumps(record))
+    tifffile.imwrite(path, tifffile.imread(path)[:, ::-1].copy(), photometric="minisblack")
+    done = run(scan)
+    assert done.exit_code == 0, done.output
+    assert "changed since then, so its frames are not those of the labels" in done.stderr
+
+
+def test_labels_that_were_corrected_are_measured_again_before_they_are_reported(scan):
+    labels = tifffile.imread(scan / "labels.tif")
+    labels[:, :4] = 0
+    tifffile.imwrite(scan / "labels.tif", labels, photometric="minisblack")
+    one_sentence(run(scan), "its labels changed since they were measured", "amseg quantify")
 
 
 def test_without_a_frame_rate_frames_are_counted(tmp_path):
