@@ -197,6 +197,38 @@ class OutputFolder:
             "give the same command again"
         )
 
+    def check(self, identity: RunIdentity, redo: bool = False) -> dict[str, Any] | None:
+        """Claim the folder for a run and refuse what it must not replace; change no result.
+
+        A run that is made anew calls this before its work and `begin` after it. So a run that
+        fails leaves the earlier result as it is.
+
+        Args:
+            identity: What the run is.
+            redo: Whether a result of the same run is made anew rather than kept.
+
+        Returns:
+            The record if the result is there and is kept; None if the run may begin.
+
+        Raises:
+            OutputTakenError: The folder holds the result of another run, an unfinished run of
+                another input, or files that this command did not write; or it is in use.
+            CannotWriteError: The folder cannot be made or written to.
+        """
+        record = self._kept_record(identity, redo)
+        if record is not None and not self.unfinished.exists():
+            return record
+        self.claim()
+        # Another process may have finished or begun it in between.
+        record = self._kept_record(identity, redo)
+        if record is not None:
+            self._empty_unfinished()  # a kill came between the record and the end
+            return record
+        if not self.record_path.exists():
+            self._check_unfinished(identity)
+        self._check_other_commands()
+        return None
+
     def begin(self, identity: RunIdentity, redo: bool = False) -> dict[str, Any] | None:
         """Make the folder ready for a run, unless its result is there.
 
@@ -208,25 +240,14 @@ class OutputFolder:
             The record if the result is there and is kept; None if the run may begin.
 
         Raises:
-            OutputTakenError: The folder holds the result of another run, an unfinished run of
-                another input, or files that this command did not write.
+            OutputTakenError, CannotWriteError: As `check`.
         """
-        record = self._kept_record(identity, redo)
-        if record is not None and not self.unfinished.exists():
-            return record
-        self.claim()
-        # Another process may have finished or begun it in between.
-        record = self._kept_record(identity, redo)
+        record = self.check(identity, redo)
         if record is not None:
-            self._empty_unfinished()  # a kill came between the record and the end
             return record
-        record = read_record(self.record_path)
-        if record is None:
-            self._check_unfinished(identity)
-        self._check_other_commands()
         wanted = identity.as_json()
         there = read_record(self.unfinished / IDENTITY)
-        goes_on = there is not None and record is None and self._keeps_going
+        goes_on = self._keeps_going and not self.record_path.exists()
         if not (goes_on and there is not None and identity.finds_the_same(there)):
             self._empty_unfinished()
         # From here on the folder is unfinished: without a record nothing in it is a result.

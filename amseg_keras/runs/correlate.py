@@ -86,13 +86,14 @@ def run_correlation(
     places = [input_place(Path(one), folder).from_output for one in source]
     identity = RunIdentity(_shortened(source), None, settings={"runs_from_here": places})
     with OutputFolder(folder, OUTPUTS, settings.overwrite) as out:
-        out.begin(identity, redo=True)
+        out.check(identity, redo=True)
         table = experiments_table(experiments.summaries, experiments.parameters)
         try:
             study = study_experiments(table, () if settings.plane is None else (settings.plane,))
         except ValueError as error:
             raise ReadError(str(error)) from error
         study = replace(study, notes=(*experiments.notes, *study.notes))
+        out.begin(identity, redo=True)
         outputs = [
             *_write_table(folder, study.table),
             *_write_figures(folder, experiments, study, settings.title),

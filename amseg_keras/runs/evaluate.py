@@ -120,7 +120,7 @@ def run_evaluation(
         },
     )
     with OutputFolder(folder, OUTPUTS, settings.overwrite) as out:
-        out.begin(identity, redo=True)
+        out.check(identity, redo=True)
         started = time.perf_counter()
         errors = QuantityErrors(data, segmenter.class_names)
         evaluation = evaluate(segmenter, data, settings.split, progress=progress, each=errors.add)
@@ -134,6 +134,7 @@ def run_evaluation(
                 "evaluate_s": round(time.perf_counter() - started, 3),
             },
         }
+        out.begin(identity, redo=True)
         pictures = _write_pictures(folder, evaluation, segmenter, settings.worst)
         _write_tables(folder, evaluation)
         title = f"{segmenter.info.name} on {data.folder.resolve().name}"

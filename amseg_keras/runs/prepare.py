@@ -163,13 +163,15 @@ def prepare_stack(
     )
     _check_not_its_own_input(folder, stack)
     with OutputFolder(folder, OUTPUTS, settings.overwrite) as out:
-        finished = out.begin(identity)
-        if finished is not None and (folder / FRAMES[settings.file_format]).exists():
+        finished = out.check(identity)
+        redo = finished is not None and not (folder / FRAMES[settings.file_format]).exists()
+        if finished is not None and not redo:
             progress(len(stack))
             return PreparedFolder(finished, was_done=True)
-        if finished is not None:
-            out.begin(identity, redo=True)
-        record = _write_all(stack, prepare(stack, steps, settings.dtype), out, settings, progress)
+        # Whether the steps fit the stack is known before an earlier result goes.
+        ready = prepare(stack, steps, settings.dtype)
+        out.begin(identity, redo)
+        record = _write_all(stack, ready, out, settings, progress)
         return PreparedFolder(record, was_done=False)
 
 

@@ -93,18 +93,18 @@ def quantify_experiment(
         settings={"part": experiment.part},
     )
     with OutputFolder(folder, OUTPUTS, settings.overwrite) as out:
+        out.check(identity, redo=True)
+        found, record = _measure(experiment, settings, progress)
         out.begin(identity, redo=True)
-        return _measure(experiment, out, settings, progress)
+        names = [*_write_tables(folder, found), *_write_figure(folder, found, experiment), RECORD]
+        out.finish(record | {"outputs": names})
+        return found
 
 
 def _measure(
-    experiment: LabelledExperiment,
-    out: OutputFolder,
-    settings: QuantifySettings,
-    progress: Progress,
-) -> Quantities:
-    """Measure, and write the files of a folder that is ready for them."""
-    folder = out.path
+    experiment: LabelledExperiment, settings: QuantifySettings, progress: Progress
+) -> tuple[Quantities, dict[str, Any]]:
+    """Measure; what was measured, and what the record says of it."""
     size, size_from = experiment.pixel_size_um, experiment.pixel_size_from
     if settings.pixel_size_um is not None:
         size, size_from = settings.pixel_size_um, "user"
@@ -123,7 +123,6 @@ def _measure(
         raise ReadError(f"{experiment.source}: {error}") from error
     if found.frames.empty:
         raise ReadError(f"{experiment.source}: holds no readable label map")
-    names = [*_write_tables(folder, found), *_write_figure(folder, found, experiment), RECORD]
     record = {
         "class_names": list(experiment.class_names),
         **experiment.about,
@@ -137,12 +136,10 @@ def _measure(
         "smallest_pore_um": settings.smallest_pore_um,
         "notes": list(experiment.notes),
         "parameters": {**experiment.parameters, **settings.parameters},
-        "outputs": names,
         "versions": versions(),
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
     }
-    out.finish(plain(record))
-    return found
+    return found, plain(record)
 
 
 def _told(frames: Iterator[np.ndarray], progress: Progress) -> Iterator[np.ndarray]:

@@ -120,7 +120,7 @@ def test_a_table_of_that_name_that_is_not_ours_is_kept(runs, tmp_path):
     (tmp_path / "experiments.csv").write_text("mine")
     refused = run(*runs, "-o", tmp_path)
     assert refused.exit_code == 1
-    assert "no correlation.json tells" in refused.stderr
+    assert "experiments.csv that amseg correlate did not write" in refused.stderr
     assert (tmp_path / "experiments.csv").read_text() == "mine"
 
 

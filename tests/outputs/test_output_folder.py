@@ -34,6 +34,10 @@ def path(tmp_path):
     return tmp_path / "out"
 
 
+class KilledError(Exception):
+    """Stands for the end of the process."""
+
+
 def run(path, identity=RED, text="a,b\n", **options):
     """A run that writes a table; its record."""
     redo = options.pop("redo", False)
@@ -68,6 +72,15 @@ def test_a_run_that_is_done_anew_replaces_its_own_result(path):
     assert run(path, text="longer", redo=True)["rows"] == 6
 
 
+def test_a_run_that_fails_before_it_writes_leaves_the_earlier_result(path):
+    run(path)
+    with pytest.raises(KilledError), OutputFolder(path, FILES) as out:
+        assert out.check(RED, redo=True) is None
+        raise KilledError
+    assert names(path) == ["example.json", "table.csv"]
+    assert run(path)["rows"] == 4
+
+
 def test_another_run_is_refused_and_says_what_differs(path):
     run(path)
     with pytest.raises(OutputTakenError, match=r'colour was "red" and is now "blue"; give another'):
@@ -80,10 +93,6 @@ def test_overwrite_replaces_another_run(path):
     (path / "mine.txt").write_text("mine")
     assert run(path, BLUE, overwrite=True)["colour"] == "blue"
     assert names(path) == ["example.json", "mine.txt", "table.csv"]
-
-
-class KilledError(Exception):
-    """Stands for the end of the process."""
 
 
 def stopped(path, identity=RED, keep=(), **options):
