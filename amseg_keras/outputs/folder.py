@@ -28,7 +28,7 @@ import numpy as np
 from filelock import FileLock, Timeout
 
 from amseg_keras.atomic import complete_or_absent
-from amseg_keras.outputs.identity import RESULT_FORMAT, RunIdentity
+from amseg_keras.outputs.identity import RESULT_FORMAT, InputContent, RunIdentity
 from amseg_keras.outputs.label_store import LabelStore
 
 UNFINISHED = ".unfinished"
@@ -224,9 +224,10 @@ class OutputFolder:
         if record is not None:
             self._empty_unfinished()  # a kill came between the record and the end
             return record
+        self._check_input(identity)
+        self._check_other_commands()
         if not self.record_path.exists():
             self._check_unfinished(identity)
-        self._check_other_commands()
         return None
 
     def begin(self, identity: RunIdentity, redo: bool = False) -> dict[str, Any] | None:
@@ -391,10 +392,10 @@ class OutputFolder:
 
     def _check_unfinished(self, identity: RunIdentity) -> None:
         """Refuse an unfinished run of another input, and files of somebody else."""
-        if self._overwrite:
-            return
         there = read_record(self.unfinished / IDENTITY)
         if there is not None:
+            if self._overwrite:
+                return
             difference = identity.input_difference(there)
             if there.get("result_format") == RESULT_FORMAT and difference:
                 raise OutputTakenError(
@@ -408,8 +409,24 @@ class OutputFolder:
             if foreign := next(iter(self.path.glob(name)), None):
                 raise OutputTakenError(
                     f"{self.path}: contains a {foreign.name} that {self.files.command} did not "
-                    "write; give another -o, or --overwrite to replace it"
+                    "write; give another -o"
                 )
+
+    def _check_input(self, identity: RunIdentity) -> None:
+        """Refuse a folder in which the result would mix with the frames, or replace them."""
+        if not isinstance(identity.input, InputContent):
+            return
+        source, here = Path(identity.input.path), Path(os.path.realpath(self.path))
+        replaced = any(
+            source.is_relative_to(os.path.realpath(path))
+            for name in self.files.names
+            for path in self.path.glob(name)
+        )
+        if replaced or (identity.input.files > 1 and source == here):
+            raise OutputTakenError(
+                f"{self.path}: {identity.source} would be replaced by its own result, or mix with "
+                "it; give another -o"
+            )
 
     def _wrote(self, table: str) -> bool:
         """Whether a table has the columns that this command writes."""
@@ -452,7 +469,7 @@ def read_record(path: Path) -> dict[str, Any] | None:
     """
     try:
         record = json.loads(path.read_text("utf-8"))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, ValueError):
         return {}

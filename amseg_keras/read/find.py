@@ -20,6 +20,7 @@ from amseg_keras.read.formats.sequence import JoinedReader, SequenceReader
 from amseg_keras.read.group import Group, group_files, natural_order
 from amseg_keras.read.names import safe_name, unique_names
 from amseg_keras.read.options import AS_FOUND, ReadOptions
+from amseg_keras.read.prepared import without_lost_frames
 from amseg_keras.read.stack import FrameStack, MadeOf
 from amseg_keras.samples import PREFIX, sample_names, sample_path
 
@@ -74,7 +75,8 @@ class StackSource:
         reader: FrameReader
         notes: tuple[str, ...] = ()
         if len(self.files) == 1:
-            reader, notes = open_reader(self.files[0], self.dataset, self.axes), self.notes
+            opened = open_reader(self.files[0], self.dataset, self.axes)
+            reader, notes = without_lost_frames(opened, self.files[0]), self.notes
         elif self.positions is None and self.numbers is not None:
             reader = JoinedReader(self.source, self.files, self.notes)
         else:

@@ -22,7 +22,7 @@ import numpy as np
 import tifffile
 
 from amseg_keras.atomic import complete_or_absent
-from amseg_keras.outputs import OutputFiles, OutputFolder, OutputTakenError, stack_identity
+from amseg_keras.outputs import OutputFiles, OutputFolder, stack_identity
 from amseg_keras.preprocess import Prepared, Step, prepare
 from amseg_keras.preprocess.chain import DType
 from amseg_keras.read import FrameStack, ReadError
@@ -161,7 +161,6 @@ def prepare_stack(
             "frame_rate_hz": frame_rate_hz,
         },
     )
-    _check_not_its_own_input(folder, stack)
     with OutputFolder(folder, OUTPUTS, settings.overwrite) as out:
         finished = out.check(identity)
         redo = finished is not None and not (folder / FRAMES[settings.file_format]).exists()
@@ -240,15 +239,6 @@ def _repaired(ready: Prepared) -> Iterator[str]:
             )
             if found["inverted"]:
                 yield "black and white were turned over, since the file says that 0 is white"
-
-
-def _check_not_its_own_input(folder: Path, stack: FrameStack) -> None:
-    source = Path(stack.source.split("::")[0])
-    for name in FRAMES.values():
-        if (folder / name).exists() and source.exists() and (folder / name).samefile(source):
-            raise OutputTakenError(
-                f"{stack.source}: would be replaced by its own result; give another -o"
-            )
 
 
 def _filled(

@@ -50,6 +50,7 @@ OUTPUTS = OutputFiles(
         *("labels.tif", "labels", "labels.h5", "labels.zarr"),
         *("overlay.png", "overlay.mp4", "frames.csv"),
     ),
+    {"frames.csv": ("frame", "background_area_px")},
 )
 
 MAX_DRAWN = 2000

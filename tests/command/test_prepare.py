@@ -10,7 +10,7 @@ import tifffile
 from click.testing import CliRunner
 
 from amseg_keras.command import main
-from amseg_keras.read import open_stack
+from amseg_keras.read import ReadError, open_stack
 
 
 def amseg(*arguments):
@@ -145,7 +145,7 @@ def test_an_unreadable_frame_keeps_its_number_and_is_named(tmp_path):
     assert done.exit_code == 1
     assert "0003.tif" in done.output[done.output.index("failed:") :]
     folder = tmp_path / "out" / "frames"
-    ready = read(folder / "frames.tif")
+    ready = tifffile.imread(folder / "frames.tif")
     assert [bool(frame.any()) for frame in ready] == [True, True, True, False, True, True]
     record = json.loads((folder / "prepare.json").read_text())
     assert [each["frame"] for each in record["unreadable_frames"]] == [3]
@@ -171,6 +171,20 @@ def test_another_command_needs_overwrite(raw, tmp_path):
         "prepare.csv",
         "prepare.json",
     ]
+
+
+def test_frames_that_were_lost_are_not_black_frames_afterwards(tmp_path):
+    (tmp_path / "shot").mkdir()
+    frames = scene(5)[0]
+    for number in (0, 1, 4):  # 2 and 3 are missing
+        tifffile.imwrite(tmp_path / "shot" / f"a_{number}.tif", frames[number])
+    amseg(tmp_path / "shot", "-o", tmp_path / "out")
+    with open_stack(tmp_path / "out" / "shot" / "frames.tif") as stack:
+        assert len(stack) == 5
+        assert [index for index in range(5) if stack.is_missing(index)] == [2, 3]
+        with pytest.raises(ReadError, match="could not be read when it was prepared"):
+            stack[2]
+        assert stack[4].any()
 
 
 def test_the_input_is_never_replaced_by_its_result(tmp_path):

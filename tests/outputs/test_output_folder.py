@@ -19,6 +19,7 @@ from amseg_keras.outputs import (
     OutputFolder,
     OutputTakenError,
     RunIdentity,
+    input_content,
     input_place,
 )
 
@@ -151,12 +152,13 @@ def test_a_run_whose_record_was_lost_is_known_by_its_table(path):
     assert run(path)["rows"] == 4
 
 
+@pytest.mark.parametrize("overwrite", [False, True])
 @pytest.mark.parametrize("content", ["x,y\n", ""])
-def test_a_file_of_somebody_else_is_left_alone(path, content):
+def test_a_file_of_somebody_else_is_left_alone(path, content, overwrite):
     path.mkdir()
     (path / "table.csv").write_text(content)
     with pytest.raises(OutputTakenError, match=r"table\.csv that amseg example did not write"):
-        run(path)
+        run(path, overwrite=overwrite)
     assert (path / "table.csv").read_text() == content
     assert names(path) == ["table.csv"]
 
@@ -168,6 +170,25 @@ def test_the_result_of_another_command_is_never_written_over(path, overwrite):
     with pytest.raises(OutputTakenError, match=r"holds the result of amseg explain"):
         run(path, overwrite=overwrite)
     assert names(path) == ["explain.json"]
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+@pytest.mark.parametrize("names_of_input", [["table.csv"], ["a.tif", "b.tif"]])
+def test_a_folder_that_holds_the_input_is_refused(path, names_of_input, overwrite):
+    path.mkdir()
+    files = [path / name for name in names_of_input]
+    for file in files:
+        file.write_text("a,b\n")
+    identity = RunIdentity("mine", input_content(files))
+    with pytest.raises(OutputTakenError, match="mine would be replaced by its own result"):
+        run(path, identity, overwrite=overwrite)
+    assert names(path) == sorted(names_of_input)
+
+
+def test_a_file_in_place_of_the_folder_is_said(path):
+    path.write_text("a file")
+    with pytest.raises(CannotWriteError, match=r"out: cannot be written \("):
+        run(path)
 
 
 def test_a_damaged_record_is_not_taken_for_a_result(path):
