@@ -1,4 +1,4 @@
-"""Frames that `amseg prepare` could not read, and wrote as zeros so that the others keep numbers."""
+"""Frames that `amseg prepare` could not read, and wrote as zeros."""
 
 from __future__ import annotations
 
