@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import settings
 from random_networks import randomise
 
 from amseg_keras import Segmenter
@@ -14,6 +15,10 @@ from amseg_keras.preprocess import GreyScaling
 from amseg_keras.pretrained import PresetInfo
 
 REPOSITORY = Path(__file__).parents[1]
+
+# A busy machine is no fault: examples may take as long as they take.
+settings.register_profile("no deadline", deadline=None)
+settings.load_profile("no deadline")
 
 
 @pytest.fixture(scope="session")

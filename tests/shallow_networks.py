@@ -9,8 +9,8 @@ from amseg_keras.models.ends import class_probabilities, frames_input
 from amseg_keras.models.networks import NETWORKS
 
 
-def shallow_network(num_classes=5, width=4, channels=1):
-    inputs = frames_input((None, None, channels))
+def shallow_network(num_classes=5, width=4, channels=1, input_shape=None):
+    inputs = frames_input(input_shape or (None, None, channels))
     return keras.Model(inputs, class_probabilities(ConvBlock(width)(inputs), num_classes))
 
 

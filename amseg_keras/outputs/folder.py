@@ -46,7 +46,12 @@ BEGIN_AGAIN = "the same command begins it again"
 
 
 class OutputError(ValueError):
-    """A result cannot be put into its output folder; the message says why and what to do."""
+    """A result cannot be put into its output folder; the message says why and what to do.
+
+    Example:
+        >>> issubclass(OutputTakenError, OutputError)
+        True
+    """
 
 
 class OutputTakenError(OutputError):

@@ -139,6 +139,12 @@ class Backgrounds(ABC):
         frames: The stack; replace it by another view of the same stack, such as one that is read
             ahead, before frames are read in another thread.
         count: Number of frames of the stack, which decides on the backgrounds.
+
+    Example:
+        >>> stack = np.arange(40, dtype="uint16").reshape(40, 1, 1) + np.zeros((1, 2, 3), "uint16")
+        >>> backgrounds = BackgroundPolicy().of_stack(stack)
+        >>> backgrounds.kind, backgrounds.of(39).shape
+        ('recording', (2, 3))
     """
 
     kind: ClassVar[str]

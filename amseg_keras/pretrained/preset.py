@@ -286,7 +286,9 @@ def _check_link(folder: Path, name: str) -> None:
     if not path.is_symlink():
         return
     target, home = path.resolve(), folder.resolve()
-    cached = home.parent.name == "snapshots" and target.is_relative_to(home.parent.parent / "blobs")
+    # Blobs of one repository, or of all that the cache holds.
+    blobs = home.parent.parent / "blobs", home.parent.parent.parent / "blobs"
+    cached = home.parent.name == "snapshots" and any(map(target.is_relative_to, blobs))
     if not target.is_relative_to(home) and not cached:
         raise PresetError(
             f"{path}: is a link to {target}, outside the preset, and is not followed; copy the file"

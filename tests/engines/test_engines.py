@@ -297,5 +297,5 @@ def test_openvino_takes_as_many_threads_as_a_worker_may(segmenter, monkeypatch, 
     pytest.importorskip("openvino")
     monkeypatch.setenv(THREADS, str(threads))
     engine = OpenVINOEngine("openvino", Rewritten(segmenter.model).onnx)
-    compiled = engine._compile("labels", 32, 48)[0].get_compiled_model()
+    compiled = engine._compile("labels", 32, 48, 1)[0].get_compiled_model()
     assert compiled.get_property("INFERENCE_NUM_THREADS") == threads

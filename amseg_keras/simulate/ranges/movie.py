@@ -58,6 +58,10 @@ class PresentationRanges(CheckedRanges):
 
     Raises:
         ValueError: A lower end is above its upper end, or a share is not one.
+
+    Example:
+        >>> PresentationRanges(divided=0.5).divided
+        0.5
     """
 
     divided: float = 0.25

@@ -152,7 +152,7 @@ def test_what_is_not_a_preset_is_not_pushed(server, preset, tmp_path):
     (tmp_path / "secret").write_text("secret")
     (folder / "README.md").unlink()
     (folder / "README.md").symlink_to(tmp_path / "secret")
-    with pytest.raises(PresetError, match=r"README\.md: a link, which is not pushed"):
+    with pytest.raises(PresetError, match=r"README\.md: (is )?a link"):
         hub.push(folder, "owner/linked")
     (folder / WEIGHTS).unlink()
     with pytest.raises(PresetError, match=r"model\.weights\.h5 is missing"):
