@@ -11,6 +11,7 @@ import numpy as np
 
 from amseg_keras.classes import CLASS_NAMES, IGNORE
 from amseg_keras.datasets import Dataset, LabelledFrame, open_dataset
+from amseg_keras.datasets.class_names import check_class_names
 from amseg_keras.datasets.dataset import DATASET_FILE
 from amseg_keras.outputs import InputContent
 from amseg_keras.read import ReadError, ReadOptions, StackSource, find_stacks
@@ -167,6 +168,7 @@ class _Sequence:
 
 
 def _of_stack(source: StackSource, class_names: tuple[str, ...]) -> LabelledExperiment:
+    check_class_names(class_names, "--classes")
     with source.open() as stack:
         count = len(stack)
         if stack.dtype.kind not in "iu":

@@ -175,3 +175,22 @@ def test_the_pixel_size_is_kept_where_it_is_another(movie, tmp_path):
         "b": None,
         "c": 2.0,
     }
+
+
+FORMULAS = ["=cmd|' /C calc'!A0", "+1", "-x", "@x", "\t=x", "a\tb", "a\u202eb"]
+
+
+@pytest.mark.parametrize("name", FORMULAS)
+def test_a_class_name_that_a_data_set_may_not_have_is_refused_at_the_start(movie, tmp_path, name):
+    out = tmp_path / "data"
+    wanted = options(class_names=("background", "keyhole", name))
+    with pytest.raises(ReadError, match=r"--classes: names a class .*; rename it"):
+        import_masks([tmp_path / "movie.tif"], tmp_path / "ids.tif", out, wanted)
+    assert not out.exists()
+
+
+def test_a_formula_as_the_name_of_a_colour_is_refused_at_the_start(movie, tmp_path):
+    wanted = ImportOptions(palette={"background": (0, 0, 0), "@x": (255, 0, 0)})
+    with pytest.raises(ReadError, match="--colours: names a class '@x', which spreadsheets run"):
+        import_masks([tmp_path / "movie.tif"], tmp_path / "ids.tif", tmp_path / "data", wanted)
+    assert not (tmp_path / "data").exists()

@@ -96,3 +96,13 @@ def test_what_is_not_there_is_named_and_the_rest_is_found(tmp_path):
     experiments, (error,) = find_experiments([str(tmp_path / "nothing"), str(run)])
     assert [one.name for one in experiments] == ["scan"]
     assert "nothing" in error
+
+
+@pytest.mark.parametrize("name", ["=cmd|' /C calc'!A0", "+1", "-x", "@x", "a\tb", "a\u202eb"])
+def test_bare_label_maps_with_a_class_name_that_a_spreadsheet_runs_are_refused(tmp_path, name):
+    tifffile.imwrite(tmp_path / "labels.tif", LABELS, photometric="minisblack")
+    found, errors = find_experiments([str(tmp_path / "labels.tif")], ("background", "pore", name))
+    assert found == []
+    assert len(errors) == 1
+    assert errors[0].startswith("--classes: names a class ")
+    assert errors[0].endswith("; rename it")

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from amseg_keras.classes import IGNORE
+from amseg_keras.datasets.class_names import check_class_names
 from amseg_keras.datasets.dataset import DATASET_FILE, Dataset, LabelledFrame, write_frame
 from amseg_keras.datasets.masks.base import ClassIds, Masks, PageName, match_pages
 from amseg_keras.datasets.masks.colours import TOLERANCE, Colour
@@ -100,6 +101,8 @@ def import_masks(
             clashes with what is there.
     """
     options = options or ImportOptions()
+    check_class_names(options.class_names or (), "--classes")
+    check_class_names(tuple(options.palette or ()), "--colours")
     target = Path(folder)
     data, notes = _existing(target)
     named = options.class_names or (data.class_names if data else None)
