@@ -16,6 +16,7 @@ from amseg_keras.datasets.masks.base import ClassIds, Masks, PageName, match_pag
 from amseg_keras.datasets.masks.colours import TOLERANCE, Colour
 from amseg_keras.datasets.masks.kinds import open_masks
 from amseg_keras.datasets.open import open_dataset
+from amseg_keras.outputs import UNFINISHED, result_of_another
 from amseg_keras.read import FrameStack, ReadError, ReadOptions, StackSource, find_stacks
 from amseg_keras.read.errors import reading
 from amseg_keras.read.names import safe_name
@@ -98,7 +99,7 @@ def import_masks(
 
     Raises:
         ReadError: Something cannot be read, masks and frames do not fit, or a class or sequence
-            clashes with what is there.
+            clashes with what is there; or the folder holds the result of another command.
     """
     options = options or ImportOptions()
     check_class_names(options.class_names or (), "--classes")
@@ -136,6 +137,11 @@ def _existing(folder: Path) -> tuple[Dataset | None, list[str]]:
         return None, []
     with reading(str(folder), "a folder"):
         names = {path.name for path in folder.iterdir()}
+        held = result_of_another(folder, DATASET_FILE)
+    if held is None and UNFINISHED in names:
+        held = f"holds an unfinished run ({UNFINISHED})"
+    if held is not None:
+        raise ReadError(f"{folder}: {held}; give another folder for the data set: -o")
     if not names & {DATASET_FILE, "images"}:
         return None, []
     data = open_dataset(folder)
