@@ -195,6 +195,11 @@ def _agree(
     """The classes that the data set will have."""
     named = data.class_names if data else options.class_names
     needed = [*(options.class_names or ()), *masks.class_names]
+    if not named and not needed:
+        raise ReadError(
+            "the masks name no classes, as none of them holds a shape; say which classes the data "
+            "set has: --classes background,NAME"
+        )
     if named is None:
         named = ("background",) if masks.has_background else ()
         named = tuple(dict.fromkeys((*named, *needed)))
