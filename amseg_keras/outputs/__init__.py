@@ -9,6 +9,7 @@ from amseg_keras.outputs.folder import (
     OutputFolder,
     OutputTakenError,
     read_record,
+    result_of_another,
     write_json,
 )
 from amseg_keras.outputs.identity import (
@@ -39,6 +40,7 @@ __all__ = [
     "input_place",
     "network_settings",
     "read_record",
+    "result_of_another",
     "stack_identity",
     "write_json",
 ]

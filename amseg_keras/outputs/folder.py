@@ -106,6 +106,32 @@ RECORDS = {
 """Records by which the result of another command is known, so that nothing writes over it."""
 
 
+def result_of_another(folder: Path, record: str) -> str | None:
+    """Say whether a folder holds the result of another command.
+
+    Args:
+        folder: Folder to write into; it may be missing.
+        record: Name of the record of the command that wants to write.
+
+    Returns:
+        What the folder holds, to go on a sentence; None if nothing speaks against writing.
+
+    Example:
+        >>> import tempfile
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> (folder / "prepare.json").write_text("{}")
+        2
+        >>> result_of_another(folder, "dataset.json")
+        'holds the result of amseg prepare (prepare.json)'
+        >>> result_of_another(folder, "prepare.json") is None
+        True
+    """
+    for name, command in RECORDS.items():
+        if name != record and (folder / name).is_file():
+            return f"holds the result of {command} ({name})"
+    return None
+
+
 class OutputFolder:
     """The output folder of one run, held by one process at a time.
 
@@ -444,11 +470,8 @@ class OutputFolder:
 
     def _check_other_commands(self) -> None:
         """Refuse a folder with the result of another command, whose files it might replace."""
-        for name, command in RECORDS.items():
-            if name != self.files.record and (self.path / name).is_file():
-                raise OutputTakenError(
-                    f"{self.path}: holds the result of {command} ({name}); give another -o"
-                )
+        if (held := result_of_another(self.path, self.files.record)) is not None:
+            raise OutputTakenError(f"{self.path}: {held}; give another -o")
 
     def _empty_unfinished(self) -> None:
         for path in self.unfinished.iterdir():

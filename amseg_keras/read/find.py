@@ -233,8 +233,14 @@ class _Finder:
             except ReadError as error:
                 self.errors.append(error)
         if not found and not self.errors:
+            hint = (
+                "; in a pattern [ab] means a or b, so write [[] for a [ that is part of a name"
+                if "[" in given
+                else ""
+            )
             raise ReadError(
                 f"{given}: no image matches this pattern; check it, or give the folder instead"
+                f"{hint}"
             )
         return found
 

@@ -11,9 +11,11 @@ import numpy as np
 
 from amseg_keras.classes import CLASS_NAMES, IGNORE
 from amseg_keras.datasets import Dataset, LabelledFrame, open_dataset
+from amseg_keras.datasets.class_names import check_class_names
 from amseg_keras.datasets.dataset import DATASET_FILE
 from amseg_keras.outputs import InputContent
 from amseg_keras.read import ReadError, ReadOptions, StackSource, find_stacks
+from amseg_keras.read.formats.tiff import INVERTED_NOTE
 from amseg_keras.read.names import safe_name
 from amseg_keras.runs.labelled_run import open_labelled_run
 
@@ -167,6 +169,7 @@ class _Sequence:
 
 
 def _of_stack(source: StackSource, class_names: tuple[str, ...]) -> LabelledExperiment:
+    check_class_names(class_names, "--classes")
     with source.open() as stack:
         count = len(stack)
         if stack.dtype.kind not in "iu":
@@ -184,8 +187,15 @@ def _of_stack(source: StackSource, class_names: tuple[str, ...]) -> LabelledExpe
             pixel_size_um=stack.pixel_size_um,
             pixel_size_from="file" if stack.pixel_size_um else None,
             frame_rate_hz=stack.frame_rate_hz,
-            notes=stack.notes,
+            notes=tuple(_note_on_labels(note) for note in stack.notes),
         )
+
+
+def _note_on_labels(note: str) -> str:
+    """Say of class ids what a note says of grey levels, which could be repaired."""
+    return note.replace(
+        INVERTED_NOTE, "class ids taken as stored, though the file says that 0 is white"
+    )
 
 
 @dataclass(frozen=True)

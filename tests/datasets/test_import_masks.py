@@ -11,6 +11,7 @@ from PIL import Image
 from amseg_keras.datasets import LabelledFrame, open_dataset
 from amseg_keras.datasets.masks import ImportOptions, import_masks
 from amseg_keras.datasets.validate import validate
+from amseg_keras.outputs.folder import RECORDS
 from amseg_keras.read import ReadError
 
 NAMES = ("background", "keyhole", "pore")
@@ -175,3 +176,41 @@ def test_the_pixel_size_is_kept_where_it_is_another(movie, tmp_path):
         "b": None,
         "c": 2.0,
     }
+
+
+FORMULAS = ["=cmd|' /C calc'!A0", "+1", "-x", "@x", "\t=x", "a\tb", "a\u202eb"]
+
+
+@pytest.mark.parametrize("name", FORMULAS)
+def test_a_class_name_that_a_data_set_may_not_have_is_refused_at_the_start(movie, tmp_path, name):
+    out = tmp_path / "data"
+    wanted = options(class_names=("background", "keyhole", name))
+    with pytest.raises(ReadError, match=r"--classes: names a class .*; rename it"):
+        import_masks([tmp_path / "movie.tif"], tmp_path / "ids.tif", out, wanted)
+    assert not out.exists()
+
+
+def test_a_formula_as_the_name_of_a_colour_is_refused_at_the_start(movie, tmp_path):
+    wanted = ImportOptions(palette={"background": (0, 0, 0), "@x": (255, 0, 0)})
+    with pytest.raises(ReadError, match="--colours: names a class '@x', which spreadsheets run"):
+        import_masks([tmp_path / "movie.tif"], tmp_path / "ids.tif", tmp_path / "data", wanted)
+    assert not (tmp_path / "data").exists()
+
+
+@pytest.mark.parametrize("record", [name for name in RECORDS if name != "dataset.json"])
+def test_the_result_of_another_command_is_not_written_into(movie, tmp_path, record):
+    out = tmp_path / "scan"
+    out.mkdir()
+    (out / record).write_text("{}")
+    before = tree(out)
+    with pytest.raises(ReadError, match=rf"scan: holds the result of .*\({record}\); give another"):
+        import_masks([tmp_path / "movie.tif"], tmp_path / "ids.tif", out, options())
+    assert tree(out) == before
+    assert sorted(path.name for path in out.iterdir()) == [record]
+
+
+def test_the_folder_of_an_unfinished_run_is_not_written_into(movie, tmp_path):
+    (tmp_path / "scan" / ".unfinished").mkdir(parents=True)
+    with pytest.raises(ReadError, match="scan: holds an unfinished run"):
+        import_masks([tmp_path / "movie.tif"], tmp_path / "ids.tif", tmp_path / "scan", options())
+    assert [path.name for path in (tmp_path / "scan").iterdir()] == [".unfinished"]

@@ -235,7 +235,7 @@ def test_pictures_of_ids_without_names_get_them_as_the_guess_does(tmp_path):
 
 
 def broken(tmp_path, kind):
-    polygon = {"image_id": 7, "id": 1, "category_id": 2, "segmentation": [[1, 1, 2]]}
+    polygon = {"image_id": 7, "id": 1, "category_id": 2, "segmentation": [[1, 1, 9, 1, 9, 9, 2]]}
     run = {**polygon, "segmentation": {"size": SIZE, "counts": [5, 5]}}
     cut = {**polygon, "segmentation": {"size": SIZE, "counts": "12P"}}
     documents = {

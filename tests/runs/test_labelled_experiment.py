@@ -96,3 +96,32 @@ def test_what_is_not_there_is_named_and_the_rest_is_found(tmp_path):
     experiments, (error,) = find_experiments([str(tmp_path / "nothing"), str(run)])
     assert [one.name for one in experiments] == ["scan"]
     assert "nothing" in error
+
+
+@pytest.mark.parametrize("name", ["=cmd|' /C calc'!A0", "+1", "-x", "@x", "a\tb", "a\u202eb"])
+def test_bare_label_maps_with_a_class_name_that_a_spreadsheet_runs_are_refused(tmp_path, name):
+    tifffile.imwrite(tmp_path / "labels.tif", LABELS, photometric="minisblack")
+    found, errors = find_experiments([str(tmp_path / "labels.tif")], ("background", "pore", name))
+    assert found == []
+    assert len(errors) == 1
+    assert errors[0].startswith("--classes: names a class ")
+    assert errors[0].endswith("; rename it")
+
+
+def test_label_maps_that_show_0_as_white_are_taken_as_stored_and_said(tmp_path):
+    tifffile.imwrite(tmp_path / "labels.tif", LABELS, photometric="miniswhite")
+    found = only(find_experiments([str(tmp_path / "labels.tif")]))
+    np.testing.assert_array_equal(list(found.frames()), LABELS)
+    (note,) = [note for note in found.notes if "0 is white" in note]
+    assert "class ids taken as stored, though the file says that 0 is white" in note
+    assert not any("repair" in note for note in found.notes)
+
+
+def test_a_folder_named_with_brackets_in_a_pattern_is_told_how_to_write_it(tmp_path):
+    (tmp_path / "[dir]").mkdir()
+    tifffile.imwrite(tmp_path / "[dir]" / "a.tif", LABELS, photometric="minisblack")
+    found, errors = find_experiments([str(tmp_path / "[dir]" / "*.tif")])
+    assert found == []
+    assert errors[0].endswith("so write [[] for a [ that is part of a name")
+    written = only(find_experiments([str(tmp_path / "[[]dir]" / "*.tif")]))
+    np.testing.assert_array_equal(list(written.frames()), LABELS)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -18,20 +18,28 @@ from amseg_keras.read.errors import reading
 
 BACKGROUND = "background"
 _KIND = "COCO JSON"
+_FEWEST_NUMBERS = 6  # x and y of three corners
+_LISTED = 5
+_BOX = "have a box and no outline: the whole box was taken as the object"
+_NOTHING = "have neither an outline with an area nor a box and were left out"
+_NO_PIXEL = "cover no pixel of their picture and were left out"
+_PARTS = "have parts of fewer than 3 corners in their outline, which were left out"
 
 
 class CocoMasks:
     """Annotations of a COCO file; a later one lies over an earlier one.
 
-    Polygons, run lengths as lists and compressed run lengths are read; where an annotation has a
-    box alone, the whole box is taken, which `notes` says. Every image in the file counts as
-    labelled: one without annotations is all background.
+    Polygons, run lengths as lists and compressed run lengths are read. Where an annotation has a
+    box and no usable outline, the whole box is taken. An annotation that has neither, or covers no
+    pixel, is left out. `notes` says both, with the ids. Every image in the file counts as labelled:
+    one without annotations is all background.
 
     Args:
         file: The JSON file.
 
     Raises:
-        ReadError: It is not of COCO; the message says what is missing.
+        ReadError: It is not of COCO, or two images or two categories have one id; the message says
+            what is wrong.
     """
 
     has_background = True
@@ -42,6 +50,7 @@ class CocoMasks:
         self._notes = [] if guessed is None else [guessed]
         with reading(str(file), _KIND):
             self._images = [_checked_image(file, one) for one in _list(file, document, "images")]
+            _check_different(file, "images", self._images)
             self._names = _category_names(file, _list(file, document, "categories"))
             annotations = _list(file, document, "annotations")
             self._shapes = self._sort(annotations)
@@ -50,7 +59,7 @@ class CocoMasks:
             tuple(dict.fromkeys(name for name in self._names.values() if name != BACKGROUND)),
             str(file),
         )
-        self._boxes = 0
+        self._told: dict[str, list[str]] = {}
 
     def draw(self, index: int, size: tuple[int, int], ids: ClassIds) -> np.ndarray:
         image = self._images[index]
@@ -61,32 +70,42 @@ class CocoMasks:
         for annotation in self._shapes[_key(image["id"])]:
             with reading(f"{self._file}: annotation {annotation.get('id')}", _KIND):
                 inside = self._inside(annotation, size)
+                if inside is None:
+                    continue
+                if not inside.any():
+                    self._tell(_NO_PIXEL, annotation)
                 name = self._names[_key(annotation["category_id"])]
                 labels[inside] = ids.by_name.get(name, ids.unlabelled)
         return labels
 
     def notes(self) -> list[str]:
         said = list(self._notes)
-        if self._boxes:
-            said.append(
-                f"{self._boxes} annotations have a box and no outline: the whole box was taken as "
-                "the object"
-            )
+        for what, ids in sorted(self._told.items()):
+            more = f" and {len(ids) - _LISTED} more" if len(ids) > _LISTED else ""
+            said.append(f"{len(ids)} annotations {what} (id {', '.join(ids[:_LISTED])}{more})")
         return said
 
-    def _inside(self, annotation: Mapping[str, Any], size: tuple[int, int]) -> np.ndarray:
+    def _tell(self, what: str, annotation: Mapping[str, Any]) -> None:
+        self._told.setdefault(what, []).append(str(annotation["id"])[:40])
+
+    def _inside(self, annotation: Mapping[str, Any], size: tuple[int, int]) -> np.ndarray | None:
+        """The pixels of an annotation; None if it has no area."""
         segmentation = annotation.get("segmentation")
+        if isinstance(segmentation, list):
+            parts = _polygons(segmentation)
+            segmentation = [part for part in parts if len(part) >= _FEWEST_NUMBERS]
+            if 0 < len(segmentation) < len(parts):
+                self._tell(_PARTS, annotation)
         if segmentation:
             return inside_segmentation(segmentation, size)
-        box = annotation.get("bbox")
-        if not isinstance(box, list) or len(box) != 4:
-            raise ValueError("it has neither an outline nor a box")
-        left, top, width, height = (float(value) for value in box)
-        corners = np.array([[left, top], [left + width, top + height]])
-        if not np.isfinite(corners).all():
-            raise ValueError(f"a box of {box}")
-        self._boxes += 1
-        return inside_rectangle(corners, size)
+        corners = _box(annotation.get("bbox"))
+        if corners is None:
+            self._tell(_NOTHING, annotation)
+            return None
+        inside = inside_rectangle(corners, size)
+        if inside.any():
+            self._tell(_BOX, annotation)
+        return inside
 
     def _sort(self, annotations: list[Any]) -> dict[str, list[dict[str, Any]]]:
         """The annotations of each image, and a note on those of no image."""
@@ -103,6 +122,8 @@ class CocoMasks:
                     "list of categories does not name; export it again"
                 )
             if image in known:
+                if annotation.get("id") is None:
+                    annotation = {**annotation, "id": f"none, number {number + 1} in the file"}
                 found[image].append(annotation)
             else:
                 strays.append(image)
@@ -134,24 +155,56 @@ def _checked_image(file: Path, image: Any) -> dict[str, Any]:
         or image.get("id") is None
     ):
         raise ReadError(f'{file}: has an image without "id" or "file_name"; export it again')
-    sizes = [image[key] for key in ("height", "width") if key in image]
-    if not all(isinstance(size, int) for size in sizes):
+    sizes = {key: _whole(image[key]) for key in ("height", "width") if key in image}
+    if not all(isinstance(size, int) for size in sizes.values()):
         raise ReadError(f"{file}: says no size of {image['file_name'][:80]}; export it again")
-    return image
+    return image | sizes
+
+
+def _check_different(file: Path, what: str, listed: list[dict[str, Any]]) -> None:
+    """Refuse two images or categories of one id: nobody knows which one an annotation means."""
+    for one, count in Counter(_key(one["id"]) for one in listed).items():
+        if count > 1:
+            raise ReadError(
+                f"{file}: lists {count} {what} of the id {one[:40]}, so that it is not clear which "
+                "one an annotation means; give each an id of its own"
+            )
 
 
 def _category_names(file: Path, categories: list[Any]) -> dict[str, str]:
     for one in categories:
         if not isinstance(one, dict) or one.get("id") is None or one.get("name") is None:
             raise ReadError(f'{file}: has a category without "id" or "name"; export it again')
-    numbered = all(isinstance(one["id"], int) for one in categories)
+    _check_different(file, "categories", categories)
+    numbered = all(isinstance(one["id"], int | float) for one in categories)
     ordered = sorted(categories, key=lambda one: one["id"] if numbered else str(one["id"]))
     return {_key(one["id"]): str(one["name"]) for one in ordered}
 
 
 def _key(value: object) -> str:
-    """An id as text: some programs write 7 in one place and "7" in another."""
-    return str(value)
+    """An id as text: some programs write 7 in one place and "7" or 7.0 in another."""
+    return str(_whole(value))
+
+
+def _whole(value: object) -> object:
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _polygons(segmentation: list[Any]) -> list[list[Any]]:
+    """The polygons of an outline; one without the list around it is written by some programs."""
+    if segmentation and isinstance(segmentation[0], int | float):
+        return [segmentation]
+    return segmentation
+
+
+def _box(box: Any) -> np.ndarray | None:
+    """Two opposite corners of the field "bbox"; None if it is missing or of no numbers."""
+    if not isinstance(box, list) or len(box) != 4:
+        return None
+    if not all(isinstance(value, int | float) and np.isfinite(value) for value in box):
+        return None
+    left, top, width, height = box
+    return np.array([[left, top], [left + width, top + height]], float)
 
 
 def _stem(name: str) -> str:
@@ -175,10 +228,8 @@ def inside_segmentation(segmentation: Any, size: tuple[int, int]) -> np.ndarray:
                [1, 0, 0]])
     """
     if isinstance(segmentation, list):
-        # One polygon without the list around it is written by some programs.
-        parts = [segmentation] if isinstance(segmentation[0], int | float) else segmentation
         inside = np.zeros(size, bool)
-        for part in parts:
+        for part in _polygons(segmentation):
             inside |= inside_polygon(np.array(part, float), size)
         return inside
     counts = segmentation["counts"]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import codecs
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -11,16 +11,12 @@ from amseg_keras.read import ReadError
 from amseg_keras.read.errors import reading
 
 _MOST_BYTES = 1 << 30
-_MARKS = {
-    codecs.BOM_UTF8: "utf-8-sig",
-    codecs.BOM_UTF32_LE: "utf-32",
-    codecs.BOM_UTF32_BE: "utf-32",
-    codecs.BOM_UTF16_LE: "utf-16",
-    codecs.BOM_UTF16_BE: "utf-16",
-}
-_OLD = ("gb18030", "cp1252")
-"""Encodings of Windows, tried where a file is no UTF-8: the Chinese one, which most text of others
-does not fit, before the western one."""
+_OLD = ("gb18030", "big5", "cp1252")
+"""Encodings of Windows, tried in the order of `_in_likely_order` where a file is no UTF-8."""
+
+_NOT_CHINESE = re.compile("[\u0400-\u04ff\u2500-\u257f\u3040-\u312f]")
+"""Cyrillic letters, box lines, kana and phonetic signs: what frequent characters of Big5 look like
+when they are read as GB2312."""
 
 
 def read_json(path: Path, kind: str) -> tuple[Any, str | None]:
@@ -40,14 +36,13 @@ def read_json(path: Path, kind: str) -> tuple[Any, str | None]:
         if path.stat().st_size > _MOST_BYTES:
             raise ReadError(f"{path}: is larger than 1 GiB; split it into several files")
         stored = path.read_bytes()
-        marked = next((name for mark, name in _MARKS.items() if stored.startswith(mark)), None)
-        if marked is not None:
-            return json.loads(stored.decode(marked)), None
+        # UTF-16 and UTF-32 are known by their mark, or by the zero bytes of the first characters.
+        unicode = json.detect_encoding(stored)
         try:
-            return json.loads(stored.decode("utf-8")), None
+            return json.loads(stored.decode(unicode)), None
         except UnicodeDecodeError:
             pass
-        for encoding in _OLD:
+        for encoding in _in_likely_order(stored):
             try:
                 text = stored.decode(encoding)
             except UnicodeDecodeError:
@@ -57,3 +52,16 @@ def read_json(path: Path, kind: str) -> tuple[Any, str | None]:
                 "look wrong, save it as UTF-8"
             )
         raise ReadError(f"{path}: is text in no known encoding; save it as UTF-8")
+
+
+def _in_likely_order(stored: bytes) -> tuple[str, ...]:
+    """The encodings of Windows, the likeliest first.
+
+    GB18030 takes nearly every text of Big5, as rare characters. So it goes first only if the text
+    fits its core of frequent simplified characters, GB2312. The western one takes whatever is left.
+    """
+    try:
+        is_simplified = _NOT_CHINESE.search(stored.decode("gb2312")) is None
+    except UnicodeDecodeError:
+        is_simplified = False
+    return _OLD if is_simplified else ("big5", "gb18030", "cp1252")

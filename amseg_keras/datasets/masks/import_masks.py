@@ -10,11 +10,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from amseg_keras.classes import IGNORE
+from amseg_keras.datasets.class_names import check_class_names
 from amseg_keras.datasets.dataset import DATASET_FILE, Dataset, LabelledFrame, write_frame
 from amseg_keras.datasets.masks.base import ClassIds, Masks, PageName, match_pages
 from amseg_keras.datasets.masks.colours import TOLERANCE, Colour
 from amseg_keras.datasets.masks.kinds import open_masks
 from amseg_keras.datasets.open import open_dataset
+from amseg_keras.outputs import UNFINISHED, result_of_another
 from amseg_keras.read import FrameStack, ReadError, ReadOptions, StackSource, find_stacks
 from amseg_keras.read.errors import reading
 from amseg_keras.read.names import safe_name
@@ -97,9 +99,11 @@ def import_masks(
 
     Raises:
         ReadError: Something cannot be read, masks and frames do not fit, or a class or sequence
-            clashes with what is there.
+            clashes with what is there; or the folder holds the result of another command.
     """
     options = options or ImportOptions()
+    check_class_names(options.class_names or (), "--classes")
+    check_class_names(tuple(options.palette or ()), "--colours")
     target = Path(folder)
     data, notes = _existing(target)
     named = options.class_names or (data.class_names if data else None)
@@ -133,6 +137,11 @@ def _existing(folder: Path) -> tuple[Dataset | None, list[str]]:
         return None, []
     with reading(str(folder), "a folder"):
         names = {path.name for path in folder.iterdir()}
+        held = result_of_another(folder, DATASET_FILE)
+    if held is None and UNFINISHED in names:
+        held = f"holds an unfinished run ({UNFINISHED})"
+    if held is not None:
+        raise ReadError(f"{folder}: {held}; give another folder for the data set: -o")
     if not names & {DATASET_FILE, "images"}:
         return None, []
     data = open_dataset(folder)
@@ -186,6 +195,11 @@ def _agree(
     """The classes that the data set will have."""
     named = data.class_names if data else options.class_names
     needed = [*(options.class_names or ()), *masks.class_names]
+    if not named and not needed:
+        raise ReadError(
+            "the masks name no classes, as none of them holds a shape; say which classes the data "
+            "set has: --classes background,NAME"
+        )
     if named is None:
         named = ("background",) if masks.has_background else ()
         named = tuple(dict.fromkeys((*named, *needed)))

@@ -98,7 +98,7 @@ def _find_kind(
             keys = dict(read_json(documents[0], "JSON")[0])
         if "annotations" in keys and "images" in keys:
             return "coco"
-        if "shapes" in keys:
+        if "shapes" in keys or "imagePath" in keys:
             return "labelme"
         if not pictures:
             raise ReadError(

@@ -16,7 +16,13 @@ from amseg_keras.classes import IGNORE
 from amseg_keras.datasets.class_names import check_class_names
 from amseg_keras.datasets.masks.base import ClassIds, PageName, check_size
 from amseg_keras.datasets.masks.documents import read_json
-from amseg_keras.datasets.masks.polygons import inside_circle, inside_polygon, inside_rectangle
+from amseg_keras.datasets.masks.polygons import (
+    around_centre,
+    inside_circle,
+    inside_polygon,
+    inside_rectangle,
+    is_upright,
+)
 from amseg_keras.read import ReadError
 from amseg_keras.read.errors import reading
 
@@ -24,6 +30,7 @@ BACKGROUND_LABELS = ("background", "_background_")
 IGNORE_LABEL = "__ignore__"
 _KIND = "LabelMe JSON"
 _FEWEST_CORNERS = 3
+_LISTED = 5
 _MOST_PIXELS = 1 << 28
 
 
@@ -31,8 +38,9 @@ class LabelMeMasks:
     """Polygons, rectangles, circles and masks; a later shape lies over an earlier one.
 
     Pixels without a shape, and shapes called `_background_`, are background; `__ignore__` is
-    ignored in training. Points and lines have no area and are left out, and what reaches out of the
-    picture is cut off; `notes` says both.
+    ignored in training. Points, lines and masks without a picture are left out, as are shapes that
+    cover no pixel. What reaches out of the picture is cut off. `notes` says all that. A file
+    without shapes is all background.
 
     Args:
         files: JSON files, one a frame.
@@ -58,6 +66,7 @@ class LabelMeMasks:
         self.class_names = check_class_names(found, str(self._files[0].parent))
         self.pages = tuple(pages)
         self._without_area: Counter[str] = Counter()
+        self._left_out: dict[str, list[str]] = {}
         self._cut = 0
 
     def draw(self, index: int, size: tuple[int, int], ids: ClassIds) -> np.ndarray:
@@ -70,8 +79,11 @@ class LabelMeMasks:
         for number, shape in enumerate(document["shapes"], 1):
             with reading(f"{file}: shape {number}", _KIND):
                 inside = self._inside(shape, size)
-                if inside is not None:
-                    labels[inside] = _id_of(str(shape["label"]), ids)
+                if inside is None:
+                    continue
+                if not inside.any():
+                    self._leave_out("cover no pixel of their picture", f"{file.name}: {number}")
+                labels[inside] = _id_of(str(shape["label"]), ids)
         return labels
 
     def notes(self) -> list[str]:
@@ -82,25 +94,38 @@ class LabelMeMasks:
             f"{count} LabelMe shapes of type {kind} have no area and were left out"
             for kind, count in sorted(self._without_area.items())
         ]
+        for why, places in sorted(self._left_out.items()):
+            more = f" and {len(places) - _LISTED} more" if len(places) > _LISTED else ""
+            said.append(
+                f"{len(places)} LabelMe shapes {why} and were left out (shape "
+                f"{', '.join(places[:_LISTED])}{more})"
+            )
         if self._cut:
             said.append(
                 f"{self._cut} painted masks reach out of the picture and were cut off there"
             )
         return said
 
+    def _leave_out(self, why: str, where: str) -> None:
+        self._left_out.setdefault(why, []).append(where)
+
     def _inside(self, shape: Mapping[str, Any], size: tuple[int, int]) -> np.ndarray | None:
         kind = str(shape.get("shape_type") or "polygon")
         if kind == "mask":
+            if not shape.get("mask"):
+                self._without_area["mask without a picture"] += 1
+                return None
             return self._painted(shape, size)
         points = np.array(shape["points"], float)
         corners = len(points)
-        if kind == "rectangle" and corners == 2:
-            return inside_rectangle(points, size)
         if kind == "circle" and corners == 2:
             return inside_circle(points, size)
-        # Newer versions and X-AnyLabeling write the four corners of a rectangle, also a turned one.
-        drawn = kind == "polygon" or (kind in ("rectangle", "rotation") and corners == 4)
-        if not drawn or corners < _FEWEST_CORNERS:
+        if kind == "rectangle" and (corners in (2, 3) or (corners == 4 and is_upright(points))):
+            return inside_rectangle(np.array([points.min(axis=0), points.max(axis=0)]), size)
+        # X-AnyLabeling writes the four corners of a turned rectangle.
+        if kind in ("rectangle", "rotation") and corners == 4:
+            return inside_polygon(around_centre(points), size)
+        if kind != "polygon" or corners < _FEWEST_CORNERS:
             self._without_area[kind] += 1
             return None
         return inside_polygon(points, size)
@@ -132,6 +157,8 @@ def read_labelme(file: Path) -> tuple[dict[str, Any], str | None]:
         ReadError: It is none; the message names it.
     """
     document, guessed = read_json(file, _KIND)
+    if isinstance(document, dict) and "imagePath" in document and document.get("shapes") is None:
+        document = {**document, "shapes": []}
     if (
         not isinstance(document, dict)
         or not isinstance(document.get("shapes"), list)

@@ -42,6 +42,31 @@ def inside_rectangle(points: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     return (rows >= top) & (rows < bottom) & (columns >= left) & (columns < right)
 
 
+def is_upright(corners: np.ndarray) -> bool:
+    """Say whether corners `(n, 2)` all lie in the corners of the rectangle around them.
+
+    Example:
+        >>> is_upright(np.array([[1, 1], [3, 4], [3, 1], [1, 4]]))
+        True
+        >>> is_upright(np.array([[2, 0], [4, 2], [2, 4], [0, 2]]))
+        False
+    """
+    least, most = corners.min(axis=0), corners.max(axis=0)
+    return bool(((corners == least) | (corners == most)).all())
+
+
+def around_centre(corners: np.ndarray) -> np.ndarray:
+    """Order the corners `(n, 2)` of a convex shape by their angle about its centre.
+
+    Example:
+        >>> around_centre(np.array([[0, 0], [2, 2], [2, 0], [0, 2]])).tolist()
+        [[0, 0], [2, 0], [2, 2], [0, 2]]
+    """
+    x, y = (corners - corners.mean(axis=0)).T
+    ordered: np.ndarray = corners[np.argsort(np.arctan2(y, x), kind="stable")]
+    return ordered
+
+
 def inside_circle(points: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """The pixels whose centre lies in a circle, given by its centre and a point on it.
 
