@@ -125,6 +125,11 @@ class TiffReader(FrameReader):
             )
         elif channels >= 3 and is_colour(self._pixels(0)):
             notes.append(COLOUR_NOTE)
+            if page.axes.startswith("S") and frames == 1:
+                notes.append(
+                    f"{channels} planes of one page taken as the colours of one frame; if they "
+                    "are frames: --axes TYX"
+                )
         notes.append(_DISPLAY_NOTES.get(page.photometric))
         if swaps_axes(self._orientation):
             height, width = width, height
@@ -183,13 +188,13 @@ class TiffReader(FrameReader):
         """Whether the "colours" of the only page are frames.
 
         tifffile, and scikit-image and napari through it, take three or four frames for colours
-        where nobody says what they are.
+        where nobody says what they are, with and without metadata of its own.
         """
         return (
             frames == 1
             and channels in (3, 4)
             and page.axes.startswith("S")
-            and bool(self._tiff.is_shaped)
+            and not (self._tiff.is_ome or self._tiff.is_imagej)
             and "tifffile" in _software(page)
         )
 
