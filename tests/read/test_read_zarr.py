@@ -79,3 +79,28 @@ def test_several_arrays_are_listed(tmp_path, frames):
         open_stack(tmp_path / "a.zarr")
     with open_stack(f"{tmp_path}/a.zarr::b") as stack:
         assert stack.name == "a_b"
+
+
+@pytest.mark.parametrize("location", ["start", "end"])
+def test_an_unwritten_chunk_of_a_written_shard_is_no_black_frame(tmp_path, frames, location):
+    codec = zarr.codecs.ShardingCodec(
+        chunk_shape=(1, 16, 48),
+        codecs=[zarr.codecs.BytesCodec(endian="little"), zarr.codecs.ZstdCodec()],
+        index_location=location,
+    )
+    made = zarr.create(
+        store=str(tmp_path / "a.zarr"),
+        shape=(8, 32, 48),
+        dtype="u1",
+        chunks=(4, 32, 48),
+        codecs=[codec],
+        zarr_format=3,
+        fill_value=0,
+    )
+    made[:5] = frames[:5]
+    with open_stack(tmp_path / "a.zarr") as stack:
+        for index in range(5):
+            np.testing.assert_array_equal(stack[index], frames[index])
+        for index in (5, 6, 7):
+            with pytest.raises(ReadError, match=r"never written, or all its pixels are the fill"):
+                stack[index]

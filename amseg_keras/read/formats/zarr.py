@@ -1,6 +1,7 @@
 """Zarr and OME-Zarr: one array of a store, read frame by frame."""
 
 import json
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from amseg_keras.read.grey import COLOUR_NOTE, plain_dtype
 
 _LARGEST_TEXT = 4 << 20
 _LISTED = 8
+_NOT_THERE = np.uint64((1 << 64) - 1)
 # Codecs that turn bytes into numbers and nothing else; numcodecs has one that unpickles.
 _CODECS = frozenset(
     {"bytes", "transpose", "gzip", "zstd", "blosc", "crc32c", "sharding_indexed", "zlib", "lz4"}
@@ -68,8 +70,10 @@ class ZarrReader(FrameReader):
         region = self._layout.region(index)
         if not self._is_stored(region):
             raise ReadError(
-                f"{self.where(index)} has no chunk in the store: it was never written; "
-                "leave it out, or copy all of the store"
+                f"{self.where(index)} has no chunk in the store: it was never written, or all "
+                f"its pixels are the fill value ({self._array.fill_value}), which zarr does not "
+                "store; leave it out, copy all of the store, or write it again with "
+                "write_empty_chunks"
             )
         return self._layout.frame(self._array, index)
 
@@ -77,15 +81,47 @@ class ZarrReader(FrameReader):
         """Whether a chunk of the frame is there; a store leaves out chunks of the fill value."""
         chunks = getattr(self._array, "shards", None) or self._array.chunks
         metadata = self._array.metadata
+        codec = _sharding(metadata)
         grid = [
             range(-(-size // chunk)) if isinstance(at, slice) else (at // chunk,)
             for at, size, chunk in zip(region, self._array.shape, chunks, strict=True)
         ]
         for corner in np.ndindex(*map(len, grid)):
             place = tuple(axis[at] for axis, at in zip(grid, corner, strict=True))
-            if (self._place / metadata.encode_chunk_key(place)).is_file():
+            file = self._place / metadata.encode_chunk_key(place)
+            if file.is_file() and (codec is None or self._is_in_shard(file, codec, region)):
                 return True
         return False
+
+    def _is_in_shard(self, file: Path, codec: Any, region: tuple[int | slice, ...]) -> bool:
+        """Whether a chunk of the frame is in a shard, which zarr fills up with the fill value."""
+        chunks, shards = codec.chunk_shape, self._array.shards
+        inner = [
+            list(range(shard // chunk)) if isinstance(at, slice) else [at % shard // chunk]
+            for at, shard, chunk in zip(region, shards, chunks, strict=True)
+        ]
+        counts = [shard // chunk for shard, chunk in zip(shards, chunks, strict=True)]
+        length = 16 * math.prod(counts)
+        checksum = 4 * (len(codec.index_codecs) - 1)
+        with file.open("rb") as stream:
+            if str(codec.index_location.value) == "end":
+                stream.seek(max(file.stat().st_size - length - checksum, 0))
+            stored = stream.read(length)
+        if len(stored) < length:
+            raise ReadError(f"{self.label}: {file.name} is cut short; copy or export it again")
+        index = np.frombuffer(stored, "<u8").reshape(*counts, 2)
+        return bool((index[np.ix_(*inner)][..., 0] != _NOT_THERE).any())
+
+
+def _sharding(metadata: Any) -> Any:
+    """The codec of an array that stores its chunks in shards, with an index that can be read."""
+    codecs = getattr(metadata, "codecs", ())
+    if len(codecs) != 1 or not hasattr(codecs[0], "index_codecs"):
+        return None
+    kinds = [codec.to_dict() for codec in codecs[0].index_codecs]
+    plain = [kind["name"] for kind in kinds] in (["bytes"], ["bytes", "crc32c"])
+    little = kinds[0].get("configuration", {}).get("endian") == "little"
+    return codecs[0] if plain and little else None
 
 
 def open_dataset(path: Path, dataset: str | None, axes: str | None = None) -> ZarrReader:
