@@ -7,7 +7,7 @@ import h5py
 import numpy as np
 import pytest
 
-from amseg_keras.read import ReadError, find_stacks, open_stack
+from amseg_keras.read import ReadError, ReadOptions, find_stacks, open_stack
 
 
 @pytest.fixture
@@ -378,3 +378,15 @@ def test_a_source_whose_values_do_not_fit_is_refused(path, tmp_path, frames):
     virtual(path, frames, (slice(0, 6), "one.h5", 6))
     with open_stack(path) as stack, pytest.raises(ReadError, match="larger values would be cut"):
         stack[0]
+
+
+def test_axes_find_the_only_dataset_of_as_many(path, frames):
+    coloured = np.repeat(frames[..., None], 3, axis=-1)
+    with h5py.File(path, "w") as file:
+        file["a"], file["b"] = coloured, np.zeros(5)
+    with open_stack(path, ReadOptions(axes="TYXS")) as stack:
+        np.testing.assert_array_equal(np.stack(list(stack)), frames)
+    with pytest.raises(ReadError, match=r"scan\.h5::DATASET --axes TYXS"):
+        open_stack(path)
+    with pytest.raises(ReadError, match="numbers in 5-D for --axes"):
+        open_stack(path, ReadOptions(axes="TCYXS"))
