@@ -70,7 +70,7 @@ def orientation_of(page: Page) -> int:
     """Give the orientation that a page states, 1 where it states none."""
     # A virtual page has no entry of its own in the file, and lies behind the first one.
     own = page.keyframe if getattr(page, "is_virtual", False) else page.aspage()
-    tag = own.tags.get(274)
+    tag = own.tags.get(274) if own is not None else None
     return int(tag.value) if tag is not None and str(tag.value).isdigit() else 1
 
 

@@ -1,6 +1,5 @@
 """Zarr and OME-Zarr: one array of a store, read frame by frame."""
 
-import json
 import math
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,10 +10,13 @@ import numpy as np
 from amseg_keras.read.axes import asked_layout, find_layout, layout_note
 from amseg_keras.read.errors import ReadError, reading
 from amseg_keras.read.formats.base import FrameReader, StackInfo
+from amseg_keras.read.formats.zarr_metadata import Spacing, document, multiscale, read_spacing
 from amseg_keras.read.grey import COLOUR_NOTE, plain_dtype
 
-_LARGEST_TEXT = 4 << 20
 _LISTED = 8
+_RATE_NOTE = (
+    "the time between frames in the store was not taken, as channels and slices count as frames too"
+)
 _NOT_THERE = np.uint64((1 << 64) - 1)
 # Codecs that turn bytes into numbers and nothing else; numcodecs has one that unpickles.
 _CODECS = frozenset(
@@ -56,12 +58,24 @@ class ZarrReader(FrameReader):
                     )
                 layout = found
         self._layout = layout
-        said = (layout_note(layout, axes, known), COLOUR_NOTE if layout.has_colour else None)
+        # Sizes belong to the axes that the store names.
+        spacing = read_spacing(place) if layout.axes == known else Spacing()
+        rate = spacing.frame_rate_hz
+        counts = any(
+            size > 1 for size, axis in zip(shape, layout.axes, strict=True) if axis not in "TYXS"
+        )
+        said = (
+            layout_note(layout, axes, known),
+            COLOUR_NOTE if layout.has_colour else None,
+            _RATE_NOTE if rate is not None and counts else None,
+        )
         self.info = StackInfo(
             frames=layout.frames,
             height=layout.height,
             width=layout.width,
             dtype=plain_dtype(dtype, self.label),
+            pixel_size_um=spacing.pixel_size_um,
+            frame_rate_hz=None if counts else rate,
             notes=(*notes, *(note for note in said if note)),
         )
         self._place = place
@@ -115,7 +129,7 @@ class ZarrReader(FrameReader):
 
 def _sharding(metadata: Any) -> Any:
     """The codec of an array that stores its chunks in shards, with an index that can be read."""
-    codecs = getattr(metadata, "codecs", ())
+    codecs: tuple[Any, ...] = getattr(metadata, "codecs", ())
     if len(codecs) != 1 or not hasattr(codecs[0], "index_codecs"):
         return None
     kinds = [codec.to_dict() for codec in codecs[0].index_codecs]
@@ -140,12 +154,12 @@ def _zarr(label: str) -> Any:
 
 
 def _find_arrays(path: Path) -> Iterator[Path]:
-    if (path / ".zarray").is_file() or _document(path / "zarr.json").get("node_type") == "array":
+    if (path / ".zarray").is_file() or document(path / "zarr.json").get("node_type") == "array":
         yield path
         return
     for metadata in sorted([*path.rglob(".zarray"), *path.rglob("zarr.json")]):
         inside = metadata.parent
-        if metadata.name == ".zarray" or _document(metadata).get("node_type") == "array":
+        if metadata.name == ".zarray" or document(metadata).get("node_type") == "array":
             yield inside
 
 
@@ -176,10 +190,7 @@ def _choose(
 
 def _image(folder: Path) -> tuple[str | None, str | None]:
     """Path and axes of the full resolution, from the metadata of an OME-Zarr image."""
-    attributes = _document(folder / ".zattrs") or _document(folder / "zarr.json").get(
-        "attributes", {}
-    )
-    image = attributes.get("ome", attributes).get("multiscales", [{}])[0]
+    image = multiscale(folder)
     if not image.get("datasets"):
         return None, None
     axes = image.get("axes", [])
@@ -188,16 +199,16 @@ def _image(folder: Path) -> tuple[str | None, str | None]:
 
 
 def _dimension_names(place: Path) -> str | None:
-    names = _document(place / "zarr.json").get("dimension_names") or []
+    names = document(place / "zarr.json").get("dimension_names") or []
     letters = "".join(str(name)[:1] for name in names).upper().replace("F", "T")
     return letters if {"X", "Y"} <= set(letters) and len(set(letters)) == len(letters) else None
 
 
 def _check_codecs(place: Path, label: str) -> None:
     """Raise if an array names a codec that is not known to give numbers alone."""
-    document = _document(place / "zarr.json") or _document(place / ".zarray")
-    named = [document.get("compressor"), *(document.get("filters") or [])]
-    pending = [*named, *(document.get("codecs") or [])]
+    said = document(place / "zarr.json") or document(place / ".zarray")
+    named = [said.get("compressor"), *(said.get("filters") or [])]
+    pending = [*named, *(said.get("codecs") or [])]
     while pending:
         codec = pending.pop()
         if codec is None:
@@ -207,14 +218,3 @@ def _check_codecs(place: Path, label: str) -> None:
             raise ReadError(f"{label}: is stored with {name}, which is not read; save it with zstd")
         inner = codec.get("configuration", {})
         pending += [*inner.get("codecs", []), *inner.get("index_codecs", [])]
-
-
-def _document(path: Path) -> dict[str, Any]:
-    if not path.is_file():
-        return {}
-    if path.stat().st_size > _LARGEST_TEXT:
-        raise ReadError(f"{path}: is larger than any metadata; copy or export it again")
-    document = json.loads(path.read_text(encoding="utf-8"))
-    if not isinstance(document, dict):
-        raise ReadError(f"{path}: is no metadata of Zarr; copy or export it again")
-    return document
