@@ -12,7 +12,7 @@ from amseg_keras.read import ReadError
 from amseg_keras.read.errors import reading
 from amseg_keras.read.formats import open_reader
 from amseg_keras.read.formats.image import open_picture
-from amseg_keras.read.grey import COLOUR_NOTE
+from amseg_keras.read.grey import COLOUR_NOTE, class_ids
 
 _TIFF = (".tif", ".tiff")
 WHITE = 255
@@ -71,7 +71,7 @@ def _read_tiff(path: Path) -> LabelPicture:
             raise _not_ids(path, f"{info.frames} x {info.height} x {info.width}")
         if COLOUR_NOTE in info.notes:
             raise _not_ids(path, f"{info.height} x {info.width} in colour")
-        with reading(str(path), "labels"):
+        with reading(str(path), "labels"), class_ids(str(path)):
             pixels = reader.read(0)
     finally:
         reader.close()

@@ -140,7 +140,10 @@ def layout_note(layout: Layout, asked: str | None, known: str | None) -> str | N
     if known is not None and layout.axes == known:
         return None if known in ("YX", "TYX") else f"{taken} as the file says"
     if layout.axes == "YXS":
-        return f"{taken} taken: one colour picture; if these are frames: --axes TYX"
+        return (
+            f"{taken} taken: one colour picture; if these are frames: --axes TYX, or --axes YXT "
+            "if they lie along the last axis"
+        )
     if layout.axes == "TYX":
         frames, height, width = layout.shape
         if 4 * width < min(frames, height):

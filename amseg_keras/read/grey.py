@@ -1,5 +1,9 @@
 """From what a file stores in a pixel to one grey number of a plain dtype."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
 import numpy as np
 
 from amseg_keras.read.errors import ReadError
@@ -9,6 +13,32 @@ COLOUR_NOTE = "colour turned to grey (ITU-R 601 luma)"
 # Lossy coding and colour conversion leave a grey 8-bit picture with channels that differ by a
 # level or two; that is no colour.
 _GREY_SPREAD_8BIT = 2
+
+_CLASS_IDS: ContextVar[str | None] = ContextVar("class_ids", default=None)
+
+
+@contextmanager
+def class_ids(where: str) -> Iterator[None]:
+    """Refuse, inside the block, to turn colour to grey: a mixture of class ids is another class.
+
+    Args:
+        where: Start of the error's message: the file, perhaps with a frame number.
+
+    Example:
+        >>> with class_ids("labels.tif"):
+        ...     to_grey(np.array([[[2, 2, 2]]], dtype=np.uint8))
+        array([[2]], dtype=uint8)
+    """
+    token = _CLASS_IDS.set(where)
+    try:
+        yield
+    finally:
+        _CLASS_IDS.reset(token)
+
+
+def reads_class_ids() -> bool:
+    """Whether this is inside a block of `class_ids`."""
+    return _CLASS_IDS.get() is not None
 
 
 def is_colour(frame: np.ndarray) -> bool:
@@ -38,6 +68,7 @@ def to_grey(frame: np.ndarray) -> np.ndarray:
 
     Raises:
         ValueError: For more than four channels.
+        ReadError: The channels differ, inside a block of `class_ids`.
 
     Example:
         >>> int(to_grey(np.full((1, 1, 3), [255, 0, 0], dtype=np.uint8))[0, 0])
@@ -49,6 +80,16 @@ def to_grey(frame: np.ndarray) -> np.ndarray:
     if channels > 4:
         raise ValueError(f"a frame of {channels} channels is neither grey nor RGB")
     if channels < 3:
+        return frame[..., 0]
+    where = _CLASS_IDS.get()
+    if where is not None:
+        if not (frame[..., 1:3] == frame[..., :1]).all():
+            raise ReadError(
+                f"{where}: has {channels} channels that differ, and a mixture of class ids would "
+                "be another class; if the channels are frames: --axes TYX, or --axes YXT where "
+                "they lie along the last axis; if they are colours, turn them into class ids: "
+                "amseg dataset import"
+            )
         return frame[..., 0]
     if frame.dtype.kind == "u" and frame.dtype.itemsize <= 2:
         # Whole thousandths: exact, and half the time of a copy of all channels in uint32.

@@ -13,6 +13,7 @@ from amseg_keras.read.numbering import (
     check_choice,
     count_frames,
     find_slots,
+    join_decimals,
     join_signs,
     numbered_name,
 )
@@ -82,7 +83,7 @@ def group_files(files: Sequence[Path], options: ReadOptions = AS_FOUND) -> list[
         if len(members) == 1:
             groups.append(_alone(members[0].path))
             continue
-        for counted in count_frames(members, options.sequence_by):
+        for counted in count_frames(join_decimals(members), options.sequence_by, options.join):
             groups += _to_groups(counted, options)
     return groups
 
@@ -93,7 +94,9 @@ def _alone(file: Path, *notes: str) -> Group:
 
 def _to_groups(counted: Counted, options: ReadOptions) -> list[Group]:
     files = tuple(name.path for name in counted.names)
-    notes: tuple[str, ...] = (_say_choice(counted, options),) if counted.split else ()
+    notes: tuple[str, ...] = ()
+    if counted.split or counted.has_wandering:
+        notes = (_say_choice(counted, options),)
     if len(files) == 1:
         return [_alone(files[0], *notes)]
     prefix, pattern = counted.before, f"{counted.before}*{counted.behind}{files[0].suffix}"
@@ -123,6 +126,12 @@ def _say_choice(counted: Counted, options: ReadOptions) -> str:
         return (
             f"several numbers of the names change, as in {stem}, so this file is a stack of its "
             "own; to count frames by one of them: --sequence-by 1, 2, ... (its position)"
+        )
+    if not counted.split:
+        by = "as asked" if options.sequence_by else "for another: --sequence-by"
+        return (
+            f"frames counted by the number {stem[start:end]} in {stem}, the other numbers that "
+            f"change count nothing ({by})"
         )
     by = "as asked" if options.sequence_by else "for another: --sequence-by"
     return (

@@ -6,14 +6,18 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
+from itertools import combinations, pairwise
 from pathlib import Path
 
 from amseg_keras.read.errors import ReadError
 
-# A minus behind a separator is a sign; behind a letter or a digit it is a hyphen.
-_NUMBER = re.compile(r"(?:(?<=[\s_.=(\[,;\-])|^)[-+]\d+|\d+")
-_UNIT = re.compile(r"(kW|W|mm_?s|mms|mm|um|µm|kV|keV|kJ|J|deg|Hz|kHz|percent|pct)(?![A-Za-z])")
+# A hyphen behind a separator is a sign, and none behind a letter or a digit; U+2212 is always one.
+_MINUS = "\u2212"
+_NUMBER = re.compile(rf"(?:(?<=[\s_.=(\[,;\-])|^)[-+]\d+|{_MINUS}?\d+")
+_UNIT = re.compile(
+    r"(kW|W|mm_?s|mms|mm|um|µm|kV|keV|kJ|J|degC|deg|°C|Hz|kHz|percent|pct|mA|uA|µA|mV|mbar|bar|kPa"
+    r"|MPa)(?![A-Za-z])"
+)
 _COUNTS = frozenset({"time", "timepoint", "tp", "t", "frame", "frames", "fr", "f"})
 _PICTURE = frozenset({"img", "image", "im", "pic", "picture"})
 _OUTER = frozenset(
@@ -53,7 +57,7 @@ def numbered_name(path: Path) -> NumberedName:
     ends = [0, *(match.end() for match in matches)]
     starts = [*(match.start() for match in matches), len(stem)]
     texts = tuple(stem[end:start] for end, start in zip(ends, starts, strict=True))
-    numbers = tuple(int(match[0]) for match in matches)
+    numbers = tuple(int(match[0].replace(_MINUS, "-")) for match in matches)
     return NumberedName(path, texts, numbers, tuple(match.span() for match in matches))
 
 
@@ -74,6 +78,44 @@ def join_signs(names: Sequence[NumberedName]) -> list[NumberedName]:
     return joined
 
 
+def join_decimals(names: Sequence[NumberedName]) -> list[NumberedName]:
+    """Read ``a_0.5, a_1.0, a_1.5`` as one number a name, if these are equal steps.
+
+    The number is then in units of its last digit: 5, 10, 15.
+
+    Args:
+        names: Files whose names differ in numbers alone.
+
+    Example:
+        >>> names = [numbered_name(Path(f"a_{text}.tif")) for text in ("0.5", "1.0", "1.5")]
+        >>> [name.numbers for name in join_decimals(names)]
+        [(5,), (10,), (15,)]
+    """
+    for at in range(len(names[0].numbers) - 1):
+        columns = {(name.numbers[at], name.numbers[at + 1]) for name in names}
+        digits = {name.spans[at + 1][1] - name.spans[at + 1][0] for name in names}
+        both = all(len({pair[part] for pair in columns}) > 1 for part in (0, 1))
+        if names[0].texts[at + 1] != "." or not both or len(names) < 3 or len(digits) > 1:
+            continue
+        scale = 10 ** digits.pop()
+        joined = [_joined_decimal(name, at, scale) for name in names]
+        values = sorted(name.numbers[at] for name in joined)
+        if len({later - earlier for earlier, later in pairwise(values)}) == 1 and values[0] >= 0:
+            return joined
+    return list(names)
+
+
+def _joined_decimal(name: NumberedName, at: int, scale: int) -> NumberedName:
+    number = name.numbers[at] * scale + name.numbers[at + 1]
+    span = (name.spans[at][0], name.spans[at + 1][1])
+    return replace(
+        name,
+        texts=(*name.texts[: at + 1], *name.texts[at + 2 :]),
+        numbers=(*name.numbers[:at], number, *name.numbers[at + 2 :]),
+        spans=(*name.spans[:at], span, *name.spans[at + 2 :]),
+    )
+
+
 @dataclass(frozen=True)
 class Counted:
     """Files that one number of their names counts.
@@ -81,7 +123,7 @@ class Counted:
     Attributes:
         names: In the order of that number.
         column: Which number counts, from 0.
-        stamps: Numbers that rise with it, such as a clock.
+        stamps: Numbers that change with it and count nothing, such as a clock or a temperature.
         split: Whether other numbers keep files of the same pattern apart.
     """
 
@@ -94,6 +136,15 @@ class Counted:
     def numbers(self) -> tuple[int, ...]:
         """The number of each file."""
         return tuple(name.numbers[self.column] for name in self.names)
+
+    @property
+    def has_wandering(self) -> bool:
+        """Whether another number than the counter changes, and does not rise with it."""
+        return any(
+            later.numbers[at] <= earlier.numbers[at]
+            for at in self.stamps
+            for earlier, later in pairwise(self.names)
+        )
 
     @property
     def before(self) -> str:
@@ -110,16 +161,20 @@ class Counted:
         return name.path.stem[name.spans[last][1] :]
 
 
-def count_frames(names: Sequence[NumberedName], by: str | None) -> list[Counted]:
+def count_frames(
+    names: Sequence[NumberedName], by: str | None, join: bool = False
+) -> list[Counted]:
     """Split files of one pattern into sequences.
 
-    The number that changes counts the frames. Where several change, ``time`` or ``frame`` in front
-    of one decides, then the last; numbers with a unit and those behind ``run``, ``layer``,
-    ``position`` and the like tell sequences apart.
+    The number that changes counts the frames. Where several change, the one that never repeats
+    counts; else ``time`` or ``frame`` in front of one decides, then the last. Numbers with a unit
+    and those behind ``run``, ``layer``, ``position`` and the like tell sequences apart.
 
     Args:
         names: Files whose names differ in numbers alone.
-        by: The user's choice; see `ReadOptions`.
+        by: The user's choice; see `ReadOptions`. The other numbers keep files apart only where this
+            one repeats.
+        join: Whether the files are to be one sequence if they would all stay single.
 
     Returns:
         The sequences; a file without a number that counts is one of its own.
@@ -127,10 +182,16 @@ def count_frames(names: Sequence[NumberedName], by: str | None) -> list[Counted]
     columns = range(len(names[0].numbers))
     varying = [at for at in columns if len({name.numbers[at] for name in names}) > 1]
     if by is not None:
-        column, stamps = _asked_column(names[0], by), frozenset[int]()
+        column = _asked_column(names[0], by)
+        stamps = frozenset[int]() if column is None else _idle(names, column, varying)
     else:
         column, stamps = _counting_column(names, varying)
     outer = [at for at in varying if at != column and at not in stamps]
+    if join and by is None and (unique := _unique(names, varying)):
+        keys = {tuple(name.numbers[at] for at in outer) for name in names}
+        if column is None or len(keys) == len(names):
+            column = column if column in unique else unique[0]
+            stamps, outer = frozenset(varying) - {column}, []
     if column is None:
         return [Counted((name,), 0, frozenset(), True) for name in names]
     sequences: dict[tuple[int, ...], list[NumberedName]] = {}
@@ -138,7 +199,9 @@ def count_frames(names: Sequence[NumberedName], by: str | None) -> list[Counted]
         sequences.setdefault(tuple(name.numbers[at] for at in outer), []).append(name)
     return [
         Counted(
-            tuple(sorted(members, key=lambda one: (one.numbers[column], one.path.name))),
+            tuple(
+                sorted(members, key=lambda one: (one.numbers[column], one.numbers, one.path.name))
+            ),
             column,
             stamps,
             len(sequences) > 1,
@@ -198,32 +261,68 @@ def _counting_column(
         return varying[0], none
     texts = names[0].texts
     words = {at: _word(texts[at]) for at in varying}
-    free = [at for at in varying if not _UNIT.match(texts[at + 1]) and words[at] not in _OUTER]
-    free = free or [at for at in varying if not _UNIT.match(texts[at + 1])]
+    units = {at for at in varying if _UNIT.match(texts[at + 1])}
+    plain = [at for at in varying if at not in units]
+    free = [at for at in plain if words[at] not in _OUTER] or plain
     if not free:
         return None, none
-    column = next((at for at in free if words[at] in _COUNTS), None)
-    if column is None:
-        column = next((at for at in free if words[at] in _PICTURE), None)
-    if column is None:
-        column = _without_clock(names, varying, free)
-    told = {at for at in varying if _UNIT.match(texts[at + 1]) or words[at] in _OUTER}
+    column = _without_clock(names, plain, free)
+    told = {at for at in varying if words[at] in _OUTER}
+    if len(_unique(names, [column])) == 1:
+        # A power that is set stays for a while; one that is measured comes back to its values.
+        told |= {at for at in units if not _returns(names, column, at)}
+        return column, frozenset(varying) - told - {column}
     stamps = {at for at in varying if at != column and _rises_with(names, column, at)}
-    return column, frozenset(stamps - told)
+    return column, frozenset(stamps - told - units)
 
 
-def _without_clock(names: Sequence[NumberedName], varying: Sequence[int], free: list[int]) -> int:
+def _without_clock(names: Sequence[NumberedName], plain: Sequence[int], free: list[int]) -> int:
     """Choose the number that counts, and not a clock that only accompanies it."""
-    unique = [at for at in free if len({name.numbers[at] for name in names}) == len(names)]
-    if len(unique) > 1:
-        steps = {at: _spread(names, at) for at in unique}
-        return min(unique, key=lambda at: (steps[at], at))
-    if len(unique) == 1 and len(free) > 1:
-        others = [at for at in varying if at != unique[0]]
+    unique = _unique(names, free)
+    if len(unique) == 1:
+        # A number that runs on over a grid of positions and times counts the files, not the frames.
+        others = [at for at in plain if at != unique[0]]
         told_apart = {tuple(name.numbers[at] for at in others) for name in names}
-        if len(told_apart) == len(names):
-            free = [at for at in free if at != unique[0]]
+        if len(told_apart) < len(names):
+            return unique[0]
+        free = [at for at in free if at != unique[0]] or free
+    if len(unique) > 1:
+        free = unique
+    for wanted in (_COUNTS, _PICTURE):
+        if found := [at for at in free if _word(names[0].texts[at]) in wanted]:
+            return found[0]
+    if len(unique) > 1:
+        return min(unique, key=lambda at: (_spread(names, at), at))
     return free[-1]
+
+
+def _unique(names: Sequence[NumberedName], columns: Sequence[int]) -> list[int]:
+    """Numbers that never repeat."""
+    return [at for at in columns if len({name.numbers[at] for name in names}) == len(names)]
+
+
+def _returns(names: Sequence[NumberedName], column: int, at: int) -> bool:
+    """Whether a number comes back to an earlier value after it has changed."""
+    values = [name.numbers[at] for name in sorted(names, key=lambda one: one.numbers[column])]
+    changes = sum(earlier != later for earlier, later in pairwise(values))
+    return changes >= len(set(values))
+
+
+def _idle(names: Sequence[NumberedName], column: int, varying: Sequence[int]) -> frozenset[int]:
+    """Numbers that need not keep files apart, as another one tells all of a sequence apart."""
+    others = [at for at in varying if at != column]
+    best: tuple[int, ...] | None = None
+    fewest = len(names) + 1
+    for kept in (
+        kept for size in range(min(len(others), 2) + 1) for kept in combinations(others, size)
+    ):
+        keys = [tuple(name.numbers[at] for at in kept) for name in names]
+        told = {(key, name.numbers[column]) for key, name in zip(keys, names, strict=True)}
+        if len(told) == len(names) and len(set(keys)) < fewest:
+            best, fewest = kept, len(set(keys))
+        if not kept and best is not None:
+            break
+    return frozenset(others) - set(best) if best is not None else frozenset()
 
 
 def _spread(names: Sequence[NumberedName], at: int) -> int:

@@ -14,8 +14,9 @@ from amseg_keras.datasets import Dataset, LabelledFrame, open_dataset
 from amseg_keras.datasets.class_names import check_class_names
 from amseg_keras.datasets.dataset import DATASET_FILE
 from amseg_keras.outputs import InputContent
-from amseg_keras.read import ReadError, ReadOptions, StackSource, find_stacks
+from amseg_keras.read import FrameStack, ReadError, ReadOptions, StackSource, find_stacks
 from amseg_keras.read.formats.tiff import INVERTED_NOTE
+from amseg_keras.read.grey import class_ids
 from amseg_keras.read.names import safe_name
 from amseg_keras.runs.labelled_run import open_labelled_run
 
@@ -170,7 +171,7 @@ class _Sequence:
 
 def _of_stack(source: StackSource, class_names: tuple[str, ...]) -> LabelledExperiment:
     check_class_names(class_names, "--classes")
-    with source.open() as stack:
+    with class_ids(source.source), source.open() as stack:
         count = len(stack)
         if stack.dtype.kind not in "iu":
             raise ReadError(
@@ -206,10 +207,11 @@ class _Stack:
     class_names: tuple[str, ...]
 
     def __call__(self) -> Iterator[np.ndarray]:
-        with self.source.open() as stack:
+        with self._open() as stack:
             for index in range(len(stack)):
                 try:
-                    labels = stack[index]
+                    with class_ids(f"{self.source.source}: frame {index}"):
+                        labels = stack[index]
                 except ReadError:
                     if not stack.is_missing(index):
                         raise
@@ -224,3 +226,7 @@ class _Stack:
                         "give --classes, or for frames that are not segmented yet: amseg segment"
                     )
                 yield labels.astype(np.uint8)
+
+    def _open(self) -> FrameStack:
+        with class_ids(self.source.source):
+            return self.source.open()

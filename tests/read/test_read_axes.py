@@ -28,6 +28,15 @@ def test_three_or_four_frames_of_tifffile_are_frames_and_said(tmp_path, frames, 
     assert any("--axes SYX" in note for note in notes)
 
 
+@pytest.mark.parametrize("count", [3, 4])
+def test_planes_of_tifffile_without_metadata_are_frames_too(tmp_path, frames, count):
+    options = {"photometric": "rgb", "planarconfig": "separate", "metadata": None}
+    tifffile.imwrite(tmp_path / "a.tif", frames[:count], **options)
+    found, notes = read(tmp_path / "a.tif")
+    np.testing.assert_array_equal(found, frames[:count])
+    assert any("--axes SYX" in note for note in notes)
+
+
 def test_the_user_may_call_three_planes_colours(tmp_path, frames):
     write_planes(tmp_path / "a.tif", frames[:3])
     found, _ = read(tmp_path / "a.tif", "SYX")
@@ -44,7 +53,9 @@ def test_planes_that_another_program_wrote_are_colours(tmp_path, frames):
         metadata=None,
         software="camera",
     )
-    assert read(tmp_path / "a.tif")[0].shape == (1, 32, 48)
+    found, notes = read(tmp_path / "a.tif")
+    assert found.shape == (1, 32, 48)
+    assert any("--axes TYX" in note for note in notes)
 
 
 @pytest.mark.parametrize("suffix", [".npy", ".tif"])

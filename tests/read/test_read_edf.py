@@ -1,6 +1,7 @@
 """EDF: compressed, in series, and with headers that promise too much."""
 
 import gzip
+import subprocess
 
 import numpy as np
 import pytest
@@ -62,3 +63,33 @@ def test_files_whose_frame_numbers_begin_anew_are_recordings_of_their_own(tmp_pa
 def test_a_header_that_promises_too_much_is_refused(tmp_path, fields):
     with pytest.raises(ReadError, match=r"a\.edf: the header of frame 0"):
         open_stack(edf(tmp_path / "a.edf", *fields))
+
+
+@pytest.mark.parametrize("scheme", ["GzipCompression", "BzipCompression", "ZCompression", "OFFSET"])
+def test_pixels_compressed_inside_are_refused_and_no_program_is_started(
+    tmp_path, scheme, monkeypatch
+):
+    def start(*command, **options):
+        raise AssertionError(f"{command} was started")
+
+    monkeypatch.setattr(subprocess, "Popen", start)
+    path = edf(tmp_path / "a.edf", ("Dim_1", 9), ("Dim_2", 8), ("Compression", scheme))
+    with pytest.raises(ReadError, match=r"frame 0 declares pixels that are compressed"):
+        open_stack(path)
+
+
+@pytest.mark.parametrize("size", [2 * 9 * 8 // 2, 2 * 9 * 8 - 1, 2 * 9 * 8 + 512, 2000])
+@pytest.mark.parametrize("key", ["Size", "EDF_BinarySize"])
+def test_a_size_that_is_not_of_the_dimensions_is_refused(tmp_path, size, key):
+    path = edf(tmp_path / "a.edf", ("Dim_1", 9), ("Dim_2", 8), (key, size))
+    path.write_bytes(path.read_bytes() + bytes(4000))
+    with pytest.raises(ReadError, match=r"declares frames of 144 bytes in blocks of"):
+        open_stack(path)
+
+
+@pytest.mark.parametrize("size", [144, 512])
+def test_a_block_may_be_filled_up(tmp_path, size):
+    path = edf(tmp_path / "a.edf", ("Dim_1", 9), ("Dim_2", 8), ("Size", size))
+    path.write_bytes(path.read_bytes() + bytes(size - 144))
+    with open_stack(path) as stack:
+        assert stack.shape == (1, 8, 9)

@@ -7,7 +7,7 @@ import h5py
 import numpy as np
 import pytest
 
-from amseg_keras.read import ReadError, find_stacks, open_stack
+from amseg_keras.read import ReadError, ReadOptions, find_stacks, open_stack
 
 
 @pytest.fixture
@@ -340,3 +340,53 @@ def test_a_dataset_of_frames_that_hardly_exist_is_refused(path):
         data[0] = 1
     with pytest.raises(ReadError, match="promises 1125899906842624 frames and holds about 1"):
         open_stack(path)
+
+
+def growing(path, frames, sources):
+    """A virtual dataset without a limit, whose frames come from the sources in turn."""
+    size = frames.shape[1:]
+    layout = h5py.VirtualLayout(frames.shape, "u1", maxshape=(None, *size))
+    limit = h5py.h5s.UNLIMITED
+    for at, source in enumerate(sources):
+        part = h5py.VirtualSource(source, "d", frames.shape, maxshape=(None, *size))
+        layout[at : limit : len(sources)] = part[0:limit]
+    with h5py.File(path, "w", libver="latest") as file:
+        file.create_virtual_dataset("data", layout)
+
+
+def save_growing(path, frames):
+    with h5py.File(path, "w") as file:
+        file.create_dataset("d", data=frames, maxshape=(None, *frames.shape[1:]))
+
+
+def test_a_source_that_grows_without_a_limit_is_read(path, tmp_path, frames):
+    save_growing(tmp_path / "one.h5", frames[:5])
+    growing(path, frames, ["one.h5"])
+    assert held(path, frames) == [0, 1, 2, 3, 4]
+
+
+def test_a_source_that_grows_more_slowly_loses_its_own_frames_alone(path, tmp_path, frames):
+    save_growing(tmp_path / "even.h5", frames[::2])
+    save_growing(tmp_path / "odd.h5", frames[1::2][:1])
+    growing(path, frames, ["even.h5", "odd.h5"])
+    assert held(path, frames)[:3] == [0, 1, 2]
+    assert 3 not in held(path, frames)
+
+
+def test_a_source_whose_values_do_not_fit_is_refused(path, tmp_path, frames):
+    save_growing(tmp_path / "one.h5", frames.astype("u2") * 100)
+    virtual(path, frames, (slice(0, 6), "one.h5", 6))
+    with open_stack(path) as stack, pytest.raises(ReadError, match="larger values would be cut"):
+        stack[0]
+
+
+def test_axes_find_the_only_dataset_of_as_many(path, frames):
+    coloured = np.repeat(frames[..., None], 3, axis=-1)
+    with h5py.File(path, "w") as file:
+        file["a"], file["b"] = coloured, np.zeros(5)
+    with open_stack(path, ReadOptions(axes="TYXS")) as stack:
+        np.testing.assert_array_equal(np.stack(list(stack)), frames)
+    with pytest.raises(ReadError, match=r"scan\.h5::DATASET --axes TYXS"):
+        open_stack(path)
+    with pytest.raises(ReadError, match="numbers in 5-D for --axes"):
+        open_stack(path, ReadOptions(axes="TCYXS"))

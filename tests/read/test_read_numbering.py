@@ -74,6 +74,61 @@ def test_the_user_says_which_number_counts(tmp_path):
     assert "--sequence-by" in stacks[0].notes[0]
 
 
+@pytest.mark.parametrize(
+    "names",
+    [
+        [f"img_{k:04}_T{25 + k % 3}C.tif" for k in range(7)],
+        [f"img_{k:04}_T{25 + k % 3}.tif" for k in range(7)],
+        [f"img_{k:04}_{192 - k % 2}mA.tif" for k in range(7)],
+        [f"img_{k:04}_{25 + k % 3}degC_{190 + k % 2}mA.tif" for k in range(6)],
+        ["9s_7.tif", "10s_7.tif", "11s_9.tif"],
+    ],
+)
+def test_the_number_that_never_repeats_counts_and_a_measured_one_does_not(tmp_path, names):
+    save(tmp_path, names)
+    assert values(tmp_path) == [list(range(len(names)))]
+    with open_stack(tmp_path) as stack:
+        assert "--sequence-by" in stack.notes[0]
+
+
+@pytest.mark.parametrize("choice", ["1", "scan_", "first"])
+@pytest.mark.parametrize(
+    "name", [lambda k: f"scan_{k:04}_{200 + 5 * k}W.tif", lambda k: f"scan_{k}_{192 - k % 2}W.tif"]
+)
+def test_other_numbers_may_change_beside_the_one_that_the_user_named(tmp_path, name, choice):
+    save(tmp_path, [name(k) for k in range(5)])
+    assert values(tmp_path, ReadOptions(sequence_by=choice)) == [list(range(5))]
+
+
+def test_files_that_would_all_stay_single_are_one_with_join(tmp_path):
+    save(tmp_path, [f"scan_{k:04}_{200 + 5 * k}W.tif" for k in range(5)])
+    assert values(tmp_path) == [[k] for k in range(5)]
+    assert values(tmp_path, ReadOptions(join=True)) == [list(range(5))]
+
+
+def test_the_fewest_other_numbers_keep_files_apart(tmp_path):
+    save(tmp_path, [f"run{run}_{k}_{190 + k % 2}mA.tif" for run in range(2) for k in range(4)])
+    assert values(tmp_path, ReadOptions(sequence_by="2")) == [[0, 1, 2, 3], [4, 5, 6, 7]]
+
+
+def test_a_number_that_runs_on_over_positions_and_times_counts_no_frames(tmp_path):
+    names = [f"{3 * p + t:05}_pos{p}_time{t}.tif" for p in range(2) for t in range(3)]
+    save(tmp_path, names)
+    assert values(tmp_path) == [[0, 1, 2], [3, 4, 5]]
+
+
+def test_the_minus_of_mathematics_is_a_sign(tmp_path):
+    save(tmp_path, ["t\u22122.tif", "t\u22121.tif", "t0.tif", "t1.tif"])
+    assert values(tmp_path) == [[0, 1, 2, 3]]
+
+
+def test_decimals_of_equal_steps_are_one_number(tmp_path):
+    save(tmp_path / "steps", [f"a_{k / 2:.1f}.tif" for k in range(1, 5)])
+    assert values(tmp_path / "steps") == [[0, 1, 2, 3]]
+    save(tmp_path / "runs", [f"a_{run}.{k:04}.tif" for run in (1, 2) for k in range(3)])
+    assert values(tmp_path / "runs") == [[0, 1, 2], [3, 4, 5]]
+
+
 def test_a_number_that_no_name_has_is_refused(tmp_path):
     _, errors = find_stacks([save(tmp_path, ["a1.tif", "a2.tif"])], ReadOptions(sequence_by="7"))
     assert "--sequence-by 7: no file name has such a number" in str(errors[0])

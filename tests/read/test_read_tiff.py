@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import tifffile
 
-from amseg_keras.read import ReadError, open_stack
+from amseg_keras.read import ReadError, ReadOptions, open_stack
+from amseg_keras.read.formats.orientation import upright
 
 
 def test_imagej_says_pixel_size_and_frame_interval(tmp_path, frames):
@@ -145,3 +146,55 @@ def test_the_user_still_hears_tifffile_in_other_calls(tmp_path, frames, caplog):
     assert not caplog.records
     logging.getLogger("tifffile").warning("heard")
     assert [record.message for record in caplog.records] == ["heard"]
+
+
+@pytest.mark.parametrize("kind", ["imagej", "ome"])
+def test_channels_that_count_as_frames_have_no_frame_rate(tmp_path, frames, kind):
+    hyper, path = frames.reshape(3, 2, 32, 48), tmp_path / f"a.{kind}.tif"
+    metadata = {"axes": "TCYX", "finterval": 0.5, "TimeIncrement": 0.5}
+    tifffile.imwrite(
+        path, hyper, imagej=kind == "imagej", photometric="minisblack", metadata=metadata
+    )
+    with open_stack(path) as stack:
+        assert len(stack) == 6
+        assert stack.frame_rate_hz is None
+        assert any("frame interval in the file was not taken" in note for note in stack.notes)
+
+
+def test_slices_alone_are_the_points_of_time(tmp_path, frames):
+    metadata = {"axes": "ZYX", "finterval": 0.5}
+    tifffile.imwrite(tmp_path / "a.tif", frames, imagej=True, metadata=metadata)
+    with open_stack(tmp_path / "a.tif") as stack:
+        assert stack.frame_rate_hz == 2
+
+
+@pytest.mark.parametrize("turns", [(1, 3, 1, 4, 2, 1), (6, 6, 6, 8, 5, 6)])
+def test_each_page_is_turned_by_its_own_orientation(tmp_path, frames, turns):
+    path = tmp_path / "a.tif"
+    with tifffile.TiffWriter(path) as writer:
+        for frame, turn in zip(frames, turns, strict=True):
+            writer.write(frame, metadata=None, extratags=[(274, 3, 1, turn, False)])
+    with open_stack(path) as stack:
+        for index, turn in enumerate(turns):
+            np.testing.assert_array_equal(stack[index], upright(frames[index], turn))
+        assert any("each as its own orientation says" in note for note in stack.notes)
+        if turns[0] == 1:
+            assert not any("as the orientation in the file says" in note for note in stack.notes)
+
+
+def test_a_page_on_its_side_among_upright_ones_is_an_error_of_that_frame(tmp_path, frames):
+    with tifffile.TiffWriter(tmp_path / "a.tif") as writer:
+        for frame, turn in zip(frames, (1, 6, 1, 1, 1, 1), strict=True):
+            writer.write(frame, metadata=None, extratags=[(274, 3, 1, turn, False)])
+    with open_stack(tmp_path / "a.tif") as stack:
+        np.testing.assert_array_equal(stack[2], frames[2])
+        with pytest.raises(ReadError, match="frame 1 is 48 x 32"):
+            stack[1]
+
+
+def test_pages_of_different_orientation_are_not_regrouped(tmp_path, frames):
+    with tifffile.TiffWriter(tmp_path / "a.tif") as writer:
+        for frame, turn in zip(frames, (1, 3, 1, 1, 1, 1), strict=True):
+            writer.write(frame, metadata=None, extratags=[(274, 3, 1, turn, False)])
+    with pytest.raises(ReadError, match="pages of different orientation"):
+        open_stack(tmp_path / "a.tif", ReadOptions(axes="TYX"))

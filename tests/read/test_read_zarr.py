@@ -79,3 +79,74 @@ def test_several_arrays_are_listed(tmp_path, frames):
         open_stack(tmp_path / "a.zarr")
     with open_stack(f"{tmp_path}/a.zarr::b") as stack:
         assert stack.name == "a_b"
+
+
+@pytest.mark.parametrize("location", ["start", "end"])
+def test_an_unwritten_chunk_of_a_written_shard_is_no_black_frame(tmp_path, frames, location):
+    codec = zarr.codecs.ShardingCodec(
+        chunk_shape=(1, 16, 48),
+        codecs=[zarr.codecs.BytesCodec(endian="little"), zarr.codecs.ZstdCodec()],
+        index_location=location,
+    )
+    made = zarr.create(
+        store=str(tmp_path / "a.zarr"),
+        shape=(8, 32, 48),
+        dtype="u1",
+        chunks=(4, 32, 48),
+        codecs=[codec],
+        zarr_format=3,
+        fill_value=0,
+    )
+    made[:5] = frames[:5]
+    with open_stack(tmp_path / "a.zarr") as stack:
+        for index in range(5):
+            np.testing.assert_array_equal(stack[index], frames[index])
+        for index in (5, 6, 7):
+            with pytest.raises(ReadError, match=r"never written, or all its pixels are the fill"):
+                stack[index]
+
+
+@pytest.mark.parametrize("version", [2, 3])
+@pytest.mark.parametrize("units", [("micrometer", "millisecond"), ("um", "ms")])
+def test_the_scale_of_an_ome_image_gives_pixel_size_and_frame_rate(
+    tmp_path, frames, version, units
+):
+    path = save_scaled(tmp_path, frames, units, version)
+    with open_stack(path) as stack:
+        assert stack.pixel_size_um == pytest.approx(4.31)
+        assert stack.frame_rate_hz == pytest.approx(40_000)
+    with open_stack(f"{path}::1") as stack:
+        assert stack.pixel_size_um == pytest.approx(8.62)
+
+
+def test_a_scale_without_a_unit_is_no_size(tmp_path, frames):
+    with open_stack(save_scaled(tmp_path, frames, (None, None))) as stack:
+        assert (stack.pixel_size_um, stack.frame_rate_hz) == (None, None)
+
+
+def test_channels_beside_time_leave_no_frame_rate(tmp_path, frames):
+    path = save_scaled(tmp_path, frames.reshape(3, 2, 32, 48), ("um", "ms"))
+    with open_stack(path) as stack:
+        assert stack.pixel_size_um == pytest.approx(4.31)
+        assert stack.frame_rate_hz is None
+        assert any("the time between frames in the store was not taken" in n for n in stack.notes)
+
+
+def save_scaled(folder, frames, units, version=3):
+    """An image of two resolutions; its common scale makes 2.155 of the units 4.31."""
+    path = folder / "a.ome.zarr"
+    group = zarr.open_group(path, mode="w", zarr_format=version)
+    names = "tyx" if frames.ndim == 3 else "tcyx"
+    datasets = []
+    for name, step in (("0", 1), ("1", 2)):
+        group.create_array(name, data=frames[..., ::step, ::step])
+        own = {"t": 0.025, "c": 1, "y": 2.155 * step, "x": 2.155 * step}
+        change = {"type": "scale", "scale": [own[axis] for axis in names]}
+        datasets.append({"path": name, "coordinateTransformations": [change]})
+    said = {"t": units[1], "y": units[0], "x": units[0], "c": None}
+    axes = [{"name": axis, **({"unit": said[axis]} if said[axis] else {})} for axis in names]
+    common = {"type": "scale", "scale": [2 if axis in "yx" else 1 for axis in names]}
+    image = {"axes": axes, "datasets": datasets, "coordinateTransformations": [common]}
+    attributes = {"multiscales": [image]}
+    group.attrs.update(attributes if version == 2 else {"ome": attributes})
+    return path

@@ -3,12 +3,13 @@
 import numpy as np
 import pytest
 import tifffile
+from PIL import Image
 from segmented_runs import write_run
 
 from amseg_keras.classes import CLASS_NAMES, IGNORE
 from amseg_keras.datasets import Dataset, LabelledFrame
 from amseg_keras.datasets.dataset import write_frame
-from amseg_keras.read import ReadError
+from amseg_keras.read import ReadError, ReadOptions
 from amseg_keras.runs.labelled_experiment import find_experiments
 
 LABELS = np.zeros((3, 16, 32), np.uint8)
@@ -125,3 +126,56 @@ def test_a_folder_named_with_brackets_in_a_pattern_is_told_how_to_write_it(tmp_p
     assert errors[0].endswith("so write [[] for a [ that is part of a name")
     written = only(find_experiments([str(tmp_path / "[[]dir]" / "*.tif")]))
     np.testing.assert_array_equal(list(written.frames()), LABELS)
+
+
+MOVING = np.stack([np.roll(LABELS[0], shift, 0) for shift in (0, 5, 0)])
+COLOURED = np.moveaxis(MOVING, 0, -1)
+
+
+@pytest.mark.parametrize("metadata", [{}, None])
+def test_three_label_maps_as_planes_of_one_page_are_three_frames(tmp_path, metadata):
+    options = {"photometric": "rgb", "planarconfig": "separate", "metadata": metadata}
+    tifffile.imwrite(tmp_path / "a.tif", MOVING, **options)
+    found = only(find_experiments([str(tmp_path / "a.tif")]))
+    np.testing.assert_array_equal(list(found.frames()), MOVING)
+
+
+@pytest.mark.parametrize("name", ["a.npy", "a.tif", "planes.tif", "a.png"])
+def test_class_ids_are_never_mixed_as_colours(tmp_path, name):
+    path = tmp_path / name
+    if name == "a.npy":
+        np.save(path, COLOURED)
+    elif name == "a.tif":
+        tifffile.imwrite(path, COLOURED, photometric="rgb")
+    elif name == "planes.tif":
+        options = {"planarconfig": "separate", "metadata": None, "software": "camera"}
+        tifffile.imwrite(path, MOVING, photometric="rgb", **options)
+    else:
+        Image.fromarray(COLOURED).save(path)
+    experiments, errors = find_experiments([str(path)])
+    with pytest.raises(ReadError, match=rf"{path.name}.*--axes TYX") as raised:
+        if errors:
+            raise ReadError(errors[0])
+        list(only((experiments, errors)).frames())
+    assert "class ids" in str(raised.value)
+
+
+def test_label_maps_along_the_last_axis_are_read_with_axes(tmp_path):
+    np.save(tmp_path / "a.npy", COLOURED)
+    options = ReadOptions(axes="YXT")
+    found = only(find_experiments([str(tmp_path / "a.npy")], reading=options))
+    np.testing.assert_array_equal(list(found.frames()), MOVING)
+
+
+def test_a_grey_picture_of_three_equal_channels_holds_class_ids(tmp_path):
+    Image.fromarray(np.stack([LABELS[0]] * 3, axis=-1)).save(tmp_path / "a.png")
+    found = only(find_experiments([str(tmp_path / "a.png")]))
+    np.testing.assert_array_equal(list(found.frames()), LABELS[:1])
+
+
+def test_the_indices_of_a_palette_are_the_class_ids(tmp_path):
+    picture = Image.fromarray(LABELS[0], mode="P")
+    picture.putpalette([0, 0, 0, 255, 0, 0, 0, 255, 0])
+    picture.save(tmp_path / "a.png")
+    found = only(find_experiments([str(tmp_path / "a.png")]))
+    np.testing.assert_array_equal(list(found.frames()), LABELS[:1])

@@ -21,7 +21,7 @@ from amseg_keras.datasets.masks.base import ClassIds, PageName, check_size
 from amseg_keras.read import ReadError
 from amseg_keras.read.errors import reading
 from amseg_keras.read.formats import FrameReader, open_reader
-from amseg_keras.read.grey import COLOUR_NOTE
+from amseg_keras.read.grey import COLOUR_NOTE, class_ids
 
 _TIFF = (".tif", ".tiff")
 
@@ -141,7 +141,7 @@ class LabelImages:
             # Nobody says when the last mask was drawn.
             weakref.finalize(self, reader.close)
         reader = self._open[1]
-        with reading(where, reader.kind):
+        with reading(where, reader.kind), class_ids(where):
             ids = as_class_ids(reader.read(page), where)
         return unmirrored(ids, shows_zero_white(reader), str(file))
 

@@ -19,6 +19,9 @@ from amseg_keras.read.grey import plain_dtype
 
 _LOGGERS = ("fabio.edfimage", "fabio.fabioimage", "fabio.fabioutils")
 _LARGEST_HEADER = 1 << 20
+_BLOCK = 512
+"""Bytes to a multiple of which headers and frames are filled up."""
+
 _MOST_BYTES = 1 << 40
 _MOST_SAVED = 1100
 """gzip makes nothing smaller by more than this factor."""
@@ -44,6 +47,7 @@ class EdfReader(FrameReader):
                     f"{self.label}: is cut short after {self._image.nframes - 1} whole frames; "
                     "copy or export it again"
                 )
+            self._refuse_compression()
             shape, stored = self._image.get_frame(0).shape, self._image.dtype
             first = _first_number(self._image.get_frame(0).header)
         if len(shape) != 2:
@@ -55,6 +59,13 @@ class EdfReader(FrameReader):
             dtype=plain_dtype(np.dtype(stored), self.label),
             first_number=first,
         )
+
+    def _refuse_compression(self) -> None:
+        """Raise if fabio would decompress pixels, for which it may start other programs."""
+        for index in range(self._image.nframes):
+            if self._image.get_frame(index)._data_compression is not None:
+                self._image.close()
+                raise _compressed(f"{self.label}: frame {index}")
 
     def read(self, index: int) -> np.ndarray:
         # A frame keeps its pixels once they were asked for; a copy of it is thrown away instead.
@@ -95,6 +106,7 @@ def check_headers(path: Path) -> None:
                 return
             where = f"{path}: the header of frame {frame}"
             pixels, stored = _declared(header, where)
+            _check_block(header, pixels, stored, where)
             if max(pixels, stored) > min(size, _MOST_BYTES):
                 raise ReadError(
                     f"{where} declares {max(pixels, stored):,} bytes, more than the file can hold; "
@@ -157,12 +169,30 @@ def _declared(header: Mapping[str, str], where: str) -> tuple[int, int]:
     item = np.dtype(DATA_TYPES.get(header.get("datatype", ""), np.uint16)).itemsize
     pixels = math.prod(sizes) * item if sizes else 0
     if not header.get("compression", "none").lower().startswith("no"):
-        pixels //= _MOST_SAVED
+        raise _compressed(where)
     numbers = (header.get(key, "") for key in ("edf_binarysize", "size"))
     stored = next((int(n) for n in numbers if n.isascii() and n.isdigit() and len(n) < 20), pixels)
     if "edf_binaryfilename" in header:  # the pixels are in another file, beside this one
         pixels = 0
     return pixels, stored
+
+
+def _check_block(header: Mapping[str, str], pixels: int, stored: int, where: str) -> None:
+    """Raise if the block of a frame is not as long as its pixels, up to padding."""
+    if not pixels or "edf_binaryfilename" in header:
+        return
+    if not pixels <= stored < pixels + _BLOCK:
+        raise ReadError(
+            f"{where} declares frames of {pixels:,} bytes in blocks of {stored:,}, so that its "
+            "size or its data type is wrong; it is damaged: copy or export it again"
+        )
+
+
+def _compressed(where: str) -> ReadError:
+    return ReadError(
+        f"{where} declares pixels that are compressed one by one, which are not read; save it "
+        "without compression, or compress the whole file: gzip FILE.edf"
+    )
 
 
 def _first_number(header: Mapping[str, str]) -> int | None:

@@ -40,7 +40,7 @@ class Hdf5Reader(FrameReader):
             self._file = _open_file(path, swmr)
             self._storage = Storage()
             try:
-                name, notes = find_dataset(self._file, str(path), dataset)
+                name, notes = find_dataset(self._file, str(path), dataset, axes)
                 self.label = f"{path}::{name}"
                 self.info = self._inspect(self._file[name], axes, notes)
                 self.linked_files = linked_files(path, self._file[name])

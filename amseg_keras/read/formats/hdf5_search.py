@@ -12,7 +12,9 @@ _SMALLEST_PICTURE = 16
 _LISTED = 8
 
 
-def find_dataset(file: h5py.File, label: str, dataset: str | None) -> tuple[str, tuple[str, ...]]:
+def find_dataset(
+    file: h5py.File, label: str, dataset: str | None, axes: str | None = None
+) -> tuple[str, tuple[str, ...]]:
     """The path of the dataset to read, and notes on how it was found.
 
     Args:
@@ -20,6 +22,7 @@ def find_dataset(file: h5py.File, label: str, dataset: str | None) -> tuple[str,
         label: The file as given, for errors.
         dataset: The path the user named; None follows the NeXus attributes, and without them
             takes the only image stack there is.
+        axes: Meaning of the axes of the dataset, if the user said it: as many must it have.
 
     Raises:
         ReadError: There is no such dataset, or not exactly one to choose.
@@ -31,18 +34,21 @@ def find_dataset(file: h5py.File, label: str, dataset: str | None) -> tuple[str,
         what = "is no dataset of this file" if found is None else "is a group, not a dataset"
         there = [(name, item) for name, item in _walk(file) if item is not None]
         raise ReadError(f"{label}::{dataset}: {what}; there are {_listing(label, there)}")
-    name = _nexus_signal(file)
+    name = _nexus_signal(file, axes)
     items = [] if name is not None else list(_walk(file))
     if name is None:
-        signals = [one for one, item in items if item is not None and _is_old_signal(item)]
+        signals = [one for one, item in items if item is not None and _is_old_signal(item, axes)]
         name = signals[0] if len(signals) == 1 else None
     if name is not None:
         return name, (f"dataset {name} taken, as the NeXus attributes of the file say",)
-    candidates = [(name, item) for name, item in items if item is not None and _is_stack(item)]
+    candidates = [
+        (name, item) for name, item in items if item is not None and _is_stack(item, axes)
+    ]
     broken = [name for name, item in items if item is None]
     missing = f"; links to missing files: {', '.join(broken[:_LISTED])}" if broken else ""
     if len(candidates) == 1:
-        note = f"dataset {candidates[0][0]} taken, the only image stack of the file{missing}"
+        which = "image stack" if axes is None else f"dataset of {len(axes)} axes"
+        note = f"dataset {candidates[0][0]} taken, the only {which} of the file{missing}"
         return candidates[0][0], (note,)
     if candidates:
         raise ReadError(
@@ -50,9 +56,13 @@ def find_dataset(file: h5py.File, label: str, dataset: str | None) -> tuple[str,
             f"{_listing(label, candidates)}"
         )
     there = [(name, item) for name, item in items if item is not None]
+    wanted = "numbers in 2-D or 3-D" if axes is None else f"numbers in {len(axes)}-D for --axes"
+    advice = ""
+    if axes is None and any(len(item.shape or ()) > 3 for _, item in there):
+        advice = f"; if one is, name it and its axes: {label}::DATASET --axes TYXS"
     raise ReadError(
-        f"{label}: holds no image stack (numbers in 2-D or 3-D){missing}; "
-        f"there are {_listing(label, there)}"
+        f"{label}: holds no image stack ({wanted}){missing}; there are "
+        f"{_listing(label, there)}{advice}"
     )
 
 
@@ -86,14 +96,17 @@ def describe(dataset: h5py.Dataset) -> str:
     return f"{shape} {dataset.dtype}"
 
 
-def _is_stack(dataset: h5py.Dataset) -> bool:
+def _is_stack(dataset: h5py.Dataset, axes: str | None) -> bool:
+    if axes is not None and dataset.dtype.kind in "buif":
+        shape = dataset.shape or ()
+        return len(shape) == len(axes) and (len(axes) > 2 or min(shape) >= _SMALLEST_PICTURE)
     layout = find_layout(dataset.shape or (), dataset.dtype, known_axes(dataset))
     if layout is None or dataset.dtype.kind not in "buif":
         return False
     return len(layout.axes) > 2 or min(dataset.shape) >= _SMALLEST_PICTURE
 
 
-def _nexus_signal(file: h5py.File) -> str | None:
+def _nexus_signal(file: h5py.File, axes: str | None) -> str | None:
     """Follow `default` from group to group, then `signal`; None where they lead to no stack."""
     group: h5py.Group = file
     for _ in range(8):
@@ -104,14 +117,14 @@ def _nexus_signal(file: h5py.File) -> str | None:
         group = following
     signal = _text(group.attrs.get("signal", ""))
     found = group.get(signal) if signal else None
-    if isinstance(found, h5py.Dataset) and _is_stack(found):
+    if isinstance(found, h5py.Dataset) and _is_stack(found, axes):
         return f"{group.name.rstrip('/')}/{signal}"
     return None
 
 
-def _is_old_signal(dataset: h5py.Dataset) -> bool:
+def _is_old_signal(dataset: h5py.Dataset, axes: str | None) -> bool:
     """Whether a dataset carries the mark of NeXus files before 2014, ``signal = 1``."""
-    return _text(dataset.attrs.get("signal", "")) == "1" and _is_stack(dataset)
+    return _text(dataset.attrs.get("signal", "")) == "1" and _is_stack(dataset, axes)
 
 
 def _text(attribute: object) -> str:

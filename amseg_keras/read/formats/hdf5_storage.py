@@ -23,6 +23,7 @@ Box = tuple[tuple[int, int], ...]
 
 _DEEPEST = 8
 _FILES_OPEN = 32
+_NO_LIMIT = (1 << 63) - 1
 
 
 class Hole(Exception):  # noqa: N818 - no error of a user's, but what a frame lacks
@@ -37,6 +38,7 @@ class _Mapping:
     file: str
     dataset: str
     source: tuple[np.ndarray, ...] | None  # None: all of the source
+    growing: tuple[tuple[int, ...], ...] | None = None  # slab of a source without a limit
 
 
 class Storage:
@@ -113,12 +115,21 @@ class Storage:
         depth: int,
     ) -> None:
         source = self._open(dataset, mapping)
+        _check_dtype(dataset, source)
         selected = mapping.source or tuple(np.arange(size) for size in source.shape)
+        if mapping.growing is not None:
+            start, stride, count, block = mapping.growing
+            selected = _axis_indices(start, stride, count, block, source.shape)
         if any(len(indices) == 0 for indices in selected):
             raise Hole(f"{_name(source)} is empty")
         shape = [len(indices) for indices in mapping.target]
         corners = ([first for first, _ in places], [end - 1 for _, end in places])
         within = [len(indices) for indices in selected]
+        if mapping.growing is not None:
+            # A source that grows more slowly than the others has no frame here yet.
+            end = int(np.ravel_multi_index(corners[1], shape))
+            if end >= math.prod(within):
+                raise Hole(f"{_name(source)} does not reach so far")
         # The points of both selections belong together in the order in which they are stored.
         first, last = (
             np.array(
@@ -221,7 +232,11 @@ def _read_mappings(dataset: h5py.Dataset) -> Iterator[_Mapping]:
     for number in range(len(dataset.virtual_sources())):
         given = dataset.virtual_sources()[number]
         blocks = _numbered_blocks(given, dataset.shape)
-        if blocks is None:
+        if blocks is None and _has_no_limit(given.src_space):
+            targets, slab = _selections(given.vspace, dataset.shape), _slab(given.src_space)
+            for target in filter(None, targets):
+                yield _Mapping(target, given.file_name, given.dset_name, None, slab)
+        elif blocks is None:
             for target, source in zip(
                 *_pair(
                     _selections(given.vspace, dataset.shape), _selections(given.src_space, None)
@@ -298,6 +313,24 @@ def _slab(space: h5py.h5s.SpaceID) -> tuple[tuple[int, ...], ...]:
         return (0,) * len(extent), ones, ones, extent
     start, stride, count, block = space.get_regular_hyperslab()
     return tuple(start), tuple(stride), tuple(count), tuple(block)
+
+
+def _has_no_limit(space: h5py.h5s.SpaceID) -> bool:
+    """Whether a selection grows with its dataset; HDF5 stores no extent of it then."""
+    if space.get_select_type() != h5py.h5s.SEL_HYPERSLABS or not space.is_regular_hyperslab():
+        return False
+    _, _, count, block = space.get_regular_hyperslab()
+    return any(size >= _NO_LIMIT for size in (*count, *block))
+
+
+def _check_dtype(dataset: h5py.Dataset, source: h5py.Dataset) -> None:
+    """Raise if values of a source do not fit, which HDF5 cuts off without a word."""
+    if dataset.dtype.kind in "iu" and not np.can_cast(source.dtype, dataset.dtype):
+        raise ReadError(
+            f"{dataset.file.filename}::{dataset.name}: holds {dataset.dtype} and takes its pixels "
+            f"from {_name(source)}, which holds {source.dtype}: larger values would be cut off; "
+            f"make it again as {source.dtype}, or give the source itself"
+        )
 
 
 def _axis_indices(

@@ -9,7 +9,7 @@ from PIL import Image, ImageFile, UnidentifiedImageError
 from amseg_keras.read.errors import ReadError, reading
 from amseg_keras.read.formats.base import FrameReader, StackInfo
 from amseg_keras.read.formats.orientation import orientation_note, upright
-from amseg_keras.read.grey import COLOUR_NOTE, is_colour, plain_dtype, to_grey
+from amseg_keras.read.grey import COLOUR_NOTE, is_colour, plain_dtype, reads_class_ids, to_grey
 
 _KIND = "a PNG, JPEG or BMP image"
 _ORIENTATION = 274
@@ -85,6 +85,8 @@ def _pixels(path: Path, image: Image.Image) -> np.ndarray:
         import imagecodecs
 
         return np.asarray(imagecodecs.png_decode(path.read_bytes()))
+    if image.mode == "P" and reads_class_ids():
+        return np.array(image)  # the indices are the ids, whatever colours show them
     if image.mode in ("P", "PA"):
         return np.asarray(image.convert("RGBA"))
     if image.mode in ("CMYK", "YCbCr", "LAB", "HSV"):

@@ -15,8 +15,9 @@ from amseg_keras.read.formats.tiff_metadata import (
     frame_rate_hz,
     images_of_recording,
     pixel_size_um,
+    rate_note,
 )
-from amseg_keras.read.formats.tiff_pages import Page, find_pages
+from amseg_keras.read.formats.tiff_pages import Page, count_turned, find_pages, orientation_of
 from amseg_keras.read.grey import COLOUR_NOTE, is_colour, plain_dtype, to_grey
 
 _LOGGER = "tifffile"
@@ -68,7 +69,10 @@ class TiffReader(FrameReader):
             if self._planes:
                 plane = self._stored(0)[index]
                 return upright(plane, self._orientation)
-            return upright(to_grey(self._pixels(index)), self._orientation)
+            pixels = to_grey(self._pixels(index))
+            if self._contiguous is not None:
+                return upright(pixels, self._orientation)
+            return upright(pixels, orientation_of(self._pages[index]))
 
     def is_missing(self, index: int) -> bool:
         return not self._planes and self._layout is None and self._pages.is_missing(index)
@@ -108,11 +112,18 @@ class TiffReader(FrameReader):
         dtype = plain_dtype(page.dtype, self.label)
         height, width, channels = self._page_shape(page)
         self._check_size(page, height * width * channels * page.dtype.itemsize)
-        tag = page.tags.get(274)
-        self._orientation = int(tag.value) if tag is not None and str(tag.value).isdigit() else 1
+        self._orientation = orientation_of(page)
+        odd = count_turned(self._pages, self._orientation)
         self.is_inverted = page.photometric == tifffile.PHOTOMETRIC.MINISWHITE
         self.is_imagej = bool(tiff.is_imagej)
-        notes += [describe_axes(tiff), orientation_note(self._orientation)]
+        notes += [describe_axes(tiff), rate_note(tiff), orientation_note(self._orientation)]
+        if odd:
+            notes.append(f"{odd}, each as its own orientation says")
+        if axes is not None and odd:
+            raise ReadError(
+                f"{self.label}: has pages of different orientation, which --axes cannot regroup; "
+                "save it with frames turned alike"
+            )
         if axes is not None:
             frames, height, width = self._regroup(axes, frames, (height, width, channels))
             notes.append(layout_note(self._layout, axes, None) if self._layout else None)
@@ -125,6 +136,11 @@ class TiffReader(FrameReader):
             )
         elif channels >= 3 and is_colour(self._pixels(0)):
             notes.append(COLOUR_NOTE)
+            if page.axes.startswith("S") and frames == 1:
+                notes.append(
+                    f"{channels} planes of one page taken as the colours of one frame; if they "
+                    "are frames: --axes TYX"
+                )
         notes.append(_DISPLAY_NOTES.get(page.photometric))
         if swaps_axes(self._orientation):
             height, width = width, height
@@ -183,13 +199,13 @@ class TiffReader(FrameReader):
         """Whether the "colours" of the only page are frames.
 
         tifffile, and scikit-image and napari through it, take three or four frames for colours
-        where nobody says what they are.
+        where nobody says what they are, with and without metadata of its own.
         """
         return (
             frames == 1
             and channels in (3, 4)
             and page.axes.startswith("S")
-            and bool(self._tiff.is_shaped)
+            and not (self._tiff.is_ome or self._tiff.is_imagej)
             and "tifffile" in _software(page)
         )
 

@@ -4,20 +4,7 @@ from xml.etree import ElementTree
 
 import tifffile
 
-_MICROMETRES = {
-    "um": 1.0,
-    "µm": 1.0,  # micro sign, as OME writes it
-    "μm": 1.0,  # Greek mu
-    "\\u00B5m": 1.0,  # as ImageJ writes it
-    "micron": 1.0,
-    "microns": 1.0,
-    "micrometer": 1.0,
-    "micrometre": 1.0,
-    "nm": 1e-3,
-    "mm": 1e3,
-}
-_SECONDS = {"s": 1.0, "sec": 1.0, "second": 1.0, "seconds": 1.0, "ms": 1e-3, "msec": 1e-3}
-_SECONDS |= {"µs": 1e-6, "us": 1e-6}
+from amseg_keras.read.formats.units import in_micrometres, in_seconds
 
 
 def pixel_size_um(tiff: tifffile.TiffFile) -> float | None:
@@ -26,27 +13,50 @@ def pixel_size_um(tiff: tifffile.TiffFile) -> float | None:
     The resolution tag alone is no answer: written by cameras and editors it means dots per inch.
     """
     if tiff.is_imagej:
-        unit = str((tiff.imagej_metadata or {}).get("unit", ""))
+        unit_um = in_micrometres(str((tiff.imagej_metadata or {}).get("unit", "")))
         tags = tiff.pages.first.tags
-        if unit not in _MICROMETRES or "XResolution" not in tags or "YResolution" not in tags:
+        if unit_um is None or "XResolution" not in tags or "YResolution" not in tags:
             return None
         per_unit = tiff.pages.first.resolution
         if per_unit[0] <= 0 or per_unit[1] <= 0:
             return None
-        return _square(_MICROMETRES[unit] / per_unit[0], _MICROMETRES[unit] / per_unit[1])
+        return square(unit_um / per_unit[0], unit_um / per_unit[1])
     pixels = _ome_pixels(tiff)
     sizes = []
     for axis in "XY":
-        unit = pixels.get(f"PhysicalSize{axis}Unit", "µm")
+        unit_um = in_micrometres(pixels.get(f"PhysicalSize{axis}Unit", "µm"))
         value = _positive(pixels.get(f"PhysicalSize{axis}"))
-        if value is None or unit not in _MICROMETRES:
+        if value is None or unit_um is None:
             return None
-        sizes.append(value * _MICROMETRES[unit])
-    return _square(*sizes)
+        sizes.append(value * unit_um)
+    return square(*sizes)
 
 
 def frame_rate_hz(tiff: tifffile.TiffFile) -> float | None:
-    """Frames per second from the frame interval; ImageJ's `fps` is playback and not used."""
+    """Frames per second from the frame interval; ImageJ's `fps` is playback and not used.
+
+    There is none where channels or slices stand between the points of time, as all of them are
+    counted as frames.
+    """
+    return None if _counts_more_than_time(tiff) else _stated_rate_hz(tiff)
+
+
+def rate_note(tiff: tifffile.TiffFile) -> str | None:
+    """Say that the frame interval of the file was not taken; None where it was or is not there."""
+    if not _counts_more_than_time(tiff) or _stated_rate_hz(tiff) is None:
+        return None
+    return (
+        "the frame interval in the file was not taken, as channels and slices count as frames too; "
+        "save one channel as a file of its own, or give the frame rate"
+    )
+
+
+def _counts_more_than_time(tiff: tifffile.TiffFile) -> bool:
+    sizes = _sizes(tiff)
+    return sizes["channels"] > 1 or (sizes["slices"] > 1 and sizes["frames"] > 1)
+
+
+def _stated_rate_hz(tiff: tifffile.TiffFile) -> float | None:
     if tiff.is_imagej:
         metadata = tiff.imagej_metadata or {}
         interval = _positive(metadata.get("finterval"))
@@ -55,27 +65,39 @@ def frame_rate_hz(tiff: tifffile.TiffFile) -> float | None:
         pixels = _ome_pixels(tiff)
         interval = _positive(pixels.get("TimeIncrement"))
         unit = pixels.get("TimeIncrementUnit", "s")
-    if interval is None or unit not in _SECONDS:
-        return None
-    return 1.0 / (interval * _SECONDS[unit])
+    unit_s = in_seconds(unit)
+    return None if interval is None or unit_s is None else 1.0 / (interval * unit_s)
 
 
 def describe_axes(tiff: tifffile.TiffFile) -> str | None:
     """A note where pages run over more than one of time, depth and channel."""
-    if tiff.is_imagej:
-        metadata = tiff.imagej_metadata or {}
-        sizes = {axis: metadata.get(axis, 1) for axis in ("channels", "slices", "frames")}
-    else:
-        pixels = _ome_pixels(tiff)
-        names = {"SizeC": "channels", "SizeZ": "slices", "SizeT": "frames"}
-        sizes = {name: int(pixels.get(key, 1)) for key, name in names.items()}
+    sizes = _sizes(tiff)
     long = [f"{size} {name}" for name, size in sizes.items() if size > 1]
     if len(long) < 2:
         return None
     if not tiff.is_imagej:
-        order = str(pixels.get("DimensionOrder", ""))[:1:-1]
+        order = str(_ome_pixels(tiff).get("DimensionOrder", ""))[:1:-1]
         return f"planes taken in the order of the OME metadata ({' x '.join(long)}, {order})"
     return f"pages taken one after the other as stored ({' x '.join(long)})"
+
+
+def _sizes(tiff: tifffile.TiffFile) -> dict[str, int]:
+    """Number of channels, slices and frames; the colours of a pixel are no channels."""
+    if tiff.is_imagej:
+        metadata = tiff.imagej_metadata or {}
+        return {axis: _count(metadata.get(axis)) for axis in ("channels", "slices", "frames")}
+    pixels = _ome_pixels(tiff)
+    samples = int(tiff.pages.first.samplesperpixel)
+    return {
+        "channels": max(_count(pixels.get("SizeC")) // samples, 1),
+        "slices": _count(pixels.get("SizeZ")),
+        "frames": _count(pixels.get("SizeT")),
+    }
+
+
+def _count(value: object) -> int:
+    text = str(value)
+    return int(text) if text.isascii() and text.isdigit() and 0 < len(text) < 12 else 1
 
 
 def images_of_recording(tiff: tifffile.TiffFile) -> int:
@@ -95,7 +117,13 @@ def _ome_pixels(tiff: tifffile.TiffFile) -> dict[str, str]:
     return {} if pixels is None else dict(pixels.attrib)
 
 
-def _square(x: float, y: float) -> float | None:
+def square(x: float, y: float) -> float | None:
+    """Give the edge of a pixel from its two edges; None if they differ.
+
+    Example:
+        >>> square(4.31, 4.3100000000000005), square(1.0, 2.0)
+        (4.31, None)
+    """
     # a TIFF stores fractions: 4.31, not 4.3100000000000005
     return round(x, 9) if abs(x - y) <= 1e-3 * x else None
 

@@ -9,6 +9,7 @@ import tifffile
 
 Page = tifffile.TiffPage | tifffile.TiffFrame
 
+_MOST_ASKED = 256
 _NOT_A_FRAME = tifffile.FILETYPE.REDUCEDIMAGE | tifffile.FILETYPE.MASK
 
 
@@ -63,6 +64,28 @@ def find_pages(tiff: tifffile.TiffFile) -> FramePages:
         return FramePages(pages)
     note = f"{left} pages are thumbnails, reduced copies or masks and were passed over"
     return FramePages(pages, chosen, (note,))
+
+
+def orientation_of(page: Page) -> int:
+    """Give the orientation that a page states, 1 where it states none."""
+    # A virtual page has no entry of its own in the file, and lies behind the first one.
+    own = page.keyframe if getattr(page, "is_virtual", False) else page.aspage()
+    tag = own.tags.get(274) if own is not None else None
+    return int(tag.value) if tag is not None and str(tag.value).isdigit() else 1
+
+
+def count_turned(pages: FramePages, orientation: int) -> str | None:
+    """Say how many pages are turned otherwise than the first; None if no page that is asked is.
+
+    Of a long file some pages are asked alone; every page is turned by its own orientation.
+    """
+    step = max(len(pages) // _MOST_ASKED, 1)
+    asked = [at for at in range(0, len(pages), step) if not pages.is_missing(at)]
+    odd = sum(orientation_of(pages[at]) != orientation for at in asked)
+    if not odd:
+        return None
+    which = "pages" if step == 1 else "pages that were asked"
+    return f"{odd} of {len(asked)} {which} are turned otherwise than the first"
 
 
 def _is_no_frame(page: Page) -> bool:

@@ -1,6 +1,6 @@
 """Zarr and OME-Zarr: one array of a store, read frame by frame."""
 
-import json
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,10 +10,14 @@ import numpy as np
 from amseg_keras.read.axes import asked_layout, find_layout, layout_note
 from amseg_keras.read.errors import ReadError, reading
 from amseg_keras.read.formats.base import FrameReader, StackInfo
+from amseg_keras.read.formats.zarr_metadata import Spacing, document, multiscale, read_spacing
 from amseg_keras.read.grey import COLOUR_NOTE, plain_dtype
 
-_LARGEST_TEXT = 4 << 20
 _LISTED = 8
+_RATE_NOTE = (
+    "the time between frames in the store was not taken, as channels and slices count as frames too"
+)
+_NOT_THERE = np.uint64((1 << 64) - 1)
 # Codecs that turn bytes into numbers and nothing else; numcodecs has one that unpickles.
 _CODECS = frozenset(
     {"bytes", "transpose", "gzip", "zstd", "blosc", "crc32c", "sharding_indexed", "zlib", "lz4"}
@@ -54,12 +58,24 @@ class ZarrReader(FrameReader):
                     )
                 layout = found
         self._layout = layout
-        said = (layout_note(layout, axes, known), COLOUR_NOTE if layout.has_colour else None)
+        # Sizes belong to the axes that the store names.
+        spacing = read_spacing(place) if layout.axes == known else Spacing()
+        rate = spacing.frame_rate_hz
+        counts = any(
+            size > 1 for size, axis in zip(shape, layout.axes, strict=True) if axis not in "TYXS"
+        )
+        said = (
+            layout_note(layout, axes, known),
+            COLOUR_NOTE if layout.has_colour else None,
+            _RATE_NOTE if rate is not None and counts else None,
+        )
         self.info = StackInfo(
             frames=layout.frames,
             height=layout.height,
             width=layout.width,
             dtype=plain_dtype(dtype, self.label),
+            pixel_size_um=spacing.pixel_size_um,
+            frame_rate_hz=None if counts else rate,
             notes=(*notes, *(note for note in said if note)),
         )
         self._place = place
@@ -68,8 +84,10 @@ class ZarrReader(FrameReader):
         region = self._layout.region(index)
         if not self._is_stored(region):
             raise ReadError(
-                f"{self.where(index)} has no chunk in the store: it was never written; "
-                "leave it out, or copy all of the store"
+                f"{self.where(index)} has no chunk in the store: it was never written, or all "
+                f"its pixels are the fill value ({self._array.fill_value}), which zarr does not "
+                "store; leave it out, copy all of the store, or write it again with "
+                "write_empty_chunks"
             )
         return self._layout.frame(self._array, index)
 
@@ -77,15 +95,47 @@ class ZarrReader(FrameReader):
         """Whether a chunk of the frame is there; a store leaves out chunks of the fill value."""
         chunks = getattr(self._array, "shards", None) or self._array.chunks
         metadata = self._array.metadata
+        codec = _sharding(metadata)
         grid = [
             range(-(-size // chunk)) if isinstance(at, slice) else (at // chunk,)
             for at, size, chunk in zip(region, self._array.shape, chunks, strict=True)
         ]
         for corner in np.ndindex(*map(len, grid)):
             place = tuple(axis[at] for axis, at in zip(grid, corner, strict=True))
-            if (self._place / metadata.encode_chunk_key(place)).is_file():
+            file = self._place / metadata.encode_chunk_key(place)
+            if file.is_file() and (codec is None or self._is_in_shard(file, codec, region)):
                 return True
         return False
+
+    def _is_in_shard(self, file: Path, codec: Any, region: tuple[int | slice, ...]) -> bool:
+        """Whether a chunk of the frame is in a shard, which zarr fills up with the fill value."""
+        chunks, shards = codec.chunk_shape, self._array.shards
+        inner = [
+            list(range(shard // chunk)) if isinstance(at, slice) else [at % shard // chunk]
+            for at, shard, chunk in zip(region, shards, chunks, strict=True)
+        ]
+        counts = [shard // chunk for shard, chunk in zip(shards, chunks, strict=True)]
+        length = 16 * math.prod(counts)
+        checksum = 4 * (len(codec.index_codecs) - 1)
+        with file.open("rb") as stream:
+            if str(codec.index_location.value) == "end":
+                stream.seek(max(file.stat().st_size - length - checksum, 0))
+            stored = stream.read(length)
+        if len(stored) < length:
+            raise ReadError(f"{self.label}: {file.name} is cut short; copy or export it again")
+        index = np.frombuffer(stored, "<u8").reshape(*counts, 2)
+        return bool((index[np.ix_(*inner)][..., 0] != _NOT_THERE).any())
+
+
+def _sharding(metadata: Any) -> Any:
+    """The codec of an array that stores its chunks in shards, with an index that can be read."""
+    codecs: tuple[Any, ...] = getattr(metadata, "codecs", ())
+    if len(codecs) != 1 or not hasattr(codecs[0], "index_codecs"):
+        return None
+    kinds = [codec.to_dict() for codec in codecs[0].index_codecs]
+    plain = [kind["name"] for kind in kinds] in (["bytes"], ["bytes", "crc32c"])
+    little = kinds[0].get("configuration", {}).get("endian") == "little"
+    return codecs[0] if plain and little else None
 
 
 def open_dataset(path: Path, dataset: str | None, axes: str | None = None) -> ZarrReader:
@@ -104,12 +154,12 @@ def _zarr(label: str) -> Any:
 
 
 def _find_arrays(path: Path) -> Iterator[Path]:
-    if (path / ".zarray").is_file() or _document(path / "zarr.json").get("node_type") == "array":
+    if (path / ".zarray").is_file() or document(path / "zarr.json").get("node_type") == "array":
         yield path
         return
     for metadata in sorted([*path.rglob(".zarray"), *path.rglob("zarr.json")]):
         inside = metadata.parent
-        if metadata.name == ".zarray" or _document(metadata).get("node_type") == "array":
+        if metadata.name == ".zarray" or document(metadata).get("node_type") == "array":
             yield inside
 
 
@@ -140,10 +190,7 @@ def _choose(
 
 def _image(folder: Path) -> tuple[str | None, str | None]:
     """Path and axes of the full resolution, from the metadata of an OME-Zarr image."""
-    attributes = _document(folder / ".zattrs") or _document(folder / "zarr.json").get(
-        "attributes", {}
-    )
-    image = attributes.get("ome", attributes).get("multiscales", [{}])[0]
+    image = multiscale(folder)
     if not image.get("datasets"):
         return None, None
     axes = image.get("axes", [])
@@ -152,16 +199,16 @@ def _image(folder: Path) -> tuple[str | None, str | None]:
 
 
 def _dimension_names(place: Path) -> str | None:
-    names = _document(place / "zarr.json").get("dimension_names") or []
+    names = document(place / "zarr.json").get("dimension_names") or []
     letters = "".join(str(name)[:1] for name in names).upper().replace("F", "T")
     return letters if {"X", "Y"} <= set(letters) and len(set(letters)) == len(letters) else None
 
 
 def _check_codecs(place: Path, label: str) -> None:
     """Raise if an array names a codec that is not known to give numbers alone."""
-    document = _document(place / "zarr.json") or _document(place / ".zarray")
-    named = [document.get("compressor"), *(document.get("filters") or [])]
-    pending = [*named, *(document.get("codecs") or [])]
+    said = document(place / "zarr.json") or document(place / ".zarray")
+    named = [said.get("compressor"), *(said.get("filters") or [])]
+    pending = [*named, *(said.get("codecs") or [])]
     while pending:
         codec = pending.pop()
         if codec is None:
@@ -171,14 +218,3 @@ def _check_codecs(place: Path, label: str) -> None:
             raise ReadError(f"{label}: is stored with {name}, which is not read; save it with zstd")
         inner = codec.get("configuration", {})
         pending += [*inner.get("codecs", []), *inner.get("index_codecs", [])]
-
-
-def _document(path: Path) -> dict[str, Any]:
-    if not path.is_file():
-        return {}
-    if path.stat().st_size > _LARGEST_TEXT:
-        raise ReadError(f"{path}: is larger than any metadata; copy or export it again")
-    document = json.loads(path.read_text(encoding="utf-8"))
-    if not isinstance(document, dict):
-        raise ReadError(f"{path}: is no metadata of Zarr; copy or export it again")
-    return document
