@@ -12,12 +12,12 @@ from amseg_keras.read.numbering import (
     NumberedName,
     check_choice,
     count_frames,
-    find_slots,
     join_decimals,
     join_signs,
     numbered_name,
 )
 from amseg_keras.read.options import AS_FOUND, ReadOptions
+from amseg_keras.read.slots import find_slots
 
 _MOST_LOOKED_INTO = 1000
 """Files of several frames that are opened to see whether they follow each other."""

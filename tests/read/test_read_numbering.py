@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from amseg_keras.read import ReadError, ReadOptions, find_stacks, open_stack
 from amseg_keras.read.group import group_files
-from amseg_keras.read.numbering import find_slots
+from amseg_keras.read.slots import find_slots
 
 
 def save(folder: Path, names: list[str]) -> Path:
