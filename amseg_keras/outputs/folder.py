@@ -79,7 +79,7 @@ class CannotWriteError(OutputError):
 
 @dataclass(frozen=True)
 class OutputFiles:
-    """What a command writes into its output folder.
+    """Names of the files that a command writes into its output folder.
 
     Attributes:
         command: Command as the user types it, `"amseg quantify"`.
@@ -141,7 +141,7 @@ class OutputFolder:
 
     Args:
         path: Folder; it is made when it is claimed.
-        files: What the command writes.
+        files: Files that the command writes.
         overwrite: Whether the result of another run is replaced.
         keeps_going: Whether the command goes on where an unfinished run stopped.
 
@@ -173,7 +173,7 @@ class OutputFolder:
         self.path = path
         self.files = files
         self.needed_bytes: int | None = None
-        """About how much the files take, for the message if the disk is full."""
+        """Estimated size of the files in bytes, for the message if the disk is full."""
         self._overwrite = overwrite
         self._keeps_going = keeps_going
         self._lock: FileLock | None = None
@@ -235,7 +235,7 @@ class OutputFolder:
         fails leaves the earlier result as it is.
 
         Args:
-            identity: What the run is.
+            identity: Identity of the run.
             redo: Whether a result of the same run is made anew rather than kept.
 
         Returns:
@@ -265,7 +265,7 @@ class OutputFolder:
         """Make the folder ready for a run, unless its result is there.
 
         Args:
-            identity: What the run is.
+            identity: Identity of the run.
             redo: Whether a result of the same run is made anew rather than kept.
 
         Returns:
@@ -316,7 +316,7 @@ class OutputFolder:
         """Write the record, after everything else has been written.
 
         Args:
-            record: What the record says beside the identity of the run.
+            record: Entries of the record beside the identity of the run.
 
         Returns:
             The whole record.

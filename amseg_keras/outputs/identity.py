@@ -201,7 +201,7 @@ def _sampled(paths: Sequence[str], sizes: Sequence[int]) -> Iterable[bytes]:
 
 @dataclass(frozen=True)
 class RunIdentity:
-    """What a run does with what, in values that JSON can hold.
+    """Input, settings and choices of a run, in values that JSON can hold.
 
     Attributes:
         source: Input as the user typed it, for messages.
