@@ -114,7 +114,7 @@ def result_of_another(folder: Path, record: str) -> str | None:
         record: Name of the record of the command that wants to write.
 
     Returns:
-        What the folder holds, to go on a sentence; None if nothing speaks against writing.
+        Phrase that names the other command and its record; None if the folder is free.
 
     Example:
         >>> import tempfile

@@ -206,7 +206,7 @@ class RunIdentity:
     Attributes:
         source: Input as the user typed it, for messages.
         input: Content of the input, or its place for a result that is made anew each time.
-        frames: What the input says of its frames: `shape`, `dtype`, `dataset`, `axes`.
+        frames: Properties of the frames: `shape`, `dtype`, `dataset`, `axes`.
         settings: Everything else that changes what is found: weights, grey levels.
         choices: What changes the files and not what is found: formats, frames of a movie.
     """
@@ -262,7 +262,7 @@ class RunIdentity:
         """Tell whether an unfinished run finds the same in its frames, whatever files it writes.
 
         Args:
-            record: What the unfinished run has written of itself.
+            record: Identity that the unfinished run has written.
         """
         return (
             record.get("result_format") == RESULT_FORMAT
