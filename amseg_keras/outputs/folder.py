@@ -38,6 +38,7 @@ IDENTITY = "identity.json"
 """File in it that says what the run is."""
 
 _HOLDER, _LOCK, _FRAMES = "holder.json", "lock", "frames"
+_ATTEMPTS = 1000
 _ENDS_OF_SPACE = {errno.ENOSPC, errno.EDQUOT}
 _SAID_WITHOUT_NUMBER = re.compile(r"\d+ requested and \d+ written|No space left|errno = 28\b")
 
@@ -363,18 +364,19 @@ class OutputFolder:
             raise CannotWriteError(self.sentence(error)) from error
 
     def _claim(self) -> None:
-        while True:
-            self.unfinished.mkdir(parents=True, exist_ok=True)
-            lock = FileLock(self.unfinished / _LOCK, timeout=0)
+        for attempts_left in reversed(range(_ATTEMPTS)):
             try:
+                self.unfinished.mkdir(parents=True, exist_ok=True)
+                lock = FileLock(self.unfinished / _LOCK, timeout=0)
                 lock.acquire()
             except Timeout:
                 raise OutputTakenError(self._in_use()) from None
-            except (FileNotFoundError, NotADirectoryError):
-                if self.path.exists() and not self.path.is_dir():
+            except (FileNotFoundError, FileExistsError, NotADirectoryError):
+                # Another process may have given the folder back, and removed it, in between.
+                if attempts_left == 0 or (self.path.exists() and not self.path.is_dir()):
                     raise
-                continue  # the process before has just given it back
-            break
+            else:
+                break
         self._lock = lock
         holder = {
             "host": socket.gethostname(),
