@@ -10,6 +10,7 @@ import shutil
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,8 @@ import pandas as pd
 
 from amseg_keras.backend import best_precision, every_device, hardware
 from amseg_keras.datasets import Dataset, open_dataset
-from amseg_keras.models.networks import NETWORKS
 from amseg_keras.plain_json import plain
-from amseg_keras.preprocess import GreyScaling
+from amseg_keras.preprocess import Channels, GreyScaling
 from amseg_keras.pretrained import PresetInfo, find_preset
 from amseg_keras.pretrained.preset import read_info, read_model, weights_digest, write_preset
 from amseg_keras.training.course.learn import Course
@@ -29,6 +29,7 @@ from amseg_keras.training.feed.distilled import DistilledExamples
 from amseg_keras.training.feed.examples import DatasetExamples, DatasetSource, Examples
 from amseg_keras.training.feed.kept import KeptExamples
 from amseg_keras.training.feed.simulation import Simulation
+from amseg_keras.training.first_weights import adds_channels, network_to_train
 from amseg_keras.training.progress import Progress
 from amseg_keras.training.recipe import Phase, Recipe
 from amseg_keras.training.run_card import run_card
@@ -93,7 +94,9 @@ def train(
         mixed_with: Simulated frames beside those of a data set, so that a network that learns a
             few real frames forgets nothing else.
         share: Share of the simulated frames in each batch.
-        start_from: Preset whose weights are the first; by default they are random.
+        start_from: Preset whose weights are the first; by default they are random. The training
+            keeps the preset's channels and grey levels, unless the recipe adds channels: then the
+            new channels begin with weights of zero, and the recipe's grey levels are taken.
         teacher: Preset of a trained network whose probabilities are learned besides the labels.
         kept_epochs: After so many epochs their batches come again, kept on disk: for a simulator or
             a teacher that takes longer than the training itself.
@@ -126,12 +129,16 @@ def train(
     recipe = recipe or Recipe()
     start = None if start_from is None else find_preset(start_from)
     info = None if start is None else read_info(start)
-    if info is not None:
+    if info is not None and adds_channels(recipe.channels, info):
+        channels, scaling = Channels(recipe.channels), GreyScaling(recipe.grey_levels)
+        info = replace(info, channels=channels, scaling=scaling)
+    elif info is not None:
         recipe = replace(recipe, channels=info.channels.names)
     folder = Path(out) / "recordings" if store is None else Path(store)
     examples = make_examples(data, recipe, info, mixed_with, share, folder)
     if start is not None:
-        _check_network(start, str(start_from), recipe, len(examples.class_names))
+        # Refuse a preset of another network before the run's folder is begun.
+        network_to_train(recipe, len(examples.class_names), start)
     if teacher is not None:
         examples = _distilled(examples, find_preset(teacher))
     if kept_epochs is not None:
@@ -146,7 +153,9 @@ def train(
     }
     run = RunFolder(Path(out), asked)
     phases = (Phase(recipe.epochs, recipe.learning_rate),)
-    plan = Plan(run, examples, recipe, phases, lambda: _network(recipe, examples, start))
+    classes = len(examples.class_names)
+    network = partial(network_to_train, recipe, classes, start)
+    plan = Plan(run, examples, recipe, phases, network)
     try:
         trained = carry_out(plan, resume, progress)
     finally:
@@ -319,27 +328,3 @@ _OF_NETWORK = (
     *("clip_norm", "averaging", "patience", "precision"),
 )
 """Fields of a recipe that change nothing about the batches."""
-
-
-def _network(recipe: Recipe, examples: Examples, start: Path | None) -> keras.Model:
-    model = _untrained(recipe, len(examples.class_names))
-    if start is not None:
-        model.set_weights(read_model(start, read_info(start)).get_weights())
-    return model
-
-
-def _untrained(recipe: Recipe, classes: int) -> keras.Model:
-    width = {} if recipe.width is None else {"base_filters": recipe.width}
-    shape = (None, None, len(recipe.channels))
-    return NETWORKS[recipe.network](num_classes=classes, input_shape=shape, **width)
-
-
-def _check_network(start: Path, name: str, recipe: Recipe, classes: int) -> None:
-    """Refuse a preset of another network before the run's folder is begun."""
-    trained = read_model(start, read_info(start))
-    wanted = _untrained(recipe, classes)
-    if [w.shape for w in trained.weights] != [w.shape for w in wanted.weights]:
-        raise TrainingError(
-            f"{name}: is a network {trained.name}, no {recipe.network}; "
-            "give the recipe its network (--network, --width)"
-        )

@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 
+import keras
 import numpy as np
 import pytest
 from random_networks import randomise
@@ -13,10 +14,13 @@ from amseg_keras.datasets import BatchOptions, Dataset, LabelledFrame, batches
 from amseg_keras.datasets.dataset import write_frame
 from amseg_keras.datasets.feed.frames import ScaledFrames
 from amseg_keras.preprocess import Channels, GreyScaling
+from amseg_keras.pretrained import find_preset
+from amseg_keras.pretrained.preset import read_info, read_model
 from amseg_keras.training import Recipe, Simulation, TrainingError, train
 from amseg_keras.training.course import learn
 from amseg_keras.training.feed.examples import DatasetExamples, DatasetSource
 from amseg_keras.training.feed.mixed import mixed_examples
+from amseg_keras.training.first_weights import network_to_train
 from amseg_keras.training.run_card import command_of
 from amseg_keras.training.students import Student, train_students
 from amseg_keras.transfer import FINE_TUNING
@@ -27,6 +31,27 @@ RECIPE = Recipe(
     epochs=2, batch_size=4, shape=(32, 48), averaging=0.8, channels=BOTH.names, augment=None
 )
 FRAMES = 20
+
+
+def test_a_network_that_adds_motion_begins_with_the_probabilities_of_its_preset():
+    start = find_preset("amsegnet-esrf-lite")
+    recipe = Recipe(network="amsegnet-lite", channels=BOTH.names)
+    model = network_to_train(recipe, 5, start)
+    frame = np.random.default_rng(0).random((1, 32, 64, 1), np.float32)
+    both = np.concatenate([frame, np.full_like(frame, 0.7)], axis=-1)
+    expected = read_model(start, read_info(start))(frame)
+    np.testing.assert_allclose(
+        keras.ops.convert_to_numpy(model(both)), keras.ops.convert_to_numpy(expected), atol=1e-5
+    )
+
+
+def test_a_training_that_adds_motion_takes_its_own_grey_levels(movies, tmp_path):
+    first = train(movies, tmp_path / "first", replace(RECIPE, channels=("frame",), epochs=1))
+    recipe = replace(RECIPE, epochs=1, grey_levels="specimen")
+    second = train(movies, tmp_path / "second", recipe, start_from=first.preset)
+    info = from_pretrained(second.preset).info
+    assert info.channels.names == BOTH.names
+    assert info.scaling.method == "specimen"
 
 
 @pytest.fixture
