@@ -109,7 +109,7 @@ def movies() -> str:
             for facility in ("esrf", "aps")
             for name in ("keyhole", "pore", "keyhole_single")
         ]
-        rows.append([row["network"], row["simulator"], *cells, _score(real.get("aps"))])
+        rows.append([row["network"], row["simulator"], *cells, _score(real.get("aps", {}).get("keyhole"))])
     head = ["network", "simulator"]
     head += [
         f"{facility} {what}"
@@ -135,11 +135,48 @@ def movies_real() -> str:
     rows = []
     for row in record["rows"]:
         wall, figures = row["real"]["wall"], row["real"]["figures"]
-        cells = [f"{wall['pores_found']} of {wall['pores']}", f"{wall['pores_elsewhere']:.1f}"]
+        cells = [f"{wall['in_half']} of {wall['pores']}", f"{wall['elsewhere']:.1f}"]
         cells += [f"{wall['away']:.0%}", *map(_score, figures.values())]
         rows.append([row["network"], row["simulator"], *cells])
     head = ["network", "simulator", "wall: pores", "elsewhere, a frame", "keyhole away"]
     return table([*head, *record["rows"][0]["real"]["figures"]], rows)
+
+
+def accuracy() -> str:
+    """Presets on unseen simulated recordings."""
+    record = recorded("accuracy")
+    rows = []
+    for row in record["rows"]:
+        found = row["simulated"]
+        cells = [
+            _score(found[facility][name])
+            for facility in ("esrf", "aps")
+            for name in ("keyhole", "pore", "keyhole_single", "pore_single")
+        ]
+        rows.append([row["preset"], ", ".join(row["channels"]), *cells])
+    head = [
+        f"{facility} {what}"
+        for facility in ("ESRF", "APS")
+        for what in ("keyhole", "pore", "keyhole, frame alone", "pore, frame alone")
+    ]
+    return with_conditions(table(["preset", "channels", *head], rows), record)
+
+
+def accuracy_real() -> str:
+    """The same presets on real recordings and published frames."""
+    rows = []
+    for row in recorded("accuracy")["rows"]:
+        real = row["real"]
+        wall, figures = real["wall"], real["figures"]
+        cells = [_score(real[name]["keyhole"]) for name in ("aps", "aps_single")]
+        cells += [f"{wall[name]} of {wall['pores']}" for name in ("in_half", "in_most")]
+        cells += [f"{wall['elsewhere']:.1f}", f"{wall['away']:.0%}", f"{wall['keyhole']:.0%}"]
+        mean = sum(figures.values()) / len(figures)
+        rows.append([row["preset"], *cells, _score(mean), *map(_score, figures.values())])
+    head = ["preset", "APS keyhole", "APS keyhole, frame alone", "wall: pores in half of the frames"]
+    head += ["wall: pores in 80 %", "wall: elsewhere, a frame", "wall: keyhole away from the laser"]
+    head += ["wall: any keyhole", "figures: mean keyhole"]
+    return table([*head, *recorded("accuracy")["rows"][0]["real"]["figures"]], rows)
 
 
 def _score(value: float | None) -> str:
@@ -230,6 +267,8 @@ fill(
         "small network": small_network(),
         "movies": movies(),
         "movies, real": movies_real(),
+        "accuracy": accuracy(),
+        "accuracy, real": accuracy_real(),
         "streams": streams(),
         "workers": workers(),
         "fine-tuning": fine_tuning(),

@@ -48,6 +48,7 @@ def before(facility: Facility) -> Facility:
         crowned=0.0,
         dented=0.0,
         stains=(0, 0),
+        stuck=0.0,
         blown=0.0,
     )
     # One recording in twenty was divided by its background.

@@ -32,6 +32,7 @@ CALM = {
     "dented": 0.0,
     "crowned": 0.0,
     "stains": (0, 0),
+    "stuck": 0.0,
     "porous": 0.0,
     "afterglow": (0.0, 0.0),
     "plume": (-1.0, -1.0),
@@ -296,7 +297,7 @@ def test_the_scintillator_glows_for_a_frame():
 
 
 def test_marks_have_no_class():
-    marked = place(band=1.0, dented=1.0, stains=(8, 8), earlier_pores=(0, 0))
+    marked = place(band=1.0, dented=1.0, stains=(8, 8), stuck=1.0, earlier_pores=(0, 0))
     shot = recorded(marked, seed=8).shot
     labels = shot.render(-5)[1]
     assert set(np.unique(labels)) <= {BACKGROUND, SUBSTRATE}
@@ -310,6 +311,15 @@ def test_a_porous_wall_holds_many_small_pores():
     count, _, stats, _ = cv2.connectedComponentsWithStats((labels == PORE).astype(np.uint8))
     assert 12 <= count - 1 <= 30
     assert np.median(stats[1:, cv2.CC_STAT_AREA]) < 60
+
+
+def test_grains_that_stick_to_the_plate_are_dark():
+    strewn = place(stuck=1.0, stuck_grains=(60, 60), stain_sigmas=(4.0, 4.0), earlier_pores=(0, 0))
+    shot = recorded(strewn, seed=9).shot
+    bare = replace(shot, stage=replace(shot.stage, marks=None))
+    change = np.log(shot.render(-5)[0]) - np.log(bare.render(-5)[0])
+    assert change.min() < -0.02
+    assert np.mean(change < -0.01) > 2 * np.mean(change > 0.01)
 
 
 # --- what is too faint ----------------------------------------------------------------------

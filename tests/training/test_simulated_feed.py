@@ -132,6 +132,20 @@ def test_windows_have_their_shape_and_what_lies_beyond_the_frame_is_ignored():
     assert ignored > 3
 
 
+def test_some_windows_hold_the_plate_alone():
+    labels = np.zeros((256, 512), np.uint8)
+    labels[60:] = 2
+    frame = np.full(labels.shape, 1000, np.uint16)
+    sample = replace(sample_with_a_spot(), frame=frame, background=None, labels=labels)
+    shown = Presentation(GreyScaling(), Channels(), 0.4, False)
+    alone = [
+        bool((shown.show(sample, np.random.default_rng(k), (128, 256))[1] == 2).all())
+        for k in range(300)
+    ]
+    # Three standard deviations of 300 draws.
+    assert np.mean(alone) == pytest.approx(0.12, abs=0.06)
+
+
 def test_a_network_without_motion_sees_the_same_frames_and_windows():
     sample = sample_with_a_spot()
     for seed in range(10):

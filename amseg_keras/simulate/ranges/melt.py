@@ -118,7 +118,7 @@ class MeltRanges(CheckedRanges):
     pore_wall_px: Range = (1.2, 7.0)
     """Wall of a pore: one that the plate's faces cut flat is steep, a ball is round."""
 
-    porous: float = 0.12
+    porous: float = 0.25
     """Share of plates with many small pores, as in wall_movie."""
     small_pores: tuple[int, int] = (8, 50)
     """How many there are in 400 x 120 pixels: 31 in wall_movie."""
@@ -142,6 +142,12 @@ class MeltRanges(CheckedRanges):
     """Dirt, rings, arcs, scratches and specks."""
     stain_sigmas: Range = (0.5, 5.0)
     """Their contrast over the texture's sigma."""
+    stuck: float = 0.2
+    """Share of plates with grains of powder that stick to their faces, as in wall_movie."""
+    stuck_grains: tuple[int, int] = (5, 60)
+    """How many there are in 400 x 120 pixels: about 40 in wall_movie."""
+    stuck_grain_px: Range = (4.0, 30.0)
+    """Diameter of the largest: about 10 in wall_movie."""
 
     # --- powder -----------------------------------------------------------------
     layer_um: Range = (0.0, 190.0)
@@ -270,6 +276,7 @@ _ESRF_UNMARKED = replace(
     crowned=0.0,
     dented=0.0,
     stains=(0, 0),
+    stuck=0.0,
     raw=0.0,
 )
 _APS_UNMARKED = replace(
@@ -283,6 +290,7 @@ _APS_UNMARKED = replace(
     crowned=0.0,
     dented=0.0,
     stains=(4, 8),
+    stuck=0.0,
     raw=1.0,
     raw_eight=0.0,
     raw_dark=(0.0, 0.04),
@@ -405,6 +413,9 @@ WALL_REFERENCE = replace(
     band_melts=1.0,
     dented=0.0,
     stains=(0, 3),
+    stuck=1.0,
+    stuck_grains=(30, 45),
+    stuck_grain_px=(8.0, 12.0),
     welding_texture=(0.024, 0.028),
     contrast_in_sigma=(50.0, 50.0),
     scratches=(0.0, 0.1),

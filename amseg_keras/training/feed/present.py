@@ -22,7 +22,11 @@ ZOOM = (0.5, 1.7)
 ZOOMED, BLURRED = 0.7, 0.25
 """Share of the frames that are zoomed, and that are blurred."""
 
-_SUBSTRATE, _KEYHOLE = CLASS_NAMES.index("substrate"), CLASS_NAMES.index("keyhole")
+DEEP = 0.12
+"""Share of the windows that lie in the plate alone: tall frames are mostly plate far from any
+surface, and a network that has always seen one calls some of it gas or powder."""
+
+_SUBSTRATE, _KEYHOLE, _PORE = map(CLASS_NAMES.index, ("substrate", "keyhole", "pore"))
 
 
 @dataclass(frozen=True)
@@ -97,6 +101,8 @@ def _windowed(
         return sample
     height, width = (max(8, round(side / zoom)) for side in crop)
     window = _window_with_surface(rng, sample.labels, (height, width))
+    if rng.random() < DEEP:
+        window = _deep_window(rng, sample.labels, (height, width)) or window
 
     def cut(pixels: np.ndarray, labels: bool = False) -> np.ndarray:
         part = np.ascontiguousarray(pixels[window])
@@ -139,6 +145,23 @@ def _window_with_surface(
     surface = float(np.median(np.argmax((columns >= _SUBSTRATE) & (columns != IGNORE), axis=0)))
     top = int(np.clip(surface - rng.uniform(0.2, 0.7) * crop[0], 0, max(height - crop[0], 0)))
     return slice(top, top + crop[0]), slice(left, left + crop[1])
+
+
+def _deep_window(
+    rng: np.random.Generator, labels: np.ndarray, crop: tuple[int, int]
+) -> tuple[slice, slice] | None:
+    """A window of plate and pores alone; None where the plate is not so deep."""
+    height, width = labels.shape
+    left = int(rng.uniform(0, max(width - crop[1], 0) + 1))
+    columns = slice(left, left + crop[1])
+    plate = np.isin(labels[:, columns], (_SUBSTRATE, _PORE, IGNORE)).all(axis=1)
+    others = np.flatnonzero(~plate)
+    first = int(others[-1]) + 1 if others.size else 0
+    # A third of the window is enough: what is missing at the bottom is mirrored.
+    if height - first < crop[0] / 3:
+        return None
+    top = int(rng.uniform(first, max(height - crop[0], first)))
+    return slice(top, top + crop[0]), columns
 
 
 def _mirrored(sample: Sample) -> Sample:

@@ -88,10 +88,11 @@ class Recordings:
     @property
     def key(self) -> str:
         """Name of the subfolder: what decides the content of the files."""
+        facilities = self.simulation.facilities
         decides = {
             "coverage": self.simulation.coverage,
-            "facilities": dict(self.simulation.facilities),
-            "places": {name: repr(place) for name, place in self.simulation.places.items()},
+            "facilities": dict(facilities),
+            "places": {name: repr(self.simulation.place(name)) for name in facilities},
             "scaling": asdict(self.scaling),
             "seed": self.seed,
             "targets": self.targets,

@@ -38,10 +38,35 @@ def draw_marks(
         contrast = draw_log(rng, ranges.stain_sigmas) * sigma / plate.beam.slope
         path += np.float32(contrast) * _stain(rng, plate)
         drawn = True
+    if rng.random() < ranges.stuck:
+        path += _stuck_grains(rng, plate, sigma, ranges)
+        drawn = True
     if not drawn:
         return None
     softening, fringe = draw(rng, (0.5, 1.2)), draw_log(rng, ranges.void_fringe)
     return propagate(Component(path * plate.below, softening, fringe))
+
+
+def _stuck_grains(
+    rng: np.random.Generator, plate: Plate, sigma: float, ranges: MeltRanges
+) -> np.ndarray:
+    """Path through grains of powder that stick to the plate's faces: round and dark."""
+    view = plate.view
+    path: np.ndarray = np.zeros(view.shape, np.float32)
+    count = round(draw_integer(rng, ranges.stuck_grains) * path.size / (120 * 400))
+    largest = draw_log(rng, ranges.stuck_grain_px)
+    lowest = float(np.clip(plate.surface.min(), 0, view.shape[0] - 2))
+    for _ in range(min(count, 200)):
+        centre = (draw(rng, (0, view.shape[1])), draw(rng, (lowest, view.shape[0])))
+        radius = max(largest * draw(rng, (0.3, 1.0)) / 2, 1.0)
+        thickness = draw_log(rng, ranges.stain_sigmas) * sigma / plate.beam.slope
+        left, right = int(max(centre[0] - radius, 0)), int(centre[0] + radius) + 2
+        top, bottom = int(max(centre[1] - radius, 0)), int(centre[1] + radius) + 2
+        rows, columns = np.ogrid[top : min(bottom, view.shape[0]), left : min(right, view.shape[1])]
+        away = ((rows - centre[1]) ** 2 + (columns - centre[0]) ** 2) / radius**2
+        # The chord through a ball.
+        path[top:bottom, left:right] += np.float32(thickness) * np.sqrt(np.clip(1 - away, 0, 1))
+    return path
 
 
 @dataclass(frozen=True)
