@@ -9,7 +9,7 @@ import keras
 import numpy as np
 
 from amseg_keras.engines.choose import compile_engine
-from amseg_keras.engines.rewritten import Rewritten
+from amseg_keras.engines.graph import Rewritten
 from amseg_keras.models.networks import NETWORKS, TITLES
 from amseg_keras.preprocess import GreyScaling
 from amseg_keras.pretrained import find_preset, list_presets

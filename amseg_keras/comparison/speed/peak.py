@@ -10,7 +10,7 @@ import keras
 import numpy as np
 
 from amseg_keras.backend import accelerators, best_precision
-from amseg_keras.engines.need import installed, need
+from amseg_keras.engines.engine import installed, need
 
 _SIDE = 2048
 _PRODUCTS = 6

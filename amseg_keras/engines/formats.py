@@ -14,9 +14,8 @@ from typing import Any
 import keras
 import numpy as np
 
-from amseg_keras.engines.graph import Output, Size, onnx_model
-from amseg_keras.engines.need import installed, need
-from amseg_keras.engines.rewritten import Rewritten
+from amseg_keras.engines.engine import installed, need
+from amseg_keras.engines.graph import Output, Rewritten, Size, onnx_model
 from amseg_keras.rewrite import label_model
 
 Run = Callable[[np.ndarray], np.ndarray]

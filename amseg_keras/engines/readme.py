@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from amseg_keras.engines.export.formats import Format
+from amseg_keras.engines.formats import Format
 from amseg_keras.engines.graph import Output, Size
 from amseg_keras.models.ends import MULTIPLE
 from amseg_keras.preprocess import background_policy as policy

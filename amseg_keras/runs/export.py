@@ -12,11 +12,10 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from amseg_keras.engines.agreement import equal_fraction
-from amseg_keras.engines.export.formats import FORMATS, ExportError
-from amseg_keras.engines.export.readme import readme
-from amseg_keras.engines.graph import Output, Size
-from amseg_keras.engines.rewritten import Rewritten
+from amseg_keras.engines.engine import equal_fraction
+from amseg_keras.engines.formats import FORMATS, ExportError
+from amseg_keras.engines.graph import Output, Rewritten, Size
+from amseg_keras.engines.readme import readme
 from amseg_keras.models.ends import MULTIPLE
 from amseg_keras.preprocess import BackgroundPolicy, Inputs
 from amseg_keras.pretrained import PresetInfo
