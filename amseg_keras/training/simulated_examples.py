@@ -17,16 +17,16 @@ from amseg_keras.backend import accelerators, usable_cores
 from amseg_keras.classes import CLASS_NAMES
 from amseg_keras.datasets.feed.ahead import Batch, MadeAhead
 from amseg_keras.preprocess import Channels, GreyScaling
-from amseg_keras.training.feed.present import Presentation, validation_view
-from amseg_keras.training.feed.recordings import (
+from amseg_keras.training.presentation import Presentation, validation_view
+from amseg_keras.training.recipe import Recipe
+from amseg_keras.training.recordings import (
     FULL_FRAME,
     VALIDATION_SEED,
     VALIDATION_TARGETS,
     Recordings,
+    simulating_processes,
 )
-from amseg_keras.training.feed.simulation import TARGETS, Simulation
-from amseg_keras.training.feed.workers import simulating_processes
-from amseg_keras.training.recipe import Recipe
+from amseg_keras.training.simulation import TARGETS, Simulation
 
 _CLASS_WEIGHTS = (0.7, 1.2, 0.7, 4.0, 3.0)
 _MOST_THREADS = 8

@@ -1,44 +1,45 @@
-"""A training from its first step to its last."""
+"""The trainer: one training from its first step to its last."""
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import keras
+import numpy as np
 
 from amseg_keras.backend import compile_options, forward_pass, is_out_of_memory
 from amseg_keras.losses import DicePlusFocal
-from amseg_keras.training.course.annealing import cosine, epochs_without_gain, on_plateaus
-from amseg_keras.training.course.averaging import (
+from amseg_keras.metrics.scores import confusion_matrix, f1_per_class, iou_per_class
+from amseg_keras.segment.tiling import Predict, predict_any_size
+from amseg_keras.training.examples import Examples, calibration_images
+from amseg_keras.training.optimizer import (
     CALIBRATION_BATCHES,
     AveragedWeights,
     adam,
+    cosine,
+    epochs_without_gain,
+    on_plateaus,
 )
-from amseg_keras.training.course.checkpoint import (
+from amseg_keras.training.recipe import Phase, Progress, Recipe, TrainingError
+from amseg_keras.training.run_folder import (
+    EventLog,
     Position,
+    RunFolder,
     load_checkpoint,
     read_position,
     save_checkpoint,
 )
-from amseg_keras.training.course.steps import EachStep, FromStep
-from amseg_keras.training.course.validation import validate
-from amseg_keras.training.errors import TrainingError
-from amseg_keras.training.event_log import EventLog
-from amseg_keras.training.feed.examples import Examples, calibration_images
-from amseg_keras.training.progress import Progress
-from amseg_keras.training.recipe import Phase, Recipe
-from amseg_keras.training.run_folder import RunFolder
 
 CHECKPOINT_SECONDS = 120.0
 
 Report = Callable[[Progress], None]
 
 
-class Course:
+class Trainer:
     """One training of one network.
 
     Args:
@@ -261,3 +262,103 @@ def _clear_memory_errors(recipe: Recipe, examples: Examples) -> Iterator[None]:
             f"a batch of {shape[0]} frames of {shape[1]} x {shape[2]} pixels does not fit into "
             f"the memory; give --batch-size {max(1, recipe.batch_size // 2)}, or a smaller --shape"
         ) from error
+
+
+Batch = tuple[np.ndarray, np.ndarray]
+
+
+class FromStep(keras.utils.PyDataset):
+    """The batches of an epoch from a step on."""
+
+    def __init__(self, batches: keras.utils.PyDataset, first: int) -> None:
+        super().__init__()
+        self._batches, self._first = batches, first
+        self.sizes: dict[int, int] = {}
+        """Frames of the batches that were asked for."""
+
+    def __len__(self) -> int:
+        return len(self._batches) - self._first
+
+    def __getitem__(self, index: int) -> Batch:
+        images, labels = self._batches[self._first + index]
+        self.sizes[index] = len(images)
+        return images, labels
+
+
+class EachStep(keras.callbacks.Callback):
+    """Tells after each step how it went, and ends the epoch when a loss is not a number.
+
+    Args:
+        sizes: Frames of each batch.
+        after: Called with the loss of each step and the frames of its batch.
+
+    Attributes:
+        broken: Whether a loss was not a number.
+    """
+
+    def __init__(self, sizes: Mapping[int, int], after: Callable[[float, int], None]) -> None:
+        super().__init__()
+        self.broken = False
+        self._sizes = sizes
+        self._after = after
+        self._sum, self._frames = 0.0, 0
+
+    def synchronise(self) -> None:
+        """Put the state of the training into the network's variables.
+
+        On JAX it is kept outside of them between steps, until a callback asks for its network.
+        """
+        _ = self.model
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        # Keras gives the mean over the frames so far.
+        mean = float((logs or {})["loss"])
+        if not math.isfinite(mean):
+            self.broken = True
+            self.model.stop_training = True
+            return
+        size = self._sizes[batch]
+        self._frames += size
+        loss = (mean * self._frames - self._sum) / size
+        self._sum = mean * self._frames
+        self._after(loss, size)
+
+
+def validate(
+    predict: Predict,
+    frames: Iterable[tuple[np.ndarray, np.ndarray]],
+    class_names: tuple[str, ...],
+    loss: keras.losses.Loss,
+) -> dict[str, Any]:
+    """Segment whole frames and compare with their labels.
+
+    Args:
+        predict: The network.
+        frames: Input `(height, width, channels)` and class ids `(height, width)`, of any size.
+        class_names: In the order of the ids.
+        loss: What is minimised.
+
+    Returns:
+        `val_loss` (mean over frames), `mean_iou`, `mean_f1`, and `iou_<class>` for each class, over
+        all pixels of all frames; NaN for a class that is neither there nor found.
+    """
+    count = len(class_names)
+    matrix = np.zeros((count, count), np.int64)
+    losses = []
+    for image, labels in frames:
+        probabilities = predict_any_size(predict, image[None])
+        matrix += confusion_matrix(labels, probabilities[0].argmax(-1), count)
+        truth = labels[None].astype(np.int32)
+        # Not `loss(...)`, which Keras divides by the number of devices that share a batch.
+        value = loss.call(truth, keras.ops.convert_to_tensor(probabilities, "float32"))
+        losses.append(float(keras.ops.convert_to_numpy(value).mean()))
+    iou, f1 = iou_per_class(matrix), f1_per_class(matrix)
+    # Only classes that the labels have: a class that is found where there is none is an error of
+    # those that are there.
+    there = matrix.sum(axis=1) > 0
+    return {
+        "val_loss": float(np.mean(losses)),
+        "mean_iou": float(np.mean(iou[there])) if there.any() else float("nan"),
+        "mean_f1": float(np.mean(f1[there])) if there.any() else float("nan"),
+        **{f"iou_{name}": float(value) for name, value in zip(class_names, iou, strict=True)},
+    }

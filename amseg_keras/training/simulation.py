@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from amseg_keras.simulate import Facility
 
+
 TARGETS = 8
 """Labelled frames of each simulated recording: its background is paid for once."""
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from amseg_keras.classes import CLASS_NAMES, IGNORE
 from amseg_keras.preprocess import Channels, GreyRange, GreyScaling
-from amseg_keras.training.feed.recordings import Sample
+from amseg_keras.training.recordings import Sample
 
 ZOOM = (0.5, 1.7)
 """Smallest and largest zoom of the coverage; below 1 the frame shows smaller objects."""
