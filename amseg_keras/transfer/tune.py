@@ -33,8 +33,7 @@ from amseg_keras.training.run import Plan, carry_out
 from amseg_keras.training.run_folder import RunFolder
 from amseg_keras.training.simulation import Simulation
 from amseg_keras.training.trainer import Trainer
-from amseg_keras.transfer.head import with_classes
-from amseg_keras.transfer.split import split_for_tuning
+from amseg_keras.transfer.prepare import split_for_tuning, with_classes
 
 FINE_TUNING = Recipe(
     epochs=60,
