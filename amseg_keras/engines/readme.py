@@ -6,7 +6,7 @@ from amseg_keras.engines.formats import Format
 from amseg_keras.engines.graph import Output, Size
 from amseg_keras.models.ends import MULTIPLE
 from amseg_keras.preprocess import background_policy as policy
-from amseg_keras.preprocess import grey, moving
+from amseg_keras.preprocess import grey, inputs
 from amseg_keras.pretrained import PresetInfo
 
 _README = """# {name} as {format}
@@ -96,15 +96,15 @@ spread = np.linspace(0, len(frames) - 1, min(len(frames), {policy.BACKGROUND_FRA
 def motion(number):
     others = [other for other in spread if abs(other - number) > {policy.LEFT_OUT}]
     background = np.median(frames[others], axis=0) if others else np.zeros(frames.shape[1:])
-    darkest = {moving.DARKEST} * np.maximum(background, 0).mean()
+    darkest = {inputs.DARKEST} * np.maximum(background, 0).mean()
     too_few = len(frames) < {policy.SHORTEST} or len(others) < {policy.FEWEST}
-    if too_few or darkest <= {moving.NO_LIGHT}:
+    if too_few or darkest <= {inputs.NO_LIGHT}:
         return np.zeros(frames.shape[1:])
     change = np.log(np.maximum(frames[number], darkest) / np.maximum(background, darkest))
     some = change[::2, ::2][change[::2, ::2] != 0]
     middle = np.median(some) if some.size else 0
     sigma = 1.4826 * np.median(np.abs(some - middle)) if some.size else 1
-    return np.clip((change - middle) / ({moving.SIGMAS} * max(sigma, {moving.QUIETEST})), -1, 1)
+    return np.clip((change - middle) / ({inputs.SIGMAS} * max(sigma, {inputs.QUIETEST})), -1, 1)
 
 
 moved = np.stack([motion(number) for number in range(len(frames))])
@@ -113,7 +113,7 @@ moved = grey["top"] * (0.5 + 0.5 * moved)
 
 _MOTION_IN_WORDS = f"""
   The second channel is the motion: the logarithm of the ratio of the frame to its background,
-  without its median, divided by {moving.SIGMAS:g} robust standard deviations, from -1 to 1 scaled
+  without its median, divided by {inputs.SIGMAS:g} robust standard deviations, from -1 to 1 scaled
   to 0..{{top:g}}. The background is the median of {policy.BACKGROUND_FRAMES} frames spread over the
   movie, without those within {policy.LEFT_OUT} frames of the frame. Movies of fewer than
   {policy.SHORTEST} frames, and single frames, get a motion of {{middle:g}} everywhere."""
