@@ -18,8 +18,8 @@ from amseg_keras.datasets.masks.labelme import LabelMeMasks
 from amseg_keras.read import ReadError
 from amseg_keras.read.errors import reading
 from amseg_keras.read.formats.image import open_picture
-from amseg_keras.read.grey import is_colour
 from amseg_keras.read.group import natural_order
+from amseg_keras.read.pixels import is_colour
 
 KINDS = ("auto", "label-image", "labelme", "coco", "colours")
 _PICTURES = (*LABEL_TYPES, ".jpg", ".jpeg")

@@ -21,7 +21,7 @@ from amseg_keras.datasets.masks.base import ClassIds, PageName, check_size
 from amseg_keras.read import ReadError
 from amseg_keras.read.errors import reading
 from amseg_keras.read.formats import FrameReader, open_reader
-from amseg_keras.read.grey import COLOUR_NOTE, class_ids
+from amseg_keras.read.pixels import COLOUR_NOTE, class_ids
 
 _TIFF = (".tif", ".tiff")
 
