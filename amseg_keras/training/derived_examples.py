@@ -13,7 +13,7 @@ import numpy as np
 from amseg_keras.atomic import complete_or_absent
 from amseg_keras.backend import best_precision, forward_pass
 from amseg_keras.classes import IGNORE
-from amseg_keras.datasets.feed.ahead import Batch
+from amseg_keras.datasets.batching import Batch
 from amseg_keras.models.precision import in_precision
 from amseg_keras.preprocess import Channels, GreyScaling
 from amseg_keras.pretrained import PresetInfo

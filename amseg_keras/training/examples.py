@@ -11,7 +11,7 @@ import keras
 import numpy as np
 
 from amseg_keras.datasets import BatchOptions, Dataset, batches
-from amseg_keras.datasets.feed.frames import ScaledFrames, without_background
+from amseg_keras.datasets.frames import ScaledFrames, without_background
 from amseg_keras.datasets.statistics import class_weights, count_pixels
 from amseg_keras.outputs import input_content
 from amseg_keras.preprocess import Channels, GreyScaling

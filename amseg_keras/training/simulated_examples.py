@@ -15,7 +15,7 @@ import numpy as np
 
 from amseg_keras.backend import accelerators, usable_cores
 from amseg_keras.classes import CLASS_NAMES
-from amseg_keras.datasets.feed.ahead import Batch, MadeAhead
+from amseg_keras.datasets.batching import Batch, MadeAhead
 from amseg_keras.preprocess import Channels, GreyScaling
 from amseg_keras.training.presentation import Presentation, validation_view
 from amseg_keras.training.recipe import Recipe

@@ -11,7 +11,7 @@ from small_sets import small_network
 from amseg_keras import PresetInfo, Segmenter, evaluate, fine_tune, from_pretrained
 from amseg_keras.datasets import BatchOptions, Dataset, LabelledFrame, batches
 from amseg_keras.datasets.dataset import write_frame
-from amseg_keras.datasets.feed.frames import ScaledFrames
+from amseg_keras.datasets.frames import ScaledFrames
 from amseg_keras.preprocess import Channels, GreyScaling
 from amseg_keras.training import Recipe, Simulation, TrainingError, train, trainer
 from amseg_keras.training.derived_examples import mixed_examples

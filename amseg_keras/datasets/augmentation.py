@@ -7,8 +7,13 @@ import threading
 import keras
 import numpy as np
 
-from amseg_keras.datasets.feed.elastic import RandomElastic
-from amseg_keras.datasets.feed.grey_jitter import FrameOnly, RandomBlur, RandomGamma, RandomNoise
+from amseg_keras.datasets.augmentation_layers import (
+    FrameOnly,
+    RandomBlur,
+    RandomElastic,
+    RandomGamma,
+    RandomNoise,
+)
 
 _ROUNDING = 1e-3
 

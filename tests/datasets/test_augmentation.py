@@ -4,10 +4,14 @@ import pytest
 
 from amseg_keras.classes import IGNORE
 from amseg_keras.datasets import strong_augmentation
-from amseg_keras.datasets.feed.augment import SeededAugmentation
-from amseg_keras.datasets.feed.elastic import RandomElastic
-from amseg_keras.datasets.feed.grey_jitter import RandomBlur, RandomGamma, RandomNoise
-from amseg_keras.datasets.feed.paper_crops import Crop, draw_crops
+from amseg_keras.datasets.augmentation import SeededAugmentation
+from amseg_keras.datasets.augmentation_layers import (
+    RandomBlur,
+    RandomElastic,
+    RandomGamma,
+    RandomNoise,
+)
+from amseg_keras.datasets.frames import Crop, draw_crops
 
 GEOMETRIC = [
     keras.layers.RandomFlip("horizontal"),

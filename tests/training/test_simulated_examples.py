@@ -1,4 +1,4 @@
-"""Simulated recordings as a feed: what is simulated, kept, seen again, and how it is shown."""
+"""Simulated recordings as examples: what is simulated, kept, seen again, and how it is shown."""
 
 from dataclasses import replace
 
