@@ -1,7 +1,8 @@
-"""From the Hub to its cache on this machine.
+"""From the Hub to its cache on this machine, and what the Hub answers when it fails.
 
-The cache may hold damaged files. What the Hub answers when it does not do as asked becomes a
-sentence that says what to do.
+A file in the cache is a link to one named by its checksum: SHA-256 of large files, the SHA-1 of
+git of others. Where the file system has no links, the name is not known, and the SHA-256 in
+`preprocessing.json` is what is left to go by.
 """
 
 from __future__ import annotations
