@@ -18,8 +18,8 @@ import pandas as pd
 
 from amseg_keras.backend import best_precision, every_device, hardware
 from amseg_keras.datasets import Dataset, open_dataset
+from amseg_keras.json_values import json_value
 from amseg_keras.models.networks import NETWORKS
-from amseg_keras.plain_json import plain
 from amseg_keras.preprocess import GreyScaling
 from amseg_keras.pretrained import PresetInfo, find_preset
 from amseg_keras.pretrained.preset import read_info, read_model, weights_digest, write_preset
@@ -231,7 +231,7 @@ def _train(
         "seconds": round(position.seconds, 1),
         "epochs": len(position.history),
         "steps": position.steps,
-        "best": plain(max(position.history, key=_merit)),
+        "best": json_value(max(position.history, key=_merit)),
         "finished": True,
     }
     info = PresetInfo(
