@@ -109,7 +109,9 @@ def movies() -> str:
             for facility in ("esrf", "aps")
             for name in ("keyhole", "pore", "keyhole_single")
         ]
-        rows.append([row["network"], row["simulator"], *cells, _score(real.get("aps", {}).get("keyhole"))])
+        rows.append(
+            [row["network"], row["simulator"], *cells, _score(real.get("aps", {}).get("keyhole"))]
+        )
     head = ["network", "simulator"]
     head += [
         f"{facility} {what}"
@@ -173,7 +175,12 @@ def accuracy_real() -> str:
         cells += [f"{wall['elsewhere']:.1f}", f"{wall['away']:.0%}", f"{wall['keyhole']:.0%}"]
         mean = sum(figures.values()) / len(figures)
         rows.append([row["preset"], *cells, _score(mean), *map(_score, figures.values())])
-    head = ["preset", "APS keyhole", "APS keyhole, frame alone", "wall: pores in half of the frames"]
+    head = [
+        "preset",
+        "APS keyhole",
+        "APS keyhole, frame alone",
+        "wall: pores in half of the frames",
+    ]
     head += ["wall: pores in 80 %", "wall: elsewhere, a frame", "wall: keyhole away from the laser"]
     head += ["wall: any keyhole", "figures: mean keyhole"]
     return table([*head, *recorded("accuracy")["rows"][0]["real"]["figures"]], rows)

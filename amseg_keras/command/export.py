@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from amseg_keras.engines.need import EngineMissingError
+from amseg_keras.engines.engine import EngineMissingError
 from amseg_keras.pretrained import PresetError
 from amseg_keras.segment import from_pretrained
 
@@ -65,7 +65,8 @@ def export(
 
     Exit codes: 0 done, 1 it could not be written, 2 wrong use.
     """
-    from amseg_keras.engines.export import ExportError, export_network
+    from amseg_keras.engines.formats import ExportError
+    from amseg_keras.runs.export import export_network
 
     for name, side in (("--height", height), ("--width", width)):
         if side is not None and side % 16:

@@ -18,11 +18,10 @@ from amseg_keras.command.training_options import (
     run_option,
 )
 from amseg_keras.models.networks import NETWORKS
-from amseg_keras.preprocess.channels import HOW
+from amseg_keras.preprocess.inputs import HOW
 from amseg_keras.training import Recipe, Simulation, TrainedRun, train
 from amseg_keras.training.recipe import ANNEALINGS, GREY_LEVELS
-from amseg_keras.training.repeats import train_repeatedly
-from amseg_keras.training.students import Student, train_students
+from amseg_keras.training.several import Student, train_repeatedly, train_students
 
 _PAPER = Recipe()
 

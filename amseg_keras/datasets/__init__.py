@@ -1,7 +1,8 @@
 """Labelled frames in a folder: opening, checking, splitting, feeding to a network."""
 
+from amseg_keras.datasets.augmentation import strong_augmentation
+from amseg_keras.datasets.batching import Batches, BatchOptions, batches
 from amseg_keras.datasets.dataset import Dataset, LabelledFrame
-from amseg_keras.datasets.feed import Batches, BatchOptions, batches, strong_augmentation
 from amseg_keras.datasets.open import open_dataset
 
 __all__ = [

@@ -12,8 +12,7 @@ from amseg_keras.models.networks import NETWORKS
 from amseg_keras.preprocess import Channels
 from amseg_keras.pretrained import PresetInfo
 from amseg_keras.pretrained.preset import read_info, read_model
-from amseg_keras.training.errors import TrainingError
-from amseg_keras.training.recipe import Recipe
+from amseg_keras.training.recipe import Recipe, TrainingError
 
 
 def adds_channels(channels: Sequence[str], info: PresetInfo) -> bool:

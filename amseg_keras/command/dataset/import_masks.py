@@ -13,7 +13,7 @@ from amseg_keras.command.dataset.opening import one_sentence, say
 from amseg_keras.command.input_options import input_options
 from amseg_keras.datasets import LabelledFrame
 from amseg_keras.datasets.masks import KINDS, ImportOptions, import_masks
-from amseg_keras.datasets.masks.colours import TOLERANCE, read_palette
+from amseg_keras.datasets.masks.pictures import TOLERANCE, read_palette
 
 _POSITIVE = click.FloatRange(min=0, min_open=True)
 
