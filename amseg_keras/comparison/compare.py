@@ -21,7 +21,8 @@ from amseg_keras.datasets.dataset import SPLITS
 from amseg_keras.datasets.split import SPLIT_BY
 from amseg_keras.evaluation import Evaluation, evaluate
 from amseg_keras.models.cost import macs, trainable_parameters
-from amseg_keras.models.networks import NETWORKS, OF_THE_PAPER, TITLES
+from amseg_keras.models.networks import NETWORKS
+from amseg_keras.models.titles import OF_THE_PAPER, TITLES
 from amseg_keras.outputs import write_json
 from amseg_keras.segment import Segmenter, from_pretrained
 from amseg_keras.training import Progress, Recipe, TrainedRun, train

@@ -1,8 +1,13 @@
 """Labelled frames in a folder: opening, checking, splitting, feeding to a network."""
 
+from typing import TYPE_CHECKING
+
+from amseg_keras._on_demand import on_demand
 from amseg_keras.datasets.dataset import Dataset, LabelledFrame
-from amseg_keras.datasets.feed import Batches, BatchOptions, batches, strong_augmentation
 from amseg_keras.datasets.open import open_dataset
+
+if TYPE_CHECKING:
+    from amseg_keras.datasets.feed import Batches, BatchOptions, batches, strong_augmentation
 
 __all__ = [
     "BatchOptions",
@@ -13,3 +18,7 @@ __all__ = [
     "open_dataset",
     "strong_augmentation",
 ]
+
+# Looking at a data set needs no Keras; feeding a network does.
+_FEED = ("BatchOptions", "Batches", "batches", "strong_augmentation")
+__getattr__, __dir__ = on_demand(__name__, {"amseg_keras.datasets.feed": _FEED})
