@@ -61,16 +61,22 @@ def export(
 
     Exit codes: 0 done, 1 it could not be written, 2 wrong use.
     """
-    from amseg_keras.engines.export import ExportError, export_network
-    from amseg_keras.engines.need import EngineMissingError
-    from amseg_keras.pretrained import PresetError
-    from amseg_keras.segment import from_pretrained
+    from amseg_keras.pretrained import PresetError, find_preset
 
     for name, side in (("--height", height), ("--width", width)):
         if side is not None and side % 16:
             raise click.BadParameter(f"{side} is not a multiple of 16", param_hint=name)
     try:
-        segmenter = from_pretrained(preset, revision)
+        folder = find_preset(preset, revision)
+    except PresetError as error:
+        raise click.BadParameter(str(error), param_hint="PRESET") from error
+
+    from amseg_keras.engines.export import ExportError, export_network
+    from amseg_keras.engines.need import EngineMissingError
+    from amseg_keras.segment import from_pretrained
+
+    try:
+        segmenter = from_pretrained(folder)
     except PresetError as error:
         raise click.BadParameter(str(error), param_hint="PRESET") from error
     output: Output = "labels" if labels else "probabilities"

@@ -81,6 +81,9 @@ def finetune(
 
     Exit codes: 0 done, 1 an error, named in a sentence, 2 wrong use.
     """
+    with one_sentence():
+        opened = open_and_say(data)
+
     from amseg_keras.training import Simulation
     from amseg_keras.transfer import FINE_TUNING as RECIPE
     from amseg_keras.transfer import fine_tune
@@ -91,8 +94,6 @@ def finetune(
         simulation = Simulation(facility_shares(simulate)) if simulate else None
     except ValueError as error:
         raise click.UsageError(str(error)) from error
-    with one_sentence():
-        opened = open_and_say(data)
     with opencv_needed(), training_display() as show:
         run = fine_tune(
             opened,

@@ -171,14 +171,15 @@ def train_command(
 
     Exit codes: 0 done, 1 an error, named in a sentence, 2 wrong use.
     """
-    from amseg_keras.training import Recipe, train
-    from amseg_keras.training.repeats import train_repeatedly
-    from amseg_keras.training.students import Student, train_students
-
     if data is None and not simulate:
         raise click.UsageError("give --data, --simulate, or both")
     if students and repeats > 1:
         raise click.UsageError("give either --student or --repeats")
+
+    from amseg_keras.training import Recipe, train
+    from amseg_keras.training.repeats import train_repeatedly
+    from amseg_keras.training.students import Student, train_students
+
     settings["augment"] = None if settings["augment"] == "none" else settings["augment"]
     options = {name: settings.pop(name) for name in _OF_TRAINING}
     feed = {name: settings.pop(name) for name in _OF_SIMULATION}

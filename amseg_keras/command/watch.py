@@ -99,7 +99,7 @@ def watch(folder: Path, out: Path, model: str, revision: str | None, **chosen: A
     """
     from amseg_keras.read import ReadError
     from amseg_keras.runs import OutputError
-    from amseg_keras.runs.watch import Network, Timing, WatchSettings
+    from amseg_keras.runs.watch import Network, Timing, WatchSettings, check_folders
     from amseg_keras.runs.watch import watch as watch_folder
 
     if chosen["engine"] == "openvino-int8":
@@ -116,6 +116,10 @@ def watch(folder: Path, out: Path, model: str, revision: str | None, **chosen: A
         until_idle_s=chosen["until_idle"],
     )
     errors: list[str] = []
+    try:
+        check_folders(folder, out)
+    except ReadError as error:
+        finish([str(error)])
     with opened_model(model, revision, chosen["device"]) as opened, _stop_signals() as stop:
         name = opened.segmenter.info.name
         click.echo(f"{name} on {opened.device} ({opened.backend})", err=True)

@@ -134,6 +134,10 @@ def test_help_and_errors_in_options_import_neither_a_backend_nor_numpy():
         ["dataset", "info", "no_such_folder"],
         ["evaluate", "--data", "no_such_folder"],
         ["presets"],
+        ["watch", "no_such_folder", "-o", "out"],
+        ["explain", "no_such_file.tif", "-c", "pore", "-o", "out"],
+        ["export", "amsegnet-esfr", "-o", "out"],
+        ["finetune", "--data", "no_such_folder", "-o", "out"],
     ],
     ids=lambda arguments: arguments[0],
 )
