@@ -21,8 +21,8 @@ from recorded import keep_record, record_option
 
 from amseg_keras.classes import CLASS_NAMES
 from amseg_keras.datasets import BatchOptions, Dataset, LabelledFrame, batches, strong_augmentation
+from amseg_keras.datasets.augmentation import SeededAugmentation
 from amseg_keras.datasets.dataset import write_frame
-from amseg_keras.datasets.feed.augment import SeededAugmentation
 from amseg_keras.simulate import FACILITIES, simulate_frame, simulate_sequence
 
 SHAPE = (256, 512)

@@ -28,8 +28,8 @@ from amseg_keras.quantify.study import largest_keyhole_pore
 from amseg_keras.runs.correlate import CorrelateSettings, run_correlation
 from amseg_keras.runs.experiments import ManyExperiments
 from amseg_keras.simulate import FACILITIES, Facility, Recording, record
+from amseg_keras.simulate.melt.shot import MeltShot
 from amseg_keras.simulate.ranges.melt import ESRF
-from amseg_keras.simulate.scenes.melt.shot import MeltShot
 
 NEW_PLATES = replace(
     FACILITIES["esrf"],

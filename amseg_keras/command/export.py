@@ -71,8 +71,9 @@ def export(
     except PresetError as error:
         raise click.BadParameter(str(error), param_hint="PRESET") from error
 
-    from amseg_keras.engines.export import ExportError, export_network
-    from amseg_keras.engines.need import EngineMissingError
+    from amseg_keras.engines.engine import EngineMissingError
+    from amseg_keras.engines.formats import ExportError
+    from amseg_keras.runs.export import export_network
     from amseg_keras.segment import from_pretrained
 
     try:

@@ -177,8 +177,7 @@ def train_command(
         raise click.UsageError("give either --student or --repeats")
 
     from amseg_keras.training import Recipe, train
-    from amseg_keras.training.repeats import train_repeatedly
-    from amseg_keras.training.students import Student, train_students
+    from amseg_keras.training.several import Student, train_repeatedly, train_students
 
     settings["augment"] = None if settings["augment"] == "none" else settings["augment"]
     options = {name: settings.pop(name) for name in _OF_TRAINING}

@@ -13,7 +13,7 @@ import pandas as pd
 from amseg_keras.backend import compile_options, is_out_of_memory
 from amseg_keras.losses import DicePlusFocal
 from amseg_keras.training import Recipe, TrainingError
-from amseg_keras.training.course.averaging import adam
+from amseg_keras.training.optimizer import adam
 
 REFERENCE = "unet"
 """The network in whose times those of the others are given."""

@@ -7,7 +7,8 @@ from amseg_keras.datasets.dataset import Dataset, LabelledFrame
 from amseg_keras.datasets.open import open_dataset
 
 if TYPE_CHECKING:
-    from amseg_keras.datasets.feed import Batches, BatchOptions, batches, strong_augmentation
+    from amseg_keras.datasets.augmentation import strong_augmentation
+    from amseg_keras.datasets.batching import Batches, BatchOptions, batches
 
 __all__ = [
     "BatchOptions",
@@ -20,5 +21,10 @@ __all__ = [
 ]
 
 # Looking at a data set needs no Keras; feeding a network does.
-_FEED = ("BatchOptions", "Batches", "batches", "strong_augmentation")
-__getattr__, __dir__ = on_demand(__name__, {"amseg_keras.datasets.feed": _FEED})
+__getattr__, __dir__ = on_demand(
+    __name__,
+    {
+        "amseg_keras.datasets.augmentation": ("strong_augmentation",),
+        "amseg_keras.datasets.batching": ("BatchOptions", "Batches", "batches"),
+    },
+)

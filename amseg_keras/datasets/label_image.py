@@ -12,7 +12,7 @@ from amseg_keras.read import ReadError
 from amseg_keras.read.errors import reading
 from amseg_keras.read.formats import open_reader
 from amseg_keras.read.formats.image import open_picture
-from amseg_keras.read.grey import COLOUR_NOTE, class_ids
+from amseg_keras.read.pixels import COLOUR_NOTE, class_ids
 
 _TIFF = (".tif", ".tiff")
 WHITE = 255

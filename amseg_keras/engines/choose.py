@@ -2,24 +2,39 @@
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
+import importlib.metadata
+import json
+import platform
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import numpy as np
 
-from amseg_keras.backend import accelerators, best_precision
-from amseg_keras.engines.agreement import equal_fraction
-from amseg_keras.engines.engine import ENGINES, Engine
-from amseg_keras.engines.graph.ncnn_format import untranslatable
+from amseg_keras.atomic import complete_or_absent
+from amseg_keras.backend import accelerators, best_precision, hardware
+from amseg_keras.cache import cache_folder
+from amseg_keras.engines.engine import (
+    ENGINES,
+    Engine,
+    equal_fraction,
+    give_back_memory,
+    installed,
+    milliseconds_per_frame,
+    need,
+)
+from amseg_keras.engines.graph import Rewritten
 from amseg_keras.engines.integers import integers
-from amseg_keras.engines.memory import give_back_memory
-from amseg_keras.engines.need import installed, need
-from amseg_keras.engines.remembered import choice_key, remember, remembered
-from amseg_keras.engines.rewritten import Rewritten
-from amseg_keras.engines.runners.keras_engine import KerasEngine
-from amseg_keras.engines.runners.ncnn_engine import NcnnEngine
-from amseg_keras.engines.runners.onnxruntime_engine import ONNXRuntimeEngine, runs_on_gpu
-from amseg_keras.engines.runners.openvino_engine import OpenVINOEngine, has_bfloat16
-from amseg_keras.engines.timing import milliseconds_per_frame
+from amseg_keras.engines.ncnn import NcnnEngine, untranslatable
+from amseg_keras.engines.runners import (
+    KerasEngine,
+    ONNXRuntimeEngine,
+    OpenVINOEngine,
+    has_bfloat16,
+    runs_on_gpu,
+)
+from amseg_keras.versions import versions
 
 MAX_LOST_IOU = 0.002
 """Of the 8-bit network; one that loses more is not used."""
@@ -191,3 +206,58 @@ def _part(frames: np.ndarray) -> np.ndarray:
 
 def _noise(channels: int) -> np.ndarray:
     return np.random.default_rng(0).random((1, *_USUAL_SIZE, channels), np.float32)
+
+
+_PACKAGES = ("openvino", "onnx", "onnxruntime", "onnxruntime-gpu", "ncnn")
+
+
+def choice_key(fingerprint: str, size: tuple[int, int], candidates: list[str]) -> str:
+    """What a choice is valid for: the network, the frames, the software and the machine.
+
+    Args:
+        fingerprint: of the network.
+        size: height and width of the frames.
+        candidates: engines to choose from.
+    """
+    packages = {}
+    for name in _PACKAGES:
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            packages[name] = importlib.metadata.version(name)
+    valid_for = [fingerprint, size, candidates, versions(), packages, hardware(), _processor()]
+    return hashlib.sha256(json.dumps(valid_for).encode()).hexdigest()
+
+
+def remembered(key: str) -> dict[str, float] | None:
+    """Milliseconds a frame of each engine, if they were measured before."""
+    try:
+        times = json.loads(_file().read_text("utf-8"))[key]
+        return {str(name): float(time) for name, time in times.items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def remember(key: str, times: dict[str, float]) -> None:
+    """Write what was measured; where the cache cannot be written, it is measured again."""
+    file = _file()
+    try:
+        known = json.loads(file.read_text("utf-8"))
+    except (OSError, ValueError):
+        known = {}
+    known = known if isinstance(known, dict) else {}
+    with contextlib.suppress(OSError):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with complete_or_absent(file) as temporary:
+            temporary.write_text(json.dumps({**known, key: times}, indent=1) + "\n", "utf-8")
+
+
+def _file() -> Path:
+    return cache_folder() / "engines.json"
+
+
+def _processor() -> str:
+    info = Path("/proc/cpuinfo")
+    if info.exists():
+        for line in info.read_text().splitlines():
+            if line.startswith("model name"):
+                return line
+    return platform.processor()

@@ -1,8 +1,15 @@
-"""What every inference engine can do, and their names."""
+"""What every inference engine can do, what it needs, and how two engines are compared."""
 
 from __future__ import annotations
 
-from typing import Protocol
+import ctypes
+import gc
+import importlib
+import importlib.util
+import os
+import sys
+import time
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -47,3 +54,118 @@ class Engine(Protocol):
             frames: as for `labels`.
         """
         ...
+
+
+class EngineMissingError(RuntimeError):
+    """An engine whose package is not installed; the message says how to get it.
+
+    Example:
+        >>> from amseg_keras import from_pretrained
+        >>> segmenter = from_pretrained("amsegnet-esrf-lite")
+        >>> try:
+        ...     compiled = segmenter.compile_inference("openvino")
+        ... except EngineMissingError:  # pip install 'amseg-keras[fast]'
+        ...     compiled = segmenter.compile_inference("keras")
+        >>> segmenter.engine in ("openvino", "keras")
+        True
+    """
+
+
+def installed(*packages: str) -> bool:
+    """Whether all of the packages can be imported.
+
+    Args:
+        packages: names, as they are imported.
+
+    Example:
+        >>> installed("numpy"), installed("numpy", "no_such_package")
+        (True, False)
+    """
+    return all(importlib.util.find_spec(package) is not None for package in packages)
+
+
+def need(package: str) -> Any:
+    """Import a package.
+
+    Args:
+        package: its name, as it is imported.
+
+    Raises:
+        EngineMissingError: it is not installed.
+    """
+    try:
+        return importlib.import_module(package)
+    except ImportError as error:
+        raise EngineMissingError(
+            f"{package} is not installed: run pip install 'amseg-keras[fast]'"
+        ) from error
+
+
+THREADS = "AMSEG_ENGINE_THREADS"
+"""Environment variable with the number; without it an engine takes all cores."""
+
+
+def thread_limit() -> int | None:
+    """The number of threads that an engine may take, `None` for as many as it likes."""
+    given = os.environ.get(THREADS)
+    return int(given) if given else None
+
+
+def give_back_memory() -> None:
+    """Free what nothing uses any more, and on Linux return it to the system.
+
+    Keras networks refer to themselves, so they wait for the collector. glibc keeps freed blocks of
+    some megabytes, such as their kernels, and what comes next, in threads of its own, does not take
+    them again.
+    """
+    gc.collect()
+    if sys.platform == "linux":
+        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # other C libraries have none
+        if trim is not None:
+            trim(0)
+
+
+def equal_fraction(labels: np.ndarray, reference: np.ndarray) -> float:
+    """Share of the pixels that have the same class.
+
+    Example:
+        >>> equal_fraction(np.array([0, 1, 1, 2]), np.array([0, 1, 2, 2]))
+        0.75
+    """
+    return float((labels == reference).mean())
+
+
+def lost_iou(labels: np.ndarray, reference: np.ndarray, num_classes: int) -> float:
+    """How far the mean IoU is below 1 if the reference is taken for the truth.
+
+    Example:
+        >>> lost_iou(np.array([0, 1, 1, 1]), np.array([0, 1, 1, 1]), 3)
+        0.0
+    """
+    ious = []
+    for number in range(num_classes):
+        found, true = labels == number, reference == number
+        if union := np.count_nonzero(found | true):
+            ious.append(np.count_nonzero(found & true) / union)
+    return float(1 - np.mean(ious))
+
+
+ROUNDS = 3
+
+
+def milliseconds_per_frame(engine: Engine, frames: np.ndarray) -> float:
+    """How long an engine takes to label a frame: the shortest of a few rounds.
+
+    Engines are timed one after the other, as two at a time may not fit into memory. The shortest
+    round is the one that what else the machine does has slowed the least.
+
+    Args:
+        engine: has labelled these frames before, so that it is compiled.
+        frames: float32 `(frames, height, width, channels)`, sides multiples of 16.
+    """
+    taken = []
+    for _ in range(ROUNDS):
+        began = time.perf_counter()
+        engine.labels(frames)
+        taken.append(time.perf_counter() - began)
+    return 1000 * min(taken) / len(frames)

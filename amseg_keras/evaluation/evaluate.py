@@ -11,7 +11,7 @@ import numpy as np
 from amseg_keras.classes import IGNORE
 from amseg_keras.datasets import Dataset, LabelledFrame, open_dataset
 from amseg_keras.datasets.dataset import SPLITS
-from amseg_keras.datasets.feed.frames import ScaledFrames
+from amseg_keras.datasets.frames import ScaledFrames
 from amseg_keras.evaluation.result import BOUNDARY_TOLERANCE_PX, Evaluation, FrameCounts
 from amseg_keras.metrics.matches import boundary_matches, pore_matches
 from amseg_keras.metrics.scores import confusion_matrix

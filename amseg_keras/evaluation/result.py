@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from amseg_keras.datasets import Dataset, LabelledFrame
-from amseg_keras.datasets.feed.frames import without_background
+from amseg_keras.datasets.frames import without_background
 from amseg_keras.datasets.statistics import GROUPS
 from amseg_keras.metrics.scores import f1_per_class, iou_per_class
 from amseg_keras.plain_json import plain

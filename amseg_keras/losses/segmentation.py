@@ -9,6 +9,7 @@ import keras
 from keras import ops
 
 from amseg_keras.classes import IGNORE
+from amseg_keras.sample_weights import pixel_weights
 
 _TINY = 1e-7
 _MEANS = ("sum_over_batch_size", "mean", "mean_with_sample_weight")
@@ -93,8 +94,6 @@ class SegmentationLoss(keras.losses.Loss):
         """Weight of each pixel, of the shape of `seen`, 0 where ignored."""
         if weights is None:
             return seen
-        from amseg_keras.metrics.counting import pixel_weights
-
         shaped = pixel_weights(weights, tuple(seen.shape[:3]), self.name)
         return seen * ops.cast(ops.expand_dims(shaped, -1), self.dtype)
 

@@ -1,17 +1,15 @@
 """Output folders of runs: who writes into one, which run it belongs to, which frames are done."""
 
-from amseg_keras.outputs.folder import (
-    IDENTITY,
-    UNFINISHED,
+from amseg_keras.outputs.files import (
     CannotWriteError,
     OutputError,
     OutputFiles,
-    OutputFolder,
     OutputTakenError,
     read_record,
     result_of_another,
     write_json,
 )
+from amseg_keras.outputs.folder import IDENTITY, OutputFolder
 from amseg_keras.outputs.identity import (
     InputContent,
     InputPlace,
@@ -22,6 +20,7 @@ from amseg_keras.outputs.identity import (
     stack_identity,
 )
 from amseg_keras.outputs.label_store import LabelStore, StoreDamagedError
+from amseg_keras.outputs.lock import UNFINISHED
 
 __all__ = [
     "IDENTITY",

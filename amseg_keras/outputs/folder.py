@@ -12,125 +12,38 @@ with a record is complete, and one with `.unfinished` is not.
 from __future__ import annotations
 
 import errno
-import json
 import os
 import re
 import shutil
-import socket
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 import numpy as np
-from filelock import FileLock, Timeout
 
-from amseg_keras.atomic import complete_or_absent
+from amseg_keras.outputs.files import (
+    CannotWriteError,
+    OutputFiles,
+    OutputTakenError,
+    read_record,
+    remove,
+    result_of_another,
+    write_json,
+)
 from amseg_keras.outputs.identity import RESULT_FORMAT, InputContent, RunIdentity
 from amseg_keras.outputs.label_store import LabelStore
-
-UNFINISHED = ".unfinished"
-"""Folder in an output folder, for what is there only until the run is finished."""
+from amseg_keras.outputs.lock import FolderLock
 
 IDENTITY = "identity.json"
-"""File in it that says what the run is."""
+"""File in `.unfinished` that says what the run is."""
 
-_HOLDER, _LOCK, _FRAMES = "holder.json", "lock", "frames"
-_ATTEMPTS = 1000
+_FRAMES = "frames"
 _ENDS_OF_SPACE = {errno.ENOSPC, errno.EDQUOT}
 _SAID_WITHOUT_NUMBER = re.compile(r"\d+ requested and \d+ written|No space left|errno = 28\b")
 
 GO_ON = "the same command goes on where it stopped"
 BEGIN_AGAIN = "the same command begins it again"
-
-
-class OutputError(ValueError):
-    """A result cannot be put into its output folder; the message says why and what to do.
-
-    Example:
-        >>> issubclass(OutputTakenError, OutputError)
-        True
-    """
-
-
-class OutputTakenError(OutputError):
-    """The output folder holds something else, or is in use; nothing in it was touched.
-
-    Example:
-        >>> import tempfile
-        >>> from amseg_keras.preprocess import Median, Stretch
-        >>> from amseg_keras.read import open_stack
-        >>> from amseg_keras.runs import prepare_stack
-        >>> folder = Path(tempfile.mkdtemp())
-        >>> with open_stack("sample:esrf-welding") as raw:
-        ...     done = prepare_stack(raw, [Stretch()], folder)
-        ...     try:
-        ...         prepare_stack(raw, [Stretch(), Median(3)], folder)
-        ...     except OutputTakenError as error:
-        ...         print(str(error).partition(": ")[2].partition(" (")[0])
-        holds the result of another run
-    """
-
-
-class CannotWriteError(OutputError):
-    """A file of the output folder cannot be written; the message says why and what to do."""
-
-
-@dataclass(frozen=True)
-class OutputFiles:
-    """Names of the files that a command writes into its output folder.
-
-    Attributes:
-        command: Command as the user types it, `"amseg quantify"`.
-        record: Name of the file that is written last.
-        names: Names of the other files and folders; `*` and `?` stand for characters.
-        tables: Columns of each table that no other command writes together, by its name.
-    """
-
-    command: str
-    record: str
-    names: Sequence[str]
-    tables: Mapping[str, Sequence[str]] = field(default_factory=dict)
-
-
-RECORDS = {
-    "run.json": "amseg segment, watch or train",
-    "prepare.json": "amseg prepare",
-    "explain.json": "amseg explain",
-    "quantities.json": "amseg quantify",
-    "evaluation.json": "amseg evaluate",
-    "correlation.json": "amseg correlate",
-    "dataset.json": "a data set",
-}
-"""Records by which the result of another command is known, so that nothing writes over it."""
-
-
-def result_of_another(folder: Path, record: str) -> str | None:
-    """Say whether a folder holds the result of another command.
-
-    Args:
-        folder: Folder to write into; it may be missing.
-        record: Name of the record of the command that wants to write.
-
-    Returns:
-        Phrase that names the other command and its record; None if the folder is free.
-
-    Example:
-        >>> import tempfile
-        >>> folder = Path(tempfile.mkdtemp())
-        >>> (folder / "prepare.json").write_text("{}")
-        2
-        >>> result_of_another(folder, "dataset.json")
-        'holds the result of amseg prepare (prepare.json)'
-        >>> result_of_another(folder, "prepare.json") is None
-        True
-    """
-    for name, command in RECORDS.items():
-        if name != record and (folder / name).is_file():
-            return f"holds the result of {command} ({name})"
-    return None
 
 
 class OutputFolder:
@@ -177,11 +90,10 @@ class OutputFolder:
         """Estimated size of the files in bytes, for the message if the disk is full."""
         self._overwrite = overwrite
         self._keeps_going = keeps_going
-        self._lock: FileLock | None = None
+        self._lock = FolderLock(path, files.command)
         self._begun: dict[str, Any] | None = None
         self._finished = False
         self._store: LabelStore | None = None
-        self._made: tuple[Path, ...] = ()
 
     @property
     def record_path(self) -> Path:
@@ -191,7 +103,7 @@ class OutputFolder:
     @property
     def unfinished(self) -> Path:
         """Folder of what is there only until the run is finished."""
-        return self.path / UNFINISHED
+        return self._lock.unfinished
 
     def __enter__(self) -> OutputFolder:
         return self
@@ -209,7 +121,8 @@ class OutputFolder:
             if isinstance(error, KeyboardInterrupt):
                 how = GO_ON if self._keeps_going else BEGIN_AGAIN
                 error.add_note(f"{self.path} is not finished; {how}")
-        self._give_back()
+        if self._lock.held:
+            self._lock.give_back(keep=not self._finished and self._is_worth_keeping())
         if isinstance(error, OSError) and not isinstance(error, ConnectionError):
             raise CannotWriteError(self.sentence(error)) from error
 
@@ -254,7 +167,7 @@ class OutputFolder:
         # Another process may have finished or begun it in between.
         record = self._kept_record(identity, redo)
         if record is not None:
-            self._empty_unfinished()  # a kill came between the record and the end
+            self._lock.empty()  # a kill came between the record and the end
             return record
         self._check_input(identity)
         self._check_other_commands()
@@ -282,7 +195,7 @@ class OutputFolder:
         there = read_record(self.unfinished / IDENTITY)
         goes_on = self._keeps_going and not self.record_path.exists()
         if not (goes_on and there is not None and identity.finds_the_same(there)):
-            self._empty_unfinished()
+            self._lock.empty()
         # From here on the folder is unfinished: without a record nothing in it is a result.
         write_json(self.unfinished / IDENTITY, wanted)
         if not (goes_on and there is not None and identity.difference(there) is None):
@@ -332,14 +245,14 @@ class OutputFolder:
         """Delete the files of this command, as far as they are there."""
         for name in self.files.names:
             for path in sorted(self.path.glob(name), reverse=True):
-                _remove(path)
+                remove(path)
 
     def forget_frames(self) -> None:
         """Delete the frames that are kept, and what the unfinished run has written of itself."""
         if self._store is not None:
             self._store.close()
             self._store = None
-        self._empty_unfinished()
+        self._lock.empty()
 
     def leave_nothing(self) -> None:
         """Let `.unfinished` go when the folder is given back; there is nothing to go on with."""
@@ -355,53 +268,10 @@ class OutputFolder:
             OutputTakenError: Another process writes into the folder.
             CannotWriteError: The folder cannot be made or written to.
         """
-        if self._lock is not None:
-            return
-        self._made = () if self.path.exists() else (self.path,)
         try:
-            self._claim()
+            self._lock.claim()
         except OSError as error:
             raise CannotWriteError(self.sentence(error)) from error
-
-    def _claim(self) -> None:
-        for attempts_left in reversed(range(_ATTEMPTS)):
-            try:
-                self.unfinished.mkdir(parents=True, exist_ok=True)
-                lock = FileLock(self.unfinished / _LOCK, timeout=0)
-                lock.acquire()
-            except Timeout:
-                raise OutputTakenError(self._in_use()) from None
-            except (FileNotFoundError, FileExistsError, NotADirectoryError):
-                # Another process may have given the folder back, and removed it, in between.
-                if attempts_left == 0 or (self.path.exists() and not self.path.is_dir()):
-                    raise
-            else:
-                break
-        self._lock = lock
-        holder = {
-            "host": socket.gethostname(),
-            "pid": os.getpid(),
-            "since": datetime.now().astimezone().isoformat(timespec="seconds"),
-            "command": self.files.command,
-        }
-        write_json(self.unfinished / _HOLDER, holder)
-
-    def _give_back(self) -> None:
-        if self._lock is None:
-            return
-        (self.unfinished / _HOLDER).unlink(missing_ok=True)
-        if self._finished or not self._is_worth_keeping():
-            self._empty_unfinished()
-            # The lock's file goes before the lock is released: whoever opened the file in
-            # between sees that it is gone and makes a new one.
-            (self.unfinished / _LOCK).unlink(missing_ok=True)
-            for folder in (self.unfinished, *self._made):
-                try:
-                    folder.rmdir()
-                except OSError:  # holds a result
-                    break
-        self._lock.release()
-        self._lock = None
 
     def _is_worth_keeping(self) -> bool:
         """Tell whether an unfinished run has left anything that the next one goes on with."""
@@ -411,17 +281,6 @@ class OutputFolder:
         if frames.exists() and frames.stat().st_size:
             return True
         return any(next(self.path.glob(name), None) for name in self.files.names)
-
-    def _in_use(self) -> str:
-        try:
-            holder = json.loads((self.unfinished / _HOLDER).read_text("utf-8"))
-            since = datetime.fromisoformat(holder["since"])
-            today = since.date() == datetime.now(since.tzinfo).date()
-            when = since.strftime("%H:%M" if today else "%Y-%m-%d %H:%M")
-            who = f"process {holder['pid']} on {holder['host']} since {when} ({holder['command']})"
-        except (OSError, ValueError, KeyError, TypeError):
-            who = "another process"
-        return f"{self.path}: is in use by {who}; wait until it ends, or give another -o"
 
     def _check_unfinished(self, identity: RunIdentity) -> None:
         """Refuse an unfinished run of another input, and files of somebody else."""
@@ -475,46 +334,15 @@ class OutputFolder:
         if (held := result_of_another(self.path, self.files.record)) is not None:
             raise OutputTakenError(f"{self.path}: {held}; give another -o")
 
-    def _empty_unfinished(self) -> None:
-        for path in self.unfinished.iterdir():
-            if path.name not in (_LOCK, _HOLDER):
-                _remove(path)
-
     def remove_half_written(self) -> None:
         """Delete what a killed run had not written to its end; it may be as large as the stack."""
         for name in (*self.files.names, self.files.record):
             path = Path(name)
             ending = "*" if path.name == "*" else path.suffix
             for left in (self.path / path.parent).glob(f".{path.stem}-????????{ending}"):
-                _remove(left)
+                remove(left)
         for left in self.unfinished.glob(".*-????????.json"):
-            _remove(left)
-
-
-def read_record(path: Path) -> dict[str, Any] | None:
-    """Read a record; None if there is none, empty if it is damaged.
-
-    Args:
-        path: Path of the record.
-    """
-    try:
-        record = json.loads(path.read_text("utf-8"))
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    except (OSError, ValueError):
-        return {}
-    return record if isinstance(record, dict) else {}
-
-
-def write_json(path: Path, values: Mapping[str, Any]) -> None:
-    """Write values as JSON, whole or not at all.
-
-    Args:
-        path: Where to.
-        values: Values that JSON can hold.
-    """
-    with complete_or_absent(path) as temporary:
-        temporary.write_text(json.dumps(values, indent=2) + "\n", "utf-8")
+            remove(left)
 
 
 def _taken(folder: Path, record: Mapping[str, Any], difference: str) -> str:
@@ -527,10 +355,3 @@ def _taken(folder: Path, record: Mapping[str, Any], difference: str) -> str:
 
 def _size(count: int) -> str:
     return f"{count / 1e9:.2g} GB" if count >= 1e8 else f"{count / 1e6:.2g} MB"
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path, ignore_errors=True)
-    else:
-        path.unlink(missing_ok=True)

@@ -5,11 +5,17 @@ Every step is a function on arrays (`transmission`, `divide`, `median_filter`, `
 length (`FlatField`, `PreviousFrames`, ...); `prepare` chains them.
 """
 
-from amseg_keras.preprocess.background import FirstFrames, PreviousFrames, divide
+from amseg_keras.preprocess.background import (
+    FirstFrames,
+    FlatField,
+    PreviousFrames,
+    divide,
+    median_frame,
+    transmission,
+)
 from amseg_keras.preprocess.background_policy import BackgroundPolicy, Backgrounds
 from amseg_keras.preprocess.chain import STEP_ORDER, Prepared, Step, prepare
-from amseg_keras.preprocess.channels import Channels
-from amseg_keras.preprocess.crop import Box, Crop, FollowLaser
+from amseg_keras.preprocess.crop import Box, Crop, FollowLaser, FoundLaser, LaserPath, find_laser
 from amseg_keras.preprocess.denoise import (
     Median,
     NonLocalMeans,
@@ -17,16 +23,12 @@ from amseg_keras.preprocess.denoise import (
     noise_sigma,
     non_local_means,
 )
-from amseg_keras.preprocess.flat_field import FlatField, median_frame, transmission
-from amseg_keras.preprocess.grey import GreyRange, GreyScaling
-from amseg_keras.preprocess.inputs import Inputs
-from amseg_keras.preprocess.laser import FoundLaser, LaserPath, find_laser
+from amseg_keras.preprocess.grey import GreyRange, GreyScaling, Stretch
+from amseg_keras.preprocess.inputs import Channels, Inputs, motion
 from amseg_keras.preprocess.lazy import LazyFrames
-from amseg_keras.preprocess.moving import motion
 from amseg_keras.preprocess.registration import Register, find_shift, move
 from amseg_keras.preprocess.repair import Repair
 from amseg_keras.preprocess.rescale import rescale, scale_between
-from amseg_keras.preprocess.stretch import Stretch
 
 __all__ = [
     "STEP_ORDER",

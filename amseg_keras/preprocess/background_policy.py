@@ -14,9 +14,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from amseg_keras.preprocess.background import PreviousFrames, median_of, middle_of, ranked
-from amseg_keras.preprocess.drift import COMPARED, Drift, find_drift
 from amseg_keras.preprocess.lazy import WindowCache, spread
-from amseg_keras.preprocess.registration import Register, move
+from amseg_keras.preprocess.registration import COMPARED, Drift, Register, find_drift, move
 from amseg_keras.read import Frames, ReadError
 
 BACKGROUND_FRAMES = 18

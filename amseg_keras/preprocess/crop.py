@@ -1,4 +1,4 @@
-"""Cropping: a fixed box, or a window that follows the laser."""
+"""Windows that follow the laser, and where the laser is in every frame."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from amseg_keras.preprocess.laser import LaserPath, find_laser
-from amseg_keras.preprocess.lazy import LazyFrames
+from amseg_keras.preprocess.lazy import LazyFrames, readable, spread
 from amseg_keras.read import Frames
 
 
@@ -170,3 +169,180 @@ class _Windowed(LazyFrames):
         left = round(self._path.at(index) - self._box.width / 2)
         last = self.frames.shape[2] - self._box.width
         return Box(min(max(left, 0), last), self._box.y, self._box.width, self._box.height)
+
+
+MOST_FRAMES = 48
+"""The laser is looked for in this many frames, spread over the stack."""
+
+BINNED_PIXELS = 1 << 16
+"""... averaged over squares until no more than about this many pixels are left of each."""
+
+SIGNIFICANT = 6.0
+"""A pixel has brightened if it is this many robust standard deviations above its own past."""
+
+SMALLEST_PX = 60
+"""A frame shows the laser if this many pixels, counted at full size, have brightened."""
+
+FEWEST_FRAMES = 5
+LARGEST_SCATTER = 0.05
+"""The typical distance from the line, as a part of the frame's width, that is still believed."""
+
+
+@dataclass(frozen=True)
+class LaserPath:
+    """A laser that moves at constant speed along the rows.
+
+    Args:
+        column: where it is in frame 0, in pixels.
+        px_per_frame: how far it moves to the right from frame to frame; negative to the left.
+
+    Example:
+        >>> LaserPath(column=450, px_per_frame=-5).at(10)
+        400
+    """
+
+    column: float
+    px_per_frame: float
+
+    def at(self, index: int) -> float:
+        """Its column in frame `index`."""
+        return self.column + self.px_per_frame * index
+
+    @staticmethod
+    def from_speed(
+        column: float, speed_mm_s: float, frame_rate_hz: float, pixel_size_um: float
+    ) -> LaserPath:
+        """The path of a scanner setting.
+
+        Args:
+            column: where the laser is in frame 0, in pixels.
+            speed_mm_s: scan speed; negative to the left.
+            frame_rate_hz: frames per second of the recording.
+            pixel_size_um: size of a pixel.
+
+        Raises:
+            ValueError: frame rate or pixel size is not above 0.
+
+        Example:
+            >>> LaserPath.from_speed(450, speed_mm_s=500, frame_rate_hz=50e3, pixel_size_um=2)
+            LaserPath(column=450, px_per_frame=5.0)
+        """
+        if not (frame_rate_hz > 0 and pixel_size_um > 0):
+            raise ValueError("frame rate and pixel size must be above 0")
+        return LaserPath(column, 1e3 * speed_mm_s / frame_rate_hz / pixel_size_um)
+
+
+@dataclass(frozen=True)
+class FoundLaser:
+    """What `find_laser` found.
+
+    Attributes:
+        path: The line through the places where frames brightened.
+        row: Middle row of these places.
+        scatter_px: Median distance of the places from the line, in columns.
+        frames_used: In how many frames something brightened.
+
+    Example:
+        >>> from amseg_keras.read import open_stack
+        >>> with open_stack("sample:esrf-welding") as stack:
+        ...     found = find_laser(stack)
+        >>> round(found.path.at(0)), round(found.path.at(11)), round(found.row)  # to the left
+        (382, 315, 116)
+        >>> found.frames_used, found.scatter_px < 2
+        (12, True)
+    """
+
+    path: LaserPath
+    row: float
+    scatter_px: float
+    frames_used: int
+
+
+def find_laser(frames: Frames) -> FoundLaser:
+    """Follow the laser by the keyhole under it, the brightest change, without any setting.
+
+    In up to 48 frames spread over the stack, the lower quartile of every pixel over time is taken
+    off it: the keyhole, a void, lets more light through, and stays less than three quarters of the
+    time, so that this is the pixel without it. Pixels that brightened by more than six robust
+    standard deviations of the frame are the keyhole, with some of the melt's surface and spatter;
+    their median column, weighted with how much they brightened, is where the laser is. A line
+    `column = a * frame + b` through these places by Theil and Sen (the median slope over all
+    pairs) is not moved by up to 29 % of frames in which spatter or the plume was brighter. Frames
+    before the laser comes or after it is off show nothing and take no part.
+
+    On 25 frames of Ti-6Al-4V at the APS with labels, the line stays within 10 pixels of the middle
+    of the keyhole, which is 60 pixels wide with its tail.
+
+    It holds for one straight track at constant speed with a keyhole. In conduction mode, with the
+    laser standing still, or turning, give a `LaserPath`.
+
+    Args:
+        frames: stack `(frames, height, width)`, raw or prepared, not yet cropped.
+
+    Returns:
+        The path, to be checked by its scatter.
+
+    Raises:
+        ValueError: in fewer than 5 frames anything brightened, or the places lie on no line.
+        ReadError: none of the frames can be read.
+
+    Example:
+        >>> stack = np.full((20, 40, 200), 1000.0)
+        >>> stack += np.random.default_rng(0).normal(0, 9, stack.shape)
+        >>> for index, frame in enumerate(stack):
+        ...     frame[10:30, 20 + 8 * index : 32 + 8 * index] *= 1.2
+        >>> found = find_laser(stack)
+        >>> round(found.path.at(10)), round(found.path.px_per_frame), round(found.row)
+        (106, 8, 20)
+    """
+    step = max(int(np.ceil(np.sqrt(np.prod(frames.shape[1:]) / BINNED_PIXELS))), 1)
+    sampled = list(readable(frames, spread(len(frames), MOST_FRAMES)))
+    indices = np.array([index for index, _ in sampled], np.float64)
+    small = np.stack([_binned(frame, step) for _, frame in sampled])
+    usual = np.quantile(small, 0.25, axis=0)
+    places = [_brightened(frame - usual, step) for frame in small]
+    seen = np.array([place is not None for place in places], bool)
+    if seen.sum() < FEWEST_FRAMES:
+        raise ValueError(
+            f"the laser cannot be found: in {seen.sum()} of {len(places)} frames anything "
+            "brightened; give its path, column and speed"
+        )
+    columns, rows = np.array([place for place in places if place is not None]).T
+    used = indices[seen]
+    pairs = np.triu_indices(len(used), 1)
+    slopes = (columns[pairs[1]] - columns[pairs[0]]) / (used[pairs[1]] - used[pairs[0]])
+    speed = float(np.median(slopes))
+    start = float(np.median(columns - speed * used))
+    scatter = float(np.median(np.abs(columns - start - speed * used)))
+    if scatter > LARGEST_SCATTER * frames.shape[2]:
+        raise ValueError(
+            f"the laser cannot be found: what brightens lies {scatter:.0f} pixels from a straight "
+            "path on average; give its path, column and speed"
+        )
+    path = LaserPath(round(start, 2), round(speed, 4))
+    return FoundLaser(path, float(np.median(rows)), scatter, int(seen.sum()))
+
+
+def _brightened(change: np.ndarray, step: int) -> tuple[float, float] | None:
+    """Weighted median column and row, at full size, of what brightened; None if little did."""
+    change = change - np.median(change)
+    sigma = 1.4826 * float(np.median(np.abs(change)))
+    rows, columns = np.nonzero(change > max(SIGNIFICANT * sigma, 1e-6))
+    if len(rows) < max(SMALLEST_PX / step**2, 4):
+        return None
+    weights = change[rows, columns]
+    column, row = _weighted_median(columns, weights), _weighted_median(rows, weights)
+    return (column + 0.5) * step, (row + 0.5) * step
+
+
+def _weighted_median(values: np.ndarray, weights: np.ndarray) -> float:
+    order = np.argsort(values)
+    below = np.cumsum(weights[order], dtype=np.float64)
+    return float(values[order][np.searchsorted(below, below[-1] / 2)])
+
+
+def _binned(frame: np.ndarray, step: int) -> np.ndarray:
+    """Means over squares of `step` pixels; the rest at the right and lower border is left out."""
+    height, width = (side // step for side in frame.shape)
+    cut = np.asarray(frame[: height * step, : width * step], np.float32)
+    return cut.reshape(height, step, width, step).mean(axis=(1, 3))

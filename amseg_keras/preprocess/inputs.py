@@ -1,17 +1,203 @@
-"""The input of a network, frame by frame: grey levels, channels, background and scale together."""
+"""The input of a network, frame by frame: grey levels, the motion channel, and scale together."""
 
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from amseg_keras.preprocess.background_policy import Backgrounds
-from amseg_keras.preprocess.channels import Channels
 from amseg_keras.preprocess.grey import GreyRange
 from amseg_keras.preprocess.rescale import rescale, scaled_shape
 from amseg_keras.read import Frames
+
+SIGMAS = 10.0
+"""A change of this many robust standard deviations reaches the end of the channel."""
+
+QUIETEST = 0.002
+"""Smallest standard deviation of a log ratio: the rounding of 8-bit frames of middle grey."""
+
+DARKEST = 0.01
+"""Grey levels below this fraction of the background's mean count as this fraction."""
+
+NO_LIGHT = 1e-20
+"""Backgrounds that are darker have no grey levels to compare with."""
+
+
+def motion(frame: np.ndarray, background: np.ndarray | None) -> np.ndarray:
+    """Compute what moves: the log ratio of a frame to its background, over ten standard deviations.
+
+    The frame's own median is subtracted first, so that a flicker of the beam is no motion. The
+    standard deviation is 1.4826 times the median absolute deviation. Both are taken on every second
+    row and column of the whole frame, without pixels that equal their background exactly: saturated
+    gas and a constant border have no noise. Grey levels below 1 % of the background's mean count as
+    1 %, so that zeros and negative corrected counts are no infinite change.
+
+    Args:
+        frame: Grey levels, `(height, width)`, any real dtype.
+        background: Grey levels without what moves, same shape; `None` if there are none.
+
+    Returns:
+        float32 of the same shape, from -1 (darker) to 1 (brighter); 0 everywhere without a
+        background.
+
+    Raises:
+        ValueError: The shapes differ.
+
+    Example:
+        >>> plate = np.random.default_rng(0).normal(1000, 10, (64, 64))
+        >>> frame = plate + np.random.default_rng(1).normal(0, 10, plate.shape)
+        >>> frame[20:24, 30:34] += 300  # a new pore
+        >>> moved = motion(frame, plate)
+        >>> float(moved[22, 32]), bool(np.abs(moved[40:]).max() < 0.5)
+        (1.0, True)
+        >>> float(np.abs(motion(frame, None)).max())
+        0.0
+    """
+    if background is None:
+        return np.zeros(frame.shape, np.float32)
+    if np.shape(frame) != np.shape(background):
+        raise ValueError(
+            f"a frame of {np.shape(frame)} and a background of {np.shape(background)} pixels differ"
+        )
+    behind = np.asarray(background, np.float32)
+    darkest = np.float32(DARKEST) * np.maximum(behind, 0).mean(dtype=np.float64).astype(np.float32)
+    if not darkest > NO_LIGHT:
+        return np.zeros(frame.shape, np.float32)
+    ratio = np.maximum(np.asarray(frame, np.float32), darkest)
+    ratio /= np.maximum(behind, darkest)
+    change = np.log(ratio, out=ratio)
+    some = change[::2, ::2]
+    some = some[some != 0]
+    if not some.size:
+        return np.zeros(frame.shape, np.float32)
+    middle = _median(some)
+    sigma = 1.4826 * float(_median(np.abs(some - middle)))
+    change -= middle
+    change *= np.float32(1 / (SIGMAS * max(sigma, QUIETEST)))
+    return np.clip(change, -1, 1, out=change)
+
+
+def _median(values: np.ndarray) -> np.float32:
+    """As `np.median` of finite values, in half the time where many are equal."""
+    half = len(values) // 2
+    parted = np.partition(values, half)
+    if len(values) % 2:
+        return np.float32(parted[half])
+    return np.float32((parted[:half].max() + parted[half]) / 2)
+
+
+HOW = {
+    "frame": "grey_levels",
+    "motion": "log_ratio_to_background_10_sigma",
+}
+"""Name of each channel, and how it is made, as `preprocessing.json` says it."""
+
+
+@dataclass(frozen=True)
+class Channels:
+    """Make the input of a network from a frame and its background.
+
+    `"frame"` holds the scaled grey levels. `"motion"` holds the change against the background (see
+    `motion`): 0 at a loss of ten standard deviations of the noise, the middle of the input where
+    nothing moved, the upper end at a gain of ten. Without a background it holds the middle
+    everywhere.
+
+    Args:
+        names: Names of the channels in their order, `"frame"` first.
+
+    Raises:
+        ValueError: A name is unknown or repeats, or the first is not `"frame"`.
+
+    Example:
+        >>> frame = np.full((32, 48), 200, "uint16")
+        >>> grey_range = GreyRange(100, 300, 1.0)
+        >>> Channels().make(frame, grey_range).shape
+        (32, 48, 1)
+        >>> both = Channels(("frame", "motion"))
+        >>> both.make(frame, grey_range, background=frame)[0, 0]
+        array([0.5, 0.5], dtype=float32)
+    """
+
+    names: tuple[str, ...] = ("frame",)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "names", tuple(self.names))
+        unknown = [name for name in self.names if name not in HOW]
+        if unknown:
+            raise ValueError(
+                f"no input channel is called {unknown[0]!r}; there are {', '.join(HOW)}"
+            )
+        if self.names[:1] != ("frame",) or len(set(self.names)) != len(self.names):
+            raise ValueError(
+                f"input channels {', '.join(self.names) or 'none'}: the first must be frame, and "
+                "each may be there once"
+            )
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __str__(self) -> str:
+        return " + ".join(self.names)
+
+    @property
+    def has_motion(self) -> bool:
+        """Whether the network is given a background to compare with."""
+        return "motion" in self.names
+
+    def make(
+        self, frame: np.ndarray, grey_range: GreyRange, background: np.ndarray | None = None
+    ) -> np.ndarray:
+        """Make the channels of one frame.
+
+        Args:
+            frame: Grey levels as recorded, `(height, width)`, any real dtype.
+            grey_range: Grey levels of the stack, from `GreyScaling.measure`.
+            background: Grey levels without what moves, same shape; `None` for a blank motion.
+
+        Returns:
+            float32 `(height, width, channels)`, each channel from 0 to `grey_range.top`.
+
+        Raises:
+            ValueError: The background has another shape than the frame.
+        """
+        made = np.empty((*frame.shape, len(self.names)), np.float32)
+        made[..., 0] = grey_range.apply(frame)
+        if self.has_motion:
+            place = self.names.index("motion")
+            half = np.float32(grey_range.top / 2)
+            made[..., place] = half * motion(frame, background) + half
+        return made
+
+    def description(self) -> list[dict[str, str]]:
+        """Describe each channel in plain values, as `preprocessing.json` holds them.
+
+        Example:
+            >>> Channels(("frame",)).description()
+            [{'name': 'frame', 'made': 'grey_levels'}]
+        """
+        return [{"name": name, "made": HOW[name]} for name in self.names]
+
+    @classmethod
+    def from_description(cls, described: Sequence[Any]) -> Channels:
+        """Read what `description` gives.
+
+        Raises:
+            ValueError: It describes a channel that this version cannot make.
+        """
+        if not isinstance(described, list) or not all(isinstance(one, dict) for one in described):
+            raise ValueError("channels is no list of objects")
+        channels = cls(tuple(str(one.get("name")) for one in described))
+        for one in described:
+            if one.get("made") != HOW[str(one["name"])]:
+                raise ValueError(
+                    f"the channel {one['name']} is made by {str(one.get('made'))[:60]!r}, which "
+                    "this version of amseg-keras does not know; update it"
+                )
+        return channels
 
 
 class Inputs:

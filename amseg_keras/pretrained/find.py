@@ -8,8 +8,8 @@ from importlib.resources import files
 from pathlib import Path
 
 from amseg_keras.pretrained import hub
-from amseg_keras.pretrained.errors import PresetError
 from amseg_keras.pretrained.preset import PREPROCESSING, PresetInfo, read_info
+from amseg_keras.pretrained.safety import PresetError
 
 
 def list_presets() -> dict[str, PresetInfo]:
@@ -45,7 +45,7 @@ def find_preset(name: str | os.PathLike[str], revision: str | None = None) -> Pa
         True
         >>> find_preset("amsegnet-esrf-lite", revision="v2")
         Traceback (most recent call last):
-        amseg_keras.pretrained.errors.PresetError: amsegnet-esrf-lite: revision='v2' needs a
+        amseg_keras.pretrained.safety.PresetError: amsegnet-esrf-lite: revision='v2' needs a
         repository, owner/repo
     """
     text = os.fspath(name)

@@ -24,21 +24,22 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import h5py
 import numpy as np
 
 from amseg_keras.atomic import complete_or_absent
 from amseg_keras.models.ends import refuse_other_sizes
 from amseg_keras.preprocess import Channels, GreyScaling
 from amseg_keras.pretrained.card import model_card
-from amseg_keras.pretrained.errors import PresetError
-from amseg_keras.pretrained.half_precision import halve_weights
-from amseg_keras.pretrained.safety.config import read_safe_config
-from amseg_keras.pretrained.safety.text import checked_text, plain_text
-from amseg_keras.pretrained.safety.weights import (
+from amseg_keras.pretrained.safety import (
     MAX_PARAMETERS,
     MAX_WEIGHTS_BYTES,
+    PresetError,
     check_weights,
+    checked_text,
     parameters,
+    plain_text,
+    read_safe_config,
 )
 
 if TYPE_CHECKING:
@@ -359,3 +360,34 @@ def _build(folder: Path, config: dict[str, Any]) -> keras.Model:
         raise PresetError(
             f"{folder / CONFIG}: no network can be built from it ({reason})"
         ) from error
+
+
+LARGEST_HALF = float(np.finfo(np.float16).max)
+
+
+def halve_weights(weights_file: Path) -> None:
+    """Rewrite a Keras `.weights.h5` file with its kernels as float16, in place and atomically.
+
+    Vectors (biases and batch-norm statistics: 0.2 % of the bytes) stay in float32, since a variance
+    may lie outside float16's range; so does a kernel that does. Keras casts back on loading.
+    """
+    temporary = weights_file.with_name(weights_file.name + ".half")
+    with h5py.File(weights_file, "r") as source, h5py.File(temporary, "w") as target:
+
+        def copy(name: str, item: h5py.Group | h5py.Dataset) -> None:
+            if isinstance(item, h5py.Dataset):
+                copied = target.create_dataset(name, data=_halved(item[()]))
+            else:
+                copied = target.require_group(name)
+            copied.attrs.update(item.attrs)
+
+        target.attrs.update(source.attrs)
+        source.visititems(copy)
+    os.replace(temporary, weights_file)
+
+
+def _halved(values: np.ndarray) -> np.ndarray:
+    is_kernel = values.dtype == np.float32 and values.ndim >= 2
+    if is_kernel and np.abs(values).max(initial=0) <= LARGEST_HALF:
+        return values.astype(np.float16)
+    return values

@@ -6,8 +6,7 @@ all become a `FrameStack`; what cannot be read becomes a `ReadError` that names 
 
 from amseg_keras.read.errors import ReadError
 from amseg_keras.read.find import StackSource, find_stacks, open_stack
-from amseg_keras.read.options import ReadOptions
-from amseg_keras.read.stack import Frames, FrameStack
+from amseg_keras.read.stack import Frames, FrameStack, ReadOptions
 
 __all__ = [
     "FrameStack",

@@ -16,12 +16,10 @@ from amseg_keras.read.formats import (
     is_supported,
     open_reader,
 )
-from amseg_keras.read.formats.sequence import JoinedReader, SequenceReader
+from amseg_keras.read.formats.sequence import JoinedReader, SequenceReader, without_lost_frames
 from amseg_keras.read.group import Group, group_files, natural_order
 from amseg_keras.read.names import safe_name, unique_names
-from amseg_keras.read.options import AS_FOUND, ReadOptions
-from amseg_keras.read.prepared import without_lost_frames
-from amseg_keras.read.stack import FrameStack, MadeOf
+from amseg_keras.read.stack import AS_FOUND, FrameStack, MadeOf, ReadOptions
 from amseg_keras.samples import PREFIX, sample_names, sample_path
 
 _SEPARATOR = "::"

@@ -10,7 +10,7 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 from amseg_keras.read.errors import ReadError
-from amseg_keras.read.options import AS_FOUND, ReadOptions
+from amseg_keras.read.stack import AS_FOUND, ReadOptions
 
 START_S = 120.0
 """The other process imports the package first, which is no fault of a file's."""

@@ -1,4 +1,6 @@
-"""A lazy stack of grey frames, whatever file it comes from."""
+"""A lazy stack of grey frames, whatever file it comes from, and the choices of how to read it."""
+
+from __future__ import annotations
 
 import operator
 from collections.abc import Iterator
@@ -11,9 +13,54 @@ import numpy as np
 
 from amseg_keras.read.errors import ReadError, printable, reading
 from amseg_keras.read.formats import FrameReader
-from amseg_keras.read.grey import plain_dtype
 from amseg_keras.read.names import cell_text
-from amseg_keras.read.options import AS_FOUND, ReadOptions
+from amseg_keras.read.pixels import plain_dtype
+
+
+@dataclass(frozen=True)
+class ReadOptions:
+    """Choose among the readings of a file or folder.
+
+    Attributes:
+        axes: Meaning of each axis of an array, such as ``"TYX"``: Y rows, X columns, S colour
+            samples, any other letter frames. None leaves it to the file.
+        sequence_by: Number in the file names that counts the frames: ``"first"``, ``"last"``, its
+            position from 1, or the text in front of it (``"time"``). None finds it.
+        separate: Every file is a stack of its own.
+        join: Numbered files are one stack, also if each holds several frames or was given by
+            itself.
+
+    Example:
+        >>> ReadOptions(axes="yxt").axes
+        'YXT'
+        >>> ReadOptions(separate=True, join=True)
+        Traceback (most recent call last):
+        amseg_keras.read.errors.ReadError: files can be kept separate or joined, not both
+    """
+
+    axes: str | None = None
+    sequence_by: str | None = None
+    separate: bool = False
+    join: bool = False
+
+    def __post_init__(self) -> None:
+        if self.separate and self.join:
+            raise ReadError("files can be kept separate or joined, not both")
+        if self.axes is None:
+            return
+        axes = self.axes.upper()
+        wrong = not axes.isascii() or not axes.isalpha() or len(set(axes)) < len(axes)
+        if wrong or not {"X", "Y"} <= set(axes):
+            raise ReadError(
+                f"--axes {self.axes}: give one letter for each axis, with Y for rows and X for "
+                "columns once each, such as TYX or YXT"
+            )
+        object.__setattr__(self, "axes", axes)
+
+
+AS_FOUND = ReadOptions()
+"""No choice: the files decide."""
+
 
 _SMALLEST = 2
 """Rows and columns of a frame at least: label files and movies have no thinner ones."""
@@ -216,7 +263,7 @@ class FrameStack:
             self._closed = True
             self._reader.close()
 
-    def __enter__(self) -> "FrameStack":
+    def __enter__(self) -> FrameStack:
         return self
 
     def __exit__(

@@ -11,13 +11,12 @@ import numpy as np
 
 from amseg_keras.classes import CLASS_NAMES, IGNORE
 from amseg_keras.datasets import Dataset, LabelledFrame, open_dataset
-from amseg_keras.datasets.class_names import check_class_names
-from amseg_keras.datasets.dataset import DATASET_FILE
+from amseg_keras.datasets.dataset import DATASET_FILE, check_class_names
 from amseg_keras.outputs import InputContent
 from amseg_keras.read import FrameStack, ReadError, ReadOptions, StackSource, find_stacks
 from amseg_keras.read.formats.tiff import INVERTED_NOTE
-from amseg_keras.read.grey import class_ids
 from amseg_keras.read.names import safe_name
+from amseg_keras.read.pixels import class_ids
 from amseg_keras.runs.labelled_run import open_labelled_run
 
 SEGMENTED = "run.json"

@@ -174,8 +174,8 @@ class Segmenter:
         """
         # Most of it is needed by engines only: training, metrics.
         from amseg_keras.engines.choose import compile_engine
-        from amseg_keras.engines.memory import give_back_memory
-        from amseg_keras.engines.rewritten import Rewritten
+        from amseg_keras.engines.engine import give_back_memory
+        from amseg_keras.engines.graph import Rewritten
 
         scaled = None if sample is None else self._sample(sample)
         compiled = compile_engine(Rewritten(self.model), engine, scaled, exact)

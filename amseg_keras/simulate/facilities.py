@@ -4,7 +4,17 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from amseg_keras.simulate.process.experiments import Experiment
+from amseg_keras.simulate.experiments import Experiment
+from amseg_keras.simulate.ranges.base import (
+    APS_MOVIE,
+    MOVIE,
+    PLAIN,
+    SLICES,
+    USUAL,
+    WALL_MOVIE,
+    MovieRanges,
+    PresentationRanges,
+)
 from amseg_keras.simulate.ranges.casting import HPDC, HPDC_REFERENCE, CastingRanges
 from amseg_keras.simulate.ranges.deposit import DLS, DLS_REFERENCE, DepositRanges
 from amseg_keras.simulate.ranges.melt import (
@@ -15,16 +25,6 @@ from amseg_keras.simulate.ranges.melt import (
     ESRF_WELDING_REFERENCE,
     WALL_REFERENCE,
     MeltRanges,
-)
-from amseg_keras.simulate.ranges.movie import (
-    APS_MOVIE,
-    MOVIE,
-    PLAIN,
-    SLICES,
-    USUAL,
-    WALL_MOVIE,
-    MovieRanges,
-    PresentationRanges,
 )
 
 

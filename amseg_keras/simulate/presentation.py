@@ -9,9 +9,8 @@ import cv2
 import numpy as np
 
 from amseg_keras.classes import CLASS_NAMES
-from amseg_keras.simulate.physics.detector import Detector, quantise, stretch_limits
-from amseg_keras.simulate.ranges.base import draw, draw_log
-from amseg_keras.simulate.ranges.movie import PresentationRanges
+from amseg_keras.simulate.detector import Detector, quantise, stretch_limits
+from amseg_keras.simulate.ranges.base import PresentationRanges, draw, draw_log
 
 PRESENTATIONS = (
     "raw",

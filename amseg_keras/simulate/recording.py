@@ -6,9 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from amseg_keras.simulate.casting.shot import draw_casting
+from amseg_keras.simulate.deposit.shot import draw_deposit
+from amseg_keras.simulate.detector import Unrest, collect, shifted, shifted_labels, stretch_limits
 from amseg_keras.simulate.facilities import FACILITIES, Facility
-from amseg_keras.simulate.physics.detector import collect, stretch_limits
-from amseg_keras.simulate.physics.unrest import Unrest, shifted, shifted_labels
+from amseg_keras.simulate.melt.shot import draw_melt_shot
 from amseg_keras.simulate.presentation import (
     Presentation,
     draw_presentation,
@@ -17,14 +19,10 @@ from amseg_keras.simulate.presentation import (
     present_labels,
     ratio,
 )
-from amseg_keras.simulate.ranges.base import draw, draw_log
+from amseg_keras.simulate.ranges.base import MovieRanges, draw, draw_log
 from amseg_keras.simulate.ranges.casting import CastingRanges
 from amseg_keras.simulate.ranges.deposit import DepositRanges
 from amseg_keras.simulate.ranges.melt import MeltRanges
-from amseg_keras.simulate.ranges.movie import MovieRanges
-from amseg_keras.simulate.scenes.casting import draw_casting
-from amseg_keras.simulate.scenes.deposit import draw_deposit
-from amseg_keras.simulate.scenes.melt import draw_melt_shot
 from amseg_keras.simulate.shot import Picture, Shot, View
 
 _BACKGROUND_FRAMES = 7

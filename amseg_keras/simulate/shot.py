@@ -5,7 +5,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from amseg_keras.simulate.physics.detector import Detector
+from amseg_keras.simulate.detector import Detector
 
 
 @dataclass(frozen=True)

@@ -1,13 +1,29 @@
-"""How a network is trained: the paper's recipe, and what may be changed about it."""
+"""What a training is asked for, what it tells while it runs, and the error that ends it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from amseg_keras.backend import PRECISIONS
 from amseg_keras.models.networks import NETWORKS
 from amseg_keras.preprocess import Channels
+
+
+class TrainingError(RuntimeError):
+    """A training that cannot go on; the message says why and what to do.
+
+    Example:
+        >>> import tempfile
+        >>> from amseg_keras.training import Recipe, Simulation, train
+        >>> recipe = Recipe(network="amsegnet")
+        >>> try:
+        ...     train(Simulation(), tempfile.mkdtemp(), recipe, start_from="amsegnet-esrf-lite")
+        ... except TrainingError as error:
+        ...     print(str(error).partition(": ")[2])
+        is a network amsegnet_lite, no amsegnet; give the recipe its network (--network, --width)
+    """
+
 
 ANNEALINGS = ("cosine", "plateau")
 GREY_LEVELS = ("percentile", "specimen")
@@ -116,3 +132,37 @@ class Phase:
     learning_rate: float
     frozen: tuple[str, ...] = ()
     frozen_norms: bool = False
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a training has come.
+
+    Attributes:
+        epoch: Epochs that are finished.
+        epochs: Epochs in all.
+        step: Steps that are done in all.
+        steps: Steps in all.
+        loss: Of the last step.
+        seconds_left: Estimated from the steps and validations so far; None before the first.
+        finished_epoch: The row of an epoch that has just ended (see `TrainedRun.history`), else
+            None.
+
+    Example:
+        >>> def show(done: Progress) -> None:
+        ...     if done.finished_epoch is not None:
+        ...         score = done.finished_epoch["mean_iou"]
+        ...         print(f"{done.epoch} of {done.epochs} epochs, mean IoU {score:.3f}")
+        >>> show(Progress(4, 100, 40, 1000, 0.81, 1800.0, {"mean_iou": 0.7123}))
+        4 of 100 epochs, mean IoU 0.712
+
+        In a training: `train(data, folder, progress=show)`.
+    """
+
+    epoch: int
+    epochs: int
+    step: int
+    steps: int
+    loss: float
+    seconds_left: float | None
+    finished_epoch: dict[str, Any] | None = None

@@ -23,16 +23,13 @@ from amseg_keras.plain_json import plain
 from amseg_keras.preprocess import GreyScaling
 from amseg_keras.pretrained import PresetInfo, find_preset
 from amseg_keras.pretrained.preset import read_info, read_model, weights_digest, write_preset
-from amseg_keras.training.course.learn import Course
-from amseg_keras.training.errors import TrainingError
-from amseg_keras.training.feed.distilled import DistilledExamples
-from amseg_keras.training.feed.examples import DatasetExamples, DatasetSource, Examples
-from amseg_keras.training.feed.kept import KeptExamples
-from amseg_keras.training.feed.simulation import Simulation
-from amseg_keras.training.progress import Progress
-from amseg_keras.training.recipe import Phase, Recipe
+from amseg_keras.training.derived_examples import DistilledExamples, KeptExamples, mixed_examples
+from amseg_keras.training.examples import DatasetExamples, DatasetSource, Examples
+from amseg_keras.training.recipe import Phase, Progress, Recipe, TrainingError
 from amseg_keras.training.run_card import run_card
 from amseg_keras.training.run_folder import RunFolder
+from amseg_keras.training.simulation import Simulation
+from amseg_keras.training.trainer import Trainer
 from amseg_keras.versions import versions
 
 
@@ -179,7 +176,7 @@ def carry_out(
     plan: Plan,
     resume: bool,
     progress: Callable[[Progress], None],
-    before: Callable[[Course], None] = lambda course: None,
+    before: Callable[[Trainer], None] = lambda trainer: None,
 ) -> TrainedRun:
     """Train a network in a run folder: what `train` and `fine_tune` share.
 
@@ -209,7 +206,7 @@ def _train(
     plan: Plan,
     facts: dict[str, Any],
     progress: Callable[[Progress], None],
-    before: Callable[[Course], None],
+    before: Callable[[Trainer], None],
 ) -> dict[str, Any]:
     run, examples, recipe = plan.run, plan.examples, plan.recipe
     policy = keras.config.dtype_policy()
@@ -222,12 +219,12 @@ def _train(
                     f"give --batch-size {-(-recipe.batch_size // devices) * devices}"
                 )
             keras.utils.set_random_seed(recipe.seed)
-            course = Course(plan.network(), examples, recipe, plan.phases, run, progress)
-            before(course)
-            position = course.go()
+            trainer = Trainer(plan.network(), examples, recipe, plan.phases, run, progress)
+            before(trainer)
+            position = trainer.go()
     finally:
         keras.config.set_dtype_policy(policy)
-    model = run.best(course.model)
+    model = run.best(trainer.model)
     record = facts | {
         "network": model.name,
         "devices": devices,
@@ -281,7 +278,7 @@ def make_examples(
     examples: Examples
     if isinstance(data, Simulation):
         # The simulator needs OpenCV, which training on a data set does not.
-        from amseg_keras.training.feed.simulated import SimulatedExamples
+        from amseg_keras.training.simulated_examples import SimulatedExamples
 
         examples = SimulatedExamples(data, recipe, scaling, recordings)
     else:
@@ -290,8 +287,6 @@ def make_examples(
         if mixed_with is None:
             examples = DatasetExamples(opened, recipe, classes, scaling)
         else:
-            from amseg_keras.training.feed.mixed import mixed_examples
-
             source = DatasetSource(opened, classes, scaling)
             examples = mixed_examples(source, mixed_with, share, recipe, recordings)
     if info is not None and examples.class_names != info.class_names:
@@ -315,8 +310,15 @@ def _batches_key(recipe: Recipe, examples: Examples) -> str:
 
 
 _OF_NETWORK = (
-    *("network", "width", "learning_rate", "annealing", "weighted"),
-    *("clip_norm", "averaging", "patience", "precision"),
+    "network",
+    "width",
+    "learning_rate",
+    "annealing",
+    "weighted",
+    "clip_norm",
+    "averaging",
+    "patience",
+    "precision",
 )
 """Fields of a recipe that change nothing about the batches."""
 

@@ -60,9 +60,15 @@ _OF_BOTH = ("epochs", "batch_size", "shape", "learning_rate", "averaging", "pati
 _OPTIONS = {
     True: _OF_BOTH,
     False: (
-        *("network", "width", "channels", "grey_levels", "blank"),
+        "network",
+        "width",
+        "channels",
+        "grey_levels",
+        "blank",
         *_OF_BOTH,
-        *("annealing", "augment", "precision"),
+        "annealing",
+        "augment",
+        "precision",
     ),
 }
 """Fields of a recipe that the commands have options for: of a fine-tuning, of a training."""

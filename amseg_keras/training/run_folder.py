@@ -12,19 +12,25 @@ preset/             the same as a preset, at the end
 from __future__ import annotations
 
 import json
+import math
+import shutil
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 import pandas as pd
+from tensorboardX import SummaryWriter
 
 from amseg_keras.atomic import complete_or_absent
 from amseg_keras.models.precision import in_precision
 from amseg_keras.outputs import OutputFiles, OutputFolder
 from amseg_keras.report.training_figure import draw_curves
-from amseg_keras.training.errors import TrainingError
+from amseg_keras.training.recipe import TrainingError
 
 _RUN, _EPOCHS, _BEST = "run.json", "epochs.csv", "best.weights.h5"
 _FILES = OutputFiles("amseg train", _RUN, (_EPOCHS, _BEST, "checkpoint.npz", "curves.png"))
@@ -135,3 +141,109 @@ def _difference(there: Any, wanted: dict[str, Any]) -> str:
         elif there.get(key) != wanted[key]:
             return f"{key} {there.get(key)!r}, not {wanted[key]!r}"[:200]
     return "more was asked for"
+
+
+@dataclass
+class Position:
+    """How far a training has come.
+
+    Attributes:
+        phase: Number of the phase.
+        epoch: Number of the epoch, counted through all phases.
+        step: Steps of this epoch that are done.
+        steps: Steps that are done in all.
+        frames: Frames of this epoch that are done.
+        loss_sum: Sum of their losses.
+        seconds: Time trained, earlier runs included.
+        history: A row for each finished epoch.
+    """
+
+    phase: int = 0
+    epoch: int = 0
+    step: int = 0
+    steps: int = 0
+    frames: int = 0
+    loss_sum: float = 0.0
+    seconds: float = 0.0
+    history: list[dict[str, Any]] = field(default_factory=list)
+
+    def next_epoch(self) -> None:
+        """An epoch is finished."""
+        self.epoch += 1
+        self.step, self.frames, self.loss_sum = 0, 0, 0.0
+
+
+def save_checkpoint(path: Path, model: keras.Model, position: Position) -> None:
+    """Write weights, optimizer, averages, random states and position, whole or not at all."""
+    arrays: dict[str, Any] = {f"model_{i:04d}": _array(v) for i, v in enumerate(model.variables)}
+    arrays |= {f"optimizer_{i:04d}": _array(v) for i, v in enumerate(model.optimizer.variables)}
+    with complete_or_absent(path) as temporary:
+        np.savez(temporary, position=json.dumps(asdict(position)), **arrays)
+
+
+def read_position(path: Path) -> Position:
+    """How far the training of a checkpoint has come.
+
+    Raises:
+        TrainingError: The file is no checkpoint.
+    """
+    try:
+        with np.load(path) as stored:
+            return Position(**json.loads(str(stored["position"])))
+    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
+        raise TrainingError(
+            f"{path}: no checkpoint of a training ({error}); delete it to start again"
+        ) from error
+
+
+def load_checkpoint(path: Path, model: keras.Model) -> None:
+    """Put weights, optimizer, averages and random states back.
+
+    Raises:
+        TrainingError: They belong to another network or optimizer.
+    """
+    with np.load(path) as stored:
+        for kind, variables in (
+            ("model", model.variables),
+            ("optimizer", model.optimizer.variables),
+        ):
+            names = [name for name in stored.files if name.startswith(f"{kind}_")]
+            if len(names) != len(variables):
+                raise TrainingError(f"{path}: is of another {kind}; delete it to start again")
+            for name, variable in zip(names, variables, strict=True):
+                variable.assign(stored[name])
+
+
+def _array(variable: keras.Variable) -> np.ndarray:
+    array = keras.ops.convert_to_numpy(variable)
+    # NumPy's files know no bfloat16.
+    return array if array.dtype.kind in "iuf" else array.astype(np.float32)
+
+
+_NOT_PLOTTED = ("epoch", "phase", "step", "minutes")
+
+
+class EventLog:
+    """Writes what TensorBoard shows, on every backend.
+
+    Args:
+        folder: Of the event files; what is there is written anew, since a resumed training would
+            otherwise show epochs twice.
+        history: Epochs that are finished.
+    """
+
+    def __init__(self, folder: Path, history: list[dict[str, Any]]) -> None:
+        shutil.rmtree(folder, ignore_errors=True)
+        self._writer = SummaryWriter(str(folder), flush_secs=30)
+        for row in history:
+            self.write(row)
+
+    def write(self, row: dict[str, Any]) -> None:
+        """Add an epoch."""
+        for name, value in row.items():
+            if name not in _NOT_PLOTTED and math.isfinite(value):
+                self._writer.add_scalar(name, value, row["step"])
+
+    def close(self) -> None:
+        """Finish the file."""
+        self._writer.close()

@@ -21,20 +21,19 @@ from amseg_keras.pretrained import PresetInfo, find_preset
 from amseg_keras.pretrained.preset import read_info, read_model, weights_digest
 from amseg_keras.report.training_figure import draw_transfer
 from amseg_keras.training import Progress, Recipe, TrainedRun
-from amseg_keras.training.course.averaging import measure_statistics
-from amseg_keras.training.course.learn import Course
-from amseg_keras.training.feed.examples import (
+from amseg_keras.training.examples import (
     DatasetExamples,
     DatasetSource,
     Examples,
     calibration_images,
 )
-from amseg_keras.training.feed.simulation import Simulation
+from amseg_keras.training.optimizer import measure_statistics
 from amseg_keras.training.recipe import Phase
 from amseg_keras.training.run import Plan, carry_out
 from amseg_keras.training.run_folder import RunFolder
-from amseg_keras.transfer.head import with_classes
-from amseg_keras.transfer.split import split_for_tuning
+from amseg_keras.training.simulation import Simulation
+from amseg_keras.training.trainer import Trainer
+from amseg_keras.transfer.prepare import split_for_tuning, with_classes
 
 FINE_TUNING = Recipe(
     epochs=60,
@@ -170,11 +169,11 @@ def fine_tune(
         lambda: _tuned_network(start, info, opened.class_names),
     )
 
-    def prepare(course: Course) -> None:
+    def prepare(trainer: Trainer) -> None:
         if few:
-            measure_statistics(course.model, calibration_images(examples, EPOCH_FRAMES))
+            measure_statistics(trainer.model, calibration_images(examples, EPOCH_FRAMES))
         if expected is not None:
-            expected(course.expected_seconds() * (2 if from_scratch else 1))
+            expected(trainer.expected_seconds() * (2 if from_scratch else 1))
 
     try:
         tuned = carry_out(plan, resume, progress, prepare)
@@ -210,7 +209,7 @@ def _examples(
     simulation, share = beside
     if simulation is None:
         return DatasetExamples(data, recipe, data.class_names, info.scaling)
-    from amseg_keras.training.feed.mixed import mixed_examples
+    from amseg_keras.training.derived_examples import mixed_examples
 
     source = DatasetSource(data, data.class_names, info.scaling)
     return mixed_examples(source, simulation, share, recipe, folder)

@@ -84,7 +84,7 @@ def _dataset(path: Path) -> str:
 
 
 def _legacy(path: Path) -> str:
-    from amseg_keras.pretrained.legacy_hdf5 import ConversionError, read_legacy_layers
+    from amseg_keras.pretrained.authors import ConversionError, read_legacy_layers
 
     try:
         read_legacy_layers(path)

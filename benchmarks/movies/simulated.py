@@ -12,8 +12,8 @@ from amseg_keras import Segmenter
 from amseg_keras.metrics.scores import confusion_matrix, iou_per_class
 from amseg_keras.segment.tiling import predict_any_size
 from amseg_keras.training import Simulation
-from amseg_keras.training.feed.present import validation_view
-from amseg_keras.training.feed.recordings import Recordings, Sample
+from amseg_keras.training.presentation import validation_view
+from amseg_keras.training.recordings import Recordings, Sample
 
 SEED = 977_011
 FACILITIES = ("esrf", "aps")

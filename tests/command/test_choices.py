@@ -11,7 +11,7 @@ from amseg_keras.comparison import Timing
 from amseg_keras.comparison.speed import PREDICT
 from amseg_keras.datasets.dataset import SPLITS
 from amseg_keras.datasets.masks import KINDS
-from amseg_keras.datasets.masks.colours import TOLERANCE
+from amseg_keras.datasets.masks.pictures import TOLERANCE
 from amseg_keras.datasets.public import SOURCES
 from amseg_keras.datasets.split import WAYS
 from amseg_keras.datasets.statistics import WEIGHTS
@@ -19,7 +19,7 @@ from amseg_keras.engines import ENGINES
 from amseg_keras.models.networks import NETWORKS
 from amseg_keras.models.titles import TITLES
 from amseg_keras.preprocess import STEP_ORDER
-from amseg_keras.preprocess.channels import HOW
+from amseg_keras.preprocess.inputs import HOW
 from amseg_keras.quantify.classes import MEASURED
 from amseg_keras.quantify.measure import SMALLEST_PORE_UM
 from amseg_keras.report.label_files import LABEL_WRITERS
@@ -83,7 +83,7 @@ def test_defaults_of_trainings_are_those_of_the_recipes(shown, recipe):
 
 
 def test_export_formats_are_those_of_the_library():
-    from amseg_keras.engines.export import FORMATS
+    from amseg_keras.engines.formats import FORMATS
 
     assert list(choices.EXPORT_FORMATS) == list(FORMATS)
 

@@ -103,10 +103,10 @@ import sys
 from small_sets import small_network
 from amseg_keras.command import main
 from amseg_keras.models.networks import NETWORKS
-from amseg_keras.training.course import learn
+from amseg_keras.training import trainer
 
 NETWORKS["amsegnet"] = small_network
-learn.CHECKPOINT_SECONDS = 0.1
+trainer.CHECKPOINT_SECONDS = 0.1
 main(sys.argv[1:])
 """
 

@@ -6,8 +6,7 @@ import pytest
 from click.testing import CliRunner
 
 from amseg_keras.command.main import main
-from amseg_keras.comparison.speed import Case, Peak, measure_speed, summarise_speed
-from amseg_keras.comparison.speed.cases import frames_of
+from amseg_keras.comparison.speed import Case, Peak, frames_of, measure_speed, summarise_speed
 from amseg_keras.models import AMSegNet
 from amseg_keras.models.cost import macs
 from amseg_keras.models.networks import NETWORKS
@@ -18,7 +17,7 @@ from amseg_keras.report.speed_table import speed_markdown
 def narrow(monkeypatch):
     """AM-SegNet is narrow and not trained."""
     monkeypatch.setitem(NETWORKS, "amsegnet", lambda: AMSegNet(base_filters=2))
-    monkeypatch.setattr("amseg_keras.comparison.speed.cases.TRAINED", {})
+    monkeypatch.setattr("amseg_keras.comparison.speed.TRAINED", {})
 
 
 def of(network, engine, *seconds, peak=100.0, precision="float32"):

@@ -11,7 +11,7 @@ from PIL import Image
 from amseg_keras.datasets import LabelledFrame, open_dataset
 from amseg_keras.datasets.masks import ImportOptions, import_masks
 from amseg_keras.datasets.validate import validate
-from amseg_keras.outputs.folder import RECORDS
+from amseg_keras.outputs.files import RECORDS
 from amseg_keras.read import ReadError
 
 NAMES = ("background", "keyhole", "pore")

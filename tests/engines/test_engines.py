@@ -10,12 +10,10 @@ from random_networks import applied, randomise
 from amseg_keras import Segmenter, from_pretrained
 from amseg_keras.classes import CLASS_NAMES
 from amseg_keras.engines import EngineMissingError, choose
-from amseg_keras.engines.agreement import equal_fraction, lost_iou
 from amseg_keras.engines.choose import compile_engine
-from amseg_keras.engines.need import need
-from amseg_keras.engines.rewritten import Rewritten
-from amseg_keras.engines.runners.openvino_engine import OpenVINOEngine, has_bfloat16
-from amseg_keras.engines.threads import THREADS
+from amseg_keras.engines.engine import THREADS, equal_fraction, lost_iou, need
+from amseg_keras.engines.graph import Rewritten
+from amseg_keras.engines.runners import OpenVINOEngine, has_bfloat16
 from amseg_keras.models import AMSegNet, SqueezeUNet
 from amseg_keras.preprocess import GreyScaling
 from amseg_keras.pretrained import PresetInfo

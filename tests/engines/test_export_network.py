@@ -9,7 +9,8 @@ import keras
 import numpy as np
 import pytest
 
-from amseg_keras.engines.export import FORMATS, ExportError, export_network
+from amseg_keras.engines.formats import FORMATS, ExportError
+from amseg_keras.runs.export import export_network
 
 NEEDED = {"onnx": ["onnx", "onnxruntime"], "openvino": ["onnx", "openvino"]}
 

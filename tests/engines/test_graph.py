@@ -6,8 +6,7 @@ import pytest
 from plain_layers import JOINING, LAYERS, copied, joined
 from random_networks import applied, randomise
 
-from amseg_keras.engines.graph import onnx_model, translated
-from amseg_keras.engines.rewritten import Rewritten
+from amseg_keras.engines.graph import Rewritten, onnx_model, translated
 from amseg_keras.models import AMSegNet
 
 onnx = pytest.importorskip("onnx")

@@ -6,12 +6,13 @@ from movie_networks import movie, movie_info, movie_segmenter
 from random_networks import applied, randomise
 
 from amseg_keras import Segmenter
-from amseg_keras.engines.agreement import equal_fraction
 from amseg_keras.engines.choose import compile_engine
-from amseg_keras.engines.export import FORMATS, export_network
-from amseg_keras.engines.rewritten import Rewritten
+from amseg_keras.engines.engine import equal_fraction
+from amseg_keras.engines.formats import FORMATS
+from amseg_keras.engines.graph import Rewritten
 from amseg_keras.models.networks import NETWORKS
 from amseg_keras.rewrite import inference_model
+from amseg_keras.runs.export import export_network
 
 NETWORKS_TRIED = sorted(NETWORKS)
 

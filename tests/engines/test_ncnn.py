@@ -7,10 +7,8 @@ from plain_layers import JOINING, LAYERS, copied, joined
 from random_networks import applied, randomise
 
 from amseg_keras.engines.choose import compile_engine
-from amseg_keras.engines.graph import translated
-from amseg_keras.engines.graph.ncnn_format import ncnn_model
-from amseg_keras.engines.rewritten import Rewritten
-from amseg_keras.engines.runners.ncnn_engine import NcnnEngine
+from amseg_keras.engines.graph import Rewritten, translated
+from amseg_keras.engines.ncnn import NcnnEngine, ncnn_model
 from amseg_keras.models import AMSegNetLite, UNet
 
 pytest.importorskip("ncnn")

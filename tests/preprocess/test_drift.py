@@ -5,7 +5,7 @@ import pytest
 from scipy.ndimage import gaussian_filter
 
 from amseg_keras.preprocess import BackgroundPolicy, motion, move
-from amseg_keras.preprocess.drift import find_drift
+from amseg_keras.preprocess.registration import find_drift
 
 
 def plate(shape=(64, 96)):

@@ -36,7 +36,7 @@ def test_median_frame_is_the_median_of_what_can_be_read(broken):
 
 def test_many_flats_are_read_in_bands_of_rows(monkeypatch):
     frames = noisy(9, height=13)
-    monkeypatch.setattr("amseg_keras.preprocess.flat_field.MAX_MEDIAN_BYTES", 9 * 16 * 2 * 5)
+    monkeypatch.setattr("amseg_keras.preprocess.background.MAX_MEDIAN_BYTES", 9 * 16 * 2 * 5)
     np.testing.assert_array_equal(median_frame(frames), np.median(frames, axis=0))
 
 

@@ -4,7 +4,7 @@ import h5py
 import numpy as np
 import pytest
 
-from amseg_keras.pretrained.legacy_hdf5 import ConversionError, read_legacy_layers
+from amseg_keras.pretrained.authors import ConversionError, read_legacy_layers
 
 
 def write(path, change):

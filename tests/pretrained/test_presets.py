@@ -13,8 +13,7 @@ from amseg_keras import PresetError, Segmenter, from_pretrained, list_presets
 from amseg_keras.models import AMSegNet
 from amseg_keras.models.lite import AMSegNetLite
 from amseg_keras.pretrained import find_preset
-from amseg_keras.pretrained.half_precision import halve_weights
-from amseg_keras.pretrained.preset import PRESET_FILES, read_info
+from amseg_keras.pretrained.preset import PRESET_FILES, halve_weights, read_info
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from amseg_keras.read import FrameStack, ReadError
-from amseg_keras.read.formats.hdf5_growing import GrowingHdf5Reader, is_closed, is_growing
+from amseg_keras.read.formats.hdf5 import GrowingHdf5Reader, is_closed, is_growing
 
 # Writes a frame of twice its number for every line it is sent, and says when each is there.
 WRITER = """

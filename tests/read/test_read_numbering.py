@@ -9,8 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from amseg_keras.read import ReadError, ReadOptions, find_stacks, open_stack
-from amseg_keras.read.group import group_files
-from amseg_keras.read.slots import find_slots
+from amseg_keras.read.group import find_slots, group_files
 
 
 def save(folder: Path, names: list[str]) -> Path:

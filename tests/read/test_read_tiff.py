@@ -7,7 +7,7 @@ import pytest
 import tifffile
 
 from amseg_keras.read import ReadError, ReadOptions, open_stack
-from amseg_keras.read.formats.orientation import upright
+from amseg_keras.read.formats.base import upright
 
 
 def test_imagej_says_pixel_size_and_frame_interval(tmp_path, frames):

@@ -4,9 +4,9 @@ import pytest
 from scipy import ndimage
 
 from amseg_keras.classes import CLASS_NAMES, IGNORE
-from amseg_keras.simulate.physics.detector import expose
+from amseg_keras.simulate.casting.shot import draw_casting
+from amseg_keras.simulate.detector import expose
 from amseg_keras.simulate.ranges.casting import HPDC, HPDC_REFERENCE
-from amseg_keras.simulate.scenes.casting import draw_casting
 
 PORE = CLASS_NAMES.index("pore")
 

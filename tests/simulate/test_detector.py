@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from amseg_keras.simulate.physics.detector import (
+from amseg_keras.simulate.detector import (
     Detector,
     clipped_beam,
     dust,

@@ -5,9 +5,9 @@ import pytest
 
 from amseg_keras.classes import CLASS_NAMES
 from amseg_keras.simulate import FACILITIES, MeltRanges, simulate_frame
+from amseg_keras.simulate.melt.frame import compose
 from amseg_keras.simulate.ranges.melt import APS_REFERENCE, ESRF
-from amseg_keras.simulate.scenes.melt.frame import compose
-from amseg_keras.simulate.sequence import draw_shot
+from amseg_keras.simulate.recording import draw_shot
 
 
 def drawn(seed, process, ranges=ESRF, facility="esrf", shape=None):

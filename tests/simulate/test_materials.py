@@ -1,13 +1,16 @@
 import numpy as np
 import pytest
 
-from amseg_keras.simulate.physics.materials import (
+from amseg_keras.simulate.absorption import (
     ENERGIES_KEV,
     MATERIALS,
+    Beam,
+    Component,
     effective_attenuation,
+    log_intensity,
+    pink_spectrum,
     transmission,
 )
-from amseg_keras.simulate.physics.radiograph import Beam, Component, log_intensity, pink_spectrum
 
 
 @pytest.mark.parametrize("name", sorted(MATERIALS))

@@ -7,14 +7,14 @@ import pytest
 
 from amseg_keras.classes import CLASS_NAMES
 from amseg_keras.simulate import FACILITIES, PRESENTATIONS, record
-from amseg_keras.simulate.physics.detector import Detector
+from amseg_keras.simulate.detector import Detector
 from amseg_keras.simulate.presentation import (
     draw_presentation,
     named_presentation,
     present,
     present_labels,
 )
-from amseg_keras.simulate.ranges.movie import PLAIN, PresentationRanges
+from amseg_keras.simulate.ranges.base import PLAIN, PresentationRanges
 
 BACKGROUND, POWDER, SUBSTRATE, KEYHOLE, PORE = range(len(CLASS_NAMES))
 SHAPE = (120, 160)

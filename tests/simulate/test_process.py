@@ -3,15 +3,15 @@ import pytest
 from scipy.signal import periodogram
 
 from amseg_keras.simulate import FACILITIES, MATERIALS
-from amseg_keras.simulate.process.experiments import Experiment, draw_laser
-from amseg_keras.simulate.process.keyhole_motion import move_keyhole, oscillate
-from amseg_keras.simulate.process.keyhole_number import (
+from amseg_keras.simulate.experiments import (
+    Experiment,
     chaos,
+    draw_laser,
     keyhole_depth_um,
     keyhole_number,
     number_for_depth,
 )
-from amseg_keras.simulate.process.pores import Pore
+from amseg_keras.simulate.keyhole import Pore, move_keyhole, oscillate
 
 
 def test_keyhole_number_is_absorbed_power_over_the_power_that_melting_takes():

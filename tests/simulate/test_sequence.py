@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from amseg_keras.simulate import FACILITIES, MeltRanges, record, simulate_sequence
-from amseg_keras.simulate.ranges.movie import PLAIN
-from amseg_keras.simulate.sequence import draw_shot
+from amseg_keras.simulate.ranges.base import PLAIN
+from amseg_keras.simulate.recording import draw_shot
 
 SMALL = (128, 256)
 

@@ -2,9 +2,19 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from amseg_keras.simulate.textures.library import crop, crop_face, crop_sheet, texture_library
-from amseg_keras.simulate.textures.rough import flakes, grain, scratches, specks
-from amseg_keras.simulate.textures.sheets import POWDER_UM, packed_sheet, sphere_radii
+from amseg_keras.simulate.textures import (
+    POWDER_UM,
+    crop,
+    crop_face,
+    crop_sheet,
+    flakes,
+    grain,
+    packed_sheet,
+    scratches,
+    specks,
+    sphere_radii,
+    texture_library,
+)
 
 
 @pytest.fixture(scope="module")

@@ -8,9 +8,8 @@ from amseg_keras.datasets import open_dataset
 from amseg_keras.models.networks import NETWORKS
 from amseg_keras.pretrained.preset import read_info, read_model
 from amseg_keras.training import Recipe, TrainingError, train
-from amseg_keras.training.feed.distilled import DistilledExamples, softened
-from amseg_keras.training.feed.examples import DatasetExamples
-from amseg_keras.training.feed.kept import KeptExamples
+from amseg_keras.training.derived_examples import DistilledExamples, KeptExamples, softened
+from amseg_keras.training.examples import DatasetExamples
 
 pytestmark = pytest.mark.usefixtures("small_networks")
 RECIPE = Recipe(epochs=3, batch_size=4, shape=(32, 48), averaging=0.8, augment=None)

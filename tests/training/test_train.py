@@ -12,8 +12,7 @@ from small_sets import make_dataset
 import amseg_keras
 from amseg_keras.outputs import OutputTakenError
 from amseg_keras.read import ReadError
-from amseg_keras.training import Recipe, Simulation, TrainingError, train
-from amseg_keras.training.course import learn
+from amseg_keras.training import Recipe, Simulation, TrainingError, train, trainer
 
 pytestmark = pytest.mark.usefixtures("small_networks")
 RECIPE = Recipe(epochs=2, batch_size=4, shape=(32, 48), averaging=0.8)
@@ -46,7 +45,7 @@ def test_training_learns_and_leaves_a_preset(data, tmp_path):
 
 def test_a_resumed_training_equals_one_without_interruption(data, tmp_path, monkeypatch):
     whole = train(data, tmp_path / "whole", RECIPE)
-    monkeypatch.setattr(learn, "CHECKPOINT_SECONDS", -1.0)
+    monkeypatch.setattr(trainer, "CHECKPOINT_SECONDS", -1.0)
 
     def stop_in_the_second_epoch(progress):
         if progress.step == 4:
@@ -127,7 +126,7 @@ def test_too_little_memory_is_said_with_what_to_do(data, tmp_path, monkeypatch):
     def refuse(*arguments):
         raise MemoryError
 
-    monkeypatch.setattr(learn, "FromStep", refuse)
+    monkeypatch.setattr(trainer, "FromStep", refuse)
     with pytest.raises(TrainingError, match=r"batch of 4 frames of 32 x 48.*--batch-size 2"):
         train(data, tmp_path / "run", RECIPE)
 
@@ -136,12 +135,12 @@ def test_too_little_memory_is_said_with_what_to_do(data, tmp_path, monkeypatch):
 def scripted_scores(monkeypatch):
     """The validation gains until the second epoch and nothing after it."""
     scores = iter([0.5, 0.6, 0.6, 0.55, 0.6, 0.6, 0.6, 0.6, 0.6])
-    real = learn.validate
+    real = trainer.validate
 
     def validate(*arguments):
         return real(*arguments) | {"mean_iou": next(scores)}
 
-    monkeypatch.setattr(learn, "validate", validate)
+    monkeypatch.setattr(trainer, "validate", validate)
 
 
 @pytest.mark.usefixtures("scripted_scores")

@@ -11,14 +11,13 @@ from small_sets import small_network
 from amseg_keras import PresetInfo, Segmenter, evaluate, fine_tune, from_pretrained
 from amseg_keras.datasets import BatchOptions, Dataset, LabelledFrame, batches
 from amseg_keras.datasets.dataset import write_frame
-from amseg_keras.datasets.feed.frames import ScaledFrames
+from amseg_keras.datasets.frames import ScaledFrames
 from amseg_keras.preprocess import Channels, GreyScaling
-from amseg_keras.training import Recipe, Simulation, TrainingError, train
-from amseg_keras.training.course import learn
-from amseg_keras.training.feed.examples import DatasetExamples, DatasetSource
-from amseg_keras.training.feed.mixed import mixed_examples
+from amseg_keras.training import Recipe, Simulation, TrainingError, train, trainer
+from amseg_keras.training.derived_examples import mixed_examples
+from amseg_keras.training.examples import DatasetExamples, DatasetSource
 from amseg_keras.training.run_card import command_of
-from amseg_keras.training.students import Student, train_students
+from amseg_keras.training.several import Student, train_students
 from amseg_keras.transfer import FINE_TUNING
 
 pytestmark = pytest.mark.usefixtures("small_networks")
@@ -121,7 +120,7 @@ def test_a_resumed_training_on_recordings_equals_one_without_interruption(tmp_pa
     simulation = Simulation({"aps": 1.0}, frames=16, crop=(32, 48), validation_frames=2, reuse=2)
     recipe = replace(RECIPE, precision="float32")
     whole = train(simulation, tmp_path / "whole", recipe)
-    monkeypatch.setattr(learn, "CHECKPOINT_SECONDS", -1.0)
+    monkeypatch.setattr(trainer, "CHECKPOINT_SECONDS", -1.0)
     # The first run deleted its recordings, so that the other makes them anew.
     assert not (tmp_path / "whole" / "recordings").exists()
 

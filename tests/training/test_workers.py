@@ -13,7 +13,7 @@ pytest.importorskip("cv2")
 
 SCRIPT = """
 import os, time
-from amseg_keras.training.feed.workers import simulating_processes
+from amseg_keras.training.recordings import simulating_processes
 
 if __name__ == "__main__":
     print(simulating_processes().submit(os.getpid).result(), flush=True)
@@ -45,7 +45,7 @@ def test_a_killed_training_leaves_no_process_behind(tmp_path):
 
 
 def test_the_environment_stays_as_it_is(monkeypatch):
-    from amseg_keras.training.feed.workers import simulating_processes
+    from amseg_keras.training.recordings import simulating_processes
 
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3")
     monkeypatch.delenv("JAX_PLATFORMS", raising=False)

@@ -15,8 +15,7 @@ from amseg_keras.preprocess import GreyScaling
 from amseg_keras.read import ReadError
 from amseg_keras.training import Recipe
 from amseg_keras.transfer import fine_tune
-from amseg_keras.transfer.head import with_classes
-from amseg_keras.transfer.split import split_for_tuning
+from amseg_keras.transfer.prepare import split_for_tuning, with_classes
 
 RECIPE = Recipe(epochs=4, batch_size=4, shape=(32, 48), augment=None, averaging=0.5)
 

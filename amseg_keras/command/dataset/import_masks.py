@@ -81,7 +81,7 @@ def import_(
 
     from amseg_keras.datasets import LabelledFrame
     from amseg_keras.datasets.masks import ImportOptions, import_masks
-    from amseg_keras.datasets.masks.colours import read_palette
+    from amseg_keras.datasets.masks.pictures import read_palette
 
     options = {name: rest.pop(name) for name in ("kind", "tolerance", "add_classes", "reading")}
     about = replace(LabelledFrame("", None, sequence or "", 0), **rest)

@@ -9,7 +9,7 @@ from typing import Protocol
 
 import numpy as np
 
-from amseg_keras.datasets.guess import plain_stem
+from amseg_keras.datasets.open import plain_stem
 from amseg_keras.read import ReadError
 
 

@@ -9,10 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from amseg_keras.datasets.class_names import check_class_names
+from amseg_keras.datasets.dataset import check_class_names
 from amseg_keras.datasets.masks.base import ClassIds, PageName, check_size
-from amseg_keras.datasets.masks.documents import read_json
-from amseg_keras.datasets.masks.polygons import inside_polygon, inside_rectangle
+from amseg_keras.datasets.masks.outlines import inside_polygon, inside_rectangle, read_json
 from amseg_keras.read import ReadError
 from amseg_keras.read.errors import reading
 

@@ -10,11 +10,16 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from amseg_keras.classes import IGNORE
-from amseg_keras.datasets.class_names import check_class_names
-from amseg_keras.datasets.dataset import DATASET_FILE, Dataset, LabelledFrame, write_frame
+from amseg_keras.datasets.dataset import (
+    DATASET_FILE,
+    Dataset,
+    LabelledFrame,
+    check_class_names,
+    write_frame,
+)
 from amseg_keras.datasets.masks.base import ClassIds, Masks, PageName, match_pages
-from amseg_keras.datasets.masks.colours import TOLERANCE, Colour
 from amseg_keras.datasets.masks.kinds import open_masks
+from amseg_keras.datasets.masks.pictures import TOLERANCE, Colour
 from amseg_keras.datasets.open import open_dataset
 from amseg_keras.outputs import UNFINISHED, result_of_another
 from amseg_keras.read import FrameStack, ReadError, ReadOptions, StackSource, find_stacks

@@ -8,18 +8,17 @@ from pathlib import Path
 
 import numpy as np
 
-from amseg_keras.datasets.guess import LABEL_TYPES
 from amseg_keras.datasets.masks.base import Masks
 from amseg_keras.datasets.masks.coco import CocoMasks
-from amseg_keras.datasets.masks.colours import TOLERANCE, Colour, ColourMasks
-from amseg_keras.datasets.masks.documents import read_json
-from amseg_keras.datasets.masks.label_images import LabelImages
 from amseg_keras.datasets.masks.labelme import LabelMeMasks
+from amseg_keras.datasets.masks.outlines import read_json
+from amseg_keras.datasets.masks.pictures import TOLERANCE, Colour, ColourMasks, LabelImages
+from amseg_keras.datasets.open import LABEL_TYPES
 from amseg_keras.read import ReadError
 from amseg_keras.read.errors import reading
 from amseg_keras.read.formats.image import open_picture
-from amseg_keras.read.grey import is_colour
 from amseg_keras.read.group import natural_order
+from amseg_keras.read.pixels import is_colour
 
 KINDS = ("auto", "label-image", "labelme", "coco", "colours")
 _PICTURES = (*LABEL_TYPES, ".jpg", ".jpeg")

@@ -13,15 +13,15 @@ import numpy as np
 from PIL import Image
 
 from amseg_keras.classes import IGNORE
-from amseg_keras.datasets.class_names import check_class_names
+from amseg_keras.datasets.dataset import check_class_names
 from amseg_keras.datasets.masks.base import ClassIds, PageName, check_size
-from amseg_keras.datasets.masks.documents import read_json
-from amseg_keras.datasets.masks.polygons import (
+from amseg_keras.datasets.masks.outlines import (
     around_centre,
     inside_circle,
     inside_polygon,
     inside_rectangle,
     is_upright,
+    read_json,
 )
 from amseg_keras.read import ReadError
 from amseg_keras.read.errors import reading

@@ -1,10 +1,7 @@
 """Presets on the Hugging Face Hub: pulling, pushing, and looking without either."""
 
-from amseg_keras.pretrained.hub.answers import REPOSITORY
-from amseg_keras.pretrained.hub.cache import preset_folders
-from amseg_keras.pretrained.hub.look import PublishedPreset, look, owned_by
-from amseg_keras.pretrained.hub.pull import pull
-from amseg_keras.pretrained.hub.push import push
+from amseg_keras.pretrained.hub.pull import REPOSITORY, preset_folders, pull
+from amseg_keras.pretrained.hub.push import PublishedPreset, look, owned_by, push
 
 __all__ = [
     "REPOSITORY",

@@ -1,24 +1,169 @@
-"""From the Hub to its cache on this machine."""
+"""From the Hub to its cache on this machine, and what the Hub answers when it fails.
+
+A file in the cache is a link to one named by its checksum: SHA-256 of large files, the SHA-1 of
+git of others. Where the file system has no links, the name is not known, and the SHA-256 in
+`preprocessing.json` is what is left to go by.
+"""
 
 from __future__ import annotations
 
+import hashlib
+import os
+import re
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import huggingface_hub
 from huggingface_hub import errors
 
-from amseg_keras.pretrained.errors import PresetError
-from amseg_keras.pretrained.hub.answers import FAILURES, as_preset_error, named, unreachable
-from amseg_keras.pretrained.hub.cache import damaged, discard
 from amseg_keras.pretrained.preset import (
     CONFIG,
     MAX_TEXT_BYTES,
+    PREPROCESSING,
     PRESET_FILES,
     WEIGHTS,
     check_files,
 )
-from amseg_keras.pretrained.safety.config import MAX_CONFIG_BYTES
-from amseg_keras.pretrained.safety.weights import MAX_WEIGHTS_BYTES
+from amseg_keras.pretrained.safety import MAX_CONFIG_BYTES, MAX_WEIGHTS_BYTES, PresetError
+
+REPOSITORY = re.compile(r"[\w.-]{1,96}/[\w.-]{1,96}")
+
+TOKEN = re.compile("hf_[A-Za-z0-9]{20,}")
+
+FAILURES = (errors.HTTPError, OSError, errors.LocalEntryNotFoundError)
+"""All that a request can end in; HTTPError is that of httpx or httpx2, whichever is used."""
+
+
+def named(repo_id: str, revision: str | None = None) -> str:
+    """A repository and its revision, for a message.
+
+    Raises:
+        PresetError: it is not `owner/repo`.
+    """
+    if not REPOSITORY.fullmatch(repo_id):
+        raise PresetError(f"{repo_id}: not the name of a repository, which is owner/repo")
+    return f"{repo_id} (revision {revision})" if revision else repo_id
+
+
+@contextmanager
+def as_preset_error(at: str) -> Iterator[None]:
+    """Turn whatever a request ends in into a `PresetError` of one line.
+
+    Args:
+        at: what was asked for, from `named`.
+    """
+    try:
+        yield
+    except (*FAILURES, errors.HFValidationError) as error:
+        cause = error.__cause__
+        # A file that the Hub did not give is reported as one that is not in the cache
+        if isinstance(error, errors.LocalEntryNotFoundError) and isinstance(cause, Exception):
+            raise PresetError(f"{at}: {_reason(cause)}") from shown(error)
+        raise PresetError(f"{at}: {_reason(error)}") from shown(error)
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, errors.HFValidationError):
+        return f"not the name of a repository ({failure(error)})"
+    if isinstance(error, errors.RevisionNotFoundError):
+        return "the repository has no such revision"
+    if isinstance(error, errors.GatedRepoError):
+        return (
+            "its owner decides who may read it: ask for access on its page on the Hub, "
+            "then set HF_TOKEN"
+        )
+    if isinstance(error, errors.RepositoryNotFoundError):
+        return "no such repository on the Hub, or it is private: set HF_TOKEN to read it"
+    return failure(error)
+
+
+def unreachable(error: BaseException) -> bool:
+    """Whether the Hub was not reached at all, or was not to be."""
+    return isinstance(error, errors.OfflineModeIsEnabled) or (
+        isinstance(error, errors.HTTPError) and not isinstance(error, errors.HfHubHTTPError)
+    )
+
+
+def failure(error: Exception) -> str:
+    """What went wrong and what to do about it, in one line without a token."""
+    first_line = (str(error).strip() or type(error).__name__).splitlines()[0]
+    if isinstance(error, errors.HfHubHTTPError):
+        said = " ".join((error.server_message or first_line).split())
+        status = error.response.status_code
+        return f"the Hub answered {status} ({_without_token(said)}); {_advice(error)}"
+    if isinstance(error, ValueError):
+        return _without_token(" ".join(str(error).split()))
+    return f"the transfer failed ({_without_token(first_line)}); try again"
+
+
+def _advice(error: errors.HfHubHTTPError) -> str:
+    if error.response.status_code in (401, 403):
+        return "check the token (hf auth login)"
+    wait = error.response.headers.get("Retry-After", "")
+    return f"try again in {wait} s" if wait.isdecimal() else "try again later"
+
+
+def shown(error: Exception) -> Exception | None:
+    """The error as a cause to be shown in a traceback, unless a token is in it."""
+    text = "".join(traceback.format_exception(error))
+    return error if _without_token(text) == text else None
+
+
+def _without_token(text: str) -> str:
+    """A server may repeat what it was sent."""
+    token = huggingface_hub.get_token()
+    return TOKEN.sub("hf_...", text.replace(token, "hf_...") if token else text)
+
+
+def damaged(folder: Path) -> list[str]:
+    """The files of a preset in the cache whose content has not the checksum they are named by."""
+    return [name for name in PRESET_FILES if not _whole(folder / name)]
+
+
+def discard(folder: Path, names: list[str]) -> None:
+    """Remove files of a preset from the cache, links and what they lead to."""
+    for name in names:
+        blob = _blob(folder / name)
+        (folder / name).unlink(missing_ok=True)
+        if blob is not None:
+            blob.unlink(missing_ok=True)
+
+
+def preset_folders() -> dict[str, Path]:
+    """The presets in the cache: the newest folder of each repository, by `owner/repo`."""
+    try:
+        repositories = huggingface_hub.scan_cache_dir().repos
+    except huggingface_hub.CacheNotFound:
+        return {}
+    found = {}
+    for repository in sorted(repositories, key=lambda one: one.repo_id):
+        revisions = sorted(repository.revisions, key=lambda one: one.last_modified)
+        for revision in revisions if repository.repo_type == "model" else ():
+            if (revision.snapshot_path / PREPROCESSING).is_file():
+                found[repository.repo_id] = revision.snapshot_path
+    return found
+
+
+def _blob(path: Path) -> Path | None:
+    """The file that a link of the cache leads to; one step only, it may be a link in turn."""
+    return path.parent / os.readlink(path) if path.is_symlink() else None
+
+
+def _whole(path: Path) -> bool:
+    blob = _blob(path)
+    if blob is None or not path.is_file():
+        return True
+    with path.open("rb") as file:
+        if re.fullmatch("[0-9a-f]{64}", blob.name):
+            return hashlib.file_digest(file, "sha256").hexdigest() == blob.name
+        if re.fullmatch("[0-9a-f]{40}", blob.name):
+            content = file.read()
+            header = b"blob %d\0" % len(content)
+            return hashlib.sha1(header + content).hexdigest() == blob.name
+    return True
+
 
 SECONDS_TO_ANSWER = 10
 

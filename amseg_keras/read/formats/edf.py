@@ -15,7 +15,7 @@ from fabio.edfimage import DATA_TYPES, EdfImage
 
 from amseg_keras.read.errors import ReadError, quiet, reading
 from amseg_keras.read.formats.base import FrameReader, StackInfo
-from amseg_keras.read.grey import plain_dtype
+from amseg_keras.read.pixels import plain_dtype
 
 _LOGGERS = ("fabio.edfimage", "fabio.fabioimage", "fabio.fabioutils")
 _LARGEST_HEADER = 1 << 20

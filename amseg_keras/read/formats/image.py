@@ -7,9 +7,8 @@ import numpy as np
 from PIL import Image, ImageFile, UnidentifiedImageError
 
 from amseg_keras.read.errors import ReadError, reading
-from amseg_keras.read.formats.base import FrameReader, StackInfo
-from amseg_keras.read.formats.orientation import orientation_note, upright
-from amseg_keras.read.grey import COLOUR_NOTE, is_colour, plain_dtype, reads_class_ids, to_grey
+from amseg_keras.read.formats.base import FrameReader, StackInfo, orientation_note, upright
+from amseg_keras.read.pixels import COLOUR_NOTE, is_colour, plain_dtype, reads_class_ids, to_grey
 
 _KIND = "a PNG, JPEG or BMP image"
 _ORIENTATION = 274

@@ -4,10 +4,9 @@ from pathlib import Path
 
 import numpy as np
 
-from amseg_keras.read.axes import asked_layout, find_layout, layout_note
 from amseg_keras.read.errors import ReadError, reading
 from amseg_keras.read.formats.base import FrameReader, StackInfo
-from amseg_keras.read.grey import COLOUR_NOTE, plain_dtype
+from amseg_keras.read.pixels import COLOUR_NOTE, asked_layout, find_layout, layout_note, plain_dtype
 
 
 class NpyReader(FrameReader):

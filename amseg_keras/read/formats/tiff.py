@@ -6,19 +6,34 @@ from pathlib import Path
 import numpy as np
 import tifffile
 
-from amseg_keras.read.axes import Layout, asked_layout, layout_note
 from amseg_keras.read.errors import ReadError, quiet, reading
-from amseg_keras.read.formats.base import FrameReader, StackInfo
-from amseg_keras.read.formats.orientation import orientation_note, swaps_axes, upright
+from amseg_keras.read.formats.base import (
+    FrameReader,
+    StackInfo,
+    orientation_note,
+    swaps_axes,
+    upright,
+)
 from amseg_keras.read.formats.tiff_metadata import (
+    Page,
+    count_turned,
     describe_axes,
+    find_pages,
     frame_rate_hz,
     images_of_recording,
+    orientation_of,
     pixel_size_um,
     rate_note,
 )
-from amseg_keras.read.formats.tiff_pages import Page, count_turned, find_pages, orientation_of
-from amseg_keras.read.grey import COLOUR_NOTE, is_colour, plain_dtype, to_grey
+from amseg_keras.read.pixels import (
+    COLOUR_NOTE,
+    Layout,
+    asked_layout,
+    is_colour,
+    layout_note,
+    plain_dtype,
+    to_grey,
+)
 
 _LOGGER = "tifffile"
 _MOST_BYTES = 1 << 32

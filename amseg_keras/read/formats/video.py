@@ -1,6 +1,9 @@
 """MP4, AVI, MOV and MKV, decoded by PyAV."""
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import av
@@ -8,8 +11,7 @@ import numpy as np
 
 from amseg_keras.read.errors import ReadError, reading
 from amseg_keras.read.formats.base import FrameReader, StackInfo
-from amseg_keras.read.formats.video_index import VideoIndex, index_video
-from amseg_keras.read.grey import COLOUR_NOTE, is_colour, plain_dtype, to_grey
+from amseg_keras.read.pixels import COLOUR_NOTE, is_colour, plain_dtype, to_grey
 
 
 class VideoReader(FrameReader):
@@ -120,3 +122,129 @@ class VideoReader(FrameReader):
 def open_file(path: Path) -> VideoReader:
     """Open a video file."""
     return VideoReader(path)
+
+
+# Codecs that put exactly one shown frame into each packet. Others (VP8 hides frames, MPEG-4 in AVI
+# packs two into one) are counted by decoding the file once.
+_ONE_FRAME_A_PACKET = frozenset(
+    {"h264", "hevc", "av1", "vp9", "mjpeg", "png", "rawvideo", "ffv1", "huffyuv", "ffvhuff"}
+    | {"prores", "dnxhd", "jpeg2000", "utvideo"}
+)
+# H.264 and HEVC reorder at most this many frames.
+_REORDERED = 16
+
+
+@dataclass(frozen=True)
+class VideoIndex:
+    """Where the frames of a video are.
+
+    Attributes:
+        frames: Exact number of frames.
+        times: Presentation time of each frame in the time base of the stream, ascending; None
+            where the container has no times and frames can only be counted from the start.
+        keyframes: Frames at which decoding can start, ascending; the first is 0.
+    """
+
+    frames: int
+    times: tuple[int, ...] | None
+    keyframes: tuple[int, ...]
+
+    def keyframe_before(self, index: int) -> int:
+        """The last keyframe that is not after frame `index`."""
+        return self.keyframes[bisect_right(self.keyframes, index) - 1]
+
+    def number(self, time: int | None, counted: int) -> int | None:
+        """Which frame was decoded, from its time, or its count where the video has no times.
+
+        None for a frame that is not in the index.
+        """
+        if self.times is None:
+            return counted
+        if time is None:
+            return None
+        number = bisect_left(self.times, time)
+        return number if number < self.frames and self.times[number] == time else None
+
+
+def index_video(path: Path) -> VideoIndex:
+    """Read the packets of a video, without decoding them where that is enough.
+
+    Raises:
+        ReadError: There is no video in the file, or it was cut short.
+    """
+    with av.open(str(path)) as container:
+        if not container.streams.video:
+            raise ReadError(f"{path}: holds no video; give a file with a video track")
+        stream = container.streams.video[0]
+        # The demuxer ends with an empty packet that only flushes the decoder.
+        packets = [packet for packet in container.demux(stream) if packet.size]
+        _check_whole(path, container, stream, packets)
+        by_packets = stream.codec_context.name in _ONE_FRAME_A_PACKET
+        shown = [packet for packet in packets if not packet.is_discard]
+        times = [packet.pts for packet in shown]
+        key_times = {packet.pts for packet in shown if packet.is_keyframe}
+    if not by_packets or None in times:
+        with av.open(str(path)) as container:
+            times = [frame.pts for frame in container.decode(video=0)]
+    if not times:
+        raise ReadError(f"{path}: holds no frames; copy or export it again")
+    if None in times or len(set(times)) < len(times):
+        return VideoIndex(frames=len(times), times=None, keyframes=(0,))
+    ordered = sorted(time for time in times if time is not None)
+    keyframes = [index for index, time in enumerate(ordered) if time in key_times]
+    if not keyframes or keyframes[0] != 0:
+        keyframes.insert(0, 0)
+    return VideoIndex(frames=len(ordered), times=tuple(ordered), keyframes=tuple(keyframes))
+
+
+def _check_whole(
+    path: Path,
+    container: av.container.InputContainer,
+    stream: av.VideoStream,
+    packets: list[av.Packet],
+) -> None:
+    """Raise if the file is shorter than its own header says.
+
+    FFmpeg plays what is there: of a cut Matroska file fewer frames without a word, of a cut AVI a
+    last frame with a grey bottom.
+    """
+    damaged = sum(packet.is_corrupt for packet in packets)
+    if damaged or len(packets) < stream.frames:
+        raise ReadError(
+            f"{path}: is cut short or damaged, {len(packets) - damaged} whole frames of "
+            f"{max(stream.frames, len(packets))} are there; copy or export it again"
+        )
+    promised = None if stream.frames else _promised_seconds(container, stream)
+    if promised is None or not packets or not stream.average_rate:
+        return
+    interval = float(1 / stream.average_rate)
+    base = float(stream.time_base or 0)
+    shown = sorted((p.pts * base, (p.duration or 0) * base) for p in packets if p.pts is not None)
+    end = max((start + duration for start, duration in shown), default=promised)
+    # Half a frame: less is rounding of the times, and a missing frame is a whole one.
+    if promised - end > 0.5 * interval or _has_hole_at_end([at for at, _ in shown], interval):
+        raise ReadError(
+            f"{path}: is cut short, frames of its {promised:.3f} s are missing at the end; "
+            "copy or export it again"
+        )
+
+
+def _has_hole_at_end(times: list[float], interval: float) -> bool:
+    """Whether frames are missing among the last, in a video that is otherwise without holes.
+
+    Frames are stored in the order of decoding: of those shown last, a cut can take one between.
+    """
+    holes = [later - earlier > 1.5 * interval for earlier, later in pairwise(times)]
+    return any(holes[-_REORDERED:]) and not any(holes[:-_REORDERED])
+
+
+def _promised_seconds(
+    container: av.container.InputContainer, stream: av.VideoStream
+) -> float | None:
+    tag = stream.metadata.get("DURATION")  # Matroska, "00:00:01.200000000"
+    if tag is not None:
+        hours, minutes, seconds = tag.split(":")
+        return int(hours) * 3600 + int(minutes) * 60 + float(seconds)
+    if container.duration is not None and len(container.streams) == 1:
+        return container.duration / av.time_base
+    return None

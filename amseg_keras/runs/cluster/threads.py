@@ -6,7 +6,7 @@ import os
 
 import keras
 
-from amseg_keras.engines.threads import THREADS
+from amseg_keras.engines.engine import THREADS
 
 
 def take_part_of_machine(threads: int) -> None:

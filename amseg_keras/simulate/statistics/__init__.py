@@ -11,10 +11,15 @@ from amseg_keras.simulate.statistics.edges import (
     measure_edge,
     surface_distance,
 )
-from amseg_keras.simulate.statistics.grey import (
+from amseg_keras.simulate.statistics.frames import (
+    Spectrum,
+    StackVariance,
     grey_histogram,
     grey_level,
     high_pass,
+    neighbour_correlation,
+    power_spectrum,
+    split_variance,
     texture_contrast,
     texture_unevenness,
 )
@@ -24,12 +29,6 @@ from amseg_keras.simulate.statistics.movie import (
     motion_channel,
     unsteadiness,
 )
-from amseg_keras.simulate.statistics.noise import (
-    StackVariance,
-    neighbour_correlation,
-    split_variance,
-)
-from amseg_keras.simulate.statistics.spectrum import Spectrum, power_spectrum
 
 __all__ = [
     "Edge",

@@ -12,7 +12,7 @@ from amseg_keras.classes import IGNORE
 from amseg_keras.datasets import open_dataset
 from amseg_keras.datasets.label_image import read_label_image
 from amseg_keras.datasets.public import make_dataset
-from amseg_keras.datasets.public.hpdc_panels import find_panels
+from amseg_keras.datasets.public.hpdc_video import find_panels
 from amseg_keras.read import ReadError
 
 BLUE, RED = np.array([68, 93, 195.0]), np.array([235, 40, 60.0])

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from amseg_keras.read import ReadError, ReadOptions, StackSource
 from amseg_keras.read.formats import holds_datasets, may_be_single
-from amseg_keras.read.formats.hdf5_growing import is_growing
+from amseg_keras.read.formats.hdf5 import is_growing
 from amseg_keras.read.group import natural_order
 from amseg_keras.read.in_time import TimedReader
 from amseg_keras.read.names import safe_name

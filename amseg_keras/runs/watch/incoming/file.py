@@ -9,8 +9,7 @@ import numpy as np
 from amseg_keras.preprocess.lazy import spread
 from amseg_keras.read import Frames, FrameStack, ReadError, StackSource
 from amseg_keras.read.formats import holds_datasets
-from amseg_keras.read.formats.hdf5 import Hdf5Reader
-from amseg_keras.read.formats.hdf5_growing import GrowingHdf5Reader, is_closed, is_growing
+from amseg_keras.read.formats.hdf5 import GrowingHdf5Reader, Hdf5Reader, is_closed, is_growing
 from amseg_keras.runs.watch.incoming.folder import SeenFile
 from amseg_keras.runs.watch.incoming.growing import (
     MOST_SEEN,

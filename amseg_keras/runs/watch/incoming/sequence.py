@@ -9,10 +9,9 @@ import numpy as np
 
 from amseg_keras.read import Frames, FrameStack, ReadError, StackSource
 from amseg_keras.read.errors import printable
-from amseg_keras.read.group import natural_order
+from amseg_keras.read.group import find_slots, natural_order
 from amseg_keras.read.names import cell_text
 from amseg_keras.read.numbering import likely_column, numbered_name
-from amseg_keras.read.slots import find_slots
 from amseg_keras.runs.watch.incoming.folder import SeenFile
 from amseg_keras.runs.watch.incoming.growing import Arrival, GrowingStack, SeenFrame, checksum
 from amseg_keras.runs.watch.incoming.timing import Timing

@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 
 from amseg_keras.read.formats import holds_datasets
-from amseg_keras.read.formats.hdf5_growing import is_closed, is_growing
+from amseg_keras.read.formats.hdf5 import is_closed, is_growing
 from amseg_keras.runs.watch.incoming.folder import SeenFile
 
 

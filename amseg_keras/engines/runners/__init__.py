@@ -1,1 +1,0 @@
-"""What runs a network: one module for each engine."""

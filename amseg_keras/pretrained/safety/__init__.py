@@ -1,1 +1,0 @@
-"""What a preset that comes from elsewhere may hold, checked before any of it is used."""

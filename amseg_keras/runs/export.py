@@ -1,0 +1,116 @@
+"""Write a network for other software, and make sure that it finds the same there."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from amseg_keras.engines.engine import equal_fraction
+from amseg_keras.engines.formats import FORMATS, ExportError
+from amseg_keras.engines.graph import Output, Rewritten, Size
+from amseg_keras.engines.readme import readme
+from amseg_keras.models.ends import MULTIPLE
+from amseg_keras.preprocess import BackgroundPolicy, Inputs
+from amseg_keras.pretrained import PresetInfo
+from amseg_keras.pretrained.preset import description
+from amseg_keras.read import open_stack
+
+PREPROCESSING = "preprocessing.json"
+README = "README.md"
+
+_SAMPLE = "sample:esrf-lpbf"
+_MIN_EQUAL = 0.99
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What was written.
+
+    Attributes:
+        file: the network.
+        equal_labels: share of the pixels of a sample frame that have the label of Keras.
+    """
+
+    file: Path
+    equal_labels: float
+
+
+def export_network(
+    model: keras.Model,
+    info: PresetInfo,
+    folder: Path,
+    kind: str,
+    output: Output = "labels",
+    size: Size = (None, None),
+) -> Exported:
+    """Write the rewritten network with what is needed to feed it, and run it once.
+
+    Args:
+        model: from `(batch, height, width, channels)` to class probabilities.
+        info: what it was trained on.
+        folder: where to; must be empty or not there, and is complete or not there afterwards.
+        kind: one of `FORMATS`.
+        output: `"labels"` or `"probabilities"`.
+        size: height and width of the frames, multiples of 16; by default any.
+
+    Raises:
+        ExportError: the folder is not empty, the format cannot be written on this backend, or
+            what was written finds something else than Keras.
+        EngineMissingError: a package is not installed.
+        ValueError: a side that is not a multiple of 16, or a layer that the format does not know.
+    """
+    for side in size:
+        if side is not None and (side <= 0 or side % MULTIPLE):
+            raise ValueError(f"a side of {side} pixels: it must be a multiple of {MULTIPLE}")
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise ExportError(f"{folder} is not an empty folder: give another one")
+    written = FORMATS[kind]
+    rewritten = Rewritten(model)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".export-", dir=folder.parent) as scratch:
+        new = Path(scratch) / "export"
+        new.mkdir()
+        written.write(rewritten, output, size, new / written.file)
+        equal = _equal_labels(rewritten, info, new / written.file, kind, size)
+        if equal < _MIN_EQUAL:
+            raise ExportError(
+                f"{kind}: only {equal:.2%} of the labels of a sample frame are those of Keras; "
+                "nothing was written"
+            )
+        record = {**description(info), "file": written.file, "output": output, "size": size}
+        (new / PREPROCESSING).write_text(json.dumps(record, indent=2) + "\n", "utf-8")
+        version = importlib.metadata.version("amseg-keras")
+        text = readme(info, kind, written, output, size, version)
+        (new / README).write_text(text, "utf-8")
+        if folder.exists():
+            folder.rmdir()
+        os.replace(new, folder)
+    return Exported(folder / written.file, equal)
+
+
+def _equal_labels(
+    rewritten: Rewritten, info: PresetInfo, file: Path, kind: str, size: Size
+) -> float:
+    frames = _sample_frame(info, size)
+    found = FORMATS[kind].load(file)(frames)
+    labels = found if found.ndim == 3 else found.argmax(axis=-1)
+    expected = rewritten.original.predict_on_batch(frames).argmax(axis=-1)
+    return equal_fraction(labels, expected)
+
+
+def _sample_frame(info: PresetInfo, size: Size) -> np.ndarray:
+    """A simulated frame of the size, cropped or mirrored: `(1, height, width, channels)`."""
+    with open_stack(_SAMPLE) as stack:
+        backgrounds = BackgroundPolicy().of_stack(stack)
+        inputs = Inputs(stack, info.channels, info.scaling.measure(stack), backgrounds)
+        frame = inputs.make(len(stack) // 2)
+    height, width = (wanted or has for wanted, has in zip(size, frame.shape[:2], strict=True))
+    missing = [(0, max(height - frame.shape[0], 0)), (0, max(width - frame.shape[1], 0)), (0, 0)]
+    return np.pad(frame, missing, mode="symmetric")[None, :height, :width]

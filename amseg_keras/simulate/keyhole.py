@@ -1,0 +1,189 @@
+"""How a keyhole moves and pinches off bubbles, and the life of the pores that they become."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.signal import lfilter
+
+from amseg_keras.simulate.experiments import chaos
+from amseg_keras.simulate.ranges.base import draw
+
+PEAK = 0.6
+"""Swing, in standard deviations, that a keyhole must reach to pinch off at its turn."""
+
+
+@dataclass(frozen=True)
+class KeyholeMotion:
+    """A keyhole over the frames of a shot; frame 0 is the first with the laser on.
+
+    Attributes:
+        depth: Depth over its mean, float `(frames,)`.
+        swing: The oscillation alone, mean 0 and standard deviation 1, `(frames,)`.
+        phase: Of the wave that runs down the rear wall, radians, `(frames,)`.
+        fluctuation: Standard deviation of the depth over its mean without collapses.
+        pinch_offs: Frames in which the tip is left behind as a bubble.
+    """
+
+    depth: np.ndarray
+    swing: np.ndarray
+    phase: np.ndarray
+    fluctuation: float
+    pinch_offs: tuple[int, ...]
+
+
+def oscillate(
+    rng: np.random.Generator, frames: int, cycles_per_frame: float, quality: float
+) -> np.ndarray:
+    """A damped oscillator that noise drives, mean 0 and standard deviation 1, `(frames,)`.
+
+    Args:
+        rng: Source of the noise.
+        frames: Length.
+        cycles_per_frame: Natural frequency over the frame rate.
+        quality: Cycles, times pi, over which it forgets its phase.
+    """
+    turn = 2 * np.pi * cycles_per_frame
+    radius = np.exp(-turn / (2 * quality))
+    first, second = 2 * radius * np.cos(turn), -(radius**2)
+    # Variance of a second-order autoregression driven by white noise of variance 1.
+    variance = (1 - second) / ((1 + second) * ((1 - second) ** 2 - first**2))
+    settling = int(np.ceil(5 * quality / turn)) + 1
+    noise = rng.standard_normal(settling + frames)
+    return lfilter([1.0], [1.0, -first, -second], noise)[settling:] / np.sqrt(variance)
+
+
+def move_keyhole(
+    rng: np.random.Generator, frames: int, number: float, cycles_per_frame: float
+) -> KeyholeMotion:
+    """Draw the motion of a keyhole: the higher the keyhole number, the wilder and leakier.
+
+    Each experiment has a scatter of its own, so that stable keyholes are found at high numbers
+    and leaky ones at low, as in the paper's figure 7.
+
+    Args:
+        rng: Source of all randomness.
+        frames: Frames with the laser on.
+        number: The keyhole number.
+        cycles_per_frame: Frequency of its oscillation over the frame rate.
+    """
+    fluctuation = (0.035 + 0.2 * chaos(number)) * float(np.exp(rng.normal(0, 0.45)))
+    leak = float(np.clip(1.8 * (fluctuation - 0.08) * np.exp(rng.normal(-0.3, 1.0)), 0, 0.6))
+    swing = oscillate(rng, frames, cycles_per_frame, quality=float(rng.uniform(2, 6)))
+    build_up = 1 - np.exp(-(np.arange(frames) + 1) / (rng.uniform(0.6, 2.0) / cycles_per_frame))
+    depth = build_up * np.maximum(1 + fluctuation * swing, 0.15)
+    turns = np.flatnonzero((swing[1:-1] > PEAK) & (swing[1:-1] > swing[2:])) + 1
+    chances = rng.random(len(turns))
+    losses, recoveries = rng.uniform(0.2, 0.55, len(turns)), rng.uniform(0.4, 1.0, len(turns))
+    pinch_offs: list[int] = []
+    for turn, chance, loss, recovery in zip(turns, chances, losses, recoveries, strict=True):
+        rested = not pinch_offs or turn - pinch_offs[-1] > 0.7 / cycles_per_frame
+        if chance < leak and rested and build_up[turn] > 0.6:
+            pinch_offs.append(int(turn))
+            since = np.arange(frames - turn - 1)
+            depth[turn + 1 :] *= 1 - loss * np.exp(-since * cycles_per_frame / recovery)
+    steps = 2 * np.pi * cycles_per_frame * rng.normal(1, 0.2, frames)
+    return KeyholeMotion(depth, swing, np.cumsum(steps), fluctuation, tuple(pinch_offs))
+
+
+@dataclass(frozen=True)
+class Pore:
+    """A pore through time; frames are those of its shot.
+
+    Attributes:
+        born: First frame; minus infinity for a pore of an earlier track.
+        place_um: Where it is born: along the frame's rows and below the surface, in um.
+        diameter_um: Its diameter when it is born.
+        growth: How much larger it gets, as a fraction.
+        pace: Frames over which it grows and its drift dies out.
+        drift_um: Velocity when it is born, um per frame: to the right, and down.
+        frozen: Frame in which the melt about it has solidified.
+        gone: Frame in which it has dissolved or burst; infinity where it stays.
+        depth_um: How deep it is along the beam, in um.
+        shape: Seed of its outline.
+    """
+
+    born: float
+    place_um: tuple[float, float]
+    diameter_um: float
+    growth: float
+    pace: float
+    drift_um: tuple[float, float]
+    frozen: float
+    gone: float
+    depth_um: float
+    shape: int
+
+    def at(self, frame: int) -> tuple[float, float, float] | None:
+        """Column and depth below the surface (um) and diameter (um); None before and after.
+
+        Example:
+            >>> pore = Pore(0, (10.0, 50.0), 20.0, 0.5, 4.0, (1.0, 0.0), 9, 30, 15.0, 1)
+            >>> pore.at(0), pore.at(9) == pore.at(25), pore.at(30)
+            ((10.0, 50.0, 20.0), True, None)
+        """
+        if not self.born <= frame < self.gone:
+            return None
+        age = 0.0 if np.isinf(self.born) else min(frame, self.frozen) - self.born
+        done = 1 - np.exp(-max(age, 0.0) / self.pace)
+        moved = self.pace * done
+        diameter = self.diameter_um * (1 + self.growth * done)
+        if np.isfinite(self.gone):
+            diameter *= min(1.0, (self.gone - frame) / self.pace)
+        along, down = self.drift_um
+        column, depth = self.place_um
+        depth = max(depth + down * moved, diameter / 2)
+        return float(column + along * moved), float(depth), float(diameter)
+
+
+@dataclass(frozen=True)
+class Bubble:
+    """A pore at the moment that it is born; as in `Pore`."""
+
+    place_um: tuple[float, float]
+    diameter_um: float
+    depth_um: float
+
+
+def pinched_off(
+    rng: np.random.Generator, frame: int, bubble: Bubble, step_um: float, melt_frames: float
+) -> Pore:
+    """A pore from the tip of a collapsing keyhole.
+
+    Args:
+        rng: Source of all randomness.
+        frame: When it is left behind.
+        bubble: What is left behind.
+        step_um: How far the laser goes in a frame, signed: the melt flows the other way.
+        melt_frames: Frames until the end of the melt pool has passed.
+    """
+    frozen = frame + melt_frames * draw(rng, (0.6, 1.3))
+    # One bubble in seven rises to the surface or is taken in by the keyhole again.
+    gone = frozen + draw(rng, (-0.5, 0)) * melt_frames if rng.random() < 0.15 else np.inf
+    return Pore(
+        born=frame,
+        place_um=bubble.place_um,
+        diameter_um=bubble.diameter_um,
+        growth=draw(rng, (-0.15, 0.5)),
+        pace=max(draw(rng, (0.15, 0.5)) * melt_frames, 1.0),
+        drift_um=(-step_um * draw(rng, (0.1, 0.9)), rng.normal(0, 0.25) * abs(step_um)),
+        frozen=frozen,
+        gone=gone,
+        depth_um=bubble.depth_um,
+        shape=int(rng.integers(2**31)),
+    )
+
+
+def of_earlier_track(rng: np.random.Generator, bubble: Bubble) -> Pore:
+    """A pore that was there before the laser came, and that stays."""
+    return Pore(
+        born=-np.inf,
+        place_um=bubble.place_um,
+        diameter_um=bubble.diameter_um,
+        growth=0.0,
+        pace=1.0,
+        drift_um=(0.0, 0.0),
+        frozen=-np.inf,
+        gone=np.inf,
+        depth_um=bubble.depth_um,
+        shape=int(rng.integers(2**31)),
+    )

@@ -1,1 +1,0 @@
-"""What stands in the beam, one module a kind of experiment."""

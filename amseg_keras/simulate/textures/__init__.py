@@ -1,1 +1,0 @@
-"""Static texture: packed powder and rough plates."""

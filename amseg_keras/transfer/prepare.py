@@ -1,0 +1,137 @@
+"""What a fine-tuning starts from: frames to stop by, and a network for the classes of the data."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from dataclasses import replace
+
+import keras
+import numpy as np
+
+from amseg_keras.datasets import Dataset
+from amseg_keras.datasets.split import split_dataset
+from amseg_keras.models.precision import from_config
+from amseg_keras.read import ReadError
+
+SHARE = 5
+"""One of so many frames of a single sequence is for validation."""
+
+
+def split_for_tuning(data: Dataset) -> tuple[Dataset, str]:
+    """The data set with frames to train on and frames to stop by, and how they were chosen.
+
+    A split that the data set has is kept; frames of its test are not touched. Without one, whole
+    sequences are held out where there are three or more, else the last fifth of each sequence:
+    neighbours of a frame are nearly equal to it, so single frames at random would show nothing.
+
+    Raises:
+        ReadError: Fewer than two frames have labels.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from amseg_keras.datasets import LabelledFrame
+        >>> frames = tuple(LabelledFrame(f"{k}.tif", f"{k}.png", "shot", k) for k in range(5))
+        >>> split, how = split_for_tuning(Dataset(Path("data"), ("gas", "melt"), frames))
+        >>> [frame.split for frame in split.frames], how
+        (['train', 'train', 'train', 'train', 'validation'], 'the last fifth of each sequence')
+    """
+    labelled = tuple(frame for frame in data.frames if frame.label is not None)
+    data = replace(data, frames=labelled)
+    if len(labelled) < 2:
+        raise ReadError(
+            f"{data.folder}: has {len(labelled)} labelled frame{'s' * (len(labelled) != 1)}, and "
+            "fine-tuning needs two at least: one to train on, one to stop by"
+        )
+    if all(data.of_split(name).frames for name in ("train", "validation")):
+        return data, "as dataset.json says"
+    if any(frame.split for frame in labelled):
+        return _by_time(data), "the last fifth of each sequence that is not for the test"
+    if len(data.sequences()) >= 3:
+        parts = split_dataset(data, by="sequence")
+        # There is no test to keep frames for.
+        frames = tuple(
+            replace(frame, split="train") if frame.split == "test" else frame
+            for frame in parts.frames
+        )
+        return replace(data, frames=frames), "whole sequences"
+    return _by_time(data), "the last fifth of each sequence"
+
+
+def _by_time(data: Dataset) -> Dataset:
+    where: dict[str, str] = {}
+    for frames in data.sequences().values():
+        free = [frame for frame in frames if frame.split != "test"]
+        held = max(1, round(len(free) / SHARE)) if len(free) > 1 else 0
+        for number, frame in enumerate(free):
+            where[frame.image] = "validation" if number >= len(free) - held else "train"
+    if "validation" not in where.values():
+        # Every sequence is a single frame: the last of them are held out.
+        for image in list(where)[-max(1, round(len(where) / SHARE)) :]:
+            where[image] = "validation"
+    frames = tuple(replace(f, split=where.get(f.image, f.split)) for f in data.frames)
+    return replace(data, frames=frames)
+
+
+HEAD = ("scores", "logits")
+"""Layers with a channel for each class, or for each class of each pixel of a cell."""
+
+
+def with_classes(
+    model: keras.Model, old: Sequence[str], new: Sequence[str], policy: str = "float32"
+) -> keras.Model:
+    """The network with a head for other classes; everything else keeps its weights.
+
+    A class that both sets have, by name, keeps the weights of its channel. A new one begins with
+    random weights, normalised as the mean of the old ones.
+
+    Args:
+        model: Any of `models.NETWORKS`.
+        old: Its class names, in the order of its channels.
+        new: The class names to have.
+        policy: Keras dtype policy of the new network.
+
+    Example:
+        >>> from amseg_keras.models import AMSegNet
+        >>> model = AMSegNet(num_classes=3, base_filters=2)
+        >>> changed = with_classes(model, ("gas", "plate", "pore"), ("pore", "crack"))
+        >>> first = model.get_layer("scores").kernel[0, 0, :, 2]
+        >>> bool((changed.get_layer("scores").kernel[0, 0, :, 0] == first)[0])
+        True
+    """
+    made = from_config(_config(model, len(old), len(new)), policy)
+    channels = [list(old).index(name) if name in old else None for name in new]
+    for layer in made.layers:
+        weights = model.get_layer(layer.name).get_weights()
+        if layer.name in HEAD:
+            weights = [
+                _chosen(before, random, channels)
+                for before, random in zip(weights, layer.get_weights(), strict=True)
+            ]
+        layer.set_weights(weights)
+    return made
+
+
+def _config(model: keras.Model, old: int, new: int) -> dict:
+    config = copy.deepcopy(model.get_config())
+    for layer in config["layers"]:
+        name = layer["config"]["name"]
+        if name == "scores":
+            layer["config"]["filters"] = layer["config"]["filters"] // old * new
+        if name in (*HEAD, "probabilities"):
+            # It holds the shape with the old classes; Keras finds the new one by itself.
+            layer["build_config"] = None
+    return config
+
+
+def _chosen(before: np.ndarray, random: np.ndarray, channels: list[int | None]) -> np.ndarray:
+    """Channels of the old weights; of a new class, random kernels and the mean of vectors."""
+    made = random.copy() if before.ndim > 1 else np.full(random.shape, before.mean(), before.dtype)
+    # The classes of a pixel stand side by side.
+    pixels = made.shape[-1] // len(channels)
+    into = made.reshape(*made.shape[:-1], pixels, len(channels))
+    of = before.reshape(*before.shape[:-1], pixels, -1)
+    for new, old in enumerate(channels):
+        if old is not None:
+            into[..., new] = of[..., old]
+    return made
