@@ -6,41 +6,50 @@
     >>> result.labels.shape, result.class_names
     ((24, 256, 512), ('background', 'powder', 'substrate', 'keyhole', 'pore'))
 
+Modules are imported when they are first used. Those that need no network import no Keras: `read`,
+`preprocess`, `datasets`, `simulate`, `quantify`, `report`.
+
 Architecture and method: Li et al. 2024, AM-SegNet, doi 10.1080/17452759.2024.2325572.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from amseg_keras._backend import choose_backend
-
-choose_backend()
-
-# The layers register themselves with Keras on import, so that `keras.saving.load_model` knows them.
-from amseg_keras import layers, losses, models  # noqa: E402
-from amseg_keras.pretrained import PresetError, PresetInfo, list_presets  # noqa: E402
-from amseg_keras.read import ReadError  # noqa: E402
-from amseg_keras.segment import Segmentation, Segmenter, from_pretrained  # noqa: E402
+from amseg_keras._backend import prepare_keras
+from amseg_keras._on_demand import on_demand
 
 if TYPE_CHECKING:
-    from amseg_keras import explain, metrics, quantify
+    from amseg_keras import (
+        comparison,
+        datasets,
+        engines,
+        evaluation,
+        explain,
+        layers,
+        losses,
+        metrics,
+        models,
+        outputs,
+        preprocess,
+        pretrained,
+        quantify,
+        read,
+        report,
+        rewrite,
+        runs,
+        samples,
+        segment,
+        simulate,
+        training,
+        transfer,
+    )
     from amseg_keras.evaluation import Evaluation, evaluate
+    from amseg_keras.pretrained import PresetError, PresetInfo, list_presets
+    from amseg_keras.read import ReadError
+    from amseg_keras.segment import Segmentation, Segmenter, from_pretrained
     from amseg_keras.training import Recipe, Simulation, TrainingError, train
     from amseg_keras.transfer import fine_tune
 
 __version__ = "0.1.0"
-
-# Segmenting needs none of these, and they import pandas, SciPy and matplotlib.
-_MODULES_ON_DEMAND = ("explain", "metrics", "quantify")
-_ON_DEMAND = {
-    "Evaluation": "amseg_keras.evaluation",
-    "Recipe": "amseg_keras.training",
-    "Simulation": "amseg_keras.training",
-    "TrainingError": "amseg_keras.training",
-    "evaluate": "amseg_keras.evaluation",
-    "fine_tune": "amseg_keras.transfer",
-    "train": "amseg_keras.training",
-}
 
 __all__ = [
     "Evaluation",
@@ -52,7 +61,11 @@ __all__ = [
     "Segmenter",
     "Simulation",
     "TrainingError",
+    "comparison",
+    "datasets",
+    "engines",
     "evaluate",
+    "evaluation",
     "explain",
     "fine_tune",
     "from_pretrained",
@@ -61,14 +74,32 @@ __all__ = [
     "losses",
     "metrics",
     "models",
+    "outputs",
+    "preprocess",
+    "pretrained",
     "quantify",
+    "read",
+    "report",
+    "rewrite",
+    "runs",
+    "samples",
+    "segment",
+    "simulate",
     "train",
+    "training",
+    "transfer",
 ]
 
+_NAMES = {
+    "amseg_keras.evaluation": ("Evaluation", "evaluate"),
+    "amseg_keras.pretrained": ("PresetError", "PresetInfo", "list_presets"),
+    "amseg_keras.read": ("ReadError",),
+    "amseg_keras.segment": ("Segmentation", "Segmenter", "from_pretrained"),
+    "amseg_keras.training": ("Recipe", "Simulation", "TrainingError", "train"),
+    "amseg_keras.transfer": ("fine_tune",),
+}
+_MODULES = set(__all__).difference(*_NAMES.values())
 
-def __getattr__(name: str) -> Any:
-    if name in _MODULES_ON_DEMAND:
-        return import_module(f"amseg_keras.{name}")
-    if name not in _ON_DEMAND:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_ON_DEMAND[name]), name)
+__getattr__, __dir__ = on_demand(__name__, _NAMES, _MODULES)
+
+prepare_keras()

@@ -7,10 +7,12 @@ import os
 import platform
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import keras
 import numpy as np
+
+if TYPE_CHECKING:
+    import keras
 
 PRECISIONS = ("auto", "float32", "mixed_bfloat16", "mixed_float16")
 
@@ -46,6 +48,8 @@ def usable_cores() -> int:
 
 def accelerators() -> list[str]:
     """The GPUs or TPUs that the backend sees, as `keras.device` takes them."""
+    import keras
+
     if keras.backend.backend() == "torch":
         # Keras 3.15 lists no devices of PyTorch.
         import torch
@@ -61,6 +65,8 @@ def best_precision() -> str:
     processors bfloat16 pays where it has units of its own: on an AMD Zen 4 a training step on
     TensorFlow takes 0.6 of the time, on an Intel with AVX-512 but without AMX 1.6 times as long.
     """
+    import keras
+
     if accelerators():
         return "mixed_bfloat16" if _gpu_has_bfloat16() else "mixed_float16"
     flags = _processor()
@@ -71,6 +77,8 @@ def best_precision() -> str:
 
 def compile_options() -> dict[str, Any]:
     """Arguments of `model.compile`: no XLA on TensorFlow's CPU, where oneDNN is faster."""
+    import keras
+
     if keras.backend.backend() == "tensorflow" and not accelerators():
         return {"jit_compile": False}
     return {}
@@ -88,6 +96,8 @@ def every_device() -> contextlib.AbstractContextManager[int]:
 
 @contextlib.contextmanager
 def _on_devices(devices: list[str]) -> Iterator[int]:
+    import keras
+
     if len(devices) < 2:
         yield 1
     elif keras.backend.backend() == "tensorflow":
@@ -114,6 +124,8 @@ def forward_pass(model: keras.Model, training: bool) -> Callable[[np.ndarray], n
     With `training` the batch norms use the statistics of the batch and move their running ones,
     and nothing else changes.
     """
+    import keras
+
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
 
@@ -162,6 +174,8 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 def _gpu_has_bfloat16() -> bool:
+    import keras
+
     backend = keras.backend.backend()
     if backend == "torch":
         import torch
@@ -182,6 +196,8 @@ def _gpu_has_bfloat16() -> bool:
 
 def _accelerator_name() -> str:
     """The first one's, as its maker calls it."""
+    import keras
+
     backend = keras.backend.backend()
     if backend == "torch":
         import torch

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
-from tqdm import tqdm
 
 from amseg_keras.command.benchmark_speed import speed_command
+from amseg_keras.command.choices import PAPER, TIMING_ROUNDS
 from amseg_keras.command.dataset.opening import open_and_say
 from amseg_keras.command.ending import finish
 from amseg_keras.command.training_display import TrainingDisplay, training_display
 from amseg_keras.command.training_options import data_option, recipe_options
-from amseg_keras.comparison import Timing, compare_networks, write_comparison
-from amseg_keras.models.networks import NETWORKS, OF_THE_PAPER
-from amseg_keras.report.comparison_table import readable_table
-from amseg_keras.training import Progress, Recipe
+from amseg_keras.models.titles import OF_THE_PAPER, TITLES
 
-_PAPER = Recipe()
+if TYPE_CHECKING:
+    from amseg_keras.training import Progress
 
 
 @click.group()
@@ -41,14 +39,14 @@ benchmark.add_command(speed_command)
 @click.option(
     "--networks",
     multiple=True,
-    type=click.Choice(list(NETWORKS)),
+    type=click.Choice(list(TITLES)),
     help="Which; may be given several times. By default the five of the paper.",
 )
-@recipe_options(_PAPER)
+@recipe_options(PAPER)
 @click.option(
     "--rounds",
     type=click.IntRange(min=1),
-    default=Timing().rounds,
+    default=TIMING_ROUNDS,
     show_default=True,
     help="How often each network is timed.",
 )
@@ -77,11 +75,15 @@ def networks_command(
 
     Exit codes: 0 done, 1 an error or frames that cannot be read, named in a sentence, 2 wrong use.
     """
+    from amseg_keras.comparison import Timing, compare_networks, write_comparison
+    from amseg_keras.report.comparison_table import readable_table
+    from amseg_keras.training import Recipe
+
     try:
         recipe = Recipe(**settings)
     except ValueError as error:
         raise click.UsageError(str(error)) from error
-    chosen = [name for name in NETWORKS if name in (networks or OF_THE_PAPER)]
+    chosen = [name for name in TITLES if name in (networks or OF_THE_PAPER)]
     with training_display() as display:
         opened = open_and_say(data)
         try:
@@ -106,6 +108,8 @@ class _Show:
         self._stage = ""
 
     def __call__(self, stage: str, training: Progress | None) -> None:
+        from tqdm import tqdm
+
         if stage != self._stage:
             self._display.close()
             tqdm.write(stage)

@@ -5,25 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
-from tqdm import tqdm
 
-from amseg_keras.atomic import complete_or_absent
-from amseg_keras.backend import hardware
+from amseg_keras.command.choices import TIMED_ENGINES
 from amseg_keras.command.training_options import Shape
-from amseg_keras.comparison.speed import (
-    PREDICT,
-    measurable_peaks,
-    measure_speed,
-    summarise_speed,
-    timed_networks,
-)
-from amseg_keras.engines import ENGINES, EngineMissingError
-from amseg_keras.models.networks import NETWORKS
-from amseg_keras.outputs import write_json
-from amseg_keras.report.speed_table import speed_markdown
-from amseg_keras.versions import versions
-
-_ENGINES = (PREDICT, *(name for name in ENGINES if name != "auto"))
+from amseg_keras.models.titles import TITLES
 
 
 @click.command("speed", no_args_is_help=True)
@@ -37,7 +22,7 @@ _ENGINES = (PREDICT, *(name for name in ENGINES if name != "auto"))
 @click.option(
     "--networks",
     multiple=True,
-    type=click.Choice(list(NETWORKS)),
+    type=click.Choice(list(TITLES)),
     default=("amsegnet", "amsegnet-lite"),
     show_default=True,
     help="Which; may be given several times.",
@@ -45,8 +30,8 @@ _ENGINES = (PREDICT, *(name for name in ENGINES if name != "auto"))
 @click.option(
     "--engines",
     multiple=True,
-    type=click.Choice(_ENGINES),
-    default=_ENGINES,
+    type=click.Choice(TIMED_ENGINES),
+    default=TIMED_ENGINES,
     show_default=True,
     help="Which; may be given several times.",
 )
@@ -91,6 +76,21 @@ def speed_command(
 
     Exit codes: 0 done, 1 an engine is not installed or cannot run here, 2 wrong use.
     """
+    from tqdm import tqdm
+
+    from amseg_keras.atomic import complete_or_absent
+    from amseg_keras.backend import hardware
+    from amseg_keras.comparison.speed import (
+        measurable_peaks,
+        measure_speed,
+        summarise_speed,
+        timed_networks,
+    )
+    from amseg_keras.engines import EngineMissingError
+    from amseg_keras.outputs import write_json
+    from amseg_keras.report.speed_table import speed_markdown
+    from amseg_keras.versions import versions
+
     if any(side % 16 for shape in shapes for side in shape):
         raise click.UsageError("--shape: height and width must be multiples of 16")
     try:

@@ -6,8 +6,6 @@ from pathlib import Path
 
 import click
 
-from amseg_keras.pretrained.authors import ConversionError, convert_weights
-
 
 @click.command()
 @click.argument("weights", type=click.Path(path_type=Path))
@@ -28,6 +26,8 @@ def convert(weights: Path, out: Path, class_order: str, overwrite: bool) -> None
     \b
     amseg segment FRAMES --model OUT -o results
     """
+    from amseg_keras.pretrained.authors import ConversionError, convert_weights
+
     names = tuple(name.strip() for name in class_order.split(","))
     if out.exists() and any(out.iterdir()) and not overwrite:
         raise click.UsageError(f"{out} is not empty: give another folder, or --overwrite")

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
-import pandas as pd
 
 from amseg_keras.command.dataset.opening import one_sentence, say
 from amseg_keras.command.ending import finish
-from amseg_keras.quantify.study import Plane, Study
-from amseg_keras.runs.correlate import CorrelateSettings, run_correlation
-from amseg_keras.runs.experiments import read_experiments, read_parameters
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from amseg_keras.quantify.study import Plane, Study
 
 
 @click.command(no_args_is_help=True)
@@ -63,6 +65,9 @@ def correlate(
 
     Exit codes: 0 all done, 1 something could not be read (named at the end), 2 wrong use.
     """
+    from amseg_keras.runs.correlate import CorrelateSettings, run_correlation
+    from amseg_keras.runs.experiments import read_experiments, read_parameters
+
     if (x is None) != (y is None):
         raise click.UsageError("--x and --y go together.")
     plane = None if x is None or y is None else (x, y)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import click
 
-from amseg_keras.pretrained import PresetError
-
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -69,6 +67,8 @@ def demo(
 
     Exit codes: 0 ended with Ctrl-C, 1 the page cannot be started, 2 wrong use.
     """
+    from amseg_keras.pretrained import PresetError
+
     try:
         import gradio  # noqa: F401
     except ModuleNotFoundError as error:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from amseg_keras.engines import ENGINES, EngineMissingError
-from amseg_keras.read import Frames, ReadError
-from amseg_keras.segment import Segmenter
+from amseg_keras.command.choices import ENGINES
+
+if TYPE_CHECKING:
+    from amseg_keras.read import Frames
+    from amseg_keras.segment import Segmenter
 
 Command = Callable[..., Any]
 
@@ -39,6 +41,8 @@ class EngineChoice:
     """
 
     def __init__(self, segmenter: Segmenter, engine: str) -> None:
+        from amseg_keras.segment import Segmenter
+
         self._plain, self._engine = segmenter, engine
         self._fast = Segmenter(segmenter.model, segmenter.info, segmenter.card)
 
@@ -63,6 +67,9 @@ def compiled(segmenter: Segmenter, engine: str, frames: Frames | None = None) ->
         BadParameter: the engine is not installed or cannot run here.
         ReadError: no frame of the stack can be read.
     """
+    from amseg_keras.engines import EngineMissingError
+    from amseg_keras.read import ReadError
+
     try:
         return str(segmenter.compile_inference(engine, frames))
     except ReadError:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
-from tqdm import tqdm
 
+from amseg_keras.command.choices import SPLITS
 from amseg_keras.command.dataset.opening import one_sentence, open_and_say
 from amseg_keras.command.ending import advance, finish
 from amseg_keras.command.model_options import model_options, opened_model
-from amseg_keras.datasets.dataset import SPLITS
-from amseg_keras.evaluation import Evaluation
-from amseg_keras.runs.evaluate import EvaluateSettings, run_evaluation
+
+if TYPE_CHECKING:
+    from tqdm import tqdm
+
+    from amseg_keras.evaluation import Evaluation
 
 
 @click.command(no_args_is_help=True)
@@ -77,6 +80,10 @@ def evaluate(
 
     Exit codes: 0 all done, 1 something could not be read (named at the end), 2 wrong use.
     """
+    from tqdm import tqdm
+
+    from amseg_keras.runs.evaluate import EvaluateSettings, run_evaluation
+
     with one_sentence():
         data = open_and_say(data_folder)
         with opened_model(model, revision, device) as opened:

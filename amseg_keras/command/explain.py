@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
-import keras
-from tqdm import tqdm
 
 from amseg_keras.command.ending import advance, finish
 from amseg_keras.command.input_options import input_options
 from amseg_keras.command.model_options import OpenedModel, model_options, opened_model
 from amseg_keras.command.segment_options import background_option
-from amseg_keras.explain import GradCam, class_index
-from amseg_keras.read import ReadError, ReadOptions, StackSource, find_stacks
-from amseg_keras.runs import OutputError
-from amseg_keras.runs.explain import ExplainSettings, run_explanation
-from amseg_keras.segment import Segmenter
+
+if TYPE_CHECKING:
+    from amseg_keras.read import ReadOptions, StackSource
+    from amseg_keras.runs.explain import ExplainSettings
+    from amseg_keras.segment import Segmenter
 
 
 @click.command(no_args_is_help=True)
@@ -76,18 +75,22 @@ def explain(
 
     Exit codes: 0 all done, 1 some inputs failed (named at the end), 2 wrong use.
     """
+    from amseg_keras.read import find_stacks
+
     chosen_frames = parse_frames(frames)
     sources, failures = find_stacks(inputs, reading)
     if not sources:
         finish([str(error) for error in failures])
     errors = [str(error) for error in failures]
     with opened_model(model, revision, device) as opened:
+        from amseg_keras.runs.explain import ExplainSettings
+
         settings = ExplainSettings(
             class_name, layer, chosen_frames, opened.device, overwrite, background
         )
         _check_names(opened.segmenter, settings)
         name = opened.segmenter.info.name
-        click.echo(f"{name} on {opened.device} ({keras.backend.backend()})", err=True)
+        click.echo(f"{name} on {opened.device} ({opened.backend})", err=True)
         for source in sources:
             errors += _explain_one(source, opened, out / source.name, settings)
     finish(errors)
@@ -126,6 +129,8 @@ def parse_frames(text: str) -> tuple[int, ...] | None:
 
 def _check_names(segmenter: Segmenter, settings: ExplainSettings) -> None:
     """Refuse a class or a layer that the network does not have, before any file is read."""
+    from amseg_keras.explain import GradCam, class_index
+
     try:
         index = class_index(segmenter.class_names, settings.class_name)
     except ValueError as error:
@@ -140,6 +145,12 @@ def _explain_one(
     source: StackSource, opened: OpenedModel, folder: Path, settings: ExplainSettings
 ) -> list[str]:
     """Explain one stack with a progress bar; the errors it met, one sentence each."""
+    from tqdm import tqdm
+
+    from amseg_keras.read import ReadError
+    from amseg_keras.runs import OutputError
+    from amseg_keras.runs.explain import run_explanation
+
     try:
         with source.open() as stack:
             count = len(stack) if settings.frames is None else len(settings.frames)

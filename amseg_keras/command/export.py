@@ -7,14 +7,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from amseg_keras.engines.engine import EngineMissingError
-from amseg_keras.pretrained import PresetError
-from amseg_keras.segment import from_pretrained
-
 if TYPE_CHECKING:
     from amseg_keras.engines.graph import Output
 
-FORMATS = ("onnx", "openvino", "tf_saved_model", "litert")
+from amseg_keras.command.choices import EXPORT_FORMATS
 
 
 @click.command(no_args_is_help=True)
@@ -27,7 +23,7 @@ FORMATS = ("onnx", "openvino", "tf_saved_model", "litert")
     help="Output folder, empty or not there yet.",
 )
 @click.option(
-    "-f", "--format", "kind", type=click.Choice(FORMATS), default="onnx", show_default=True
+    "-f", "--format", "kind", type=click.Choice(EXPORT_FORMATS), default="onnx", show_default=True
 )
 @click.option(
     "--labels/--probabilities",
@@ -65,14 +61,23 @@ def export(
 
     Exit codes: 0 done, 1 it could not be written, 2 wrong use.
     """
-    from amseg_keras.engines.formats import ExportError
-    from amseg_keras.runs.export import export_network
+    from amseg_keras.pretrained import PresetError, find_preset
 
     for name, side in (("--height", height), ("--width", width)):
         if side is not None and side % 16:
             raise click.BadParameter(f"{side} is not a multiple of 16", param_hint=name)
     try:
-        segmenter = from_pretrained(preset, revision)
+        folder = find_preset(preset, revision)
+    except PresetError as error:
+        raise click.BadParameter(str(error), param_hint="PRESET") from error
+
+    from amseg_keras.engines.engine import EngineMissingError
+    from amseg_keras.engines.formats import ExportError
+    from amseg_keras.runs.export import export_network
+    from amseg_keras.segment import from_pretrained
+
+    try:
+        segmenter = from_pretrained(folder)
     except PresetError as error:
         raise click.BadParameter(str(error), param_hint="PRESET") from error
     output: Output = "labels" if labels else "probabilities"

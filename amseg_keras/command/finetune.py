@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from amseg_keras.command.choices import FINE_TUNING
 from amseg_keras.command.dataset.opening import one_sentence, open_and_say
 from amseg_keras.command.opencv import opencv_needed
 from amseg_keras.command.training_display import duration, training_display
@@ -17,8 +18,9 @@ from amseg_keras.command.training_options import (
     recipe_options,
     run_option,
 )
-from amseg_keras.training import Simulation
-from amseg_keras.transfer import FINE_TUNING, FineTunedRun, fine_tune
+
+if TYPE_CHECKING:
+    from amseg_keras.transfer import FineTunedRun
 
 
 @click.command(no_args_is_help=True)
@@ -79,14 +81,19 @@ def finetune(
 
     Exit codes: 0 done, 1 an error, named in a sentence, 2 wrong use.
     """
+    with one_sentence():
+        opened = open_and_say(data)
+
+    from amseg_keras.training import Simulation
+    from amseg_keras.transfer import FINE_TUNING as RECIPE
+    from amseg_keras.transfer import fine_tune
+
     flags = {name: settings.pop(name) for name in ("from_scratch", "resume")}
     try:
-        recipe = replace(FINE_TUNING, **settings)
+        recipe = replace(RECIPE, **settings)
         simulation = Simulation(facility_shares(simulate)) if simulate else None
     except ValueError as error:
         raise click.UsageError(str(error)) from error
-    with one_sentence():
-        opened = open_and_say(data)
     with opencv_needed(), training_display() as show:
         run = fine_tune(
             opened,

@@ -9,9 +9,6 @@ from pathlib import Path
 import click
 
 from amseg_keras.command.presets import show
-from amseg_keras.pretrained import PresetError, find_preset, list_presets
-from amseg_keras.pretrained import hub as the_hub
-from amseg_keras.pretrained.preset import WEIGHTS, copy_preset, read_info, weights_digest
 
 
 @click.group()
@@ -35,6 +32,8 @@ class Repository(click.ParamType):
     name = "owner/repo"
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        from amseg_keras.pretrained import hub as the_hub
+
         repo_id = value.removeprefix("hf://")
         if not the_hub.REPOSITORY.fullmatch(repo_id):
             self.fail(f"{value} is not the name of a repository, which is owner/repo", param, ctx)
@@ -55,6 +54,9 @@ def push(
     The repository is made if need be. What it has already is not sent again: a push that was
     interrupted is simply repeated.
     """
+    from amseg_keras.pretrained import find_preset
+    from amseg_keras.pretrained import hub as the_hub
+
     with _refusals():
         folder = find_preset(preset)
         click.echo(the_hub.push(folder, repository, private, revision, tag))
@@ -74,6 +76,9 @@ def pull(repository: str, revision: str | None, out: Path | None) -> None:
 
     Afterwards `--model REPOSITORY` needs no network. Prints the preset's folder.
     """
+    from amseg_keras.pretrained import hub as the_hub
+    from amseg_keras.pretrained.preset import copy_preset
+
     with _refusals():
         folder = the_hub.pull(repository, revision)
         if out is not None:
@@ -86,6 +91,10 @@ def pull(repository: str, revision: str | None, out: Path | None) -> None:
 @click.option("--revision", help="Tag, branch or commit of a repository.")
 def info(preset: str, revision: str | None) -> None:
     """Say what PRESET is: a name, a folder, or owner/repo, of which no weights are downloaded."""
+    from amseg_keras.pretrained import find_preset, list_presets
+    from amseg_keras.pretrained import hub as the_hub
+    from amseg_keras.pretrained.preset import WEIGHTS, read_info, weights_digest
+
     with _refusals():
         repository = preset.removeprefix("hf://")
         if repository in list_presets() or Path(repository).is_dir():
@@ -104,6 +113,10 @@ def info(preset: str, revision: str | None) -> None:
 @click.argument("owner", required=False)
 def list_(owner: str | None) -> None:
     """List the presets at hand: in the package and in the cache; or those of OWNER on the Hub."""
+    from amseg_keras.pretrained import hub as the_hub
+    from amseg_keras.pretrained import list_presets
+    from amseg_keras.pretrained.preset import read_info
+
     with _refusals():
         if owner is not None:
             for repository in the_hub.owned_by(owner):
@@ -124,6 +137,8 @@ def _show_weights(size: int | None, digest: str | None) -> None:
 
 @contextmanager
 def _refusals() -> Iterator[None]:
+    from amseg_keras.pretrained import PresetError
+
     try:
         yield
     except PresetError as error:

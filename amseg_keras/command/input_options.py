@@ -8,8 +8,6 @@ from typing import Any
 
 import click
 
-from amseg_keras.read import ReadError, ReadOptions
-
 Command = Callable[..., Any]
 
 
@@ -25,6 +23,8 @@ def input_options(command: Command) -> Command:
         join: bool,
         **rest: Any,
     ) -> Any:
+        from amseg_keras.read import ReadError, ReadOptions
+
         try:
             reading = ReadOptions(axes, sequence_by, separate, join)
         except ReadError as error:

@@ -5,15 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
-import keras
 
-from amseg_keras.pretrained import PresetError, find_preset
-from amseg_keras.pretrained.preset import weights_digest
-from amseg_keras.segment import Segmenter, from_pretrained
-from amseg_keras.segment.device import choose_device
+if TYPE_CHECKING:
+    from amseg_keras.segment import Segmenter
 
 Command = Callable[..., Any]
 
@@ -26,11 +23,13 @@ class OpenedModel:
         segmenter: The network.
         digest: SHA-256 of its weights.
         device: Where it is, as Keras names it.
+        backend: Backend of Keras.
     """
 
     segmenter: Segmenter
     digest: str
     device: str
+    backend: str
 
 
 @contextmanager
@@ -40,17 +39,30 @@ def opened_model(model: str, revision: str | None, device: str) -> Iterator[Open
     Raises:
         BadParameter: There is no such device, or the preset cannot be found or read.
     """
+    from amseg_keras.pretrained import PresetError, find_preset
+    from amseg_keras.pretrained.preset import weights_digest
+
+    # A wrong name is told at once, before Keras and its backend are imported.
+    try:
+        preset = find_preset(model, revision)
+    except PresetError as error:
+        raise click.BadParameter(str(error), param_hint="--model") from error
+
+    import keras
+
+    from amseg_keras.segment import from_pretrained
+    from amseg_keras.segment.device import choose_device
+
     try:
         chosen = choose_device(device)
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="--device") from error
     with keras.device(chosen):
         try:
-            preset = find_preset(model, revision)
             segmenter = from_pretrained(preset)
         except PresetError as error:
             raise click.BadParameter(str(error), param_hint="--model") from error
-        yield OpenedModel(segmenter, weights_digest(preset), chosen)
+        yield OpenedModel(segmenter, weights_digest(preset), chosen, keras.backend.backend())
 
 
 def model_options(command: Command) -> Command:

@@ -5,33 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
-from tqdm import tqdm
 
+from amseg_keras.command.choices import FRAME_FORMATS, PREPARE_STEPS
 from amseg_keras.command.ending import advance, finish
 from amseg_keras.command.input_options import input_options
-from amseg_keras.preprocess import (
-    STEP_ORDER,
-    Box,
-    Crop,
-    FirstFrames,
-    FlatField,
-    FollowLaser,
-    LaserPath,
-    Median,
-    NonLocalMeans,
-    PreviousFrames,
-    Register,
-    Repair,
-    Step,
-    Stretch,
-    median_frame,
-)
-from amseg_keras.read import FrameStack, ReadError, StackSource, find_stacks, open_stack
-from amseg_keras.runs import OutputError, PrepareSettings, prepare_stack
-from amseg_keras.runs.prepare import FRAMES
+
+if TYPE_CHECKING:
+    from amseg_keras.preprocess import FlatField, FollowLaser, Step
+    from amseg_keras.read import FrameStack, StackSource
+    from amseg_keras.runs import PrepareSettings
 
 T = TypeVar("T")
 
@@ -71,6 +56,8 @@ def _numbers(text: str, kind: Callable[[str], T], count: int, like: str) -> list
 
 
 def _background(text: str) -> Step | None:
+    from amseg_keras.preprocess import FirstFrames, PreviousFrames
+
     if text == "none":
         return None
     kind, *numbers = text.split(":")
@@ -83,14 +70,20 @@ def _background(text: str) -> Step | None:
 
 
 def _stretch(text: str) -> Step | None:
+    from amseg_keras.preprocess import Stretch
+
     return None if text == "none" else Stretch(*_numbers(text, float, 2, "LOW,HIGH in per cent"))
 
 
 def _crop(text: str) -> Step:
+    from amseg_keras.preprocess import Box, Crop
+
     return Crop(Box(*_numbers(text, int, 4, "X,Y,WIDTH,HEIGHT in whole pixels")))
 
 
 def _window(text: str) -> FollowLaser:
+    from amseg_keras.preprocess import FollowLaser
+
     width, height = _numbers(text.lower().replace("x", ","), int, 2, "WIDTHxHEIGHT in pixels")
     return FollowLaser(width=width, height=height)
 
@@ -102,8 +95,8 @@ def _laser(text: str) -> LaserSetting:
 def _step_names(text: str) -> list[str]:
     names = text.split(",")
     for name in names:
-        if name not in STEP_ORDER:
-            raise ValueError(f"there is no step {name!r}; there are {', '.join(STEP_ORDER)}")
+        if name not in PREPARE_STEPS:
+            raise ValueError(f"there is no step {name!r}; there are {', '.join(PREPARE_STEPS)}")
     if len(set(names)) < len(names):
         raise ValueError("name every step once")
     return names
@@ -164,13 +157,13 @@ def _step_names(text: str) -> list[str]:
     "--steps",
     callback=_parsed(_step_names),
     metavar="STEP,...",
-    help=f"Which steps, in which order. Default: those asked for, of {', '.join(STEP_ORDER)}.",
+    help=f"Which steps, in which order. Default: those asked for, of {', '.join(PREPARE_STEPS)}.",
 )
 @click.option(
     "-f",
     "--format",
     "file_format",
-    type=click.Choice(list(FRAMES)),
+    type=click.Choice(FRAME_FORMATS),
     default="tiff",
     show_default=True,
     help="Ready frames as an ImageJ TIFF stack or as HDF5.",
@@ -221,6 +214,9 @@ def prepare(inputs: tuple[str, ...], out: Path, steps: list[str] | None, **chose
 
     Exit codes: 0 all done, 1 some inputs failed (named at the end), 2 wrong use.
     """
+    from amseg_keras.read import find_stacks
+    from amseg_keras.runs import PrepareSettings
+
     settings = PrepareSettings(
         **{key: chosen.pop(key) for key in ("file_format", "dtype", "pixel_size_um")},
         frame_rate_hz=chosen.pop("frame_rate_hz"),
@@ -239,6 +235,8 @@ def prepare(inputs: tuple[str, ...], out: Path, steps: list[str] | None, **chose
 
 def _steps(chosen: dict[str, Any], laser: LaserSetting | None) -> dict[str, Step]:
     """The steps that the options ask for, by name."""
+    from amseg_keras.preprocess import Median, NonLocalMeans, Register, Repair
+
     found: list[Step | None] = [chosen["background"], chosen["stretch"], chosen["crop"]]
     window = chosen["follow_laser"]
     if window is None and (laser is not None or chosen["window_top"] is not None):
@@ -266,6 +264,9 @@ def _steps(chosen: dict[str, Any], laser: LaserSetting | None) -> dict[str, Step
 
 
 def _flat_field(flats: str, dark: str | None) -> FlatField:
+    from amseg_keras.preprocess import FlatField, median_frame
+    from amseg_keras.read import ReadError, open_stack
+
     medians = {}
     for option, path in (("--flats", flats), ("--dark", dark)):
         if path is None:
@@ -285,8 +286,17 @@ def _flat_field(flats: str, dark: str | None) -> FlatField:
 
 def _ordered(steps: dict[str, Step], names: list[str] | None) -> list[Step]:
     """The steps in the order of `--steps`, with defaults for those that only it names."""
+    from amseg_keras.preprocess import (
+        Median,
+        NonLocalMeans,
+        PreviousFrames,
+        Register,
+        Repair,
+        Stretch,
+    )
+
     if names is None:
-        return [steps[name] for name in STEP_ORDER if name in steps]
+        return [steps[name] for name in PREPARE_STEPS if name in steps]
     defaults: dict[str, Step] = {
         step.name: step
         for step in (Repair(), Register(), PreviousFrames(), Stretch(), Median(), NonLocalMeans())
@@ -310,6 +320,12 @@ def _prepare_one(
     settings: PrepareSettings,
 ) -> list[str]:
     """Prepare one stack with a progress bar; the errors it met, one sentence each."""
+    from tqdm import tqdm
+
+    from amseg_keras.preprocess import Repair
+    from amseg_keras.read import ReadError
+    from amseg_keras.runs import OutputError, prepare_stack
+
     try:
         with (
             source.open(keep_nonfinite=any(isinstance(s, Repair) for s in steps)) as stack,
@@ -342,6 +358,8 @@ def _on_path(
 
     That is a window along a laser whose speed is known in mm/s, and whether 0 is white.
     """
+    from amseg_keras.preprocess import FollowLaser, LaserPath, Repair
+
     if isinstance(step, Repair):
         return replace(step, inverted=stack.is_inverted)
     if laser is None or not isinstance(step, FollowLaser):

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
-from amseg_keras.pretrained import PresetInfo, list_presets
+if TYPE_CHECKING:
+    from amseg_keras.pretrained import PresetInfo
 
 
 @click.command()
@@ -13,6 +16,8 @@ def presets() -> None:
 
     Those that were pulled from the Hugging Face Hub: amseg hub list.
     """
+    from amseg_keras.pretrained import list_presets
+
     for preset in list_presets().values():
         show(preset)
 

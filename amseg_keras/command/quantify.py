@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
-from tqdm import tqdm
 
 from amseg_keras.classes import CLASS_NAMES
+from amseg_keras.command.choices import MEASURED_CLASSES, SMALLEST_PORE_UM
 from amseg_keras.command.ending import advance, finish
 from amseg_keras.command.input_options import input_options
-from amseg_keras.quantify.measure import SMALLEST_PORE_UM
-from amseg_keras.quantify.scale import Scale
-from amseg_keras.read import ReadError
-from amseg_keras.runs import OutputError
-from amseg_keras.runs.labelled_experiment import LabelledExperiment, find_experiments
-from amseg_keras.runs.quantified_run import FOLDER
-from amseg_keras.runs.quantify import QuantifySettings, quantify_experiment
+
+if TYPE_CHECKING:
+    from amseg_keras.quantify.scale import Scale
+    from amseg_keras.runs.labelled_experiment import LabelledExperiment
+    from amseg_keras.runs.quantify import QuantifySettings
 
 DIRECTIONS = {"right": 1, "left": -1}
 _POSITIVE = click.FloatRange(min=0, min_open=True)
@@ -87,6 +85,13 @@ def _parse_parameters(
     show_default=True,
     help="Of bare label maps: the names of the ids 0, 1, ...",
 )
+@click.option(
+    "--absent",
+    multiple=True,
+    type=click.Choice(MEASURED_CLASSES),
+    help="Class that the labels do not have, where they have classes of other names; may be given "
+    "several times.",
+)
 @input_options
 @click.option("--overwrite", is_flag=True, help="Replace the results of other labels in OUT.")
 def quantify(
@@ -119,6 +124,9 @@ def quantify(
 
     Exit codes: 0 all done, 1 some inputs failed (named at the end), 2 wrong use.
     """
+    from amseg_keras.runs.labelled_experiment import find_experiments
+    from amseg_keras.runs.quantify import QuantifySettings
+
     settings = QuantifySettings(
         pixel_size_um=chosen["pixel_size"],
         frame_rate_hz=chosen["frame_rate"],
@@ -126,6 +134,7 @@ def quantify(
         smallest_pore_um=chosen["smallest_pore"],
         parameters=chosen["parameters"],
         overwrite=chosen["overwrite"],
+        absent=chosen["absent"],
     )
     names = tuple(name.strip() for name in classes.split(","))
     experiments, errors = find_experiments(inputs, names, chosen["reading"])
@@ -136,6 +145,8 @@ def quantify(
 
 
 def _folder_of(experiment: LabelledExperiment, out: Path | None) -> Path:
+    from amseg_keras.runs.quantified_run import FOLDER
+
     if out is not None:
         return out / experiment.name
     if experiment.home is None:
@@ -147,6 +158,12 @@ def _quantify_one(
     experiment: LabelledExperiment, folder: Path, settings: QuantifySettings
 ) -> list[str]:
     """Measure one experiment with a progress bar; the errors it met, one sentence each."""
+    from tqdm import tqdm
+
+    from amseg_keras.read import ReadError
+    from amseg_keras.runs import OutputError
+    from amseg_keras.runs.quantify import quantify_experiment
+
     try:
         with tqdm(total=experiment.count, desc=experiment.name, unit="frame") as bar:
             found = quantify_experiment(

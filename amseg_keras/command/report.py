@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
-from tqdm import tqdm
 
 from amseg_keras.command.dataset.opening import one_sentence, say
 from amseg_keras.command.ending import advance
-from amseg_keras.runs.report import report_run
+
+if TYPE_CHECKING:
+    from tqdm import tqdm
 
 
 @click.command(no_args_is_help=True)
@@ -38,6 +40,10 @@ def report(run: Path, out: Path | None, movie: bool) -> None:
 
     Exit codes: 0 all done, 1 something could not be read or written, 2 wrong use.
     """
+    from tqdm import tqdm
+
+    from amseg_keras.runs.report import report_run
+
     with one_sentence(), tqdm(unit="frame", delay=1e-3, disable=not movie) as bar:
         done = report_run(run, out, movie, lambda frames, total: _show(bar, frames, total))
     say(done.notes)

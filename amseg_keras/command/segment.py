@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
-import keras
-from tqdm import tqdm
 
+from amseg_keras.command.choices import DRAWN_FRAMES
 from amseg_keras.command.ending import advance, finish
 from amseg_keras.command.engine_option import EngineChoice, engine_option
 from amseg_keras.command.input_options import input_options
@@ -17,10 +16,10 @@ from amseg_keras.command.model_options import model_options, opened_model
 from amseg_keras.command.segment_many import AskedNetwork, Workers, segment_many
 from amseg_keras.command.segment_options import background_option, segment_options
 from amseg_keras.command.segment_said import said_of
-from amseg_keras.read import ReadError, ReadOptions, StackSource, find_stacks
-from amseg_keras.report.label_zarr import zarr_module
-from amseg_keras.runs import OutputError, RunSettings, run_stack
-from amseg_keras.runs.segment import MAX_DRAWN
+
+if TYPE_CHECKING:
+    from amseg_keras.read import ReadOptions, StackSource
+    from amseg_keras.runs import RunSettings
 
 
 class DrawnFrames(click.ParamType):
@@ -55,7 +54,7 @@ class DrawnFrames(click.ParamType):
     "--overlay",
     "drawn",
     type=DrawnFrames(),
-    default=str(MAX_DRAWN),
+    default=str(DRAWN_FRAMES),
     show_default=True,
     help="Frames of the overlay movie; of longer stacks as many, evenly spread.",
 )
@@ -119,6 +118,10 @@ def segment(
 
     Exit codes: 0 all done, 1 some inputs failed (named at the end), 2 wrong use.
     """
+    from amseg_keras.read import find_stacks
+    from amseg_keras.report.label_zarr import zarr_module
+    from amseg_keras.runs import RunSettings
+
     if count is not None and scheduler is not None:
         raise click.UsageError("give --workers or --dask, not both")
     workers = Workers(count, scheduler)
@@ -150,7 +153,7 @@ def segment(
             errors += segment_many(sources, opened, asked, workers, (out, settings))
         else:
             name = opened.segmenter.info.name
-            click.echo(f"{name} on {opened.device} ({keras.backend.backend()})", err=True)
+            click.echo(f"{name} on {opened.device} ({opened.backend})", err=True)
             choice = EngineChoice(opened.segmenter, engine)
             for source in sources:
                 errors += _segment_one(source, choice, opened.digest, out / source.name, settings)
@@ -165,6 +168,11 @@ def _segment_one(
     settings: RunSettings,
 ) -> list[str]:
     """Segment one stack with a progress bar; the errors it met, one sentence each."""
+    from tqdm import tqdm
+
+    from amseg_keras.read import ReadError
+    from amseg_keras.runs import OutputError, run_stack
+
     try:
         with (
             source.open() as stack,

@@ -6,26 +6,19 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
-import keras
-from tqdm import tqdm
 
 from amseg_keras.command.ending import advance
 from amseg_keras.command.engine_option import EngineChoice
 from amseg_keras.command.model_options import OpenedModel
 from amseg_keras.command.segment_said import said_of
-from amseg_keras.read import ReadError, StackSource
-from amseg_keras.runs import RunSettings
-from amseg_keras.runs.cluster import (
-    ClusterError,
-    ClusterJob,
-    NetworkSpec,
-    connected,
-    segment_on_cluster,
-)
-from amseg_keras.runs.cluster.connect import threads_of_each
-from amseg_keras.segment import Segmenter
+
+if TYPE_CHECKING:
+    from amseg_keras.read import StackSource
+    from amseg_keras.runs import RunSettings
+    from amseg_keras.segment import Segmenter
 
 
 @dataclass(frozen=True)
@@ -66,13 +59,24 @@ def segment_many(
     Raises:
         ClickException: There are no workers, or they cannot do it.
     """
+    from tqdm import tqdm
+
+    from amseg_keras.runs.cluster import (
+        ClusterError,
+        ClusterJob,
+        NetworkSpec,
+        connected,
+        segment_on_cluster,
+    )
+    from amseg_keras.runs.cluster.connect import threads_of_each
+
     out, settings = run
     segmenter = _on_engine(opened.segmenter, asked.engine, sources)
     network = NetworkSpec(
         model=_seen_from_anywhere(asked.model),
         revision=asked.revision,
         weights_sha256=opened.digest,
-        backend=keras.backend.backend(),
+        backend=opened.backend,
         device=asked.device,
         engine=None if segmenter.engine == "predict" else segmenter.engine,
         threads=None if workers.count is None else threads_of_each(workers.count),
@@ -104,6 +108,8 @@ def segment_many(
 
 def _on_engine(segmenter: Segmenter, engine: str, sources: Sequence[StackSource]) -> Segmenter:
     """The network as the workers shall run it: chosen here once, that all do the same."""
+    from amseg_keras.read import ReadError
+
     choice = EngineChoice(segmenter, engine)
     for source in sources:
         try:

@@ -7,9 +7,7 @@ from typing import Any
 
 import click
 
-from amseg_keras.preprocess.background_policy import BackgroundPolicy
-from amseg_keras.preprocess.rescale import checked_scale
-from amseg_keras.report.label_files import LABEL_WRITERS
+from amseg_keras.command.choices import LABEL_FORMATS
 
 Command = Callable[..., Any]
 
@@ -22,6 +20,8 @@ class Scale(click.ParamType):
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> float | str:
+        from amseg_keras.preprocess.rescale import checked_scale
+
         if value == "auto":
             return "auto"
         try:
@@ -37,6 +37,8 @@ class Background(click.ParamType):
     name = "POLICY"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        from amseg_keras.preprocess.background_policy import BackgroundPolicy
+
         try:
             return str(BackgroundPolicy.parse(value))
         except ValueError as error:
@@ -71,7 +73,7 @@ _OPTIONS: list[Callable[[Command], Command]] = [
         "-f",
         "--format",
         "label_format",
-        type=click.Choice(list(LABEL_WRITERS)),
+        type=click.Choice(LABEL_FORMATS),
         default="tiff",
         show_default=True,
         help="Label maps as one TIFF stack, as a PNG per frame, as HDF5, or as Zarr; all "

@@ -5,11 +5,11 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from tqdm import tqdm
-
 
 def said_of(name: str, record: dict[str, Any]) -> list[str]:
     """Say what the user should know of a finished stack; the errors of its frames."""
+    from tqdm import tqdm
+
     for note in record["notes"]:
         tqdm.write(f"  {name}: {note}", file=sys.stderr)
     if record["pixel_size_from"] == "preset":

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
-import pandas as pd
-from tqdm import tqdm
 
 from amseg_keras.command.dataset.opening import one_sentence
 from amseg_keras.command.ending import advance
 from amseg_keras.command.opencv import opencv_needed
 from amseg_keras.command.training_options import Shape
-from amseg_keras.datasets import Dataset
 
-FACILITIES = ("esrf", "aps", "dls", "hpdc")
-PROCESSES = ("lpbf", "welding", "ded", "casting")
+if TYPE_CHECKING:
+    from amseg_keras.datasets import Dataset
+
+from amseg_keras.command.choices import FACILITIES, PROCESSES
 
 
 @click.command(no_args_is_help=True)
@@ -77,6 +77,8 @@ def simulate(
 
     Exit codes: 0 done, 1 it cannot be written, 2 wrong use.
     """
+    from tqdm import tqdm
+
     with opencv_needed():
         from amseg_keras.runs.simulate import SimulateSettings, simulate_dataset
     from amseg_keras.runs import OutputError
@@ -98,6 +100,8 @@ def simulate(
 
 
 def _summarise(data: Dataset) -> None:
+    import pandas as pd
+
     height, width = data.image(data.frames[0]).shape
     click.echo(f"{data.folder}: {len(data.frames)} frames of {height}x{width}, simulated")
     shots = pd.DataFrame(data.other["sequences"]).T

@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from amseg_keras.backend import PRECISIONS
+from amseg_keras.command.choices import (
+    ANNEALINGS,
+    CHANNELS,
+    GREY_LEVELS,
+    PAPER,
+    PRECISIONS,
+    SIMULATED_FRAMES,
+    SIMULATED_KEPT,
+    SIMULATED_REUSE,
+)
 from amseg_keras.command.opencv import opencv_needed
 from amseg_keras.command.training_display import duration, training_display
 from amseg_keras.command.training_options import (
@@ -17,13 +26,10 @@ from amseg_keras.command.training_options import (
     recipe_options,
     run_option,
 )
-from amseg_keras.models.networks import NETWORKS
-from amseg_keras.preprocess.inputs import HOW
-from amseg_keras.training import Recipe, Simulation, TrainedRun, train
-from amseg_keras.training.recipe import ANNEALINGS, GREY_LEVELS
-from amseg_keras.training.several import Student, train_repeatedly, train_students
+from amseg_keras.models.titles import TITLES
 
-_PAPER = Recipe()
+if TYPE_CHECKING:
+    from amseg_keras.training import Recipe, Simulation, TrainedRun
 
 
 @click.command("train", no_args_is_help=True)
@@ -45,21 +51,21 @@ _PAPER = Recipe()
 @click.option(
     "--frames-per-epoch",
     type=click.IntRange(min=1),
-    default=Simulation().frames,
+    default=SIMULATED_FRAMES,
     show_default=True,
     help="Number of simulated frames in an epoch.",
 )
 @click.option(
     "--reuse",
     type=click.FloatRange(min=1),
-    default=Simulation().reuse,
+    default=SIMULATED_REUSE,
     show_default=True,
     help="How often a simulated frame is seen, each time cut and altered anew.",
 )
 @click.option(
     "--kept-frames",
     type=click.IntRange(min=1),
-    default=Simulation().kept,
+    default=SIMULATED_KEPT,
     show_default=True,
     help="Largest number of simulated frames on disk, 0.8 MB each.",
 )
@@ -70,7 +76,7 @@ _PAPER = Recipe()
 )
 @run_option()
 @click.option(
-    "--network", type=click.Choice(list(NETWORKS)), default=_PAPER.network, show_default=True
+    "--network", type=click.Choice(list(TITLES)), default=PAPER.network, show_default=True
 )
 @click.option(
     "--width", type=click.IntRange(min=1), help="Filters of the first block.  [default: its own]"
@@ -85,21 +91,21 @@ _PAPER = Recipe()
 @click.option(
     "--channels",
     type=ChannelNames(),
-    default=",".join(_PAPER.channels),
+    default=",".join(PAPER.channels),
     show_default=True,
-    help=f"Input channels: {', '.join(HOW)}.",
+    help=f"Input channels: {', '.join(CHANNELS)}.",
 )
 @click.option(
     "--grey-levels",
     type=click.Choice(GREY_LEVELS),
-    default=_PAPER.grey_levels,
+    default=PAPER.grey_levels,
     show_default=True,
     help="How grey levels are stretched.",
 )
 @click.option(
     "--blank",
     type=click.FloatRange(0, 1),
-    default=_PAPER.blank,
+    default=PAPER.blank,
     show_default=True,
     help="Share of the training frames without motion, so that the network serves single frames.",
 )
@@ -112,18 +118,18 @@ _PAPER = Recipe()
     type=click.IntRange(min=1),
     help="After so many epochs, the same batches again: where a simulator or a teacher is slow.",
 )
-@recipe_options(_PAPER)
+@recipe_options(PAPER)
 @click.option(
-    "--annealing", type=click.Choice(ANNEALINGS), default=_PAPER.annealing, show_default=True
+    "--annealing", type=click.Choice(ANNEALINGS), default=PAPER.annealing, show_default=True
 )
 @click.option(
     "--augment",
     type=click.Choice(["paper", "strong", "none"]),
-    default=_PAPER.augment,
+    default=PAPER.augment,
     show_default=True,
 )
 @click.option(
-    "--precision", type=click.Choice(PRECISIONS), default=_PAPER.precision, show_default=True
+    "--precision", type=click.Choice(PRECISIONS), default=PAPER.precision, show_default=True
 )
 @click.option(
     "--repeats",
@@ -169,6 +175,10 @@ def train_command(
         raise click.UsageError("give --data, --simulate, or both")
     if students and repeats > 1:
         raise click.UsageError("give either --student or --repeats")
+
+    from amseg_keras.training import Recipe, train
+    from amseg_keras.training.several import Student, train_repeatedly, train_students
+
     settings["augment"] = None if settings["augment"] == "none" else settings["augment"]
     options = {name: settings.pop(name) for name in _OF_TRAINING}
     feed = {name: settings.pop(name) for name in _OF_SIMULATION}
@@ -201,6 +211,8 @@ _OF_SIMULATION = ("frames_per_epoch", "reuse", "kept_frames")
 
 
 def _simulation(texts: tuple[str, ...], recipe: Recipe, feed: dict[str, Any]) -> Simulation:
+    from amseg_keras.training import Simulation
+
     shares = facility_shares(texts)
     frames, reuse = feed["frames_per_epoch"], feed["reuse"]
     return Simulation(shares, frames, recipe.shape, reuse=reuse, kept=feed["kept_frames"])

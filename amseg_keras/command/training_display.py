@@ -5,14 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
-from tqdm import tqdm
 
 from amseg_keras.command.dataset.opening import one_sentence
-from amseg_keras.pretrained import PresetError
-from amseg_keras.training import Progress, TrainingError
+
+if TYPE_CHECKING:
+    from tqdm import tqdm
+
+    from amseg_keras.training import Progress
 
 _PREFIX = "iou_"
 
@@ -30,6 +32,8 @@ class TrainingDisplay:
         self._head = ""
 
     def __call__(self, progress: Progress) -> None:
+        from tqdm import tqdm
+
         if self._bar is None or self._bar.total != progress.steps:
             self.close()
             self._bar = tqdm(
@@ -55,6 +59,8 @@ class TrainingDisplay:
             self._bar = None
 
     def _write_row(self, row: dict[str, Any]) -> None:
+        from tqdm import tqdm
+
         classes = [name.removeprefix(_PREFIX) for name in row if name.startswith(_PREFIX)]
         head = "epoch  minutes    rate   loss  val_loss  mean IoU  " + "  ".join(classes)
         if head != self._head:
@@ -75,6 +81,9 @@ class TrainingDisplay:
 @contextmanager
 def training_display() -> Iterator[TrainingDisplay]:
     """Show a training; an error in what the user gave is one sentence and exit code 1."""
+    from amseg_keras.pretrained import PresetError
+    from amseg_keras.training import TrainingError
+
     display = TrainingDisplay()
     try:
         with one_sentence():

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from amseg_keras.training import Recipe
+if TYPE_CHECKING:
+    from amseg_keras.command.choices import RecipeDefaults
 
 Command = Callable[..., Any]
 
@@ -75,7 +76,7 @@ def run_option() -> Callable[[Command], Command]:
     return click.option("-o", "--out", type=kind, required=True, help="Folder of the run.")
 
 
-def recipe_options(default: Recipe) -> Callable[[Command], Command]:
+def recipe_options(default: RecipeDefaults) -> Callable[[Command], Command]:
     """What may be changed of a recipe in every command that trains."""
 
     def with_options(command: Command) -> Command:
@@ -86,9 +87,8 @@ def recipe_options(default: Recipe) -> Callable[[Command], Command]:
     return with_options
 
 
-def _of_recipe(default: Recipe) -> list[Callable[[Command], Command]]:
+def _of_recipe(default: RecipeDefaults) -> list[Callable[[Command], Command]]:
     whole = click.IntRange(min=1)
-    assert default.shape is not None
     shape = "{}x{}".format(*default.shape)
     return [
         click.option("--epochs", type=whole, default=default.epochs, show_default=True),

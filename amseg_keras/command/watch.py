@@ -9,28 +9,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
-import keras
 
+from amseg_keras.command.choices import COMPLETE_S, PATIENCE_S, SETTLE_S
 from amseg_keras.command.ending import finish
 from amseg_keras.command.engine_option import compiled, engine_option
 from amseg_keras.command.input_options import input_options
 from amseg_keras.command.model_options import model_options, opened_model
 from amseg_keras.command.segment_options import POSITIVE, segment_options
-from amseg_keras.read import ReadError
-from amseg_keras.runs import OutputError
-from amseg_keras.runs.watch import (
-    Event,
-    Network,
-    Problem,
-    Timing,
-    Turn,
-    WatchSettings,
-    Written,
-)
-from amseg_keras.runs.watch import watch as watch_folder
+
+if TYPE_CHECKING:
+    from amseg_keras.runs.watch import Event, Turn
 
 
 @click.command(no_args_is_help=True)
@@ -55,7 +46,7 @@ from amseg_keras.runs.watch import watch as watch_folder
     "--settle",
     type=POSITIVE,
     metavar="SECONDS",
-    default=Timing.settle_s,
+    default=SETTLE_S,
     show_default=True,
     help="A file is taken when it has not changed for so long; over NFS rather 5.",
 )
@@ -63,7 +54,7 @@ from amseg_keras.runs.watch import watch as watch_folder
     "--patience",
     type=POSITIVE,
     metavar="SECONDS",
-    default=Timing.patience_s,
+    default=PATIENCE_S,
     show_default=True,
     help="A frame that cannot be read for so long is reported and labelled 255.",
 )
@@ -71,7 +62,7 @@ from amseg_keras.runs.watch import watch as watch_folder
     "--complete-after",
     type=POSITIVE,
     metavar="SECONDS",
-    default=WatchSettings.complete_s,
+    default=COMPLETE_S,
     show_default=True,
     help="A growing stack is complete when no frame has come for so long.",
 )
@@ -106,6 +97,11 @@ def watch(folder: Path, out: Path, model: str, revision: str | None, **chosen: A
 
     Exit codes: 0 all done, 1 some inputs failed (named at the end), 2 wrong use.
     """
+    from amseg_keras.read import ReadError
+    from amseg_keras.runs import OutputError
+    from amseg_keras.runs.watch import Network, Timing, WatchSettings, check_folders
+    from amseg_keras.runs.watch import watch as watch_folder
+
     if chosen["engine"] == "openvino-int8":
         raise click.UsageError("--engine openvino-int8 needs frames beforehand; use amseg segment")
     settings = WatchSettings(
@@ -120,9 +116,13 @@ def watch(folder: Path, out: Path, model: str, revision: str | None, **chosen: A
         until_idle_s=chosen["until_idle"],
     )
     errors: list[str] = []
+    try:
+        check_folders(folder, out)
+    except ReadError as error:
+        finish([str(error)])
     with opened_model(model, revision, chosen["device"]) as opened, _stop_signals() as stop:
         name = opened.segmenter.info.name
-        click.echo(f"{name} on {opened.device} ({keras.backend.backend()})", err=True)
+        click.echo(f"{name} on {opened.device} ({opened.backend})", err=True)
         click.echo(f"  {compiled(opened.segmenter, chosen['engine'])}", err=True)
         network = Network(opened.segmenter, opened.digest, opened.device)
         try:
@@ -153,6 +153,8 @@ def _stop_signals() -> Iterator[threading.Event]:
 
 def _show(event: Event) -> list[str]:
     """Say what has happened; what of it failed, one sentence each."""
+    from amseg_keras.runs.watch import Problem, Turn, Written
+
     match event:
         case Turn():
             click.echo(turn_line(event))

@@ -23,7 +23,8 @@ from amseg_keras.datasets.split import SPLIT_BY
 from amseg_keras.evaluation import Evaluation, evaluate
 from amseg_keras.json_values import json_value
 from amseg_keras.models.cost import macs, trainable_parameters
-from amseg_keras.models.networks import NETWORKS, OF_THE_PAPER, TITLES
+from amseg_keras.models.networks import NETWORKS
+from amseg_keras.models.titles import OF_THE_PAPER, TITLES
 from amseg_keras.outputs import write_json
 from amseg_keras.report.comparison_figure import draw_comparison
 from amseg_keras.report.comparison_table import comparison_markdown

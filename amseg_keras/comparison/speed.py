@@ -15,7 +15,8 @@ from amseg_keras.engines.choose import compile_engine
 from amseg_keras.engines.engine import installed, need
 from amseg_keras.engines.graph import Rewritten
 from amseg_keras.models.cost import macs
-from amseg_keras.models.networks import NETWORKS, TITLES
+from amseg_keras.models.networks import NETWORKS
+from amseg_keras.models.titles import TITLES
 from amseg_keras.preprocess import GreyScaling
 from amseg_keras.pretrained import find_preset, list_presets
 from amseg_keras.pretrained.preset import read_info, read_model

@@ -13,8 +13,7 @@ from amseg_keras.datasets import Dataset, LabelledFrame, open_dataset
 from amseg_keras.datasets.dataset import SPLITS
 from amseg_keras.datasets.frames import ScaledFrames
 from amseg_keras.evaluation.result import BOUNDARY_TOLERANCE_PX, Evaluation, FrameCounts
-from amseg_keras.metrics.boundaries import boundary_matches
-from amseg_keras.metrics.pores import pore_matches
+from amseg_keras.metrics.matches import boundary_matches, pore_matches
 from amseg_keras.metrics.scores import confusion_matrix
 from amseg_keras.read import ReadError
 from amseg_keras.segment import Segmenter, from_pretrained

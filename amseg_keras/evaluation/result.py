@@ -56,7 +56,7 @@ class FrameCounts:
 
 @dataclass(frozen=True)
 class PoreScores:
-    """Pores as things rather than pixels; when one counts as found: `metrics.pores.pore_matches`.
+    """Pores as things rather than pixels; when one counts as found: `metrics.matches.pore_matches`.
 
     Attributes:
         true: Pores in the labels.

@@ -1,7 +1,9 @@
-"""What the networks are trained with: Dice, categorical focal, and the paper's sum of both."""
+"""What the networks are trained with: Dice, categorical focal, and the paper's sum of both.
 
-from amseg_keras.losses.categorical_focal import CategoricalFocal
-from amseg_keras.losses.dice import Dice
-from amseg_keras.losses.dice_plus_focal import DicePlusFocal
+They are Keras losses for `model.compile`, with Keras' arguments. Each gives one value for all
+pixels of a batch that are not ignored. `sample_weight` weights frames or pixels.
+"""
+
+from amseg_keras.losses.segmentation import CategoricalFocal, Dice, DicePlusFocal
 
 __all__ = ["CategoricalFocal", "Dice", "DicePlusFocal"]

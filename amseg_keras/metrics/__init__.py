@@ -1,22 +1,31 @@
 """How good a segmentation is: of pixels, of boundaries, of pores.
 
 The classes are Keras metrics for `model.compile`, on every backend. They gather counts over the
-whole set, so that a score is that of all its pixels and no mean over batches; a score that has
-nothing to count is NaN. The functions do the same for label maps in NumPy.
+whole set: a score is that of all pixels and no mean over batches. A score that has nothing to
+count is NaN. The functions do the same for label maps in NumPy.
 """
 
-from amseg_keras.metrics.boundaries import BoundaryMatches, boundary_matches
-from amseg_keras.metrics.pixelwise import (
-    ClassF1,
-    ClassIoU,
-    ConfusionMatrix,
-    MeanF1,
-    MeanIoU,
-    SegmentationScores,
-)
-from amseg_keras.metrics.pores import PoreMatches, pore_matches
+from typing import TYPE_CHECKING, Any
+
+from amseg_keras._on_demand import on_demand
 from amseg_keras.metrics.scores import confusion_matrix, f1_per_class, iou_per_class
-from amseg_keras.metrics.shapewise import BoundaryF1, PorePrecision, PoreRecall
+
+if TYPE_CHECKING:
+    from amseg_keras.metrics.matches import (
+        BoundaryMatches,
+        PoreMatches,
+        boundary_matches,
+        pore_matches,
+    )
+    from amseg_keras.metrics.pixelwise import (
+        ClassF1,
+        ClassIoU,
+        ConfusionMatrix,
+        MeanF1,
+        MeanIoU,
+        SegmentationScores,
+    )
+    from amseg_keras.metrics.shapewise import BoundaryF1, PorePrecision, PoreRecall
 
 __all__ = [
     "BoundaryF1",
@@ -36,3 +45,20 @@ __all__ = [
     "iou_per_class",
     "pore_matches",
 ]
+
+_KERAS = {
+    "amseg_keras.metrics.pixelwise": (
+        *("ClassF1", "ClassIoU", "ConfusionMatrix", "MeanF1", "MeanIoU", "SegmentationScores"),
+    ),
+    "amseg_keras.metrics.shapewise": ("BoundaryF1", "PorePrecision", "PoreRecall"),
+}
+_NUMPY = ("BoundaryMatches", "PoreMatches", "boundary_matches", "pore_matches")
+
+_get, __dir__ = on_demand(__name__, _KERAS | {"amseg_keras.metrics.matches": _NUMPY})
+
+
+def __getattr__(name: str) -> Any:
+    if name in __all__ and name not in _NUMPY:
+        # The import of Keras registers all metrics, not only those of one module.
+        import keras  # noqa: F401
+    return _get(name)

@@ -6,7 +6,12 @@ import keras
 from keras import layers
 
 from amseg_keras.layers import AttentionGate, ConvBlock, SqueezeExpand
-from amseg_keras.models.ends import InputShape, class_probabilities, frames_input
+from amseg_keras.models.ends import (
+    InputShape,
+    class_probabilities,
+    frames_input,
+    refuse_other_sizes,
+)
 
 
 def AMSegNet(
@@ -72,4 +77,4 @@ def AMSegNet(
         x = ConvBlock(width, dropout, name=f"decoder_{step}")(x)
 
     name = "amsegnet" if attention else "amsegnet_no_gate"
-    return keras.Model(inputs, class_probabilities(x, num_classes), name=name)
+    return refuse_other_sizes(keras.Model(inputs, class_probabilities(x, num_classes), name=name))

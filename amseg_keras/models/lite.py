@@ -6,7 +6,7 @@ import keras
 from keras import layers
 
 from amseg_keras.layers import AttentionGate, ConvBlock, DepthToSpace
-from amseg_keras.models.ends import InputShape, frames_input
+from amseg_keras.models.ends import InputShape, frames_input, refuse_other_sizes
 
 CELL = 4
 """Side of the square of pixels that the network sees, and answers for, as one."""
@@ -71,4 +71,4 @@ def AMSegNetLite(
     scores = layers.Conv2D(CELL**2 * num_classes, 1, name="scores")(x)
     logits = DepthToSpace(CELL, name="logits")(scores)
     outputs = layers.Softmax(dtype="float32", name="probabilities")(logits)
-    return keras.Model(inputs, outputs, name="amsegnet_lite")
+    return refuse_other_sizes(keras.Model(inputs, outputs, name="amsegnet_lite"))

@@ -1,4 +1,4 @@
-"""The networks by the names that the command line has for them."""
+"""The networks by the names that the command line has for them; their titles are in `titles`."""
 
 from __future__ import annotations
 
@@ -20,16 +20,3 @@ NETWORKS: Mapping[str, Callable[..., keras.Model]] = {
     "amsegnet-lite": AMSegNetLite,
 }
 """All take `num_classes`, `base_filters`, `dropout` and `input_shape`."""
-
-OF_THE_PAPER = tuple(name for name in NETWORKS if name != "amsegnet-lite")
-"""Those of its Table 2."""
-
-TITLES: Mapping[str, str] = {
-    "amsegnet": "AM-SegNet",
-    "amsegnet-no-gate": "AM-SegNet*",
-    "resunet": "Res-U-Net",
-    "unet": "U-Net",
-    "squeezeunet": "Squeeze-U-Net",
-    "amsegnet-lite": "AM-SegNet lite",
-}
-"""As the paper writes them; the asterisk is the network without attention gate."""

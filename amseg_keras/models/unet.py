@@ -9,7 +9,12 @@ import keras
 from keras import layers
 
 from amseg_keras.layers import ConvBlock, FireBlock, ResidualBlock
-from amseg_keras.models.ends import InputShape, class_probabilities, frames_input
+from amseg_keras.models.ends import (
+    InputShape,
+    class_probabilities,
+    frames_input,
+    refuse_other_sizes,
+)
 
 Stage = Callable[[Any, int, str], Any]
 """`(tensor, width, name)` to a tensor of `width` channels."""
@@ -45,7 +50,9 @@ def UNet(
     stage = _double_convolution(dropout)
     inputs = frames_input(input_shape)
     features = _u_shape(inputs, base_filters, encoder=stage, decoder=stage)
-    return keras.Model(inputs, class_probabilities(features, num_classes), name="unet")
+    return refuse_other_sizes(
+        keras.Model(inputs, class_probabilities(features, num_classes), name="unet")
+    )
 
 
 def ResUNet(
@@ -80,7 +87,9 @@ def ResUNet(
 
     inputs = frames_input(input_shape)
     features = _u_shape(inputs, base_filters, encoder=stage, decoder=stage)
-    return keras.Model(inputs, class_probabilities(features, num_classes), name="resunet")
+    return refuse_other_sizes(
+        keras.Model(inputs, class_probabilities(features, num_classes), name="resunet")
+    )
 
 
 def SqueezeUNet(
@@ -119,7 +128,9 @@ def SqueezeUNet(
 
     inputs = frames_input(input_shape)
     features = _u_shape(inputs, base_filters, encoder=fire, decoder=_double_convolution(dropout))
-    return keras.Model(inputs, class_probabilities(features, num_classes), name="squeezeunet")
+    return refuse_other_sizes(
+        keras.Model(inputs, class_probabilities(features, num_classes), name="squeezeunet")
+    )
 
 
 def _u_shape(inputs: Any, base_filters: int, encoder: Stage, decoder: Stage) -> Any:

@@ -22,13 +22,13 @@ import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import h5py
-import keras
 import numpy as np
 
 from amseg_keras.atomic import complete_or_absent
+from amseg_keras.models.ends import refuse_other_sizes
 from amseg_keras.preprocess import Channels, GreyScaling
 from amseg_keras.pretrained.card import model_card
 from amseg_keras.pretrained.safety import (
@@ -41,6 +41,9 @@ from amseg_keras.pretrained.safety import (
     plain_text,
     read_safe_config,
 )
+
+if TYPE_CHECKING:
+    import keras
 
 CONFIG = "config.json"
 METADATA = "metadata.json"
@@ -166,7 +169,7 @@ def read_model(folder: Path, info: PresetInfo) -> keras.Model:
         ) from error
     if not all(np.isfinite(weight).all() for weight in model.get_weights()):
         raise PresetError(f"{folder / WEIGHTS}: holds NaN or infinite weights")
-    return model
+    return refuse_other_sizes(model)
 
 
 def check_files(folder: Path) -> None:
@@ -214,6 +217,8 @@ def write_preset(
     Returns:
         The folder.
     """
+    import keras
+
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     uncompiled = type(model).from_config(model.get_config())
@@ -333,6 +338,7 @@ def _read_text(path: Path) -> str:
 
 def _outline(folder: Path, config: dict[str, Any]) -> keras.Model:
     """The network with weights that have a shape and no values."""
+    import keras
 
     def build() -> keras.Model:
         with keras.StatelessScope(initialize_variables=False):
@@ -344,6 +350,8 @@ def _outline(folder: Path, config: dict[str, Any]) -> keras.Model:
 
 
 def _build(folder: Path, config: dict[str, Any]) -> keras.Model:
+    import keras
+
     try:
         # Keras takes the config apart while it reads it
         return keras.saving.deserialize_keras_object(copy.deepcopy(config), safe_mode=True)

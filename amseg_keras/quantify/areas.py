@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from amseg_keras.classes import IGNORE
+from amseg_keras.quantify.classes import check_class_ids
 
 
 def class_areas(
@@ -24,6 +25,9 @@ def class_areas(
     Returns:
         Columns `frame` (from 0), `<class>_area_px` and, with a pixel size, `<class>_area_um2`.
 
+    Raises:
+        ValueError: A class id has no name; the message names the id and the frame.
+
     Example:
         >>> class_areas(np.array([[[0, 1], [1, 1]]], "uint8"), ["gas", "pore"], 2.0)
            frame  gas_area_px  pore_area_px  gas_area_um2  pore_area_um2
@@ -31,6 +35,7 @@ def class_areas(
     """
     frames, counts = [], []
     for index, frame in enumerate(labels):
+        check_class_ids(frame, class_names, index)
         histogram = np.bincount(frame.ravel(), minlength=256)
         if histogram[IGNORE] < frame.size:
             frames.append(index)

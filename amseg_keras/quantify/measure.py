@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, get_type_hints
 
@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from amseg_keras.classes import IGNORE
+from amseg_keras.quantify.classes import check_class_ids, check_class_names
 from amseg_keras.quantify.dynamics.fluctuation import fluctuation
 from amseg_keras.quantify.dynamics.tracks import track_pores
 from amseg_keras.quantify.geometry import direction
@@ -71,6 +72,7 @@ def measure(
     *,
     scan_direction: int | None = None,
     smallest_pore_um: float = SMALLEST_PORE_UM,
+    absent: Collection[str] = (),
 ) -> Quantities:
     """Measure keyhole and pores in every frame, and follow them through time (section 3.2).
 
@@ -89,6 +91,9 @@ def measure(
         smallest_pore_um: Equivalent diameter below which a pore, or a piece of keyhole, is a
             speckle and is not counted. Areas below 3 px are speckles at any pixel size; without a
             pixel size those below 6 px.
+        absent: Classes of "substrate", "keyhole" and "pore" that the label maps do not have. Needed
+            only if `class_names` has names other than those of the paper, among which a missing
+            class could hide.
 
     Returns:
         Tables, in pixels where no other unit is given; columns that end in `_px` have a
@@ -109,8 +114,9 @@ def measure(
         What is measured from the surface is NaN in frames without one (see `substrate_surface`).
 
     Raises:
-        ValueError: A frame is not two-dimensional or not of the first one's shape, or the
-            direction is none.
+        ValueError: A frame is not two-dimensional or not of the first one's shape; a class id has
+            no name; a class name is nearly a known one, or unknown while a class is missing; or
+            the direction is none.
 
     Example:
         >>> labels = np.zeros((3, 60, 80), np.uint8)
@@ -128,11 +134,13 @@ def measure(
     """
     if scan_direction not in (None, 1, -1):
         raise ValueError(f"scan_direction must be 1, -1 or None, not {scan_direction!r}")
+    check_class_names(class_names, absent)
     smallest_px = smallest_area_px(scale, smallest_pore_um)
     shape: tuple[int, int] | None = None
     measured = []
     for index, frame in enumerate(labels):
         shape = _checked_shape(frame, shape, index)
+        check_class_ids(frame, class_names, index)
         if (frame != IGNORE).any():
             measured.append(_measure_frame(index, frame, class_names, smallest_px))
     if scan_direction is None:

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from amseg_keras.atomic import complete_or_absent
-from amseg_keras.models.networks import TITLES
+from amseg_keras.models.titles import TITLES
 from amseg_keras.report.comparison_table import classes_of
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from amseg_keras.models.networks import TITLES
+from amseg_keras.models.titles import TITLES
 
 _PREFIX = "iou_"
 _NOTHING = "-"

@@ -128,6 +128,7 @@ def run_evaluation(
             "weights_sha256": weights_sha256,
             "grey_levels": asdict(segmenter.scaling),
             "device": settings.device,
+            **({"quantities_not_measured": errors.why_not} if errors.why_not else {}),
             "versions": versions(),
             "times": {
                 "finished": datetime.now(UTC).isoformat(timespec="seconds"),

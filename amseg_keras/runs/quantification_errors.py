@@ -13,6 +13,7 @@ from amseg_keras.classes import IGNORE
 from amseg_keras.datasets import Dataset, LabelledFrame
 from amseg_keras.evaluation.evaluate import ComparedFrame
 from amseg_keras.quantify import Scale, measure
+from amseg_keras.quantify.classes import MEASURED, check_class_names
 from amseg_keras.quantify.study import error_statistics, frame_errors
 
 TABLES = ("quantity_errors.csv", "quantity_errors_by_material.csv")
@@ -31,17 +32,26 @@ class QuantityErrors:
     def __init__(self, data: Dataset, class_names: Sequence[str]) -> None:
         self._data = data
         self._class_names = class_names
+        self._absent = [name for name in MEASURED if name not in class_names]
         self._parts: list[pd.DataFrame] = []
+        self.why_not: str | None = None
+        """Why nothing is measured: a class name that is nearly a known one; None otherwise."""
+        try:
+            check_class_names(class_names, self._absent)
+        except ValueError as error:
+            self.why_not = str(error)
 
     def add(self, frame: LabelledFrame, compared: ComparedFrame) -> None:
         """Measure a frame; pixels without a label count in neither."""
         unlabelled = compared.truth == IGNORE
-        if unlabelled.all():
+        if unlabelled.all() or self.why_not is not None:
             return
         scale = Scale(frame.pixel_size_um or self._data.pixel_size_um)
         labels = (np.where(unlabelled, IGNORE, compared.found), compared.truth)
         found, truth = (
-            measure([one], self._class_names, scale).frames.assign(frame=frame.frame)
+            measure([one], self._class_names, scale, absent=self._absent).frames.assign(
+                frame=frame.frame
+            )
             for one in labels
         )
         self._parts.append(frame_errors(found, truth, frame.material or _UNKNOWN, frame.sequence))

@@ -26,7 +26,7 @@ from amseg_keras.quantify.measure import SMALLEST_PORE_UM
 from amseg_keras.read import ReadError
 from amseg_keras.runs.labelled_experiment import LabelledExperiment
 from amseg_keras.runs.quantified_run import RECORD, TABLES
-from amseg_keras.versions import versions
+from amseg_keras.versions import package_versions
 
 OUTPUTS = OutputFiles(
     "amseg quantify",
@@ -53,6 +53,7 @@ class QuantifySettings:
         smallest_pore_um: Equivalent diameter below which a pore is a speckle.
         parameters: Of the process, for `amseg correlate`; they go before those that are known.
         overwrite: Replace the result of other labels.
+        absent: Classes that the labels do not have, as in `measure`.
     """
 
     pixel_size_um: float | None = None
@@ -61,6 +62,7 @@ class QuantifySettings:
     smallest_pore_um: float = SMALLEST_PORE_UM
     parameters: Mapping[str, Any] = field(default_factory=dict)
     overwrite: bool = False
+    absent: tuple[str, ...] = ()
 
 
 def quantify_experiment(
@@ -118,6 +120,7 @@ def _measure(
             scale,
             scan_direction=settings.scan_direction,
             smallest_pore_um=settings.smallest_pore_um,
+            absent=settings.absent,
         )
     except ValueError as error:
         raise ReadError(f"{experiment.source}: {error}") from error
@@ -136,7 +139,7 @@ def _measure(
         "smallest_pore_um": settings.smallest_pore_um,
         "notes": list(experiment.notes),
         "parameters": {**experiment.parameters, **settings.parameters},
-        "versions": versions(),
+        "versions": package_versions("numpy", "pandas", "scipy"),
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
     }
     return found, json_value(record)

@@ -26,7 +26,7 @@ from amseg_keras.report.experiment.document.table import in_words
 from amseg_keras.report.page import count, is_own_page
 from amseg_keras.runs.labelled_run import LabelledRun, open_labelled_run
 from amseg_keras.runs.quantified_run import FOLDER, check_labels_unchanged, read_quantities
-from amseg_keras.versions import versions
+from amseg_keras.versions import package_versions
 
 if TYPE_CHECKING:
     from amseg_keras.report.experiment.experiment_report import Figures
@@ -313,7 +313,7 @@ def _made_with(opened: _Opened) -> dict[str, str]:
         "quantified": quantified.get("finished"),
         "quantified with": _in_words(quantified.get("versions") or {}),
         "reported": datetime.now(UTC).isoformat(timespec="seconds"),
-        "reported with": _in_words(versions()),
+        "reported with": _in_words(package_versions("matplotlib")),
     }
     return {name: str(value) for name, value in rows.items() if value}
 

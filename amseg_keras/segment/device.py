@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import keras
-
 
 def choose_device(name: str = "auto") -> str:
     """The device to run on, as `keras.device` takes it.
@@ -19,6 +17,8 @@ def choose_device(name: str = "auto") -> str:
         >>> choose_device("cpu")
         'cpu:0'
     """
+    import keras
+
     devices = _visible_devices()
     if name == "auto":
         return next((device for device in devices if not device.startswith("cpu")), "cpu:0")
@@ -30,6 +30,8 @@ def choose_device(name: str = "auto") -> str:
 
 def _visible_devices() -> list[str]:
     """Names as `keras.device` takes them, the CPU always among them."""
+    import keras
+
     if keras.backend.backend() == "torch":
         # Keras lists no devices of PyTorch
         import torch

@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-import keras
 import numpy as np
 
 from amseg_keras.backend import accelerators
@@ -30,6 +29,8 @@ from amseg_keras.segment.tiling import (
 )
 
 if TYPE_CHECKING:
+    import keras
+
     from amseg_keras.engines.choose import Compiled
     from amseg_keras.engines.engine import Engine
 
@@ -90,6 +91,24 @@ class Segmenter:
         self.info = info
         self.card = card
         self._engine: Engine | None = None
+
+    def __repr__(self) -> str:
+        """The network in a line, as a prompt or a notebook shows it.
+
+        Example:
+            >>> from_pretrained("amsegnet-esrf-lite")
+            Segmenter('amsegnet-esrf-lite': background, powder, substrate, keyhole, pore; input
+            frame; 4.31 um; 531,281 parameters; engine predict, float32)
+        """
+        size = "pixel size unknown" if self.pixel_size_um is None else f"{self.pixel_size_um:g} um"
+        parts = (
+            f"{self.info.name!r}: {', '.join(self.class_names)}",
+            f"input {self.channels!s}",
+            size,
+            f"{self.model.count_params():,} parameters",
+            f"engine {self.engine}, {self.precision}",
+        )
+        return f"Segmenter({'; '.join(parts)})"
 
     @property
     def class_names(self) -> tuple[str, ...]:

@@ -12,7 +12,8 @@ from small_sets import make_dataset
 
 from amseg_keras.comparison import Timing, compare_networks, write_comparison
 from amseg_keras.evaluation import evaluate
-from amseg_keras.models.networks import NETWORKS, TITLES
+from amseg_keras.models.networks import NETWORKS
+from amseg_keras.models.titles import TITLES
 from amseg_keras.read import ReadError
 from amseg_keras.training import Recipe, TrainingError
 

@@ -215,7 +215,7 @@ class TestEveryLoss:
     def test_takes_another_label_as_the_one_to_ignore(self, kind):
         ids = labels()
         expected = value(kind(), np.where(ids == 3, 255, ids), softmax(logits()))
-        assert value(kind(ignore=3), ids, softmax(logits())) == pytest.approx(expected)
+        assert value(kind(ignore_class=3), ids, softmax(logits())) == pytest.approx(expected)
 
     def test_ignores_one_hot_pixels_of_no_class(self, kind):
         ids = labels()
@@ -244,7 +244,7 @@ class TestEveryLoss:
         assert (gradient(kind(), ids, softmax(logits())) == 0).all()
 
     def test_comes_back_from_its_config(self, kind):
-        loss = kind(class_weights=(1, 2, 3, 4), ignore=None, from_logits=True, name="mine")
+        loss = kind(class_weights=(1, 2, 3, 4), ignore_class=None, from_logits=True, name="mine")
         again = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(loss))
         assert type(again) is kind
         assert again.get_config() == loss.get_config()
@@ -259,9 +259,45 @@ class TestEveryLoss:
         with pytest.raises(ValueError, match="class_weights"):
             kind(class_weights=weights)
 
-    def test_refuses_sample_weights_and_says_what_to_do(self, kind):
-        with pytest.raises(ValueError, match="leave pixels out with the label 255"):
-            kind()(labels(), logits(), sample_weight=np.ones(2))
+    def test_a_weight_of_0_leaves_pixels_out(self, kind):
+        ids, weights = labels(), np.ones((2, 6, 8), "float32")
+        weights[:, 4:] = 0
+        weighted = kind(reduction="mean_with_sample_weight")(ids, softmax(logits()), weights)
+        expected = value(kind(), ids[:, :4], softmax(logits())[:, :4])
+        assert float(keras.ops.convert_to_numpy(weighted)) == pytest.approx(expected, rel=1e-5)
+
+    def test_a_frame_of_weight_2_counts_as_two(self, kind):
+        ids, found = labels(), softmax(logits())
+        weighted = kind(reduction="mean_with_sample_weight")(ids, found, np.array([2.0, 1.0]))
+        expected = value(kind(), ids[[0, 0, 1]], found[[0, 0, 1]])
+        assert float(keras.ops.convert_to_numpy(weighted)) == pytest.approx(expected, rel=1e-5)
+
+    @pytest.mark.parametrize("shape", [(2, 8), (2, 6, 7), (2, 6, 8, 4)])
+    def test_names_the_shapes_that_weights_may_have(self, kind, shape):
+        with pytest.raises(ValueError, match=r"\(batch, height, width\), a weight for each pixel"):
+            kind()(labels(), logits(), sample_weight=np.ones(shape))
+
+    @pytest.mark.parametrize("shape", [(4,), (4, 6, 8)])
+    def test_takes_sample_weights_in_fit(self, kind, shape):
+        model = small_network()
+        model.compile("sgd", loss=kind())
+        ids, weights = labels((4, 6, 8)), np.random.default_rng(5).random(shape)
+        images = ids[..., None] / 3
+        expected = value(kind(), ids, model.predict(images, verbose=0))
+        given = kind()(ids, model.predict(images, verbose=0), weights)
+        loss = model.evaluate(images, ids, batch_size=4, sample_weight=weights, verbose=0)
+        assert loss == pytest.approx(float(keras.ops.convert_to_numpy(given)), rel=1e-4)
+        assert loss != pytest.approx(expected, rel=1e-4)
+        model.fit(images, ids, batch_size=4, sample_weight=weights, verbose=0)
+
+    @pytest.mark.parametrize("reduction", ["sum", "mean", "mean_with_sample_weight", "none", None])
+    def test_takes_keras_reductions_and_keeps_them(self, kind, reduction):
+        loss = kind(reduction=reduction, dtype="float64")
+        again = kind.from_config(loss.get_config())
+        assert (again.reduction, again.dtype) == (reduction, "float64")
+        shape = keras.ops.convert_to_numpy(loss(labels(), softmax(logits()))).shape
+        pixels = (2, 6, 8) if kind is CategoricalFocal else (1,)
+        assert shape == (pixels if reduction in (None, "none") else ())
 
     def test_refuses_labels_of_another_number_of_classes(self, kind):
         with pytest.raises(ValueError, match="neither ids nor one-hot of 4 classes"):
@@ -277,6 +313,29 @@ class TestEveryLoss:
         history = model.fit(images, ids, batch_size=4, epochs=5, verbose=0).history["loss"]
         assert np.isfinite(history).all()
         assert history[-1] < history[0]
+
+
+def test_focal_reduces_over_the_seen_pixels():
+    ids, found = labels(), softmax(logits())
+    ids[:, 4:] = 255
+    pixels = keras.ops.convert_to_numpy(CategoricalFocal(reduction=None)(ids, found))
+    assert (pixels[:, 4:] == 0).all()
+    assert value(CategoricalFocal(reduction="sum"), ids, found) == pytest.approx(pixels.sum())
+    assert value(CategoricalFocal(), ids, found) == pytest.approx(pixels.sum() / (2 * 4 * 8))
+
+
+def test_focal_divides_by_the_number_of_pixels_or_by_the_sum_of_their_weights():
+    ids, found, weights = labels(), softmax(logits()), np.full((2, 6, 8), 0.25)
+    mean = value(CategoricalFocal(), ids, found)
+    expected_of = {"sum_over_batch_size": mean / 4, "mean_with_sample_weight": mean}
+    for reduction, expected in expected_of.items():
+        weighted = CategoricalFocal(reduction=reduction)(ids, found, weights)
+        assert float(keras.ops.convert_to_numpy(weighted)) == pytest.approx(expected, rel=1e-5)
+
+
+def test_an_unknown_reduction_is_refused():
+    with pytest.raises(ValueError, match="reduction"):
+        Dice(reduction="average")
 
 
 def test_gamma_and_smooth_are_in_the_config():

@@ -298,9 +298,39 @@ class TestEveryMetric:
         if type(metric) is not ConfusionMatrix:
             assert all(np.isnan(value) for value in result.values())
 
-    def test_refuses_sample_weights(self, metric):
-        with pytest.raises(ValueError, match="takes no sample_weight"):
-            fresh(metric).update_state(labels(), sure(labels()), sample_weight=np.ones(4))
+    def test_a_frame_of_weight_2_counts_as_two(self, metric):
+        truth, found = labels(), half_right(labels())
+        weighted, repeated = fresh(metric), fresh(metric)
+        weighted.update_state(truth, sure(found), sample_weight=np.array([2, 1, 0, 1]))
+        twice = [0, 0, 1, 3]
+        repeated.update_state(truth[twice], sure(found[twice]))
+        np.testing.assert_array_equal(weighted.counts(), repeated.counts())
+
+    def test_weights_that_are_fractions_add_up(self, metric):
+        truth, found = labels(), half_right(labels())
+        weighted, once = fresh(metric), fresh(metric)
+        for _ in range(4):
+            weighted.update_state(truth, sure(found), sample_weight=np.full(4, 0.25))
+        once.update_state(truth, sure(found))
+        np.testing.assert_allclose(weighted.counts(), once.counts(), rtol=1e-6)
+
+    def test_takes_sample_weights_in_a_compiled_evaluation(self, metric):
+        truth, found, weights = labels(), half_right(labels()), np.array([1, 0, 0, 1])
+        model = pointwise_network()
+        model.compile(loss=Dice(), weighted_metrics=[fresh(metric)])
+        images = found[..., None].astype("float32")
+        result = model.evaluate(
+            images, truth, batch_size=4, sample_weight=weights, verbose=0, return_dict=True
+        )
+        expected = in_batches(fresh(metric), truth[[0, 3]], found[[0, 3]])
+        expected = expected if isinstance(expected, dict) else {metric.name: expected}
+        for name, value in expected.items():
+            np.testing.assert_allclose(result[name], value, rtol=1e-6, err_msg=name)
+
+    def test_takes_keras_arguments(self, metric):
+        config = metric.get_config() | {"name": "mine", "ignore_class": None, "dtype": "float32"}
+        again = type(metric).from_config(config)
+        assert (again.name, again.ignore_class, again.dtype) == ("mine", None, "float32")
 
     def test_is_the_same_in_a_compiled_evaluation(self, metric):
         truth, found = labels(), half_right(labels())
@@ -316,6 +346,22 @@ class TestEveryMetric:
         assert set(result) == set(expected)
         for name, value in expected.items():
             np.testing.assert_allclose(result[name], value, rtol=1e-6, err_msg=name)
+
+
+def test_pixels_of_weight_0_do_not_count_in_a_confusion_matrix():
+    truth, found, weights = labels(), half_right(labels()), np.ones((4, 6, 8))
+    weights[:, 2:] = 0
+    metric = ConfusionMatrix(CLASSES)
+    metric.update_state(truth, sure(found), sample_weight=weights)
+    np.testing.assert_array_equal(
+        metric.counts(), confusion_matrix(truth[:, :2], found[:, :2], CLASSES)
+    )
+
+
+@pytest.mark.parametrize("metric", [BoundaryF1(2), PoreRecall(3)], ids=lambda m: m.name)
+def test_what_counts_shapes_takes_no_weights_of_pixels(metric):
+    with pytest.raises(ValueError, match="one weight for each frame"):
+        fresh(metric).update_state(labels(), sure(labels()), sample_weight=np.ones((4, 6, 8)))
 
 
 SCORE_NAMES = {f"{kind}_{name}" for kind in ("iou", "f1") for name in NAMES} | {

@@ -9,7 +9,7 @@ from scipy import ndimage
 from skimage.measure import label
 
 from amseg_keras.metrics import PorePrecision, PoreRecall, pore_matches
-from amseg_keras.metrics.shapewise.components import label_components
+from amseg_keras.metrics.shapewise import label_components
 
 
 def ids(*rows):

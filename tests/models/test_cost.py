@@ -6,7 +6,8 @@ import pytest
 from amseg_keras.layers import SqueezeExpand
 from amseg_keras.models import AMSegNet
 from amseg_keras.models.cost import macs, trainable_parameters
-from amseg_keras.models.networks import NETWORKS, OF_THE_PAPER, TITLES
+from amseg_keras.models.networks import NETWORKS
+from amseg_keras.models.titles import OF_THE_PAPER, TITLES
 
 EXPECTED = {
     "amsegnet": (22.909, 17_526_064),

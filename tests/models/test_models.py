@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from random_networks import applied, randomise
 
-from amseg_keras.models import AMSegNet, ResUNet, SqueezeUNet, UNet
+from amseg_keras.models import AMSegNet, AMSegNetLite, ResUNet, SqueezeUNet, UNet
 
 NETWORKS = {
     "AM-SegNet": (AMSegNet, {}, 17_526_064, 8_314),
@@ -87,7 +87,7 @@ def test_logits_are_what_the_softmax_gets(small):
 
 
 def test_a_size_that_cannot_be_pooled_names_one_that_can():
-    with pytest.raises(ValueError, match="multiples of 16, for example 192 or 208 instead of 200"):
+    with pytest.raises(ValueError, match="multiples of 16, for example 192 x 400 or 208 x 400"):
         AMSegNet(input_shape=(200, 400, 1))
 
 
@@ -121,3 +121,14 @@ def test_one_weights_file_gives_the_same_probabilities_on_every_backend(backend,
     there, here = np.load(tmp_path / "out.npy"), applied(model, x)
     assert here.argmax(-1).std() > 0, "random weights should give more than one class"
     np.testing.assert_allclose(there, here, atol=1e-4)
+
+
+@pytest.mark.parametrize("network", [AMSegNet, AMSegNetLite, UNet])
+@pytest.mark.parametrize("call", ["predict", "fit", "__call__"])
+def test_frames_of_a_size_that_does_not_fit_are_refused_with_sizes_that_do(network, call):
+    model = network(base_filters=2)
+    model.compile("sgd", loss="sparse_categorical_crossentropy")
+    frames = np.zeros((1, 24, 40, 1), "float32")
+    labels = (np.zeros((1, 24, 40)),) if call == "fit" else ()
+    with pytest.raises(ValueError, match=r"24 x 40 pixels: .* 16, for example 16 x 32 or 32 x 48"):
+        getattr(model, call)(frames, *labels)

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from amseg_keras.classes import IGNORE
-from amseg_keras.quantify import Scale, measure
+from amseg_keras.quantify import Scale, class_areas, measure, measure_keyhole
 from amseg_keras.quantify.measure import smallest_area_px
 from amseg_keras.quantify.scale import IN_PIXELS, in_units
 
@@ -344,3 +344,57 @@ def test_rates_are_in_physical_units(pixel, rate):
     assert known["drift_x_mm_per_s"] == pytest.approx(-0.5 * pixel * rate / 1000)
     for scale in (IN_PIXELS, Scale(pixel), Scale(None, rate)):
         assert in_units(table, scale).columns.tolist() == table.columns.tolist()
+
+
+THREE = np.zeros((2, 30, 40), np.uint8)
+THREE[:, 10:] = 1
+THREE[:, 10:20, 15:22] = 2
+
+
+@pytest.mark.parametrize(
+    ("names", "suggested"),
+    [
+        (["background", "substrate", "keyhoel"], "'keyhoel': did you mean 'keyhole'"),
+        (["background", "Substrate", "keyhole"], "'Substrate': did you mean 'substrate'"),
+        (["background", "substrate", "key hole"], "did you mean 'keyhole'"),
+        (["background", "substrate", "pores"], "did you mean 'pore'"),
+    ],
+)
+def test_a_name_near_a_known_one_is_refused_with_the_known_one(names, suggested):
+    with pytest.raises(ValueError, match=suggested):
+        measure(THREE, names)
+    with pytest.raises(ValueError, match=suggested):
+        measure_keyhole(THREE[0], names)
+
+
+def test_an_unknown_name_in_which_a_class_could_hide_is_refused():
+    with pytest.raises(ValueError, match=r"'keyhole', 'pore' is missing and 'depression'"):
+        measure(THREE, ["background", "substrate", "depression"])
+
+
+def test_labels_without_a_class_say_so_on_purpose():
+    found = measure(THREE, ["background", "substrate", "melt pool"], absent=["keyhole", "pore"])
+    assert found.frames["keyhole_area_px"].tolist() == [0, 0]
+
+
+def test_known_names_alone_need_no_word_on_the_others():
+    assert len(measure(THREE, ["background", "substrate", "pore"]).frames) == 2
+
+
+@pytest.mark.parametrize("absent", [["keyhoel"], ["keyhole"]])
+def test_a_class_that_is_there_or_unknown_is_not_absent(absent):
+    with pytest.raises(ValueError, match="absent class"):
+        measure(THREE, ["background", "substrate", "keyhole"], absent=absent)
+
+
+def test_a_name_that_is_there_twice_is_refused():
+    with pytest.raises(ValueError, match="'pore' is there twice"):
+        measure(THREE, ["background", "pore", "pore"])
+
+
+def test_a_class_id_without_a_name_is_named_with_its_frame():
+    labels = THREE.copy()
+    labels[1, 0, 0], labels[0, 0, 0] = 9, 255
+    for call in (measure, class_areas):
+        with pytest.raises(ValueError, match="frame 1: has the class id 9, but there are 3 class"):
+            call(labels, ["background", "substrate", "keyhole"])

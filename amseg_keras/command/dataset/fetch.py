@@ -7,28 +7,23 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
-from tqdm import tqdm
 
-from amseg_keras.cache import cache_folder
+from amseg_keras.command.choices import PUBLIC_DATA
 from amseg_keras.command.dataset.opening import one_sentence
 from amseg_keras.command.ending import advance
-from amseg_keras.datasets import Dataset
-from amseg_keras.datasets.dataset import DATASET_FILE
-from amseg_keras.datasets.open import open_dataset
-from amseg_keras.datasets.public import (
-    SOURCES,
-    DownloadError,
-    PublicSource,
-    download,
-    make_dataset,
-)
-from amseg_keras.read import ReadError
+
+if TYPE_CHECKING:
+    from tqdm import tqdm
+
+    from amseg_keras.datasets import Dataset
+    from amseg_keras.datasets.public import PublicSource
 
 
 @click.command()
-@click.argument("name", required=False, type=click.Choice(list(SOURCES)), metavar="[NAME]")
+@click.argument("name", required=False, type=click.Choice(PUBLIC_DATA), metavar="[NAME]")
 @click.option("-o", "--out", type=click.Path(path_type=Path), help="Folder of the data set.")
 @click.option(
     "--from",
@@ -51,9 +46,12 @@ def fetch(name: str | None, out: Path | None, given: Path | None) -> None:
 
     Exit codes: 0 done, 1 it cannot be downloaded or read, 2 wrong use.
     """
+    from amseg_keras.datasets.public import SOURCES
+    from amseg_keras.read import ReadError
+
     if name is None:
         if out is not None or given is not None:
-            raise click.UsageError(f"say which: {', '.join(SOURCES)}")
+            raise click.UsageError(f"say which: {', '.join(PUBLIC_DATA)}")
         _list_sources()
         return
     if out is None:
@@ -70,6 +68,8 @@ def fetch(name: str | None, out: Path | None, given: Path | None) -> None:
 
 
 def _list_sources() -> None:
+    from amseg_keras.datasets.public import SOURCES
+
     for source in SOURCES.values():
         click.echo(f"{source.name}\n  {source.title}")
         click.echo(f"  size: {source.size}\n  licence: {source.licence}\n  {source.page}\n")
@@ -82,6 +82,9 @@ def _show_terms(source: PublicSource) -> None:
 
 def _is_done(out: Path, name: str) -> bool:
     """Whether the folder holds this data set; anything else in it is refused."""
+    from amseg_keras.datasets.dataset import DATASET_FILE
+    from amseg_keras.datasets.open import open_dataset
+
     if (out / DATASET_FILE).is_file():
         there = open_dataset(out)
         fetched = there.other.get("fetched")
@@ -100,6 +103,11 @@ def _is_done(out: Path, name: str) -> bool:
 
 
 def _download_all(source: PublicSource) -> Path:
+    from tqdm import tqdm
+
+    from amseg_keras.cache import cache_folder
+    from amseg_keras.datasets.public import DownloadError, download
+
     folder = cache_folder() / "public" / source.name
     for number, file in enumerate(source.files, 1):
         title = file.name if len(source.files) == 1 else f"{number}/{len(source.files)}"
@@ -121,6 +129,11 @@ def _show(bar: tqdm, done: int, total: int | None) -> None:
 
 
 def _make(source: PublicSource, given: Path, out: Path) -> Dataset:
+    from tqdm import tqdm
+
+    from amseg_keras.datasets.open import open_dataset
+    from amseg_keras.datasets.public import make_dataset
+
     with (
         _workplace(out) as folder,
         tqdm(desc=source.name, unit="frame") as bar,

@@ -7,13 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import click
-from tqdm import tqdm
 
+from amseg_keras.command.choices import COLOUR_TOLERANCE, MASK_KINDS
 from amseg_keras.command.dataset.opening import one_sentence, say
 from amseg_keras.command.input_options import input_options
-from amseg_keras.datasets import LabelledFrame
-from amseg_keras.datasets.masks import KINDS, ImportOptions, import_masks
-from amseg_keras.datasets.masks.pictures import TOLERANCE, read_palette
 
 _POSITIVE = click.FloatRange(min=0, min_open=True)
 
@@ -28,7 +25,7 @@ _POSITIVE = click.FloatRange(min=0, min_open=True)
     type=click.Path(path_type=Path, file_okay=False),
     help="Folder of the data set; one that is there is added to.",
 )
-@click.option("--kind", type=click.Choice(KINDS), default="auto", show_default=True)
+@click.option("--kind", type=click.Choice(MASK_KINDS), default="auto", show_default=True)
 @click.option(
     "--colours",
     metavar="FILE|NAME=#RRGGBB,...",
@@ -37,7 +34,7 @@ _POSITIVE = click.FloatRange(min=0, min_open=True)
 @click.option(
     "--tolerance",
     type=click.FloatRange(min=0),
-    default=TOLERANCE,
+    default=COLOUR_TOLERANCE,
     show_default=True,
     help="How far a pixel may be from the colour of its class; beyond, it is ignored.",
 )
@@ -80,6 +77,12 @@ def import_(
     \b
     amseg dataset import movie.tif --masks movie-labels.tif --classes background,keyhole -o data
     """
+    from tqdm import tqdm
+
+    from amseg_keras.datasets import LabelledFrame
+    from amseg_keras.datasets.masks import ImportOptions, import_masks
+    from amseg_keras.datasets.masks.pictures import read_palette
+
     options = {name: rest.pop(name) for name in ("kind", "tolerance", "add_classes", "reading")}
     about = replace(LabelledFrame("", None, sequence or "", 0), **rest)
     names = None if classes is None else tuple(name.strip() for name in classes.split(","))

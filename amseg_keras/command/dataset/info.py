@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
-import pandas as pd
-from tqdm import tqdm
 
-from amseg_keras.atomic import complete_or_absent
+from amseg_keras.command.choices import CLASS_WEIGHTS
 from amseg_keras.command.dataset.opening import one_sentence, open_and_say
-from amseg_keras.datasets import Dataset
-from amseg_keras.datasets.split import SPLIT_BY
-from amseg_keras.datasets.statistics import (
-    WEIGHTS,
-    class_shares,
-    class_weights,
-    count_frames,
-    count_pixels,
-)
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from amseg_keras.datasets import Dataset
 
 
 @click.command(no_args_is_help=True)
@@ -31,8 +26,8 @@ from amseg_keras.datasets.statistics import (
 )
 @click.option(
     "--weights",
-    type=click.Choice(WEIGHTS),
-    default=WEIGHTS[0],
+    type=click.Choice(CLASS_WEIGHTS),
+    default=CLASS_WEIGHTS[0],
     show_default=True,
     help="How rare classes are weighted in training.",
 )
@@ -42,6 +37,16 @@ def info(folder: Path, out: Path | None, weights: str) -> None:
     Frames by material, facility, process and split, the share of each class, and weights for
     training, from the training split where there is one.
     """
+    import pandas as pd
+    from tqdm import tqdm
+
+    from amseg_keras.datasets.statistics import (
+        class_shares,
+        class_weights,
+        count_frames,
+        count_pixels,
+    )
+
     with one_sentence():
         data = open_and_say(folder)
         labelled = sum(frame.label is not None for frame in data.frames)
@@ -65,6 +70,8 @@ def info(folder: Path, out: Path | None, weights: str) -> None:
 
 
 def _print_head(data: Dataset, labelled: int) -> None:
+    from amseg_keras.datasets.split import SPLIT_BY
+
     click.echo(f"{data.folder}: {len(data.frames)} frames, {labelled} labelled")
     click.echo(f"sequences   {len(data.sequences())}")
     click.echo(f"classes     {', '.join(data.class_names)}")
@@ -77,6 +84,8 @@ def _print_head(data: Dataset, labelled: int) -> None:
 
 
 def _save(frames: pd.DataFrame, shares: pd.DataFrame, out: Path) -> None:
+    from amseg_keras.atomic import complete_or_absent
+
     # matplotlib takes half a second to import, which the other commands need not wait for.
     from amseg_keras.report.dataset_figure import draw_statistics
 

@@ -5,19 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from amseg_keras.datasets import Dataset, open_dataset
-from amseg_keras.datasets.public import DownloadError
-from amseg_keras.datasets.split import SplitError
-from amseg_keras.read import ReadError
-from amseg_keras.runs import OutputError
+if TYPE_CHECKING:
+    from amseg_keras.datasets import Dataset
 
 
 @contextmanager
 def one_sentence() -> Iterator[None]:
     """Turn an error in what the user gave into one sentence and exit code 1."""
+    from amseg_keras.datasets.public import DownloadError
+    from amseg_keras.datasets.split import SplitError
+    from amseg_keras.read import ReadError
+    from amseg_keras.runs import OutputError
+
     try:
         yield
     except (ReadError, SplitError, DownloadError, OutputError) as error:
@@ -30,6 +33,8 @@ def one_sentence() -> Iterator[None]:
 
 def open_and_say(folder: Path) -> Dataset:
     """Open a data set, and say what was assumed."""
+    from amseg_keras.datasets import open_dataset
+
     data = open_dataset(folder)
     say(data.assumed)
     return data

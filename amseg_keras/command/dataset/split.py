@@ -6,16 +6,15 @@ from pathlib import Path
 
 import click
 
+from amseg_keras.command.choices import SPLIT_WAYS, SPLITS
 from amseg_keras.command.dataset.opening import one_sentence, open_and_say
-from amseg_keras.datasets.dataset import DATASET_FILE, SPLITS
-from amseg_keras.datasets.split import WAYS, split_dataset
 
 
 @click.command(no_args_is_help=True)
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option(
     "--by",
-    type=click.Choice(WAYS),
+    type=click.Choice(SPLIT_WAYS),
     default="sequence",
     show_default=True,
     help="Whole sequences, single frames at random as in the paper, or blocks of time: the first "
@@ -29,6 +28,9 @@ def split(folder: Path, by: str, seed: int, overwrite: bool) -> None:
     The split is written into dataset.json. By default no sequence is in two splits, so that the
     test is on shots that the network has not seen.
     """
+    from amseg_keras.datasets.dataset import DATASET_FILE
+    from amseg_keras.datasets.split import split_dataset
+
     with one_sentence():
         data = open_and_say(folder)
         if any(frame.split for frame in data.frames) and not overwrite:

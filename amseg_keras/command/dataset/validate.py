@@ -5,10 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
-from tqdm import tqdm
 
 from amseg_keras.command.dataset.opening import one_sentence, open_and_say
-from amseg_keras.datasets.validate import validate as find_faults
 
 
 @click.command(no_args_is_help=True)
@@ -21,6 +19,10 @@ def validate(folder: Path) -> None:
 
     Exit codes: 0 nothing is wrong, 1 something is.
     """
+    from tqdm import tqdm
+
+    from amseg_keras.datasets.validate import validate as find_faults
+
     with one_sentence():
         data = open_and_say(folder)
         with tqdm(total=len(data.frames), unit="frame") as bar:

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from amseg_keras.quantify.classes import check_near_names
+
 SMALLEST_PX = 6
 """Pixels below which a piece of keyhole, or of pore, is a speckle, where no pixel size is known."""
 
@@ -21,10 +23,14 @@ def mask_of(labels: np.ndarray, class_names: Sequence[str], *names: str) -> np.n
     Returns:
         bool, of the same shape.
 
+    Raises:
+        ValueError: A name in `class_names` is nearly a known one, as "keyhoel".
+
     Example:
         >>> mask_of(np.array([0, 1, 2, 255], np.uint8), ["gas", "pore", "plate"], "pore", "keyhole")
         array([False,  True, False, False])
     """
+    check_near_names(tuple(class_names))
     found = np.zeros(labels.shape, bool)
     for number, name in enumerate(class_names):
         if name in names:

@@ -9,7 +9,7 @@ from amseg_keras.runs.watch.settings import (
     WatchSettings,
     Written,
 )
-from amseg_keras.runs.watch.watch import watch
+from amseg_keras.runs.watch.watch import check_folders, watch
 
 __all__ = [
     "Event",
@@ -19,5 +19,6 @@ __all__ = [
     "Turn",
     "WatchSettings",
     "Written",
+    "check_folders",
     "watch",
 ]

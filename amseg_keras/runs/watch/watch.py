@@ -67,11 +67,30 @@ def watch(
         >>> sorted(path.name for path in (place / "out" / "scan").iterdir())
         ['frames.csv', 'labels.tif', 'live.csv', 'overlay.mp4', 'run.json']
     """
+    check_folders(folder, out)
+    return _Watch(folder, out, network, settings).run_alone(stop)
+
+
+def check_folders(folder: Path, out: Path) -> None:
+    """Refuse a folder that cannot be watched, which `watch` does too.
+
+    Args:
+        folder: Where frames are written.
+        out: Where to.
+
+    Raises:
+        ReadError: There is no such folder, or it is in the output folder.
+
+    Example:
+        >>> check_folders(Path("no_such_folder"), Path("out"))
+        Traceback (most recent call last):
+        amseg_keras.read.errors.ReadError: no_such_folder: no such folder; check the path, or make
+        it first
+    """
     if not folder.is_dir():
         raise ReadError(f"{folder}: no such folder; check the path, or make it first")
     if folder.resolve().is_relative_to(out.resolve()):
         raise ReadError(f"{folder}: is in the output folder {out}; give another -o")
-    return _Watch(folder, out, network, settings).run_alone(stop)
 
 
 class _Watch:

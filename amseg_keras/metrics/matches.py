@@ -1,4 +1,4 @@
-"""True and found boundaries of a class, matched pixel by pixel, in NumPy."""
+"""True and found boundaries and pores, matched in NumPy: what the shape-wise metrics count."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ from typing import NamedTuple
 
 import numpy as np
 from scipy import ndimage
+from skimage.measure import label
+
+from amseg_keras.metrics.scores import reaches
 
 
 class BoundaryMatches(NamedTuple):
@@ -74,3 +77,65 @@ def boundary_matches(
 def _boundary(mask: np.ndarray, seen: np.ndarray) -> np.ndarray:
     others = seen & ~mask
     return seen & mask & ndimage.binary_dilation(others, ndimage.generate_binary_structure(2, 1))
+
+
+class PoreMatches(NamedTuple):
+    """Pores that are there, and that were called.
+
+    Attributes:
+        true: Pores in the truth.
+        true_found: Of them, those that were found.
+        found: Pores that were called.
+        found_right: Of them, those that are right.
+
+    Example:
+        Recall and precision, summed over two frames:
+
+        >>> frames = [PoreMatches(4, 3, 5, 3), PoreMatches(6, 5, 5, 5)]
+        >>> true, true_found, found, found_right = np.sum(frames, axis=0).tolist()
+        >>> true_found / true, found_right / found
+        (0.8, 0.8)
+    """
+
+    true: int
+    true_found: int
+    found: int
+    found_right: int
+
+
+def pore_matches(
+    truth_mask: np.ndarray, found_mask: np.ndarray, min_overlap: float = 0.5
+) -> PoreMatches:
+    """Count the pores of one frame that were found, and the found ones that are right.
+
+    A pore is an 8-connected component of a mask. A true pore is found if at least `min_overlap`
+    of its area is called pore, by however many found pores; a found pore is right if at least
+    `min_overlap` of its area lies on true pores. So one found pore across two true ones finds
+    both, and half a pore, found, finds it and is right.
+
+    Pixels to be ignored are to be False in both masks.
+
+    Args:
+        truth_mask: Where pores are, bool `(height, width)`.
+        found_mask: Where they were called, of the same shape.
+        min_overlap: Share of the area, above 0 and at most 1.
+
+    Example:
+        >>> truth = np.array([[1, 1, 0, 0, 0, 1]], bool)
+        >>> found = np.array([[0, 1, 0, 1, 0, 0]], bool)
+        >>> pore_matches(truth, found)
+        PoreMatches(true=2, true_found=1, found=2, found_right=1)
+    """
+    truth_mask, found_mask = np.asarray(truth_mask, bool), np.asarray(found_mask, bool)
+    return PoreMatches(
+        *_covered(truth_mask, found_mask, min_overlap),
+        *_covered(found_mask, truth_mask, min_overlap),
+    )
+
+
+def _covered(mask: np.ndarray, other: np.ndarray, min_overlap: float) -> tuple[int, int]:
+    """Components of a mask, and how many of them lie for `min_overlap` of their area on another."""
+    components = label(mask, connectivity=2)
+    areas = np.bincount(components[mask])[1:]
+    overlaps = np.bincount(components[mask & other], minlength=len(areas) + 1)[1:]
+    return len(areas), int(np.sum(reaches(overlaps, areas, min_overlap)))

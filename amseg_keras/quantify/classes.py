@@ -1,0 +1,97 @@
+"""Which classes are measured, and whether class names and class ids mean what they should."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Collection, Sequence
+from functools import lru_cache
+
+import numpy as np
+
+from amseg_keras.classes import CLASS_NAMES, IGNORE
+
+MEASURED = ("substrate", "keyhole", "pore")
+"""Classes that are looked for by their names."""
+
+_ALIKE = 0.8
+
+
+def check_class_names(class_names: Sequence[str], absent: Collection[str] = ()) -> None:
+    """Refuse class names that hide a class that is measured.
+
+    Args:
+        class_names: Name of each class id.
+        absent: Classes of `MEASURED` that the label maps do not have, although `class_names` has
+            names that are not known.
+
+    Raises:
+        ValueError: A name is there twice or nearly one of the known names; a class is missing
+            while another name is unknown; or `absent` names a class that is there.
+
+    Example:
+        >>> check_class_names(["background", "substrate", "keyhoel"])
+        Traceback (most recent call last):
+        ValueError: class name 'keyhoel': did you mean 'keyhole'? The names that are measured are
+        substrate, keyhole, pore
+        >>> check_class_names(["gas", "substrate", "pore"], absent=["keyhole"])
+    """
+    _check(tuple(class_names), tuple(absent))
+
+
+@lru_cache(maxsize=64)
+def _check(names: tuple[str, ...], absent: tuple[str, ...]) -> None:
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise ValueError(f"class names {', '.join(names)}: {twice[0]!r} is there twice")
+    for name in absent:
+        if name not in MEASURED or name in names:
+            raise ValueError(
+                f"absent class {name!r}: it must be one of {', '.join(MEASURED)} that is not among "
+                f"the class names {', '.join(names)}"
+            )
+    check_near_names(names)
+    unknown = [name for name in names if name not in CLASS_NAMES]
+    missing = [name for name in MEASURED if name not in (*names, *absent)]
+    if unknown and missing:
+        raise ValueError(
+            f"class names {', '.join(names)}: {', '.join(map(repr, missing))} is missing and "
+            f"{unknown[0]!r} is not a known name. Rename the class, or say that the labels have "
+            f"none: absent={missing}"
+        )
+
+
+@lru_cache(maxsize=64)
+def check_near_names(class_names: tuple[str, ...]) -> None:
+    """Refuse names that are nearly, but not quite, those of the paper's classes.
+
+    Args:
+        class_names: Name of each class id.
+
+    Raises:
+        ValueError: One is; the message suggests the known name.
+    """
+    for name in class_names:
+        near = difflib.get_close_matches(name.strip().casefold(), CLASS_NAMES, n=1, cutoff=_ALIKE)
+        if near and name not in CLASS_NAMES:
+            raise ValueError(
+                f"class name {name!r}: did you mean {near[0]!r}? The names that are measured are "
+                f"{', '.join(MEASURED)}"
+            )
+
+
+def check_class_ids(labels: np.ndarray, class_names: Sequence[str], index: int) -> None:
+    """Refuse a label map with ids beyond the class names.
+
+    Args:
+        labels: Class ids, `(height, width)`; 255 is no class.
+        class_names: Name of each class id.
+        index: Number of the frame, for the message.
+
+    Raises:
+        ValueError: An id has no name; the message names the id and the frame.
+    """
+    ids = labels[labels != IGNORE]
+    if ids.size and not 0 <= (low := int(ids.min())) <= (high := int(ids.max())) < len(class_names):
+        raise ValueError(
+            f"frame {index}: has the class id {low if low < 0 else high}, but there are "
+            f"{len(class_names)} class names: {', '.join(class_names)}"
+        )
