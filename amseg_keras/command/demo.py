@@ -13,7 +13,7 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
     "--model",
     "models",
     multiple=True,
-    default=("amsegnet-esrf",),
+    default=("amsegnet-movie",),
     show_default=True,
     help="Preset, preset folder or owner/repo that is offered first; may be given several times. "
     "Those of the package (see: amseg presets) are offered after them.",

@@ -76,9 +76,10 @@ _OPTIONS: list[Callable[[Command], Command]] = [
     click.option(
         "-m",
         "--model",
-        default="amsegnet-esrf",
+        default="auto",
         show_default=True,
-        help="Preset (see: amseg presets), preset folder, or owner/repo on the Hugging Face Hub.",
+        help="Preset (see: amseg presets), preset folder, or owner/repo on the Hugging Face Hub; "
+        "auto: the preset that measures best.",
     ),
     click.option("--revision", help="Tag, branch or commit of an owner/repo."),
     click.option(

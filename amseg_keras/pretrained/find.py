@@ -11,6 +11,13 @@ from amseg_keras.pretrained import hub
 from amseg_keras.pretrained.preset import PREPROCESSING, PresetInfo, read_info
 from amseg_keras.pretrained.safety import PresetError
 
+AUTO = "auto"
+"""Name that stands for the preset that measures best; `amseg segment` uses it by default."""
+
+BEST = "amsegnet-movie"
+"""Preset that measures best on recordings and on single frames: benchmarks/README.md, "Accuracy on
+frames that no training has seen"."""
+
 
 def list_presets() -> dict[str, PresetInfo]:
     """The presets that come with the package and need no network, by name.
@@ -29,8 +36,9 @@ def find_preset(name: str | os.PathLike[str], revision: str | None = None) -> Pa
     """The folder of a preset, downloaded if need be.
 
     Args:
-        name: one of `list_presets()`, a folder, `owner/repo` or `hf://owner/repo`. A folder that
-            exists comes before a repository of the same name.
+        name: one of `list_presets()`, a folder, `owner/repo` or `hf://owner/repo`; `"auto"` for
+            the preset of the package that measures best. A folder that exists comes before a
+            repository of the same name.
         revision: tag, branch or commit of a repository.
 
     Returns:
@@ -43,12 +51,16 @@ def find_preset(name: str | os.PathLike[str], revision: str | None = None) -> Pa
         >>> folder = find_preset("amsegnet-esrf-lite")
         >>> (folder / "model.weights.h5").is_file()
         True
+        >>> find_preset("auto").name
+        'amsegnet-movie'
         >>> find_preset("amsegnet-esrf-lite", revision="v2")
         Traceback (most recent call last):
         amseg_keras.pretrained.safety.PresetError: amsegnet-esrf-lite: revision='v2' needs a
         repository, owner/repo
     """
     text = os.fspath(name)
+    if text == AUTO and not Path(text).is_dir():
+        text = BEST
     if text.startswith("hf://"):
         return hub.pull(text.removeprefix("hf://"), revision)
     embedded = list_presets()

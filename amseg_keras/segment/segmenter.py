@@ -44,9 +44,10 @@ def from_pretrained(name: str | os.PathLike[str], revision: str | None = None) -
     """Load a trained network, ready to segment frames.
 
     Args:
-        name: a preset that comes with the package (`list_presets()`; works without a network), a
-            folder written by `Segmenter.save_pretrained`, or a repository on the Hugging Face Hub
-            as `owner/repo` or `hf://owner/repo`.
+        name: a preset that comes with the package (`list_presets()`; works without a network),
+            `"auto"` for the one that measures best, a folder written by
+            `Segmenter.save_pretrained`, or a repository on the Hugging Face Hub as `owner/repo` or
+            `hf://owner/repo`.
         revision: tag, branch or commit of a repository.
 
     Raises:
