@@ -29,11 +29,15 @@ if TYPE_CHECKING:
     help="Folder of the data set.",
 )
 @click.option(
+    "--run",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder that amseg finetune wrote: evaluate its preset on the frames that it held out.",
+)
+@click.option(
     "--split",
     type=click.Choice([*SPLITS, "all"]),
-    default="test",
-    show_default=True,
-    help="Which frames; all: every frame with labels.",
+    help="Which frames; all: every frame with labels.  [default: test; with --run validation where "
+    "no frames are for a test]",
 )
 @click.option(
     "--worst",
@@ -54,7 +58,8 @@ def evaluate(
     model: str,
     revision: str | None,
     data_folder: Path,
-    split: str,
+    run: Path | None,
+    split: str | None,
     worst: int,
     out: Path | None,
     overwrite: bool,
@@ -68,6 +73,7 @@ def evaluate(
     \b
     amseg evaluate --data folder                            the table of the test split
     amseg evaluate --data folder --split all -o evaluation  all frames, with a report
+    amseg evaluate --run tuned --data folder                what a fine-tuning held out
 
     \b
     In OUT:
@@ -86,6 +92,20 @@ def evaluate(
 
     with one_sentence():
         data = open_and_say(data_folder)
+        if run is not None:
+            from amseg_keras.transfer.split_record import data_of_run
+
+            if model != "auto":
+                raise click.UsageError("give --run or --model, not both")
+            data, model = data_of_run(run, data_folder), str(run / "preset")
+            if split is None and not data.of_split("test").frames:
+                split = "validation"
+                click.echo(
+                    "these are the frames that the training stopped by: the scores flatter a "
+                    "little",
+                    err=True,
+                )
+        split = split or "test"
         with opened_model(model, revision, device) as opened:
             settings = EvaluateSettings(
                 None if split == "all" else split, worst, opened.device, overwrite

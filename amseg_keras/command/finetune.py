@@ -34,18 +34,18 @@ if TYPE_CHECKING:
     help="Preset, preset folder or owner/repo to start from.",
 )
 @click.option(
+    "--replay",
+    type=click.FloatRange(0, 1, max_open=True),
+    default=0.5,
+    show_default=True,
+    help="Share of simulated frames in each batch, so that the network forgets nothing; 0: none.",
+)
+@click.option(
     "--simulate",
     multiple=True,
     metavar="FACILITY[=SHARE]",
-    help="Simulated recordings beside the frames, so that the network forgets nothing: esrf, aps, "
-    "dls, hpdc.",
-)
-@click.option(
-    "--simulated-share",
-    type=click.FloatRange(0, 1, min_open=True, max_open=True),
-    default=0.5,
-    show_default=True,
-    help="Share of simulated frames in each batch.",
+    help="Facilities of the simulated frames: esrf, aps, dls, hpdc.  [default: by the classes of "
+    "the data set]",
 )
 @recipe_options(FINE_TUNING)
 @click.option(
@@ -58,8 +58,8 @@ def finetune(
     data: Path,
     out: Path,
     model: str,
+    replay: float,
     simulate: tuple[str, ...],
-    simulated_share: float,
     **settings: Any,
 ) -> None:
     """Fine-tune a trained network on your own labelled frames.
@@ -71,10 +71,14 @@ def finetune(
 
     \b
     amseg finetune --data my_frames -o tuned
+    amseg evaluate --run tuned --data my_frames       scores of the held-out frames
     amseg segment scan/ --model tuned/preset -o results
 
     \b
-    In OUT: what amseg train writes; with --from-scratch also
+    In OUT: what amseg train writes, and
+      split.csv         which frames were trained on, and which were held out
+      before.json       scores on the held-out frames before the first step
+    With --from-scratch also
       from_scratch/     the other training
       transfer.csv      IoU of each class, of both, on the test frames
       transfer.png      both trainings side by side
@@ -87,13 +91,21 @@ def finetune(
     from amseg_keras.training import Simulation
     from amseg_keras.transfer import FINE_TUNING as RECIPE
     from amseg_keras.transfer import fine_tune
+    from amseg_keras.transfer.prepare import facilities_to_replay
 
     flags = {name: settings.pop(name) for name in ("from_scratch", "resume")}
     try:
         recipe = replace(RECIPE, **settings)
-        simulation = Simulation(facility_shares(simulate)) if simulate else None
+        shares = facility_shares(simulate) if simulate else facilities_to_replay(opened.class_names)
+        simulation = Simulation(shares) if shares and replay else None
     except ValueError as error:
         raise click.UsageError(str(error)) from error
+    if replay and simulation is None:
+        click.echo(
+            "no simulated frames are mixed in: the simulator has other classes than the data set; "
+            "other recordings may be segmented worse than before",
+            err=True,
+        )
     with opencv_needed(), training_display() as show:
         run = fine_tune(
             opened,
@@ -101,7 +113,7 @@ def finetune(
             model,
             recipe,
             mixed_with=simulation,
-            share=simulated_share,
+            share=replay,
             **flags,
             progress=show,
             expected=lambda seconds: click.echo(
@@ -112,10 +124,22 @@ def finetune(
 
 
 def _say(run: FineTunedRun) -> None:
+    import pandas as pd
+
     best = run.tuned.best
     click.echo(
         f"{run.tuned.preset}: mean IoU {best['mean_iou']:.3f} on the held-out frames after epoch "
         f"{best['epoch'] + 1:.0f}, {duration(run.tuned.seconds)}"
     )
+    if run.before is not None:
+        names = [name for name in best.index if name == "mean_iou" or name.startswith("iou_")]
+        table = pd.DataFrame({"IoU before": run.before[names], "IoU after": best[names]})
+        table.index = pd.Index([name.removeprefix("iou_") for name in names])
+        click.echo(table.to_string(float_format=lambda value: f"{value:.3f}", na_rep="-"))
+        if best["mean_iou"] < run.before["mean_iou"]:
+            click.echo(
+                "the network was better on these frames before: look at the labels, or give more "
+                "frames"
+            )
     if run.comparison is not None:
         click.echo(run.comparison.to_string(float_format=lambda value: f"{value:.3f}"))

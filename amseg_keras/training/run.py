@@ -42,15 +42,15 @@ class TrainedRun:
         folder: Of the run.
         preset: Folder of the best weights, as `from_pretrained` reads it.
         history: A row for each epoch: `epoch` (from 0), `phase`, `step` and `minutes` at its end,
-            `learning_rate`, `loss` of the training; `val_loss`, `mean_iou`, `mean_f1` and
+            `learning_rate`, `loss` of the training; `val_loss`, `mean_iou`, `mean_f1`, `score` and
             `iou_<class>` on the validation frames, of the averaged weights.
         seconds: How long the training took, interruptions not counted.
 
     Example:
-        >>> history = pd.DataFrame({"epoch": [0, 1, 2], "mean_iou": [0.61, 0.83, 0.80]})
+        >>> history = pd.DataFrame({"epoch": [0, 1, 2], "score": [0.61, 0.83, 0.80]})
         >>> run = TrainedRun(Path("run"), Path("run/preset"), history, seconds=5400.0)
         >>> run.best.to_dict()
-        {'epoch': 1.0, 'mean_iou': 0.83}
+        {'epoch': 1.0, 'score': 0.83}
     """
 
     folder: Path
@@ -60,8 +60,8 @@ class TrainedRun:
 
     @property
     def best(self) -> pd.Series:
-        """The epoch whose weights are in the preset: that of the highest mean IoU."""
-        return self.history.loc[self.history["mean_iou"].fillna(-1).idxmax()]
+        """The epoch whose weights are in the preset: that of the highest score."""
+        return self.history.loc[self.history["score"].fillna(-1).idxmax()]
 
 
 def train(
@@ -257,8 +257,8 @@ def _train(
 
 
 def _merit(row: dict[str, Any]) -> tuple[float, int]:
-    """The higher the mean IoU, and the earlier, the better."""
-    score = row["mean_iou"]
+    """The higher the score, and the earlier, the better."""
+    score = row["score"]
     return (score if math.isfinite(score) else -1.0, -row["epoch"])
 
 

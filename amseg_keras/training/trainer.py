@@ -208,10 +208,15 @@ class Trainer:
         self._save()
         self._tell(loss)
 
+    def validate_now(self) -> dict[str, float]:
+        """Score the present weights on the validation frames, as in `validate`."""
+        return self._validated(forward_pass(self.model, training=False))
+
     def _validate(self) -> dict[str, float]:
-        return validate(
-            self._predict, self.examples.validation(), self.examples.class_names, self._loss
-        )
+        return self._validated(self._predict)
+
+    def _validated(self, predict: Predict) -> dict[str, float]:
+        return validate(predict, self.examples.validation(), self.examples.class_names, self._loss)
 
     def _save(self, at_once: bool = False) -> None:
         if at_once or time.monotonic() - self._saved > CHECKPOINT_SECONDS:
@@ -224,7 +229,7 @@ class Trainer:
 
     def _scores(self, phase: int | None = None) -> list[float]:
         return [
-            row["mean_iou"] if math.isfinite(row["mean_iou"]) else -1.0
+            row["score"] if math.isfinite(row["score"]) else -1.0
             for row in self.position.history
             if phase in (None, row["phase"])
         ]
@@ -340,7 +345,9 @@ def validate(
 
     Returns:
         `val_loss` (mean over frames), `mean_iou`, `mean_f1`, and `iou_<class>` for each class, over
-        all pixels of all frames; NaN for a class that is neither there nor found.
+        all pixels of all frames; NaN for a class that is neither there nor found. `score` decides
+        which epoch is the best: the mean IoU, less for classes that the network invents (see
+        `score_of`).
     """
     count = len(class_names)
     matrix = np.zeros((count, count), np.int64)
@@ -360,5 +367,32 @@ def validate(
         "val_loss": float(np.mean(losses)),
         "mean_iou": float(np.mean(iou[there])) if there.any() else float("nan"),
         "mean_f1": float(np.mean(f1[there])) if there.any() else float("nan"),
+        "score": score_of(matrix),
         **{f"iou_{name}": float(value) for name, value in zip(class_names, iou, strict=True)},
     }
+
+
+def score_of(matrix: np.ndarray) -> float:
+    """Mean IoU of the classes that the labels have, less for classes that the network invents.
+
+    An invented class, which no label has, costs as much as a lost class where the network gives it
+    as many pixels as the smallest class of the labels has, and less in proportion.
+
+    Args:
+        matrix: Pixels of each labelled class by what they were found as, `(classes, classes)`.
+
+    Returns:
+        Score, 1 at best; NaN without any label.
+
+    Example:
+        Of three classes, the labels have two. All pixels are right but for 5 of the third class:
+
+        >>> score_of(np.array([[985, 0, 5], [0, 10, 0], [0, 0, 0]])) < 0.84
+        True
+    """
+    labelled, found = matrix.sum(axis=1), matrix.sum(axis=0)
+    there = labelled > 0
+    if not there.any():
+        return float("nan")
+    invented = np.minimum(found[~there] / labelled[there].min(), 1.0)
+    return float(iou_per_class(matrix)[there].mean() - invented.sum() / len(matrix))

@@ -58,6 +58,27 @@ def split_for_tuning(data: Dataset) -> tuple[Dataset, str]:
     return _by_time(data), "the last fifth of each sequence"
 
 
+def facilities_to_replay(class_names: Sequence[str]) -> dict[str, float]:
+    """Choose the facilities whose simulated frames a fine-tuning mixes in, with their shares.
+
+    Args:
+        class_names: Classes of the data set.
+
+    Returns:
+        Shares by facility; empty where simulated labels would contradict those of the data set.
+
+    Example:
+        >>> facilities_to_replay(("background", "substrate", "keyhole"))
+        {'esrf': 1.0, 'aps': 1.0}
+        >>> facilities_to_replay(("background", "pore")), facilities_to_replay(("gas", "melt"))
+        ({'hpdc': 1.0}, {})
+    """
+    if {"background", "substrate"} <= set(class_names):
+        return {"esrf": 1.0, "aps": 1.0}
+    # Castings have no gas: their background is the metal.
+    return {"hpdc": 1.0} if set(class_names) == {"background", "pore"} else {}
+
+
 def _by_time(data: Dataset) -> Dataset:
     where: dict[str, str] = {}
     for frames in data.sequences().values():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from collections.abc import Callable
@@ -17,6 +18,7 @@ from amseg_keras.datasets import Dataset, open_dataset
 from amseg_keras.evaluation import Evaluation, evaluate
 from amseg_keras.models.ends import MULTIPLE
 from amseg_keras.models.precision import from_config
+from amseg_keras.outputs import write_json
 from amseg_keras.pretrained import PresetInfo, find_preset
 from amseg_keras.pretrained.preset import read_info, read_model, weights_digest
 from amseg_keras.report.training_figure import draw_transfer
@@ -34,6 +36,7 @@ from amseg_keras.training.run_folder import RunFolder
 from amseg_keras.training.simulation import Simulation
 from amseg_keras.training.trainer import Trainer
 from amseg_keras.transfer.prepare import split_for_tuning, with_classes
+from amseg_keras.transfer.split_record import keep_split, refuse_equal_frames
 
 FINE_TUNING = Recipe(
     epochs=60,
@@ -48,6 +51,9 @@ FINE_TUNING = Recipe(
 
 HEAD_SHARE, HEAD_RATE = 0.25, 1e-3
 """In the first quarter of the epochs the encoder rests, and the rate is that of a new network."""
+
+BEFORE = "before.json"
+"""File of the scores on the held-out frames before the first step."""
 
 TINY = 50
 """With fewer training frames, batch norms keep their statistics."""
@@ -66,9 +72,11 @@ class FineTunedRun:
             for.
         comparison: IoU of each class, `mean` among them, on the test frames (on those of the
             validation where no test is split off): a column for each training.
+        before: Scores on the held-out frames before the first step, named as in `tuned.history`;
+            a class that the preset does not know by name begins with the mean of all classes.
 
     Example:
-        >>> history = pd.DataFrame({"epoch": [0, 1], "mean_iou": [0.7, 0.9]})
+        >>> history = pd.DataFrame({"epoch": [0, 1], "score": [0.7, 0.9]})
         >>> tuned = TrainedRun(Path("tuned"), Path("tuned/preset"), history, seconds=600.0)
         >>> iou = pd.DataFrame(
         ...     {"fine-tuned": [0.85, 0.9], "from scratch": [0.4, 0.6]}, index=["pore", "mean"]
@@ -81,6 +89,7 @@ class FineTunedRun:
     tuned: TrainedRun
     from_scratch: TrainedRun | None = None
     comparison: pd.DataFrame | None = None
+    before: pd.Series | None = None
 
 
 def fine_tune(
@@ -118,9 +127,12 @@ def fine_tune(
         progress: Told after each step and epoch.
         expected: Told before the first step how many seconds it will take; it costs a few steps.
 
+    `out` has also `split.csv`, which frames were for what, and `before.json`, the scores on the
+    held-out frames before the first step.
+
     Raises:
-        TrainingError: `out` holds another training, the memory is not enough, or the loss became
-            NaN.
+        TrainingError: `out` holds another training, a frame is in the data set twice, the memory is
+            not enough, or the loss became NaN.
         ReadError: Frames or labels cannot be read, or there are fewer than two.
         PresetError: `start_from` cannot be found.
 
@@ -141,6 +153,7 @@ def fine_tune(
     start = find_preset(start_from)
     info = read_info(start)
     opened, how = split_for_tuning(data if isinstance(data, Dataset) else open_dataset(data))
+    refuse_equal_frames(opened)
     frames = len(opened.of_split("train").frames)
     recipe = replace(
         recipe,
@@ -170,6 +183,8 @@ def fine_tune(
     )
 
     def prepare(trainer: Trainer) -> None:
+        keep_split(opened, plan.run.folder)
+        write_json(plan.run.folder / BEFORE, trainer.validate_now())
         if few:
             measure_statistics(trainer.model, calibration_images(examples, EPOCH_FRAMES))
         if expected is not None:
@@ -181,7 +196,7 @@ def fine_tune(
         examples.close()
     if not from_scratch:
         shutil.rmtree(simulated, ignore_errors=True)
-        return FineTunedRun(tuned)
+        return FineTunedRun(tuned, before=_before(tuned))
     other = _examples(opened, recipe, info, (mixed_with, share), simulated)
     fresh = Plan(
         RunFolder(tuned.folder / "from_scratch", asked | {"start_from": None}),
@@ -195,7 +210,13 @@ def fine_tune(
     finally:
         other.close()
     shutil.rmtree(simulated, ignore_errors=True)
-    return FineTunedRun(tuned, scratch, _compare(tuned, scratch, opened))
+    return FineTunedRun(tuned, scratch, _compare(tuned, scratch, opened), _before(tuned))
+
+
+def _before(tuned: TrainedRun) -> pd.Series | None:
+    """Scores before the first step; None for a run of an earlier version."""
+    path = tuned.folder / BEFORE
+    return pd.Series(json.loads(path.read_text("utf-8"))) if path.exists() else None
 
 
 def _examples(

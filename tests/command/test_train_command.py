@@ -2,11 +2,13 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
 
+import pandas as pd
 import pytest
 from click.testing import CliRunner
 from random_networks import randomise
@@ -45,13 +47,15 @@ def test_repeats_report_mean_and_spread_on_the_test_frames(folder, tmp_path):
     assert [line.split(",")[0] for line in lines] == ["", "seed 0", "seed 1", "mean", "sd"]
 
 
-@pytest.mark.parametrize("command", ["train", "finetune"])
-def test_a_data_set_is_mixed_with_simulated_frames(command, folder, tmp_path):
+@pytest.mark.parametrize(
+    ("command", "share"), [("train", "--simulated-share"), ("finetune", "--replay")]
+)
+def test_a_data_set_is_mixed_with_simulated_frames(command, share, folder, tmp_path):
     pytest.importorskip("cv2")
     info = PresetInfo("small", ("gas", "pore"), GreyScaling(), None, "nothing: random weights")
     preset = Segmenter(randomise(small_network(2)), info).save_pretrained(tmp_path / "preset")
     start = ["-m", preset] if command == "finetune" else []
-    source = ["--data", folder, "--simulate", "aps", "--simulated-share", "0.25"]
+    source = ["--data", folder, "--simulate", "aps", share, "0.25"]
     short = [*SMALL[2:], "--epochs", "1"]
     done = amseg(command, *source, *start, "-o", tmp_path / "run", *short)
     assert done.exit_code == 0, done.output
@@ -65,7 +69,27 @@ def test_finetune_says_how_long_it_takes_and_what_it_reached(folder, tmp_path):
     done = amseg("finetune", "--data", folder, "-m", preset, "-o", tmp_path / "run", *SMALL)
     assert done.exit_code == 0, done.output
     assert "less if it stops early" in done.output
+    assert "no simulated frames are mixed in" in done.output
     assert "on the held-out frames after epoch" in done.output
+    assert re.search(r"IoU before +IoU after", done.output)
+
+
+def test_evaluate_scores_the_frames_that_a_fine_tuning_held_out(folder, tmp_path):
+    info = PresetInfo("small", ("gas", "pore"), GreyScaling(), None, "nothing: random weights")
+    preset = Segmenter(randomise(small_network(2)), info).save_pretrained(tmp_path / "preset")
+    run = tmp_path / "run"
+    amseg("finetune", "--data", folder, "-m", preset, "-o", run, *SMALL)
+    split = pd.read_csv(run / "split.csv")["split"]
+    evaluated = amseg("evaluate", "--run", run, "--data", folder, "-o", tmp_path / "scores")
+    assert evaluated.exit_code == 0, evaluated.output
+    record = json.loads((tmp_path / "scores" / "evaluation.json").read_text())
+    assert record["frames"] == (split == record["split"]).sum() > 0
+
+
+def test_evaluate_takes_a_run_or_a_model_not_both(folder, tmp_path):
+    done = amseg("evaluate", "--run", tmp_path, "-m", "amsegnet-esrf", "--data", folder)
+    assert done.exit_code == 2
+    assert "give --run or --model, not both" in done.output
 
 
 @pytest.mark.parametrize(

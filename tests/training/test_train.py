@@ -138,7 +138,7 @@ def scripted_scores(monkeypatch):
     real = trainer.validate
 
     def validate(*arguments):
-        return real(*arguments) | {"mean_iou": next(scores)}
+        return real(*arguments) | {"score": next(scores)}
 
     monkeypatch.setattr(trainer, "validate", validate)
 

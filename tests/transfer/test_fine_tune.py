@@ -13,7 +13,8 @@ from amseg_keras import PresetInfo, Segmenter
 from amseg_keras.models import AMSegNetLite
 from amseg_keras.preprocess import GreyScaling
 from amseg_keras.read import ReadError
-from amseg_keras.training import Recipe
+from amseg_keras.training import Recipe, TrainingError
+from amseg_keras.training.trainer import score_of
 from amseg_keras.transfer import fine_tune
 from amseg_keras.transfer.prepare import split_for_tuning, with_classes
 
@@ -147,3 +148,24 @@ def test_the_card_names_the_network_that_was_tuned(few, preset, tmp_path):
     name = amseg_keras.from_pretrained(run.tuned.preset).model.name
     assert name != RECIPE.network
     assert f"Network: {name}," in (run.tuned.preset / "README.md").read_text()
+
+
+def test_a_frame_that_is_there_twice_is_refused_before_the_training(few, preset, tmp_path):
+    first, *_, last = few.frames
+    (few.folder / last.image).write_bytes((few.folder / first.image).read_bytes())
+    with pytest.raises(TrainingError, match="shows the same pixels as"):
+        fine_tune(few, tmp_path / "run", preset, RECIPE)
+    assert not (tmp_path / "run").exists()
+
+
+def test_scores_before_the_first_step_are_kept(few, preset, tmp_path):
+    run = fine_tune(few, tmp_path / "run", preset, replace(RECIPE, epochs=1))
+    assert set(run.before.index) <= set(run.tuned.history.columns)
+    assert 0 <= run.before["mean_iou"] <= 1
+
+
+@pytest.mark.parametrize(("invented", "cost"), [(0, 0.0), (5, 0.5 / 3), (10, 1 / 3), (500, 1 / 3)])
+def test_a_class_that_no_label_has_costs_what_it_takes_of_the_smallest(invented, cost):
+    matrix = np.array([[1000 - invented, 0, invented], [0, 10, 0], [0, 0, 0]])
+    mean_iou = ((1000 - invented) / 1000 + 1) / 2
+    assert score_of(matrix) == pytest.approx(mean_iou - cost)
