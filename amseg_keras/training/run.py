@@ -26,8 +26,7 @@ from amseg_keras.pretrained.preset import read_info, read_model, weights_digest,
 from amseg_keras.training.derived_examples import DistilledExamples, KeptExamples, mixed_examples
 from amseg_keras.training.examples import DatasetExamples, DatasetSource, Examples
 from amseg_keras.training.recipe import Phase, Progress, Recipe, TrainingError
-from amseg_keras.training.run_card import run_card
-from amseg_keras.training.run_folder import RunFolder
+from amseg_keras.training.run_folder import RunFolder, run_card
 from amseg_keras.training.simulation import Simulation
 from amseg_keras.training.trainer import Trainer
 from amseg_keras.versions import versions
