@@ -27,8 +27,7 @@ from amseg_keras.training.derived_examples import DistilledExamples, KeptExample
 from amseg_keras.training.examples import DatasetExamples, DatasetSource, Examples
 from amseg_keras.training.first_weights import adds_channels, network_to_train
 from amseg_keras.training.recipe import Phase, Progress, Recipe, TrainingError
-from amseg_keras.training.run_card import run_card
-from amseg_keras.training.run_folder import RunFolder
+from amseg_keras.training.run_folder import RunFolder, run_card
 from amseg_keras.training.simulation import Simulation
 from amseg_keras.training.trainer import Trainer
 from amseg_keras.versions import versions

@@ -8,7 +8,7 @@ import pytest
 from amseg_keras.classes import CLASS_NAMES
 from amseg_keras.simulate import FACILITIES, MeltRanges, record, simulate_frame, simulate_sequence
 from amseg_keras.simulate.melt.frame import compose
-from amseg_keras.simulate.ranges.base import PLAIN
+from amseg_keras.simulate.ranges import PLAIN
 from amseg_keras.simulate.ranges.melt import APS_REFERENCE, ESRF
 from amseg_keras.simulate.recording import draw_shot
 
