@@ -47,7 +47,7 @@ def main() -> None:
     amseg finetune --data folder -o run       a network for your own frames
     amseg evaluate --data folder -o report    how good a network is
     amseg train --data folder -o run          a network from the beginning
-    amseg benchmark networks --data folder    the paper's networks against each other
+    amseg benchmark networks -d data -o out   the paper's networks against each other
     amseg presets                             the trained networks at hand
     amseg export amsegnet-esrf -o folder      a trained network for other software
     amseg hub pull owner/repo                 presets to and from the Hugging Face Hub
