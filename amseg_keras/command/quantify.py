@@ -12,12 +12,13 @@ from amseg_keras.classes import CLASS_NAMES
 from amseg_keras.command.ending import advance, finish
 from amseg_keras.command.input_options import input_options
 from amseg_keras.quantify.measure import SMALLEST_PORE_UM
-from amseg_keras.quantify.scale import Scale
+from amseg_keras.quantify.scale import ASSUMED, SIZE_FROM, Scale
 from amseg_keras.read import ReadError
 from amseg_keras.runs import OutputError
 from amseg_keras.runs.labelled_experiment import LabelledExperiment, find_experiments
 from amseg_keras.runs.quantified_run import FOLDER
 from amseg_keras.runs.quantify import QuantifySettings, quantify_experiment
+from amseg_keras.runs.segment import said_of_pixel_size
 
 DIRECTIONS = {"right": 1, "left": -1}
 _POSITIVE = click.FloatRange(min=0, min_open=True)
@@ -52,6 +53,12 @@ def _parse_parameters(
     type=_POSITIVE,
     metavar="UM",
     help="Size of a pixel in um. Default: what is known of the labels.",
+)
+@click.option(
+    "--assume-pixel-size",
+    is_flag=True,
+    help="Take the pixel size of the frames that the network was trained on where nobody says one. "
+    "All results in um are then marked as assumed.",
 )
 @click.option(
     "--frame-rate",
@@ -126,6 +133,7 @@ def quantify(
         smallest_pore_um=chosen["smallest_pore"],
         parameters=chosen["parameters"],
         overwrite=chosen["overwrite"],
+        assume_pixel_size=chosen["assume_pixel_size"],
     )
     names = tuple(name.strip() for name in classes.split(","))
     experiments, errors = find_experiments(inputs, names, chosen["reading"])
@@ -154,21 +162,18 @@ def _quantify_one(
             )
     except (ReadError, OutputError) as error:
         return [str(error)]
-    for note in _notes(experiment, found.scale, settings):
+    for note in _notes(experiment, found.scale):
         click.echo(f"  {experiment.name}: {note}", err=True)
     click.echo(f"{experiment.name}: {_headline(found.summary)} -> {folder}")
     return []
 
 
-def _notes(experiment: LabelledExperiment, scale: Scale, settings: QuantifySettings) -> list[str]:
+def _notes(experiment: LabelledExperiment, scale: Scale) -> list[str]:
     notes = list(experiment.notes)
     if scale.pixel_size_um is None:
-        notes.append("pixel size not known, so that all is in pixels; give --pixel-size")
-    elif settings.pixel_size_um is None and experiment.pixel_size_from == "preset":
-        notes.append(
-            f"pixel size {scale.pixel_size_um:g} um assumed, as in the preset's training frames; "
-            "give --pixel-size if yours differ"
-        )
+        notes.append("the pixel size is not known: all results are in pixels; give --pixel-size")
+    elif scale.pixel_size_assumed:
+        notes += said_of_pixel_size(scale.pixel_size_um, ASSUMED)
     if scale.frame_rate_hz is None:
         notes.append("frame rate not known, so that there are no times; give --frame-rate")
     return notes
@@ -178,6 +183,8 @@ def _headline(summary: dict[str, Any]) -> str:
     parts = [f"keyhole in {summary['keyhole_frames']} of {summary['frames']} frames"]
     if summary["keyhole_frames"]:
         unit = "um" if "median_keyhole_depth_um" in summary else "px"
-        parts.append(f"median depth {summary[f'median_keyhole_depth_{unit}']:.0f} {unit}")
+        assumed = " (pixel size assumed)" if SIZE_FROM in summary else ""
+        depth = summary[f"median_keyhole_depth_{unit}"]
+        parts.append(f"median depth {depth:.0f} {unit}{assumed}")
     parts.append(f"{summary['pores_formed']} pores formed")
     return ", ".join(parts)

@@ -91,6 +91,8 @@ def segment(
     engine: str,
     overwrite: bool,
     reading: ReadOptions,
+    assume_pixel_size: bool,
+    frame_rate: float | None,
 ) -> None:
     """Segment frames and measure the area of every class.
 
@@ -144,6 +146,8 @@ def segment(
             drawn,
             background,
             scale,
+            assume_pixel_size,
+            frame_rate,
         )
         if workers:
             asked = AskedNetwork(model, revision, device, engine)

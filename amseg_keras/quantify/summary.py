@@ -10,7 +10,7 @@ import pandas as pd
 from amseg_keras.quantify.dynamics.fluctuation import fluctuation
 from amseg_keras.quantify.dynamics.spectrum import oscillation_spectrum
 from amseg_keras.quantify.dynamics.tracks import PoreTracks
-from amseg_keras.quantify.scale import Scale
+from amseg_keras.quantify.scale import ASSUMED, SIZE_FROM, Scale
 
 
 def summarise(frames: pd.DataFrame, tracked: PoreTracks, scale: Scale) -> dict[str, Any]:
@@ -31,6 +31,7 @@ def summarise(frames: pd.DataFrame, tracked: PoreTracks, scale: Scale) -> dict[s
           of them that begin at the keyhole.
         - `largest_pore_equivalent_diameter_px`, `mean_pore_area_px`: over all pores of all frames.
         - `porosity`: mean over the frames.
+        - `pixel_size_from`: "assumed" where nobody measured the pixel size; absent otherwise.
         - `oscillation_hz`: at which the depth of the keyhole oscillates most (see
           `oscillation_spectrum`); None without a frame rate, or where no frequency stands out.
 
@@ -70,6 +71,8 @@ def summarise(frames: pd.DataFrame, tracked: PoreTracks, scale: Scale) -> dict[s
         counterpart = scale.in_units(name)
         if counterpart is not None:
             summary[counterpart[0]] = value * counterpart[1]
+    if scale.pixel_size_um is not None and scale.pixel_size_assumed:
+        summary[SIZE_FROM] = ASSUMED
     summary["oscillation_hz"] = _oscillation_hz(frames, scale)
     return summary
 

@@ -248,7 +248,8 @@ def _subtitle(opened: _Opened) -> str:
     scale, direction = opened.quantities.scale, opened.quantities.scan_direction
     parts = [f"{count(frames, 'frame')} of {width} x {height} pixels"]
     if scale.pixel_size_um is not None:
-        parts.append(f"{scale.pixel_size_um:g} µm a pixel")
+        said = " (assumed)" if scale.pixel_size_assumed else ""
+        parts.append(f"{scale.pixel_size_um:g} µm a pixel{said}")
     if scale.frame_rate_hz is not None:
         parts.append(f"{scale.frame_rate_hz:,g} frames a second")
     if direction is not None:
@@ -269,10 +270,10 @@ def _notes(opened: _Opened, why_not: str | None) -> Iterator[str]:
         yield f"Reading of the frames: {note}"
     if scale.pixel_size_um is None:
         yield "The size of a pixel is not known: lengths are in pixels, areas in square pixels."
-    elif opened.record.get("pixel_size_from") == "preset":
+    elif scale.pixel_size_assumed:
         yield (
             f"The size of a pixel, {scale.pixel_size_um:g} µm, is assumed as in the training "
-            "frames of the network: the recording does not tell it."
+            "frames of the network. Nobody measured it, so every number in µm here is a guess."
         )
     if scale.frame_rate_hz is None:
         yield "The frame rate is not known: times are in frames, and there is no spectrum."

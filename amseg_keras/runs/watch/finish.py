@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,8 +13,9 @@ from amseg_keras.outputs import OutputFolder, write_json
 from amseg_keras.preprocess import GreyRange
 from amseg_keras.preprocess.lazy import spread
 from amseg_keras.pretrained import PresetInfo
+from amseg_keras.quantify.scale import ASSUMED
 from amseg_keras.read import Frames, ReadError
-from amseg_keras.runs.segment import MAX_DRAWN, OUTPUTS, RECORD
+from amseg_keras.runs.segment import MAX_DRAWN, OUTPUTS, RECORD, network_facts
 from amseg_keras.runs.segment_outputs import Segmented, SegmentOutputs
 from amseg_keras.runs.watch.journal import TABLE, Journal
 from amseg_keras.versions import versions
@@ -86,6 +87,7 @@ def write_files(stack: CompleteStack, label_format: str) -> None:
         class_names=stack.info.class_names,
         grey_range=GreyRange(**stack.state["grey_range"]),
         pixel_size_um=stack.state["pixel_size_um"],
+        pixel_size_assumed=stack.state["pixel_size_from"] == ASSUMED,
         frame_names=files or None,
         drawn=frozenset(spread(len(done), min(MAX_DRAWN, len(done)))) - errors.keys(),
     )
@@ -104,9 +106,8 @@ def write_files(stack: CompleteStack, label_format: str) -> None:
         **{key: stack.state[key] for key in STATE_KEYS},
         **stack.choices,
         "label_format": label_format,
-        "model": stack.info.name,
-        "trained_on": stack.info.trained_on,
-        "scaling": asdict(stack.info.scaling),
+        "frame_rate_from": stack.state.get("frame_rate_from"),
+        **network_facts(stack.info),
         "shape": list(about.shape),
         "latency_s": {
             "median": round(statistics.median(latencies), 3),

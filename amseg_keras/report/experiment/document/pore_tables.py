@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from amseg_keras.quantify.measure import Quantities
-from amseg_keras.quantify.scale import column_with_unit
+from amseg_keras.quantify.scale import SIZE_FROM, column_with_unit
 from amseg_keras.report.experiment.document.table import data_table
 from amseg_keras.report.experiment.look import unit_of
 from amseg_keras.report.experiment.time_axis import TimeAxis
@@ -61,7 +61,7 @@ def pore_tables(quantities: Quantities, axis: TimeAxis, folder: str) -> list[str
 
 def _tracks(tracks: pd.DataFrame, file: str) -> str:
     area = column_with_unit(tracks, "largest_area")
-    length = unit_of(area).rstrip("²")
+    length = unit_of(area, SIZE_FROM in tracks).replace("²", "")
     largest = np.sqrt(4 / np.pi * tracks[area])
     columns = {
         "track": "pore",
@@ -82,15 +82,16 @@ def _tracks(tracks: pd.DataFrame, file: str) -> str:
 def _in_unit(table: pd.DataFrame, quantity: str, title: str) -> dict[str, str]:
     """A column in the unit that is known, and its title with that unit."""
     name = column_with_unit(table, quantity)
-    return {name: f"{title} ({unit_of(name)})"}
+    return {name: f"{title} ({unit_of(name, SIZE_FROM in table)})"}
 
 
 def _velocities(tracks: pd.DataFrame) -> dict[str, str]:
     if "drift_x_mm_per_s" in tracks:
+        said = ", assumed" if SIZE_FROM in tracks else ""
         return {
-            "growth_um2_per_s": "growth (µm²/s)",
-            "drift_x_mm_per_s": "drift right (mm/s)",
-            "drift_y_mm_per_s": "drift down (mm/s)",
+            "growth_um2_per_s": f"growth (µm²/s{said})",
+            "drift_x_mm_per_s": f"drift right (mm/s{said})",
+            "drift_y_mm_per_s": f"drift down (mm/s{said})",
         }
     return {
         "growth_px_per_frame": "growth (px² a frame)",
