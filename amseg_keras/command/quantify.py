@@ -187,4 +187,6 @@ def _headline(summary: dict[str, Any]) -> str:
         depth = summary[f"median_keyhole_depth_{unit}"]
         parts.append(f"median depth {depth:.0f} {unit}{assumed}")
     parts.append(f"{summary['pores_formed']} pores formed")
+    if summary["pores_static"]:
+        parts.append(f"{summary['pores_static']} static (old pores or dirt)")
     return ", ".join(parts)

@@ -59,7 +59,9 @@ class Scale:
         pixel = self.pixel_size_um
         factors = {"area_px": ("area_um2", pixel**2), "_px": ("_um", pixel)}
         if self.frame_rate_hz is not None:
-            factors["growth_px_per_frame"] = ("growth_um2_per_s", pixel**2 * self.frame_rate_hz)
+            growth = pixel**2 * self.frame_rate_hz
+            factors["growth_error_px_per_frame"] = ("growth_error_um2_per_s", growth)
+            factors["growth_px_per_frame"] = ("growth_um2_per_s", growth)
             factors["_px_per_frame"] = ("_mm_per_s", pixel * self.frame_rate_hz / 1000)
         for ending, (unit, factor) in factors.items():
             if column.endswith(ending):

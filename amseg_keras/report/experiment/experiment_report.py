@@ -161,6 +161,7 @@ def _headline(experiment: Experiment) -> list[tuple[str, str]]:
             formed += f", {summary['pores_from_keyhole']:,} at the keyhole"
         shown += [
             (formed, f"{summary['pores_formed']:,}"),
+            *_standing_still(summary),
             (
                 "equivalent diameter of the largest pore",
                 _of_summary(summary, "largest_pore_equivalent_diameter"),
@@ -168,6 +169,12 @@ def _headline(experiment: Experiment) -> list[tuple[str, str]]:
             ("mean porosity in the image", _percent(summary.get("porosity"))),
         ]
     return shown
+
+
+def _standing_still(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What was there before and never moves; nothing in what earlier versions measured."""
+    static = summary.get("pores_static")
+    return [("static: old pores or dirt", f"{static:,}")] if static else []
 
 
 def _of_summary(summary: Mapping[str, Any], quantity: str) -> str:
