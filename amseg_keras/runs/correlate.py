@@ -144,9 +144,9 @@ def _numbers(experiments: ManyExperiments, study: Study) -> dict[str, Any]:
             "all": len(study.table),
             "with_pores": int(has_pores.sum()),
             "without_pores": int((~has_pores).sum()),
-            "pores_means": "pores formed at the keyhole",
             **_present(study.table),
         },
+        "with_pores_means": "with pores formed at the keyhole",
         "correlations": plain(
             study.correlations.dropna(how="all", subset=["pearson", "spearman"]).to_dict("records")
         ),

@@ -29,11 +29,14 @@ CHANCE = 0.05
 def moves(track: Sightings) -> bool:
     """Tell whether a pore goes farther than its size and the noise of its centre explain."""
     third = max(len(track.frame) // 3, 1)
-    gone = np.hypot(
-        np.median(track.x[-third:]) - np.median(track.x[:third]),
-        np.median(track.y[-third:]) - np.median(track.y[:third]),
-    )
-    return bool(gone > max(SLACK_PX, float(np.median(track.diameter)) / 2))
+    since = track.frame - track.frame.mean()
+    gone = []
+    for place in (track.x, track.y):
+        # A steady creep shows in the slope, a step in the medians of both ends.
+        slope = since @ place / max(float(since @ since), 1.0)
+        step = np.median(place[-third:]) - np.median(place[:third])
+        gone.append(max(abs(slope) * np.ptp(track.frame), abs(step)))
+    return bool(np.hypot(*gone) > max(SLACK_PX, float(np.median(track.diameter)) / 2))
 
 
 def origins(

@@ -100,12 +100,12 @@ def track_pores(
 
     Example:
         >>> pores = pd.DataFrame({
-        ...     "frame": [1, 2, 3], "pore_area_px": 28, "equivalent_diameter_px": 6.0,
-        ...     "depth_px": 20.0, "x_px": [30.0, 32.0, 34.0], "y_px": 40.0,
+        ...     "frame": [1, 2, 3, 4], "pore_area_px": 28, "equivalent_diameter_px": 6.0,
+        ...     "depth_px": 20.0, "x_px": [30.0, 32.0, 34.0, 36.0], "y_px": 40.0,
         ...     "touches_keyhole": False, "touches_edge": False,
         ... })
         >>> frames = pd.DataFrame({
-        ...     "frame": range(4), "surface_slope": 0.0, "surface_y_px": 20.0,
+        ...     "frame": range(5), "surface_slope": 0.0, "surface_y_px": 20.0,
         ...     "keyhole_width_px": 8.0, "keyhole_x_px": 36.0, "keyhole_tip_x_px": 34.0,
         ...     "keyhole_tip_y_px": 36.0,
         ... })
