@@ -312,5 +312,6 @@ def _remarks(shown: Shown) -> str:
         told.append(f"pixel size {record['pixel_size_um']:g} µm")
     else:
         told.append("pixel size not known: results are in px")
+    told += [f"CAUTION: {one['sentence']}" for one in record.get("warnings") or ()]
     told += [one["error"] for one in record["unreadable_frames"]]
     return _paragraph(without_folders("; ".join(told), shown.analysis.home))

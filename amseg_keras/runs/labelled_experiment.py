@@ -125,6 +125,7 @@ def _of_run(folder: Path) -> LabelledExperiment:
         frame_rate_hz=record.get("frame_rate_hz"),
         about={key: record[key] for key in ("model", "trained_on") if key in record},
         labels=run.labels_content,
+        notes=tuple(f"CAUTION: {one['sentence']}" for one in record.get("warnings") or ()),
     )
 
 

@@ -238,8 +238,9 @@ def _write_movie(path: Path, opened: _Opened, progress: Progress) -> None:
             yield one
             progress(done, run.shape[0])
 
+    caution = "CAUTION: out of the network's depth?" if run.record.get("warnings") else ""
     write_quantities_movie(
-        path, opened.pictures, labels(), opened.quantities, run.shape, opened.axis
+        path, opened.pictures, labels(), opened.quantities, run.shape, opened.axis, caution
     )
 
 
@@ -264,6 +265,8 @@ def _subtitle(opened: _Opened) -> str:
 def _notes(opened: _Opened, why_not: str | None) -> Iterator[str]:
     run, frames = opened.run, opened.quantities.frames
     scale = opened.quantities.scale
+    for warning in run.record.get("warnings") or ():
+        yield f"CAUTION: {warning['sentence']}. The network may be out of its depth here."
     if trained_on := run.record.get("trained_on"):
         yield f"The labels are those of a network that was trained on: {trained_on}"
     for note in run.record.get("notes") or ():
@@ -304,6 +307,7 @@ def _made_with(opened: _Opened) -> dict[str, str]:
         "model": labels.get("model"),
         "trained on": labels.get("trained_on"),
         "weights (SHA-256)": labels.get("weights_sha256"),
+        "looks like": labels.get("applicability"),
         "grey levels": _in_words(labels.get("grey_range") or {}),
         "segmented": (labels.get("times") or {}).get("finished"),
         "segmented with": _in_words(made),

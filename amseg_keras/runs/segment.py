@@ -22,6 +22,8 @@ from typing import Any, Literal
 
 import numpy as np
 
+from amseg_keras.applicability import Knowledge
+from amseg_keras.applicability.check import looked_at
 from amseg_keras.outputs import (
     LabelStore,
     OutputFiles,
@@ -53,6 +55,9 @@ OUTPUTS = OutputFiles(
     ),
     {"frames.csv": ("frame", "background_area_px")},
 )
+
+UNCALIBRATED = "not checked: the preset has no applicability.json"
+"""What a record says where nobody has told the preset what its recordings look like."""
 
 MAX_DRAWN = 2000
 """Frames of an overlay movie where nobody says: 100 s of it are more than one wants to watch."""
@@ -114,6 +119,7 @@ class BegunRun:
         store: Label maps of an earlier run, and those to come.
         missing: Frames to segment, in whole batches, so that labels are those of an undisturbed
             run.
+        segmenter: Network, which also says whether the recording looks like what it knows.
     """
 
     out: OutputFolder
@@ -124,6 +130,7 @@ class BegunRun:
     batch_size: int
     store: LabelStore
     missing: tuple[range, ...]
+    segmenter: Segmenter
 
 
 def run_stack(
@@ -245,11 +252,11 @@ def begin_run(
     facts = {
         "frame_rate_from": rate_from,
         "engine": segmenter.engine,
-        **network_facts(segmenter.info),
+        **network_facts(segmenter.info, segmenter.known),
     }
     store = out.store(stack.shape[1:])
     missing = tuple(missing_batches(store, len(stack), batch_size))
-    return BegunRun(out, settings, facts, about, inputs, batch_size, store, missing)
+    return BegunRun(out, settings, facts, about, inputs, batch_size, store, missing, segmenter)
 
 
 def stack_inputs(stack: FrameStack, segmenter: Segmenter, settings: RunSettings) -> Inputs:
@@ -305,6 +312,7 @@ def complete_run(
     errors = {index: text for index, text in store.errors.items() if index not in new}
     done = resumed
     progress(done)
+    kept: dict[int, np.ndarray | None] = dict.fromkeys(looked_at(len(stack)))
     with SegmentOutputs(begun.out.path, about, begun.settings.label_format) as outputs:
         for index in range(len(stack)):
             if index in new:
@@ -316,6 +324,8 @@ def complete_run(
                 progress(done)
             else:
                 labels = store.read(index)
+            if index in kept:
+                kept[index] = labels
             drawn = index in about.drawn and index not in errors
             outputs.add(labels, frames.take(index) if drawn else None)
             frames.forget(index)
@@ -323,6 +333,12 @@ def complete_run(
             begun.out.leave_nothing()
             raise ReadError(next(iter(errors.values())))
         segmented = time.perf_counter()
+        warnings = begun.segmenter.check(
+            begun.inputs.reading(stack),
+            kept.get,
+            # An assumed size is that of the training: it tells nothing of the recording.
+            None if about.pixel_size_assumed else about.pixel_size_um,
+        )
         names = outputs.finish()
     written = time.perf_counter()
     return begun.out.finish(
@@ -331,6 +347,7 @@ def complete_run(
             "reading": asdict(stack.made_of.options),
             "inputs": inputs.record(),
             "notes": [*stack.notes, *inputs.notes],
+            "warnings": [one.as_json() for one in warnings],
             "unreadable_frames": [
                 unreadable_frame(stack, index, errors[index]) for index in sorted(errors)
             ],
@@ -396,17 +413,19 @@ def keep(store: LabelStore, frame: LabelledFrame) -> None:
     store.append(frame.index, np.ascontiguousarray(frame.labels), about)
 
 
-def network_facts(info: PresetInfo) -> dict[str, Any]:
+def network_facts(info: PresetInfo, known: Knowledge | None) -> dict[str, Any]:
     """List what a record says of a network beside what its labels depend on.
 
     Args:
         info: Description of the preset.
+        known: What recordings of its kind look like.
     """
     return {
         "model": info.name,
         "trained_on": info.trained_on,
         "trained_pixel_size_um": info.pixel_size_um,
         "scaling": asdict(info.scaling),
+        "applicability": UNCALIBRATED if known is None else known.about,
     }
 
 

@@ -14,12 +14,12 @@ from pathlib import Path
 
 import huggingface_hub
 
-from amseg_keras.pretrained.preset import PREPROCESSING, PRESET_FILES
+from amseg_keras.pretrained.preset import ALL_FILES, PREPROCESSING
 
 
 def damaged(folder: Path) -> list[str]:
     """The files of a preset in the cache whose content has not the checksum they are named by."""
-    return [name for name in PRESET_FILES if not _whole(folder / name)]
+    return [name for name in ALL_FILES if not _whole(folder / name)]
 
 
 def discard(folder: Path, names: list[str]) -> None:

@@ -11,9 +11,9 @@ from amseg_keras.pretrained.errors import PresetError
 from amseg_keras.pretrained.hub.answers import FAILURES, as_preset_error, named, unreachable
 from amseg_keras.pretrained.hub.cache import damaged, discard
 from amseg_keras.pretrained.preset import (
+    ALL_FILES,
     CONFIG,
     MAX_TEXT_BYTES,
-    PRESET_FILES,
     WEIGHTS,
     check_files,
 )
@@ -74,7 +74,7 @@ def _fetched(repo_id: str, revision: str | None, at: str) -> Path:
 def refuse_large(repository: huggingface_hub.ModelInfo, at: str) -> None:
     """Make sure that no file of a preset is larger than would be read, by what the Hub says."""
     sizes = {file.rfilename: file.size or 0 for file in repository.siblings or ()}
-    limits = dict.fromkeys(PRESET_FILES, MAX_TEXT_BYTES)
+    limits = dict.fromkeys(ALL_FILES, MAX_TEXT_BYTES)
     for name, limit in (limits | {CONFIG: MAX_CONFIG_BYTES, WEIGHTS: MAX_WEIGHTS_BYTES}).items():
         if sizes.get(name, 0) > limit:
             raise PresetError(
@@ -87,7 +87,7 @@ def _snapshot(repo_id: str, revision: str | None, local_files_only: bool = False
         huggingface_hub.snapshot_download(
             repo_id,
             revision=revision,
-            allow_patterns=list(PRESET_FILES),
+            allow_patterns=list(ALL_FILES),
             library_name="amseg-keras",
             local_files_only=local_files_only,
         )

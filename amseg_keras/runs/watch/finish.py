@@ -9,6 +9,10 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
+import numpy as np
+
+from amseg_keras.applicability import Knowledge
+from amseg_keras.applicability.check import check_recording, looked_at
 from amseg_keras.outputs import OutputFolder, write_json
 from amseg_keras.preprocess import GreyRange
 from amseg_keras.preprocess.lazy import spread
@@ -53,6 +57,7 @@ class CompleteStack:
         state: What its labels depend on.
         whole: Its frames, for the overlay.
         info: Of the network.
+        known: What recordings of its kind look like.
         choices: What else the record says of how it was done.
     """
 
@@ -61,6 +66,7 @@ class CompleteStack:
     state: Mapping[str, Any]
     whole: Frames
     info: PresetInfo
+    known: Knowledge | None
     choices: Mapping[str, Any]
 
 
@@ -91,8 +97,11 @@ def write_files(stack: CompleteStack, label_format: str) -> None:
         frame_names=files or None,
         drawn=frozenset(spread(len(done), min(MAX_DRAWN, len(done)))) - errors.keys(),
     )
+    kept: dict[int, np.ndarray | None] = dict.fromkeys(looked_at(len(done)))
     with SegmentOutputs(stack.out.path, about, label_format) as outputs:
         for index, labels in enumerate(stack.journal.labels()):
+            if index in kept:
+                kept[index] = labels
             frame = None
             if index in about.drawn:
                 try:
@@ -101,13 +110,24 @@ def write_files(stack: CompleteStack, label_format: str) -> None:
                     frame = None
             outputs.add(labels, frame)
         names = outputs.finish()
+    size = None if about.pixel_size_assumed else about.pixel_size_um
+    warnings = check_recording(
+        stack.whole,
+        kept.get,
+        about.class_names,
+        about.grey_range,
+        stack.known,
+        size,
+        stack.state["scale"],
+    )
     latencies = [one.latency_s for one in done]
     record: dict[str, Any] = {
         **{key: stack.state[key] for key in STATE_KEYS},
         **stack.choices,
+        "warnings": [one.as_json() for one in warnings],
         "label_format": label_format,
         "frame_rate_from": stack.state.get("frame_rate_from"),
-        **network_facts(stack.info),
+        **network_facts(stack.info, stack.known),
         "shape": list(about.shape),
         "latency_s": {
             "median": round(statistics.median(latencies), 3),

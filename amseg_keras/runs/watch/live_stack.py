@@ -190,6 +190,7 @@ class LiveStack:
             state=self._state,
             whole=self._whole(),
             info=self._network.segmenter.info,
+            known=self._network.segmenter.known,
             choices={
                 "batch_size": self._batch_size,
                 "device": self._network.device,
