@@ -63,7 +63,7 @@ def write_segmented(folder, labels=None, **other):
         "grey_range": {"low": 1000.0, "high": 4300.0, "top": 1.0},
         "label_format": "tiff",
         "pixel_size_um": 2.0,
-        "pixel_size_from": "preset",
+        "pixel_size_from": "file",
         "model": "some-net",
         "trained_on": "simulated frames",
         "weights_sha256": "cafe",

@@ -16,7 +16,7 @@ def write_run(folder, labels):
         "shape": list(labels.shape),
         "label_format": "tiff",
         "pixel_size_um": 2.0,
-        "pixel_size_from": "preset",
+        "pixel_size_from": "file",
         "frame_rate_hz": 1000.0,
         "model": "some-net",
         "trained_on": "simulated frames",

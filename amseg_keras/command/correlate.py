@@ -88,12 +88,18 @@ def correlate(
 
 def _print(study: Study) -> None:
     pores = int(study.table["has_pores"].sum())
-    click.echo(f"{len(study.table)} experiments, {pores} with pores")
+    present = study.table.get("pores_present")
+    seen = "" if present is None else f"{int((present > 0).sum())} with pores present, "
+    click.echo(f"{len(study.table)} experiments, {seen}{pores} with pores formed at the keyhole")
     for plane in study.planes:
         click.echo(f"{plane.y} against {plane.x}: {_said(plane)}")
     shown = study.correlations[study.correlations["pores"] == "has_pores"].set_index("quantity")
-    coefficients: pd.DataFrame = shown[["pearson", "spearman"]]
-    click.echo(f"\ncorrelation with pores\n{coefficients.to_string(float_format='{:.2f}'.format)}")
+    coefficients: pd.DataFrame = shown[["pearson", "spearman"]].dropna(how="all")
+    if coefficients.empty:
+        click.echo("\nno correlation with pores: too few experiments, or all of one kind")
+        return
+    numbers = coefficients.to_string(float_format="{:.2f}".format, na_rep="-")
+    click.echo(f"\ncorrelation with pores formed at the keyhole\n{numbers}")
 
 
 def _said(plane: Plane) -> str:

@@ -52,6 +52,12 @@ def _parse_parameters(
     help="Size of a pixel in um. Default: what is known of the labels.",
 )
 @click.option(
+    "--assume-pixel-size",
+    is_flag=True,
+    help="Take the pixel size of the frames that the network was trained on where nobody says one. "
+    "All results in um are then marked as assumed.",
+)
+@click.option(
     "--frame-rate",
     type=_POSITIVE,
     metavar="HZ",
@@ -135,6 +141,7 @@ def quantify(
         parameters=chosen["parameters"],
         overwrite=chosen["overwrite"],
         absent=chosen["absent"],
+        assume_pixel_size=chosen["assume_pixel_size"],
     )
     names = tuple(name.strip() for name in classes.split(","))
     experiments, errors = find_experiments(inputs, names, chosen["reading"])
@@ -171,30 +178,36 @@ def _quantify_one(
             )
     except (ReadError, OutputError) as error:
         return [str(error)]
-    for note in _notes(experiment, found.scale, settings):
+    for note in _notes(experiment, found.scale):
         click.echo(f"  {experiment.name}: {note}", err=True)
     click.echo(f"{experiment.name}: {_headline(found.summary)} -> {folder}")
     return []
 
 
-def _notes(experiment: LabelledExperiment, scale: Scale, settings: QuantifySettings) -> list[str]:
+def _notes(experiment: LabelledExperiment, scale: Scale) -> list[str]:
+    from amseg_keras.quantify.scale import ASSUMED
+    from amseg_keras.runs.segment import said_of_pixel_size
+
     notes = list(experiment.notes)
     if scale.pixel_size_um is None:
-        notes.append("pixel size not known, so that all is in pixels; give --pixel-size")
-    elif settings.pixel_size_um is None and experiment.pixel_size_from == "preset":
-        notes.append(
-            f"pixel size {scale.pixel_size_um:g} um assumed, as in the preset's training frames; "
-            "give --pixel-size if yours differ"
-        )
+        notes.append("the pixel size is not known: all results are in pixels; give --pixel-size")
+    elif scale.pixel_size_assumed:
+        notes += said_of_pixel_size(scale.pixel_size_um, ASSUMED)
     if scale.frame_rate_hz is None:
         notes.append("frame rate not known, so that there are no times; give --frame-rate")
     return notes
 
 
 def _headline(summary: dict[str, Any]) -> str:
+    from amseg_keras.quantify.scale import SIZE_FROM
+
     parts = [f"keyhole in {summary['keyhole_frames']} of {summary['frames']} frames"]
     if summary["keyhole_frames"]:
         unit = "um" if "median_keyhole_depth_um" in summary else "px"
-        parts.append(f"median depth {summary[f'median_keyhole_depth_{unit}']:.0f} {unit}")
+        assumed = " (pixel size assumed)" if SIZE_FROM in summary else ""
+        depth = summary[f"median_keyhole_depth_{unit}"]
+        parts.append(f"median depth {depth:.0f} {unit}{assumed}")
     parts.append(f"{summary['pores_formed']} pores formed")
+    if summary["pores_static"]:
+        parts.append(f"{summary['pores_static']} static (old pores or dirt)")
     return ", ".join(parts)

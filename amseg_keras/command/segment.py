@@ -15,11 +15,14 @@ from amseg_keras.command.input_options import input_options
 from amseg_keras.command.model_options import model_options, opened_model
 from amseg_keras.command.segment_many import AskedNetwork, Workers, segment_many
 from amseg_keras.command.segment_options import background_option, segment_options
-from amseg_keras.command.segment_said import said_of
+from amseg_keras.command.segment_said import Outcome
 
 if TYPE_CHECKING:
     from amseg_keras.read import ReadOptions, StackSource
     from amseg_keras.runs import RunSettings
+
+OUT_OF_DEPTH = 3
+"""Exit code of `--strict` where a recording does not look like what the preset knows."""
 
 
 class DrawnFrames(click.ParamType):
@@ -72,6 +75,11 @@ class DrawnFrames(click.ParamType):
     help="Share them among the workers of a dask scheduler, as tcp://host:8786.",
 )
 @engine_option
+@click.option(
+    "--strict",
+    is_flag=True,
+    help="Exit with code 3 if a recording does not look like what the preset knows.",
+)
 @click.option("--overwrite", is_flag=True, help="Replace the results of another run in OUT.")
 def segment(
     inputs: tuple[str, ...],
@@ -90,6 +98,9 @@ def segment(
     engine: str,
     overwrite: bool,
     reading: ReadOptions,
+    assume_pixel_size: bool,
+    frame_rate: float | None,
+    strict: bool,
 ) -> None:
     """Segment frames and measure the area of every class.
 
@@ -116,7 +127,10 @@ def segment(
     or with SLURM, in Python: from dask_jobqueue import SLURMCluster; c = SLURMCluster(cores=8,
     memory="16GB", processes=1); c.scale(jobs=20); print(c.scheduler_address)
 
-    Exit codes: 0 all done, 1 some inputs failed (named at the end), 2 wrong use.
+    CAUTION stands before what does not look like the recordings that the preset was made for.
+
+    Exit codes: 0 all done, 1 some inputs failed (named at the end), 2 wrong use, 3 all done and,
+    with --strict, a recording is out of the preset's depth.
     """
     from amseg_keras.read import find_stacks
     from amseg_keras.report.label_zarr import zarr_module
@@ -135,7 +149,7 @@ def segment(
     sources, failures = find_stacks(inputs, reading)
     if not sources:
         finish([str(error) for error in failures])
-    errors = [str(error) for error in failures]
+    outcome = Outcome([str(error) for error in failures])
     # The network is loaded here too for what it says of itself; where is then for the workers.
     with opened_model(model, revision, "cpu" if workers else device) as opened:
         settings = RunSettings(
@@ -147,32 +161,39 @@ def segment(
             drawn,
             background,
             scale,
+            assume_pixel_size,
+            frame_rate,
         )
         if workers:
             asked = AskedNetwork(model, revision, device, engine)
-            errors += segment_many(sources, opened, asked, workers, (out, settings))
+            segment_many(sources, opened, asked, workers, (out, settings), outcome)
         else:
             name = opened.segmenter.info.name
             click.echo(f"{name} on {opened.device} ({opened.backend})", err=True)
             choice = EngineChoice(opened.segmenter, engine)
             for source in sources:
-                errors += _segment_one(source, choice, opened.digest, out / source.name, settings)
-    finish(errors)
+                folder = out / source.name
+                _segment_one(source, choice, opened.digest, (folder, settings), outcome)
+    finish(outcome.errors)
+    if strict and outcome.warned:
+        click.echo(f"out of the preset's depth: {', '.join(outcome.warned)}", err=True)
+        raise SystemExit(OUT_OF_DEPTH)
 
 
 def _segment_one(
     source: StackSource,
     choice: EngineChoice,
     digest: str,
-    folder: Path,
-    settings: RunSettings,
-) -> list[str]:
-    """Segment one stack with a progress bar; the errors it met, one sentence each."""
+    run: tuple[Path, RunSettings],
+    outcome: Outcome,
+) -> None:
+    """Segment one stack with a progress bar, and keep what came of it."""
     from tqdm import tqdm
 
     from amseg_keras.read import ReadError
     from amseg_keras.runs import OutputError, run_stack
 
+    folder, settings = run
     try:
         with (
             source.open() as stack,
@@ -186,5 +207,6 @@ def _segment_one(
                 lambda done: advance(bar, done),
             )
     except (ReadError, OutputError) as error:
-        return [str(error)]
-    return said_of(source.name, record)
+        outcome.errors.append(str(error))
+    else:
+        outcome.say(source.name, record)

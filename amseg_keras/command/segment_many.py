@@ -13,7 +13,7 @@ import click
 from amseg_keras.command.ending import advance
 from amseg_keras.command.engine_option import EngineChoice
 from amseg_keras.command.model_options import OpenedModel
-from amseg_keras.command.segment_said import said_of
+from amseg_keras.command.segment_said import Outcome
 
 if TYPE_CHECKING:
     from amseg_keras.read import StackSource
@@ -53,8 +53,9 @@ def segment_many(
     asked: AskedNetwork,
     workers: Workers,
     run: tuple[Path, RunSettings],
-) -> list[str]:
-    """Segment all stacks on workers, with one progress bar; the errors they met.
+    outcome: Outcome,
+) -> None:
+    """Segment all stacks on workers, with one progress bar, and keep what came of them.
 
     Raises:
         ClickException: There are no workers, or they cannot do it.
@@ -82,7 +83,6 @@ def segment_many(
         threads=None if workers.count is None else threads_of_each(workers.count),
     )
     job = ClusterJob(network, segmenter, out, settings)
-    errors: list[str] = []
     try:
         with connected(workers.count, workers.scheduler) as client, tqdm(unit="frame") as bar:
             there = len(client.scheduler_info(n_workers=-1)["workers"])
@@ -98,12 +98,11 @@ def segment_many(
 
             for result in segment_on_cluster(client, sources, job, show):
                 if result.record is None:
-                    errors.append(str(result.error))
+                    outcome.errors.append(str(result.error))
                 else:
-                    errors += said_of(result.source.name, result.record)
+                    outcome.say(result.source.name, result.record)
     except ClusterError as error:
         raise click.ClickException(str(error)) from error
-    return errors
 
 
 def _on_engine(segmenter: Segmenter, engine: str, sources: Sequence[StackSource]) -> Segmenter:

@@ -62,7 +62,7 @@ POSITIVE = click.FloatRange(min=0, min_open=True)
 
 
 def segment_options(command: Command) -> Command:
-    """`--format`, `--pixel-size`, `--scale` and `--batch-size`."""
+    """`--format`, `--pixel-size`, `--frame-rate`, `--scale` and `--batch-size`."""
     for option in reversed(_OPTIONS):
         command = option(command)
     return command
@@ -83,7 +83,19 @@ _OPTIONS: list[Callable[[Command], Command]] = [
         "--pixel-size",
         type=POSITIVE,
         metavar="UM",
-        help="Size of a pixel in um. Default: what the file says, else the preset's.",
+        help="Size of a pixel in um. Default: what the file says, else areas are in pixels only.",
+    ),
+    click.option(
+        "--assume-pixel-size",
+        is_flag=True,
+        help="Take the pixel size of the preset's training frames where nobody says one. All "
+        "results in um are then marked as assumed.",
+    ),
+    click.option(
+        "--frame-rate",
+        type=POSITIVE,
+        metavar="HZ",
+        help="Frames per second of the recording, for amseg quantify. Default: what the file says.",
     ),
     click.option(
         "--scale",

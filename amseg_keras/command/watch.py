@@ -107,6 +107,8 @@ def watch(folder: Path, out: Path, model: str, revision: str | None, **chosen: A
     settings = WatchSettings(
         label_format=chosen["label_format"],
         pixel_size_um=chosen["pixel_size"],
+        assume_pixel_size=chosen["assume_pixel_size"],
+        frame_rate_hz=chosen["frame_rate"],
         batch_size=chosen["batch_size"],
         scale=chosen["scale"],
         dataset=chosen["dataset"],

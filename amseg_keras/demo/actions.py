@@ -97,20 +97,18 @@ class Actions:
     def look_at(
         self, files: Sequence[str] | None, preset: str, request: gr.Request
     ) -> tuple[str, float | None, float | None]:
-        """What the files are, their pixel size (else that of the network), and their frame rate."""
-        assumed = self.networks.infos[preset].pixel_size_um
+        """What the files are, and the pixel size and the frame rate that they state."""
         if not files:
-            return self.takes(), assumed, None
+            return self.takes(), None, None
         home = self.visitors.of(request).new_folder("look")
         try:
             with _one_sentence(home), take_in(files, home, self.limits).open() as stack:
                 frames, height, width = stack.shape
                 told = [f"{stack.name}: {count(frames, 'frame')} of {height} x {width} pixels"]
                 told += [str(stack.dtype), *stack.notes]
-                if stack.pixel_size_um is None and assumed is not None:
-                    told.append("pixel size as in the network's training, the file tells none")
-                size = stack.pixel_size_um or assumed
-                return _paragraph("; ".join(told)), size, stack.frame_rate_hz
+                if stack.pixel_size_um is None:
+                    told.append("the file states no pixel size: without yours, results are in px")
+                return _paragraph("; ".join(told)), stack.pixel_size_um, stack.frame_rate_hz
         finally:
             shutil.rmtree(home, ignore_errors=True)
 
@@ -195,8 +193,8 @@ class Actions:
 
         Returns `labels.tif`, an ImageJ stack of class ids (uint8; its description names the
         classes), and `frames.csv`, keyhole and pores of every frame with units in the names of
-        the columns. Where pixel size (um) or frame rate (Hz) is 0, that of the file is taken, of
-        the pixel size else that of the preset.
+        the columns. Where pixel size (um) or frame rate (Hz) is 0, that of the file is taken. If
+        the file states no pixel size, there are no columns in um.
         """
         visitor = self.visitors.of(request)
         visitor.stop.clear()
@@ -218,10 +216,10 @@ class Actions:
     ) -> Analysis:
         recording = take_in(files or (), home, self.limits)
         network = self.networks.load(preset)
-        # A cleared field is None or 0; what the file or the network says is not the visitor's word.
+        # A cleared field is None or 0; what the file says is not the visitor's word.
         size, rate = (value or None for value in given)
         with recording.open() as stack:
-            known = stack.pixel_size_um or network.segmenter.pixel_size_um
+            known = stack.pixel_size_um
         return Analysis(home, recording, network, Scale(None if size == known else size, rate))
 
 
@@ -311,7 +309,9 @@ def _remarks(shown: Shown) -> str:
     told = [f"{count(frames, 'frame')} of {height} x {width} pixels"]
     told.append(f"segmented by {record['model']} in {seconds:.1f} s")
     if record["pixel_size_um"] is not None:
-        assumed = ", assumed" if record["pixel_size_from"] == "preset" else ""
-        told.append(f"pixel size {record['pixel_size_um']:g} µm{assumed}")
+        told.append(f"pixel size {record['pixel_size_um']:g} µm")
+    else:
+        told.append("pixel size not known: results are in px")
+    told += [f"CAUTION: {one['sentence']}" for one in record.get("warnings") or ()]
     told += [one["error"] for one in record["unreadable_frames"]]
     return _paragraph(without_folders("; ".join(told), shown.analysis.home))

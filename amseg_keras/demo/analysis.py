@@ -72,7 +72,9 @@ class Analysis:
         Raises:
             ReadError: No frame can be read.
         """
-        settings = RunSettings(pixel_size_um=self.scale.pixel_size_um)
+        settings = RunSettings(
+            pixel_size_um=self.scale.pixel_size_um, frame_rate_hz=self.scale.frame_rate_hz
+        )
         with self.recording.open() as stack:
             return run_stack(
                 *(stack, self.network.segmenter, self.network.digest, self.folder, settings),

@@ -76,7 +76,7 @@ def build_page(networks: Networks, limits: Limits, longest_s: float = LONGEST_S)
                 trained_on = gr.HTML(actions.trained_on(offered), elem_classes="amseg")
                 with gr.Row():
                     size = gr.Number(
-                        networks.infos[offered].pixel_size_um,
+                        None,
                         label="Pixel size (µm)",
                         minimum=0,
                         min_width=120,

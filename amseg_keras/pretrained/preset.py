@@ -8,6 +8,7 @@ On disk it is a folder that `keras.saving.load_model` reads too:
     preprocessing.json   input channels, grey levels, class names, pixel size, what it was trained
                          on, and the SHA-256 of the weights
     README.md            the model card
+    applicability.json   what recordings it is good for look like; may be missing
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ from typing import TYPE_CHECKING, Any
 import h5py
 import numpy as np
 
+from amseg_keras.applicability.knowledge import FILE as APPLICABILITY
+from amseg_keras.applicability.knowledge import Knowledge, read_knowledge
 from amseg_keras.atomic import complete_or_absent
 from amseg_keras.models.ends import refuse_other_sizes
 from amseg_keras.preprocess import Channels, GreyScaling
@@ -51,6 +54,8 @@ WEIGHTS = "model.weights.h5"
 PREPROCESSING = "preprocessing.json"
 CARD = "README.md"
 PRESET_FILES = (CONFIG, METADATA, WEIGHTS, PREPROCESSING, CARD)
+ALL_FILES = (*PRESET_FILES, APPLICABILITY)
+"""With the file that presets may lack."""
 REQUIRED_FILES = (CONFIG, WEIGHTS, PREPROCESSING)
 
 MAX_TEXT_BYTES = 1 << 20
@@ -181,7 +186,7 @@ def check_files(folder: Path) -> None:
     missing = [name for name in REQUIRED_FILES if not (folder / name).is_file()]
     if missing:
         raise PresetError(f"{folder}: not a preset folder, {', '.join(missing)} is missing")
-    for name in PRESET_FILES:
+    for name in ALL_FILES:
         _check_link(folder, name)
     weights = folder / WEIGHTS
     if weights.stat().st_size > MAX_WEIGHTS_BYTES:
@@ -233,9 +238,31 @@ def write_preset(
         record[WEIGHTS_SHA256] = weights_digest(new)
         (new / PREPROCESSING).write_text(json.dumps(record, indent=2) + "\n", "utf-8")
         (new / CARD).write_text(card, "utf-8")
+        # Statistics of the weights that are replaced say nothing of the new ones.
+        (folder / APPLICABILITY).unlink(missing_ok=True)
         for name in PRESET_FILES:
             os.replace(new / name, folder / name)
     return folder
+
+
+def read_known(folder: Path) -> Knowledge | None:
+    """Read what recordings a preset is good for; None if it does not say.
+
+    Raises:
+        PresetError: `applicability.json` is there and is not valid, is a link out of the preset, or
+            was made for other weights.
+    """
+    _check_link(folder, APPLICABILITY)
+    try:
+        known = read_knowledge(folder)
+    except ValueError as error:
+        raise PresetError(str(error)) from error
+    if known is not None and known.weights_sha256 != weights_digest(folder):
+        raise PresetError(
+            f"{folder / APPLICABILITY}: was made for other weights; delete it, or run "
+            "hub/calibrate_applicability.py again"
+        )
+    return known
 
 
 def description(info: PresetInfo) -> dict[str, Any]:
@@ -260,7 +287,7 @@ def weights_digest(folder: Path) -> str:
 def copy_preset(source: Path, target: Path) -> None:
     """Copy the files of a preset, and none beside them, each whole or not at all."""
     target.mkdir(parents=True, exist_ok=True)
-    for name in PRESET_FILES:
+    for name in ALL_FILES:
         if (source / name).is_file():
             with complete_or_absent(target / name) as temporary:
                 shutil.copyfile(source / name, temporary)

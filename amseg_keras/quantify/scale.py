@@ -14,17 +14,19 @@ class Scale:
     Attributes:
         pixel_size_um: Size of a pixel in the object, in um.
         frame_rate_hz: Frames per second.
+        pixel_size_assumed: Whether nobody measured the pixel size. Tables and figures then say so.
 
     Raises:
         ValueError: One of them is not positive.
 
     Example:
         >>> Scale(4.31, 40_000)
-        Scale(pixel_size_um=4.31, frame_rate_hz=40000)
+        Scale(pixel_size_um=4.31, frame_rate_hz=40000, pixel_size_assumed=False)
     """
 
     pixel_size_um: float | None = None
     frame_rate_hz: float | None = None
+    pixel_size_assumed: bool = False
 
     def __post_init__(self) -> None:
         for name in ("pixel_size_um", "frame_rate_hz"):
@@ -57,13 +59,21 @@ class Scale:
         pixel = self.pixel_size_um
         factors = {"area_px": ("area_um2", pixel**2), "_px": ("_um", pixel)}
         if self.frame_rate_hz is not None:
-            factors["growth_px_per_frame"] = ("growth_um2_per_s", pixel**2 * self.frame_rate_hz)
+            growth = pixel**2 * self.frame_rate_hz
+            factors["growth_error_px_per_frame"] = ("growth_error_um2_per_s", growth)
+            factors["growth_px_per_frame"] = ("growth_um2_per_s", growth)
             factors["_px_per_frame"] = ("_mm_per_s", pixel * self.frame_rate_hz / 1000)
         for ending, (unit, factor) in factors.items():
             if column.endswith(ending):
                 return column.removesuffix(ending) + unit, factor
         return None
 
+
+SIZE_FROM = "pixel_size_from"
+"""Column of a table in um whose pixel size nobody measured; all its rows say "assumed"."""
+
+ASSUMED = "assumed"
+"""Where an assumed pixel size comes from, in tables and records."""
 
 UNITS = ("um2", "um", "px")
 """Of areas and lengths, those first that can be compared between magnifications."""
@@ -83,7 +93,8 @@ def in_units(table: pd.DataFrame, scale: Scale) -> pd.DataFrame:
     Returns:
         The table with `..._area_um2`, `..._um`, `growth_um2_per_s`, `..._mm_per_s` and `time_s`,
         each behind the column that it comes from; without pixel size or frame rate those that
-        need it are not there.
+        need it are not there. If the pixel size is assumed, the last column `pixel_size_from`
+        says "assumed" in every row.
 
     Example:
         >>> in_units(pd.DataFrame({"frame": [4], "depth_px": [10.0]}), Scale(2.0, 1000.0))
@@ -98,6 +109,8 @@ def in_units(table: pd.DataFrame, scale: Scale) -> pd.DataFrame:
             columns["time_s"] = values / scale.frame_rate_hz
         elif counterpart is not None:
             columns[counterpart[0]] = values * counterpart[1]
+    if scale.pixel_size_um is not None and scale.pixel_size_assumed:
+        columns[SIZE_FROM] = pd.Series(ASSUMED, table.index, str)
     return pd.DataFrame(columns, index=table.index)
 
 

@@ -8,9 +8,10 @@ import numpy as np
 import pandas as pd
 
 from amseg_keras.quantify.dynamics.fluctuation import fluctuation
+from amseg_keras.quantify.dynamics.origin import STATIC, UNCLEAR
 from amseg_keras.quantify.dynamics.spectrum import oscillation_spectrum
 from amseg_keras.quantify.dynamics.tracks import PoreTracks
-from amseg_keras.quantify.scale import Scale
+from amseg_keras.quantify.scale import ASSUMED, SIZE_FROM, Scale
 
 
 def summarise(frames: pd.DataFrame, tracked: PoreTracks, scale: Scale) -> dict[str, Any]:
@@ -27,10 +28,14 @@ def summarise(frames: pd.DataFrame, tracked: PoreTracks, scale: Scale) -> dict[s
         - `median_keyhole_depth_px`, `median_keyhole_area_px`: over frames with a keyhole.
         - `area_delta_avg`, `area_delta_max`, `depth_delta_avg`, `depth_delta_max`: how much they
           fluctuate (see `fluctuation`).
-        - `pores_formed`, `pores_from_keyhole`: tracks that begin after the first frame, and those
-          of them that begin at the keyhole.
+        - `pores_formed`, `pores_from_keyhole`: pores formed during the recording, and those of
+          them that were formed at the keyhole.
+        - `pores_static`: places at which a blob rests that was not formed during the recording:
+          old pores, or dirt. `pores_unclear`: tracks seen too seldom to tell.
+        - `pores_present`: pores of all kinds but the unclear ones, each place once.
         - `largest_pore_equivalent_diameter_px`, `mean_pore_area_px`: over all pores of all frames.
         - `porosity`: mean over the frames.
+        - `pixel_size_from`: "assumed" where nobody measured the pixel size; absent otherwise.
         - `oscillation_hz`: at which the depth of the keyhole oscillates most (see
           `oscillation_spectrum`); None without a frame rate, or where no frequency stands out.
 
@@ -60,6 +65,7 @@ def summarise(frames: pd.DataFrame, tracked: PoreTracks, scale: Scale) -> dict[s
         "depth_delta_max": depth.delta_max,
         "pores_formed": len(formed),
         "pores_from_keyhole": int(formed["from_keyhole"].sum()),
+        **_counted(tracked.tracks),
         "largest_pore_equivalent_diameter_px": float(tracked.pores["equivalent_diameter_px"].max()),
         "mean_pore_area_px": float(tracked.pores["pore_area_px"].mean()),
         "porosity": float(frames["porosity"].mean()),
@@ -70,8 +76,20 @@ def summarise(frames: pd.DataFrame, tracked: PoreTracks, scale: Scale) -> dict[s
         counterpart = scale.in_units(name)
         if counterpart is not None:
             summary[counterpart[0]] = value * counterpart[1]
+    if scale.pixel_size_um is not None and scale.pixel_size_assumed:
+        summary[SIZE_FROM] = ASSUMED
     summary["oscillation_hz"] = _oscillation_hz(frames, scale)
     return summary
+
+
+def _counted(tracks: pd.DataFrame) -> dict[str, int]:
+    """How many pores there are, each place at which something rests counted once."""
+    known = tracks[tracks["origin"] != UNCLEAR]
+    return {
+        "pores_static": int(known.loc[known["origin"] == STATIC, "place"].nunique()),
+        "pores_unclear": len(tracks) - len(known),
+        "pores_present": int(known["place"].nunique()),
+    }
 
 
 def _oscillation_hz(frames: pd.DataFrame, scale: Scale) -> float | None:

@@ -144,14 +144,25 @@ def _numbers(experiments: ManyExperiments, study: Study) -> dict[str, Any]:
             "all": len(study.table),
             "with_pores": int(has_pores.sum()),
             "without_pores": int((~has_pores).sum()),
+            **_present(study.table),
         },
-        "correlations": json_value(study.correlations.to_dict("records")),
+        "with_pores_means": "with pores formed at the keyhole",
+        "correlations": json_value(
+            study.correlations.dropna(how="all", subset=["pearson", "spearman"]).to_dict("records")
+        ),
         "planes": [_plane_numbers(plane) for plane in study.planes],
         "notes": list(study.notes),
         "unreadable_runs": list(experiments.errors),
         "versions": {name: importlib.metadata.version(name) for name in _PACKAGES},
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
     }
+
+
+def _present(table: pd.DataFrame) -> dict[str, int]:
+    """How many experiments show any pore; nothing where an earlier version measured."""
+    if "pores_present" not in table:
+        return {}
+    return {"with_pores_present": int((table["pores_present"] > 0).sum())}
 
 
 def _plane_numbers(plane: Plane) -> dict[str, Any]:

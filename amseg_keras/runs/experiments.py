@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 
 from amseg_keras.json_values import json_value
+from amseg_keras.quantify.scale import ASSUMED, SIZE_FROM
 from amseg_keras.quantify.study import largest_keyhole_pore
 from amseg_keras.read.errors import ReadError, reading
 from amseg_keras.runs.labelled_run import open_labelled_run
@@ -77,6 +78,8 @@ def read_experiments(
             f"the labels are of different origin ({', '.join(sorted(models))}), so that "
             "differences between experiments may be those of the labels"
         )
+    if assumed := [name for name, summary in summaries.items() if SIZE_FROM in summary]:
+        notes.append(f"nobody measured the pixel size of {', '.join(assumed)}: it is assumed")
     if given:
         notes.append(f"parameters of no experiment here: {', '.join(given)}")
     if parameters is not None and (missing := [name for name in merged if name not in parameters]):
@@ -154,6 +157,8 @@ def _read_folder(folder: Path) -> tuple[dict[str, Any], pd.DataFrame]:
             check_labels_unchanged(record, run.labels_content, run.folder)
         # Before the next folder: an old or strange file is to be named by this sentence.
         record["summary"]["pores_from_keyhole"]
+        if record.get("pixel_size_from") == "preset":  # earlier versions assumed it unasked
+            record["summary"][SIZE_FROM] = ASSUMED
     with reading(str(folder / _TRACKS), "table of tracks"):
         record["summary"] |= largest_keyhole_pore(pd.read_csv(folder / _TRACKS))
     with reading(str(folder / _FRAMES), "table of frames"):

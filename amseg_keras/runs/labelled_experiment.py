@@ -38,7 +38,8 @@ class LabelledExperiment:
         part: Name of the sequence in a data set; empty for others.
         home: Folder of the segmentation that made them, where results belong; None for others.
         pixel_size_um: Size of a pixel in um, None where nobody says.
-        pixel_size_from: "file", "preset", "user" or "data set".
+        pixel_size_from: "file", "user", "data set" or "assumed".
+        trained_pixel_size_um: Pixel size of the frames that the network was trained on, in um.
         frame_rate_hz: Frames per second, None where nobody says.
         parameters: Material, laser power (W), speed (mm/s) and what else was set.
         about: What made the labels: `model`, `trained_on`, `origin`.
@@ -61,6 +62,7 @@ class LabelledExperiment:
     about: Mapping[str, str] = field(default_factory=dict)
     labels: Callable[[], InputContent] | None = None
     notes: tuple[str, ...] = ()
+    trained_pixel_size_um: float | None = None
 
 
 def find_experiments(
@@ -104,6 +106,10 @@ def find_experiments(
 def _of_run(folder: Path) -> LabelledExperiment:
     run = open_labelled_run(folder)
     record = run.record
+    size, size_from = record.get("pixel_size_um"), record.get("pixel_size_from")
+    trained = record.get("trained_pixel_size_um")
+    if size_from == "preset":  # earlier versions assumed it unasked
+        size, size_from, trained = None, None, size
     return LabelledExperiment(
         name=folder.resolve().name,
         source=str(folder),
@@ -112,11 +118,13 @@ def _of_run(folder: Path) -> LabelledExperiment:
         frames=run.frames,
         place=folder,
         home=folder,
-        pixel_size_um=record.get("pixel_size_um"),
-        pixel_size_from=record.get("pixel_size_from"),
+        pixel_size_um=size,
+        pixel_size_from=size_from,
+        trained_pixel_size_um=trained,
         frame_rate_hz=record.get("frame_rate_hz"),
         about={key: record[key] for key in ("model", "trained_on") if key in record},
         labels=run.labels_content,
+        notes=tuple(f"CAUTION: {one['sentence']}" for one in record.get("warnings") or ()),
     )
 
 

@@ -11,7 +11,7 @@ import pandas as pd
 
 from amseg_keras.outputs import InputContent
 from amseg_keras.quantify.measure import Quantities
-from amseg_keras.quantify.scale import Scale
+from amseg_keras.quantify.scale import ASSUMED, Scale
 from amseg_keras.read import ReadError
 from amseg_keras.read.errors import reading
 
@@ -73,7 +73,9 @@ def read_quantities(run: Path, frames: int) -> tuple[Quantities, dict[str, Any]]
     with reading(str(folder / RECORD), "JSON"):
         record = json.loads((folder / RECORD).read_text("utf-8"))
         summary, scale = dict(record["summary"]), record["scale"]
-        known = Scale(scale["pixel_size_um"], scale["frame_rate_hz"])
+        # Earlier versions said "preset", and assumed it unasked.
+        assumed = record.get("pixel_size_from") in (ASSUMED, "preset")
+        known = Scale(scale["pixel_size_um"], scale["frame_rate_hz"], assumed)
         direction = record["scan_direction"]
     tables = {}
     for name, columns in TABLES.items():

@@ -23,6 +23,7 @@ from amseg_keras.json_values import json_value
 from amseg_keras.outputs import OutputFiles, OutputFolder, RunIdentity, input_place
 from amseg_keras.quantify import Quantities, Scale, measure
 from amseg_keras.quantify.measure import SMALLEST_PORE_UM
+from amseg_keras.quantify.scale import ASSUMED
 from amseg_keras.read import ReadError
 from amseg_keras.runs.labelled_experiment import LabelledExperiment
 from amseg_keras.runs.quantified_run import RECORD, TABLES
@@ -54,6 +55,8 @@ class QuantifySettings:
         parameters: Of the process, for `amseg correlate`; they go before those that are known.
         overwrite: Replace the result of other labels.
         absent: Classes that the labels do not have, as in `measure`.
+        assume_pixel_size: Take the pixel size of the frames that the network was trained on where
+            nobody says one; what is computed from it is marked as assumed.
     """
 
     pixel_size_um: float | None = None
@@ -63,6 +66,7 @@ class QuantifySettings:
     parameters: Mapping[str, Any] = field(default_factory=dict)
     overwrite: bool = False
     absent: tuple[str, ...] = ()
+    assume_pixel_size: bool = False
 
 
 def quantify_experiment(
@@ -107,10 +111,9 @@ def _measure(
     experiment: LabelledExperiment, settings: QuantifySettings, progress: Progress
 ) -> tuple[Quantities, dict[str, Any]]:
     """Measure; what was measured, and what the record says of it."""
-    size, size_from = experiment.pixel_size_um, experiment.pixel_size_from
-    if settings.pixel_size_um is not None:
-        size, size_from = settings.pixel_size_um, "user"
-    scale = Scale(size, settings.frame_rate_hz or experiment.frame_rate_hz)
+    size, size_from = _pixel_size(experiment, settings)
+    rate = settings.frame_rate_hz or experiment.frame_rate_hz
+    scale = Scale(size, rate, pixel_size_assumed=size_from == ASSUMED)
     # Before they are measured: labels that change meanwhile are not taken for those measured.
     labels = None if experiment.labels is None else experiment.labels()
     try:
@@ -143,6 +146,21 @@ def _measure(
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
     }
     return found, json_value(record)
+
+
+def _pixel_size(
+    experiment: LabelledExperiment, settings: QuantifySettings
+) -> tuple[float | None, str | None]:
+    if settings.pixel_size_um is not None:
+        return settings.pixel_size_um, "user"
+    if experiment.pixel_size_um is not None or not settings.assume_pixel_size:
+        return experiment.pixel_size_um, experiment.pixel_size_from
+    if experiment.trained_pixel_size_um is None:
+        raise ReadError(
+            f"{experiment.source}: no pixel size can be assumed, because no network with a known "
+            "one made these labels; give --pixel-size"
+        )
+    return experiment.trained_pixel_size_um, ASSUMED
 
 
 def _told(frames: Iterator[np.ndarray], progress: Progress) -> Iterator[np.ndarray]:

@@ -238,8 +238,9 @@ def _write_movie(path: Path, opened: _Opened, progress: Progress) -> None:
             yield one
             progress(done, run.shape[0])
 
+    caution = "CAUTION: out of the network's depth?" if run.record.get("warnings") else ""
     write_quantities_movie(
-        path, opened.pictures, labels(), opened.quantities, run.shape, opened.axis
+        path, opened.pictures, labels(), opened.quantities, run.shape, opened.axis, caution
     )
 
 
@@ -248,7 +249,8 @@ def _subtitle(opened: _Opened) -> str:
     scale, direction = opened.quantities.scale, opened.quantities.scan_direction
     parts = [f"{count(frames, 'frame')} of {width} x {height} pixels"]
     if scale.pixel_size_um is not None:
-        parts.append(f"{scale.pixel_size_um:g} µm a pixel")
+        said = " (assumed)" if scale.pixel_size_assumed else ""
+        parts.append(f"{scale.pixel_size_um:g} µm a pixel{said}")
     if scale.frame_rate_hz is not None:
         parts.append(f"{scale.frame_rate_hz:,g} frames a second")
     if direction is not None:
@@ -263,16 +265,18 @@ def _subtitle(opened: _Opened) -> str:
 def _notes(opened: _Opened, why_not: str | None) -> Iterator[str]:
     run, frames = opened.run, opened.quantities.frames
     scale = opened.quantities.scale
+    for warning in run.record.get("warnings") or ():
+        yield f"CAUTION: {warning['sentence']}. The network may be out of its depth here."
     if trained_on := run.record.get("trained_on"):
         yield f"The labels are those of a network that was trained on: {trained_on}"
     for note in run.record.get("notes") or ():
         yield f"Reading of the frames: {note}"
     if scale.pixel_size_um is None:
         yield "The size of a pixel is not known: lengths are in pixels, areas in square pixels."
-    elif opened.record.get("pixel_size_from") == "preset":
+    elif scale.pixel_size_assumed:
         yield (
             f"The size of a pixel, {scale.pixel_size_um:g} µm, is assumed as in the training "
-            "frames of the network: the recording does not tell it."
+            "frames of the network. Nobody measured it, so every number in µm here is a guess."
         )
     if scale.frame_rate_hz is None:
         yield "The frame rate is not known: times are in frames, and there is no spectrum."
@@ -303,6 +307,7 @@ def _made_with(opened: _Opened) -> dict[str, str]:
         "model": labels.get("model"),
         "trained on": labels.get("trained_on"),
         "weights (SHA-256)": labels.get("weights_sha256"),
+        "looks like": labels.get("applicability"),
         "grey levels": _in_words(labels.get("grey_range") or {}),
         "segmented": (labels.get("times") or {}).get("finished"),
         "segmented with": _in_words(made),

@@ -22,6 +22,8 @@ from typing import Any, Literal
 
 import numpy as np
 
+from amseg_keras.applicability import Knowledge
+from amseg_keras.applicability.check import looked_at
 from amseg_keras.outputs import (
     LabelStore,
     OutputFiles,
@@ -32,6 +34,7 @@ from amseg_keras.outputs import (
 from amseg_keras.preprocess import Inputs
 from amseg_keras.preprocess.lazy import spread
 from amseg_keras.pretrained import PresetInfo
+from amseg_keras.quantify.scale import ASSUMED
 from amseg_keras.read import FrameStack, ReadError
 from amseg_keras.report.page import is_own_page
 from amseg_keras.runs.read_ahead import ReadAhead
@@ -53,6 +56,9 @@ OUTPUTS = OutputFiles(
     {"frames.csv": ("frame", "background_area_px")},
 )
 
+UNCALIBRATED = "not checked: the preset has no applicability.json"
+"""What a record says where nobody has told the preset what its recordings look like."""
+
 MAX_DRAWN = 2000
 """Frames of an overlay movie where nobody says: 100 s of it are more than one wants to watch."""
 
@@ -69,7 +75,7 @@ class RunSettings:
 
     Args:
         label_format: `"tiff"`, `"png"`, `"hdf5"` or `"zarr"`.
-        pixel_size_um: size of a pixel; by default the file's, else the preset's.
+        pixel_size_um: size of a pixel; by default the file's, else none: areas are in pixels.
         batch_size: frames given to the network at once; by default up to 4, on a GPU 16.
         device: as Keras names it, `"cpu:0"`, `"gpu:0"`; written to the record.
         overwrite: replace the result of another run.
@@ -78,6 +84,9 @@ class RunSettings:
             `BackgroundPolicy.parse` reads it.
         scale: factor by which frames are enlarged for the network; `"auto"` gives them the pixel
             size of the training where both are known.
+        assume_pixel_size: take the pixel size of the preset's training frames where nobody says
+            another; what is computed from it is marked as assumed.
+        frame_rate_hz: frames per second of the recording; by default the file's, else none.
 
     Example:
         >>> RunSettings(label_format="hdf5", pixel_size_um=4.31, drawn=100).label_format
@@ -92,6 +101,8 @@ class RunSettings:
     drawn: int | None = MAX_DRAWN
     background: str = "auto"
     scale: float | Literal["auto"] = 1.0
+    assume_pixel_size: bool = False
+    frame_rate_hz: float | None = None
 
 
 @dataclass(frozen=True)
@@ -108,6 +119,7 @@ class BegunRun:
         store: Label maps of an earlier run, and those to come.
         missing: Frames to segment, in whole batches, so that labels are those of an undisturbed
             run.
+        segmenter: Network, which also says whether the recording looks like what it knows.
     """
 
     out: OutputFolder
@@ -118,6 +130,7 @@ class BegunRun:
     batch_size: int
     store: LabelStore
     missing: tuple[range, ...]
+    segmenter: Segmenter
 
 
 def run_stack(
@@ -202,7 +215,12 @@ def begin_run(
     inputs = stack_inputs(stack, segmenter, settings)
     batch_size = settings.batch_size or default_batch_size(inputs.frame_shape)
     grey_range = inputs.grey_range
-    size, size_from = _pixel_size(stack, segmenter, settings)
+    size, size_from = known_pixel_size(
+        settings.pixel_size_um,
+        stack.pixel_size_um,
+        segmenter.pixel_size_um if settings.assume_pixel_size else None,
+    )
+    rate, rate_from = known_frame_rate(settings.frame_rate_hz, stack.frame_rate_hz)
     most = len(stack) if settings.drawn is None else min(settings.drawn, len(stack))
     identity = stack_identity(
         stack,
@@ -212,6 +230,7 @@ def begin_run(
             "label_format": settings.label_format,
             "pixel_size_um": size,
             "pixel_size_from": size_from,
+            "frame_rate_hz": rate,
             "frames_drawn": most,
         },
     )
@@ -226,13 +245,18 @@ def begin_run(
         class_names=segmenter.class_names,
         grey_range=grey_range,
         pixel_size_um=size,
+        pixel_size_assumed=size_from == ASSUMED,
         frame_names=stack.frame_names,
         drawn=frozenset(spread(len(stack), most)),
     )
-    facts = {"engine": segmenter.engine, **_network_facts(segmenter.info)}
+    facts = {
+        "frame_rate_from": rate_from,
+        "engine": segmenter.engine,
+        **network_facts(segmenter.info, segmenter.known),
+    }
     store = out.store(stack.shape[1:])
     missing = tuple(missing_batches(store, len(stack), batch_size))
-    return BegunRun(out, settings, facts, about, inputs, batch_size, store, missing)
+    return BegunRun(out, settings, facts, about, inputs, batch_size, store, missing, segmenter)
 
 
 def stack_inputs(stack: FrameStack, segmenter: Segmenter, settings: RunSettings) -> Inputs:
@@ -288,6 +312,7 @@ def complete_run(
     errors = {index: text for index, text in store.errors.items() if index not in new}
     done = resumed
     progress(done)
+    kept: dict[int, np.ndarray | None] = dict.fromkeys(looked_at(len(stack)))
     with SegmentOutputs(begun.out.path, about, begun.settings.label_format) as outputs:
         for index in range(len(stack)):
             if index in new:
@@ -299,6 +324,8 @@ def complete_run(
                 progress(done)
             else:
                 labels = store.read(index)
+            if index in kept:
+                kept[index] = labels
             drawn = index in about.drawn and index not in errors
             outputs.add(labels, frames.take(index) if drawn else None)
             frames.forget(index)
@@ -306,15 +333,21 @@ def complete_run(
             begun.out.leave_nothing()
             raise ReadError(next(iter(errors.values())))
         segmented = time.perf_counter()
+        warnings = begun.segmenter.check(
+            begun.inputs.reading(stack),
+            kept.get,
+            # An assumed size is that of the training: it tells nothing of the recording.
+            None if about.pixel_size_assumed else about.pixel_size_um,
+        )
         names = outputs.finish()
     written = time.perf_counter()
     return begun.out.finish(
         {
             **begun.facts,
-            "frame_rate_hz": stack.frame_rate_hz,
             "reading": asdict(stack.made_of.options),
             "inputs": inputs.record(),
             "notes": [*stack.notes, *inputs.notes],
+            "warnings": [one.as_json() for one in warnings],
             "unreadable_frames": [
                 unreadable_frame(stack, index, errors[index]) for index in sorted(errors)
             ],
@@ -380,11 +413,19 @@ def keep(store: LabelStore, frame: LabelledFrame) -> None:
     store.append(frame.index, np.ascontiguousarray(frame.labels), about)
 
 
-def _network_facts(info: PresetInfo) -> dict[str, Any]:
+def network_facts(info: PresetInfo, known: Knowledge | None) -> dict[str, Any]:
+    """List what a record says of a network beside what its labels depend on.
+
+    Args:
+        info: Description of the preset.
+        known: What recordings of its kind look like.
+    """
     return {
         "model": info.name,
         "trained_on": info.trained_on,
+        "trained_pixel_size_um": info.pixel_size_um,
         "scaling": asdict(info.scaling),
+        "applicability": UNCALIBRATED if known is None else known.about,
     }
 
 
@@ -397,13 +438,52 @@ def _remove_report(folder: Path) -> None:
         (folder / "report_movie.mp4").unlink(missing_ok=True)
 
 
-def _pixel_size(
-    stack: FrameStack, segmenter: Segmenter, settings: RunSettings
+def known_pixel_size(
+    given: float | None, of_file: float | None, assumed: float | None
 ) -> tuple[float | None, str | None]:
-    if settings.pixel_size_um is not None:
-        return settings.pixel_size_um, "user"
-    if stack.pixel_size_um is not None:
-        return stack.pixel_size_um, "file"
-    if segmenter.pixel_size_um is not None:
-        return segmenter.pixel_size_um, "preset"
-    return None, None
+    """Choose the pixel size of a recording, and say where it comes from.
+
+    Args:
+        given: Pixel size in um that the user gave.
+        of_file: Pixel size that the file states.
+        assumed: Pixel size to take where nobody says one; None to go without.
+
+    Example:
+        >>> known_pixel_size(None, 2.0, 4.31), known_pixel_size(None, None, 4.31)
+        ((2.0, 'file'), (4.31, 'assumed'))
+        >>> known_pixel_size(None, None, None)
+        (None, None)
+    """
+    known = {"user": given, "file": of_file, ASSUMED: assumed}
+    return next(((size, of) for of, size in known.items() if size is not None), (None, None))
+
+
+def known_frame_rate(given: float | None, of_file: float | None) -> tuple[float | None, str | None]:
+    """Choose the frame rate of a recording, and say where it comes from.
+
+    Args:
+        given: Frames per second that the user gave.
+        of_file: Frames per second that the file states.
+    """
+    return known_pixel_size(given, of_file, None)
+
+
+def said_of_pixel_size(size: float | None, size_from: str | None) -> tuple[str, ...]:
+    """Say what the user should know of the pixel size of a recording; nothing if it is known.
+
+    Args:
+        size: Pixel size in um, None if it is not known.
+        size_from: Where it comes from, from `known_pixel_size`.
+
+    Example:
+        >>> said_of_pixel_size(None, None), said_of_pixel_size(2.0, "user")
+        (('the pixel size is not known: all areas are in pixels; give --pixel-size',), ())
+    """
+    if size is None:
+        return ("the pixel size is not known: all areas are in pixels; give --pixel-size",)
+    if size_from != ASSUMED:
+        return ()
+    return (
+        f"the pixel size {size:g} um is ASSUMED, as in the preset's training frames: every number "
+        "in um is a guess; give --pixel-size",
+    )

@@ -13,6 +13,7 @@ import numpy as np
 from amseg_keras.atomic import complete_or_absent
 from amseg_keras.preprocess import GreyRange
 from amseg_keras.quantify import class_areas
+from amseg_keras.quantify.scale import ASSUMED, SIZE_FROM
 from amseg_keras.report.label_files import LABEL_WRITERS
 from amseg_keras.report.movie import write_overlays
 from amseg_keras.report.overlay import overlay, with_legend
@@ -31,6 +32,7 @@ class Segmented:
         class_names: name of each class id.
         grey_range: the grey levels shown black and white.
         pixel_size_um: size of a pixel.
+        pixel_size_assumed: whether nobody measured it.
         frame_names: file of each frame, for a sequence of single files.
         drawn: frames of the overlay movie.
     """
@@ -41,6 +43,7 @@ class Segmented:
     pixel_size_um: float | None
     frame_names: tuple[str, ...] | None
     drawn: frozenset[int]
+    pixel_size_assumed: bool = False
 
 
 class SegmentOutputs:
@@ -109,6 +112,8 @@ class SegmentOutputs:
         table = class_areas(labels, about.class_names, about.pixel_size_um)
         if about.frame_names is not None:
             table.insert(1, "file", [about.frame_names[index] for index in table["frame"]])
+        if about.pixel_size_assumed:
+            table[SIZE_FROM] = ASSUMED
         with complete_or_absent(self._folder / "frames.csv") as temporary:
             table.to_csv(temporary, index=False, float_format="%.6g")
         return "frames.csv"

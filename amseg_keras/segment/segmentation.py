@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from amseg_keras.applicability import ApplicabilityWarning
 from amseg_keras.preprocess import GreyRange
 
 
@@ -47,6 +48,9 @@ class Segmentation:
         confidence: probability of the chosen class, float32 `(frames, height, width)`, if asked.
         errors: for each unreadable frame its index and the reason.
         notes: what the network's input lacked, a sentence each.
+        warnings: why the recording does not look like what the preset knows; see
+            `amseg_keras.applicability`. Empty for a familiar one, and if nobody calibrated the
+            preset.
 
     Example:
         >>> from amseg_keras import from_pretrained
@@ -65,6 +69,7 @@ class Segmentation:
     confidence: np.ndarray | None = None
     errors: tuple[tuple[int, str], ...] = ()
     notes: tuple[str, ...] = ()
+    warnings: tuple[ApplicabilityWarning, ...] = ()
 
     def mask(self, class_name: str) -> np.ndarray:
         """Where a class is, bool `(frames, height, width)`.

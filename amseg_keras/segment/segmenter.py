@@ -6,18 +6,29 @@ import contextlib
 import math
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from amseg_keras.applicability import ApplicabilityWarning, Knowledge, write_knowledge
+from amseg_keras.applicability.check import check_recording
 from amseg_keras.backend import accelerators
 from amseg_keras.preprocess import BackgroundPolicy, Channels, GreyRange, GreyScaling, Inputs
 from amseg_keras.preprocess.lazy import spread
 from amseg_keras.preprocess.rescale import checked_scale, scale_between
 from amseg_keras.pretrained import find_preset, hub
-from amseg_keras.pretrained.preset import CARD, PresetInfo, read_info, read_model, write_preset
+from amseg_keras.pretrained.preset import (
+    CARD,
+    PresetInfo,
+    read_info,
+    read_known,
+    read_model,
+    weights_digest,
+    write_preset,
+)
 from amseg_keras.read import Frames, ReadError, open_stack
 from amseg_keras.segment.batch import Labelled, Read, label_batch
 from amseg_keras.segment.segmentation import LabelledFrame, Segmentation
@@ -65,7 +76,10 @@ def from_pretrained(name: str | os.PathLike[str], revision: str | None = None) -
     info = read_info(folder)
     card = folder / CARD
     return Segmenter(
-        read_model(folder, info), info, card.read_text("utf-8") if card.is_file() else None
+        read_model(folder, info),
+        info,
+        card.read_text("utf-8") if card.is_file() else None,
+        read_known(folder),
     )
 
 
@@ -77,12 +91,19 @@ class Segmenter:
             the input multiples of 16.
         info: what the network was trained on.
         card: text of its model card, written with it.
+        known: what recordings of its kind look like; `None` if nobody calibrated it.
 
     Raises:
         ValueError: The model has another number of input channels than `info` names.
     """
 
-    def __init__(self, model: keras.Model, info: PresetInfo, card: str | None = None) -> None:
+    def __init__(
+        self,
+        model: keras.Model,
+        info: PresetInfo,
+        card: str | None = None,
+        known: Knowledge | None = None,
+    ) -> None:
         if model.input_shape[-1] != len(info.channels):
             raise ValueError(
                 f"the network takes {model.input_shape[-1]} channels, but {info.name} describes "
@@ -91,6 +112,7 @@ class Segmenter:
         self.model = model
         self.info = info
         self.card = card
+        self.known = known
         self._engine: Engine | None = None
 
     def __repr__(self) -> str:
@@ -312,7 +334,11 @@ class Segmenter:
             folder: created; a preset in it is replaced.
             half_precision: store kernels as float16, at half the size.
         """
-        return write_preset(folder, self.model, self.info, self.card, half_precision)
+        written = write_preset(folder, self.model, self.info, self.card, half_precision)
+        if self.known is not None:
+            digest = weights_digest(written)
+            write_knowledge(written, replace(self.known, weights_sha256=digest))
+        return written
 
     def push_to_hub(
         self, repo_id: str, *, private: bool = False, revision: str | None = None
@@ -346,8 +372,40 @@ class Segmenter:
                 confidences[frame.index] = frame.confidence
             if frame.error is not None:
                 errors.append((frame.index, frame.error))
+        warnings = self.check(inputs, lambda index: labels[index])
         return Segmentation(
-            labels, self.class_names, inputs.grey_range, confidences, tuple(errors), inputs.notes
+            labels,
+            self.class_names,
+            inputs.grey_range,
+            confidences,
+            tuple(errors),
+            inputs.notes,
+            warnings,
+        )
+
+    def check(
+        self,
+        inputs: Inputs,
+        labels_of: Callable[[int], np.ndarray | None],
+        pixel_size_um: float | None = None,
+    ) -> tuple[ApplicabilityWarning, ...]:
+        """Say whether a labelled recording looks like what the preset knows.
+
+        Args:
+            inputs: what the network was given, from `inputs`.
+            labels_of: gives the class ids of a frame, uint8 `(height, width)`, or None. It is asked
+                for the frames of `applicability.check.looked_at`.
+            pixel_size_um: size of a pixel of the frames in um; by default what the stack says.
+        """
+        size = pixel_size_um or getattr(inputs.frames, "pixel_size_um", None)
+        return check_recording(
+            inputs.frames,
+            labels_of,
+            self.class_names,
+            inputs.grey_range,
+            self.known,
+            size,
+            inputs.scale,
         )
 
     def _labels_of(self, scaled: np.ndarray, confidence: bool) -> list[Labelled]:

@@ -70,7 +70,7 @@ def test_bare_label_maps_need_a_place_for_the_results(tmp_path):
     assert "need -o OUT" in result.output
     result = run(tmp_path / "shot.tif", "-o", tmp_path / "out")
     assert result.exit_code == 0, result.output
-    assert "all is in pixels" in result.output
+    assert "all results are in pixels" in result.output
     frames = pd.read_csv(tmp_path / "out" / "shot" / "frames.csv")
     assert "keyhole_depth_um" not in frames
     assert (frames["keyhole_depth_px"] == 20).all()

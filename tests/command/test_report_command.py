@@ -1,11 +1,13 @@
 """`amseg report` as its users run it."""
 
 import json
+import re
 import shutil
 from dataclasses import asdict
 
 import imageio.v3 as iio
 import numpy as np
+import pandas as pd
 import pytest
 import tifffile
 from click.testing import CliRunner
@@ -14,6 +16,8 @@ from PIL import Image
 
 from amseg_keras.command.report import report as command
 from amseg_keras.outputs import input_content
+from amseg_keras.runs.labelled_experiment import find_experiments
+from amseg_keras.runs.quantify import QuantifySettings, quantify_experiment
 
 
 def run(*arguments):
@@ -69,7 +73,6 @@ def test_the_report_tells_what_it_is_of_and_what_to_know(scan):
         "40 frames of 96 x 64 pixels, 2 µm a pixel, 10,000 frames a second, scan to the right",
         "Ti6Al4V, 200 W, 750 mm/s",
         "trained on: simulated frames",
-        "The size of a pixel, 2 µm, is assumed",
         "1 frame could not be read, and nothing is measured there: 7",
         "2 frames of 39 without a keyhole",
         "some-net",
@@ -191,3 +194,31 @@ def test_wrong_use_is_exit_code_2(scan, tmp_path):
     assert run().exit_code == 2
     assert run(scan, "-o", tmp_path).exit_code == 2
     assert run(scan, "--speed").exit_code == 2
+
+
+def test_a_report_on_an_assumed_pixel_size_says_so_at_every_length(tmp_path):
+    scan = write_segmented(
+        tmp_path / "scan", pixel_size_um=None, pixel_size_from=None, trained_pixel_size_um=2.0
+    )
+    (experiment,), _ = find_experiments([str(scan)])
+    settings = QuantifySettings(frame_rate_hz=10_000.0, assume_pixel_size=True)
+    quantify_experiment(experiment, scan / "quantities", settings)
+    assert run(scan).exit_code == 0
+    text = (scan / "report.html").read_text("utf-8")
+    assert "2 µm a pixel (assumed)" in text
+    assert "Nobody measured it" in text
+    for place in re.finditer(r"µm²?(?!\w)", text.partition("How it was made")[0]):
+        around = text[place.start() - 20 : place.end() + 120]
+        assert "assumed" in around or "Nobody" in around or "µm here is a guess" in around, around
+    for name in ("frames", "pores", "tracks", "events"):
+        table = pd.read_csv(scan / "quantities" / f"{name}.csv")
+        assert (table["pixel_size_from"] == "assumed").all()
+
+
+def test_a_report_without_a_pixel_size_has_no_micrometre(tmp_path):
+    scan = write_quantified(
+        tmp_path / "scan", pixel_size_um=None, pixel_size_from=None, trained_pixel_size_um=2.0
+    )
+    assert run(scan).exit_code == 0
+    numbers = (scan / "report.html").read_text("utf-8").partition("How it was made")[0]
+    assert "µm" not in numbers.partition("<h1>")[2]

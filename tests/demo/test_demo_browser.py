@@ -157,7 +157,7 @@ def test_frame_plots_and_numbers_follow_the_slider(visit, demo, recording):
     assert np.abs(pixels(page) - drawn(demo, frames, 2)).max() <= 1
     assert page.locator(".cursor").get_attribute("style") != start
     found = demo.segmenter.segment(frames)
-    scale = Scale(demo.segmenter.pixel_size_um)
+    scale = Scale()
     count = measure(found.labels, found.class_names, scale).frames["pore_count"][2]
     card = page.locator(".cards div", has=page.get_by_text("pores", exact=True))
     wait_until(lambda: card.locator("b").inner_text().strip() == f"{count:,}")
@@ -173,7 +173,7 @@ def test_the_downloaded_table_holds_the_librarys_numbers(visit, demo, recording,
         link.click()
     download.value.save_as(tmp_path / "frames.csv")
     found = demo.segmenter.segment(frames)
-    scale = Scale(demo.segmenter.pixel_size_um)
+    scale = Scale()
     table = measure(found.labels, found.class_names, scale).frames
     written = io.StringIO(table.to_csv(index=False, float_format="%.6g"))
     read = pd.read_csv(tmp_path / "frames.csv")

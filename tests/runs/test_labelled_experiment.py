@@ -1,5 +1,7 @@
 """Label maps of whatever kind, found and read alike."""
 
+import json
+
 import numpy as np
 import pytest
 import tifffile
@@ -26,9 +28,17 @@ def only(found):
 def test_a_folder_of_segment_says_what_made_the_labels_and_how_large_a_pixel_is(tmp_path):
     found = only(find_experiments([str(write_run(tmp_path / "scan", LABELS))]))
     assert (found.name, found.home) == ("scan", tmp_path / "scan")
-    assert (found.pixel_size_um, found.pixel_size_from, found.frame_rate_hz) == (2, "preset", 1000)
+    assert (found.pixel_size_um, found.pixel_size_from, found.frame_rate_hz) == (2, "file", 1000)
     assert found.about == {"model": "some-net", "trained_on": "simulated frames"}
     np.testing.assert_array_equal(list(found.frames()), LABELS)
+
+
+def test_a_pixel_size_that_an_earlier_version_assumed_is_none(tmp_path):
+    folder = write_run(tmp_path / "scan", LABELS)
+    record = json.loads((folder / "run.json").read_text())
+    (folder / "run.json").write_text(json.dumps(record | {"pixel_size_from": "preset"}))
+    found = only(find_experiments([str(folder)]))
+    assert (found.pixel_size_um, found.trained_pixel_size_um) == (None, 2)
 
 
 def test_a_folder_of_several_runs_gives_each(tmp_path):

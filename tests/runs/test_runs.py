@@ -59,7 +59,7 @@ def files_of(folder):
 
 
 def test_a_run_writes_labels_overlay_table_and_record(run, small_segmenter, stack_file, tmp_path):
-    record = run()
+    record = run(pixel_size_um=4.31)
     out = tmp_path / "out"
     assert sorted(files_of(out)) == ["frames.csv", "labels.tif", "overlay.mp4", "run.json"]
     expected = small_segmenter.segment(stack_file, batch_size=2).labels
@@ -82,10 +82,30 @@ def test_other_label_formats(run, tmp_path, label_format, name):
     assert (tmp_path / "out" / name).is_file()
 
 
-def test_the_users_pixel_size_comes_before_the_presets(run):
-    assert run("a")["pixel_size_from"] == "preset"
-    record = run("b", pixel_size_um=2.0)
+def test_a_preset_gives_no_pixel_size_unasked(run, tmp_path):
+    record = run("a")
+    assert (record["pixel_size_um"], record["pixel_size_from"]) == (None, None)
+    assert "um" not in (tmp_path / "a" / "frames.csv").read_text()
+
+
+def test_a_pixel_size_is_assumed_on_demand_and_every_row_says_so(run, tmp_path, small_segmenter):
+    record = run("a", assume_pixel_size=True)
+    assert record["pixel_size_um"] == small_segmenter.pixel_size_um
+    assert record["pixel_size_from"] == "assumed"
+    table = pd.read_csv(tmp_path / "a" / "frames.csv")
+    assert (table["pixel_size_from"] == "assumed").all()
+
+
+def test_the_users_pixel_size_comes_before_an_assumed_one(run, tmp_path):
+    record = run("b", pixel_size_um=2.0, assume_pixel_size=True)
     assert (record["pixel_size_um"], record["pixel_size_from"]) == (2.0, "user")
+    assert "assumed" not in (tmp_path / "b" / "frames.csv").read_text()
+
+
+def test_the_users_frame_rate_is_recorded(run):
+    assert run("a")["frame_rate_hz"] is None
+    record = run("b", frame_rate_hz=50_000.0)
+    assert (record["frame_rate_hz"], record["frame_rate_from"]) == (50_000.0, "user")
 
 
 @pytest.mark.parametrize("killed_at", [1, 5, 10])

@@ -19,10 +19,10 @@ import huggingface_hub
 from huggingface_hub import errors
 
 from amseg_keras.pretrained.preset import (
+    ALL_FILES,
     CONFIG,
     MAX_TEXT_BYTES,
     PREPROCESSING,
-    PRESET_FILES,
     WEIGHTS,
     check_files,
 )
@@ -119,7 +119,7 @@ def _without_token(text: str) -> str:
 
 def damaged(folder: Path) -> list[str]:
     """The files of a preset in the cache whose content has not the checksum they are named by."""
-    return [name for name in PRESET_FILES if not _whole(folder / name)]
+    return [name for name in ALL_FILES if not _whole(folder / name)]
 
 
 def discard(folder: Path, names: list[str]) -> None:
@@ -219,7 +219,7 @@ def _fetched(repo_id: str, revision: str | None, at: str) -> Path:
 def refuse_large(repository: huggingface_hub.ModelInfo, at: str) -> None:
     """Make sure that no file of a preset is larger than would be read, by what the Hub says."""
     sizes = {file.rfilename: file.size or 0 for file in repository.siblings or ()}
-    limits = dict.fromkeys(PRESET_FILES, MAX_TEXT_BYTES)
+    limits = dict.fromkeys(ALL_FILES, MAX_TEXT_BYTES)
     for name, limit in (limits | {CONFIG: MAX_CONFIG_BYTES, WEIGHTS: MAX_WEIGHTS_BYTES}).items():
         if sizes.get(name, 0) > limit:
             raise PresetError(
@@ -232,7 +232,7 @@ def _snapshot(repo_id: str, revision: str | None, local_files_only: bool = False
         huggingface_hub.snapshot_download(
             repo_id,
             revision=revision,
-            allow_patterns=list(PRESET_FILES),
+            allow_patterns=list(ALL_FILES),
             library_name="amseg-keras",
             local_files_only=local_files_only,
         )

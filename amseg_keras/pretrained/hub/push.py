@@ -19,9 +19,9 @@ from amseg_keras.pretrained.hub.pull import (
     shown,
 )
 from amseg_keras.pretrained.preset import (
+    ALL_FILES,
     CARD,
     PREPROCESSING,
-    PRESET_FILES,
     WEIGHTS,
     PresetInfo,
     check_files,
@@ -106,7 +106,7 @@ def _tagged(api: huggingface_hub.HfApi, repo_id: str, tag: str | None) -> str | 
 def _refuse_foreign_links(folder: Path) -> None:
     """A folder from elsewhere could publish any file of this machine by a link to it."""
     cache = Path(constants.HF_HUB_CACHE).resolve()
-    for path in (folder / name for name in PRESET_FILES):
+    for path in (folder / name for name in ALL_FILES):
         if path.is_symlink() and not path.resolve().is_relative_to(cache):
             raise PresetError(f"{path}: a link, which is not pushed; put the file itself there")
 

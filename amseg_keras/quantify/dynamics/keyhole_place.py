@@ -57,11 +57,32 @@ class KeyholePlaces:
             >>> place.gap(0, np.array([10.0, 20.0, 10.0]), np.array([15.0, 15.0, 30.0]))
             array([-4.,  6.,  1.])
         """
-        (left, upper), (right, lower) = self.top[row], self.tip[row]
-        along, down = right - left, lower - upper
-        squared = along**2 + down**2
-        share = ((x - left) * along + (y - upper) * down) / squared if squared else np.zeros(1)
-        share = np.clip(share, 0, 1)
-        distance = np.hypot(x - left - share * along, y - upper - share * down)
-        gap = distance - self.half_width[row]
-        return np.where(np.isnan(gap), np.inf, gap)
+        return _gap(self.top[row], self.tip[row], self.half_width[row], x, y)
+
+    def gaps(self, x: float, y: float) -> np.ndarray:
+        """Distance of one point from the keyhole of every frame in pixels, below 0 inside.
+
+        Args:
+            x: Column of the point.
+            y: Its row.
+
+        Returns:
+            float64 `(readable frames,)`; infinite where there is no keyhole.
+        """
+        return _gap(self.top.T, self.tip.T, self.half_width, np.array(x), np.array(y))
+
+
+def _gap(
+    top: np.ndarray,
+    tip: np.ndarray,
+    half_width: np.ndarray | float,
+    x: np.ndarray,
+    y: np.ndarray,
+) -> np.ndarray:
+    (left, upper), (right, lower) = top, tip
+    along, down = right - left, lower - upper
+    squared = along**2 + down**2
+    share = ((x - left) * along + (y - upper) * down) / np.where(squared == 0, 1, squared)
+    share = np.clip(share, 0, 1)
+    gap = np.hypot(x - left - share * along, y - upper - share * down) - half_width
+    return np.where(np.isnan(gap), np.inf, gap)

@@ -7,33 +7,47 @@ import pandas as pd
 
 from amseg_keras.quantify.dynamics.fate import (
     END_OF_RECORDING,
+    JOINED_THE_KEYHOLE,
     Recording,
     Sightings,
     end_of,
     is_from_keyhole,
 )
-from amseg_keras.quantify.dynamics.motion import describe
+from amseg_keras.quantify.dynamics.motion import UNKNOWN, describe
+from amseg_keras.quantify.dynamics.origin import EARLIER, FORMED, is_gone, origins
 
 
 def track_table(tracks: list[Sightings], recording: Recording) -> pd.DataFrame:
     """A row for each track; its columns are described at `track_pores`."""
-    motions = [describe(one.frame, one.x, one.y, one.area) for one in tracks]
+    at_keyhole = [is_from_keyhole(one, recording) for one in tracks]
+    origin, place = origins(tracks, at_keyhole, recording)
+    motions = [
+        describe(one.frame, one.x, one.y, one.area) if of in (FORMED, EARLIER) else UNKNOWN
+        for one, of in zip(tracks, origin, strict=True)
+    ]
     return pd.DataFrame(
         {
             "track": np.arange(len(tracks)),
             "first_frame": _column(int, [one.frame[0] for one in tracks]),
             "last_frame": _column(int, [one.frame[-1] for one in tracks]),
             "frames": _column(int, [len(one.frame) for one in tracks]),
-            "from_keyhole": _column(bool, [is_from_keyhole(one, recording) for one in tracks]),
+            "origin": _column(str, origin),
+            "place": _column(int, list(place)),
+            "from_keyhole": _column(
+                bool, [of == FORMED and near for of, near in zip(origin, at_keyhole, strict=True)]
+            ),
             "birth_x_px": _column(float, [one.x[0] for one in tracks]),
             "birth_y_px": _column(float, [one.y[0] for one in tracks]),
             "birth_depth_px": _column(float, [one.depth[0] for one in tracks]),
             "birth_area_px": _column(float, [one.area[0] for one in tracks]),
             "largest_area_px": _column(float, [one.area.max() for one in tracks]),
             "final_area_px": _column(float, [one.area[-1] for one in tracks]),
-            "growth_px_per_frame": _column(float, [motion.growth for motion in motions]),
-            "drift_x_px_per_frame": _column(float, [motion.drift_x for motion in motions]),
-            "drift_y_px_per_frame": _column(float, [motion.drift_y for motion in motions]),
+            "growth_px_per_frame": _column(float, [one.growth for one in motions]),
+            "growth_error_px_per_frame": _column(float, [one.growth_error for one in motions]),
+            "drift_x_px_per_frame": _column(float, [one.drift_x for one in motions]),
+            "drift_x_error_px_per_frame": _column(float, [one.drift_x_error for one in motions]),
+            "drift_y_px_per_frame": _column(float, [one.drift_y for one in motions]),
+            "drift_y_error_px_per_frame": _column(float, [one.drift_y_error for one in motions]),
             "frozen_frame": _column(float, [motion.frozen_frame for motion in motions]),
             "end": _column(str, [end_of(one, recording) for one in tracks]),
         }
@@ -43,20 +57,23 @@ def track_table(tracks: list[Sightings], recording: Recording) -> pd.DataFrame:
 def event_table(tracks: list[Sightings], table: pd.DataFrame, recording: Recording) -> pd.DataFrame:
     """A row for each pore that was formed or that ended, in the order of time.
 
+    A blob at rest that is missed now and then neither forms nor ends.
+
     Args:
         tracks: All of them.
         table: The `track_table` of them.
-        recording: Pores in its first readable frame were formed before.
+        recording: Readable frames.
     """
     formed = [
         (number, "pore formed", 0)
-        for number, one in enumerate(tracks)
-        if one.frame[0] > recording.frame[0]
+        for number, origin in enumerate(table["origin"])
+        if origin == FORMED
     ]
     ended = [
         (number, "pore ended", -1)
         for number, end in enumerate(table["end"])
         if end != END_OF_RECORDING
+        and (table["origin"][number] in (FORMED, EARLIER) or _ends(tracks[number], end, recording))
     ]
     events = formed + ended
     numbers = [number for number, _, _ in events]
@@ -74,6 +91,11 @@ def event_table(tracks: list[Sightings], table: pd.DataFrame, recording: Recordi
     )
     # Stable: what is formed and ends in one frame does so in this order.
     return unsorted.sort_values("frame", kind="stable", ignore_index=True)
+
+
+def _ends(track: Sightings, end: str, recording: Recording) -> bool:
+    """Whether a blob at rest is truly gone, and not only missed from then on."""
+    return end == JOINED_THE_KEYHOLE or is_gone(track, recording)
 
 
 def _column(kind: type, values: list) -> pd.Series:

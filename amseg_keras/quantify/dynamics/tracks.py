@@ -55,9 +55,10 @@ def track_pores(
     How pores are linked is said at `linking.link`, how growth, drift and freezing are measured
     at `motion.describe`.
 
-    - **Born** is a track in its first frame. Pores that are there in the first readable frame
-      were formed before the recording: they have no event "pore formed", and where they come
-      from is not known, so that `from_keyhole` is False.
+    - **Born** is a track in its first frame. Where its pore comes from is said in `origin`, as
+      `origin.origins` tells it: "formed" during the recording, "earlier" and moving, "static" (an
+      old pore or dirt), or "unclear". Only what was formed has an event "pore formed", and may
+      have `from_keyhole`. What is static or unclear has no growth and no drift.
     - **From the keyhole** is a pore that touches it when it is born, or whose centroid is then no
       farther from it than one equivalent diameter and 3 px: from the keyhole of that frame or of
       the three readable frames before, since a pore may be missed in its first frames as in any
@@ -82,10 +83,12 @@ def track_pores(
     Returns:
         - `pores`: as given, and `track` (int, from 0 in the order of birth).
         - `tracks`: `track`, `first_frame`, `last_frame`, `frames` (in which it was seen),
-          `from_keyhole`, `birth_x_px`, `birth_y_px`, `birth_depth_px`, `birth_area_px`,
+          `origin`, `place` (one number for all tracks at rest in one place), `from_keyhole`,
+          `birth_x_px`, `birth_y_px`, `birth_depth_px`, `birth_area_px`,
           `largest_area_px`, `final_area_px`, `growth_px_per_frame`, `drift_x_px_per_frame`,
-          `drift_y_px_per_frame` (NaN of a pore that was seen once), `frozen_frame` (NaN when
-          never), `end`; and `birth_depth_um`, `..._area_um2`, `growth_um2_per_s`,
+          `drift_y_px_per_frame` (NaN of a pore that was seen in fewer than four frames), their
+          standard errors `growth_error_px_per_frame` and so on, `frozen_frame` (NaN when never),
+          `end`; and `birth_depth_um`, `..._area_um2`, `growth_um2_per_s`,
           `drift_x_mm_per_s`, `drift_y_mm_per_s`.
         - `events`: `frame`, `event` ("pore formed" in the first frame, "pore ended" in the last
           one in which the pore was seen, not at the end of the recording), `track`, `x_px`,
@@ -97,12 +100,12 @@ def track_pores(
 
     Example:
         >>> pores = pd.DataFrame({
-        ...     "frame": [1, 2, 3], "pore_area_px": 28, "equivalent_diameter_px": 6.0,
-        ...     "depth_px": 20.0, "x_px": [30.0, 32.0, 34.0], "y_px": 40.0,
+        ...     "frame": [1, 2, 3, 4], "pore_area_px": 28, "equivalent_diameter_px": 6.0,
+        ...     "depth_px": 20.0, "x_px": [30.0, 32.0, 34.0, 36.0], "y_px": 40.0,
         ...     "touches_keyhole": False, "touches_edge": False,
         ... })
         >>> frames = pd.DataFrame({
-        ...     "frame": range(4), "surface_slope": 0.0, "surface_y_px": 20.0,
+        ...     "frame": range(5), "surface_slope": 0.0, "surface_y_px": 20.0,
         ...     "keyhole_width_px": 8.0, "keyhole_x_px": 36.0, "keyhole_tip_x_px": 34.0,
         ...     "keyhole_tip_y_px": 36.0,
         ... })

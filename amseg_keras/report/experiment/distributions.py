@@ -33,6 +33,7 @@ def area_histogram_figure(quantities: Quantities) -> Figure | None:
     areas = areas[np.isfinite(areas) & (areas > 0)]
     if len(areas) < LEAST_FRAMES:
         return None
+    assumed = quantities.scale.pixel_size_assumed
     figure = Figure(figsize=_SIZE, layout="constrained")
     axes = figure.subplots()
     edges = np.histogram_bin_edges(areas, "fd" if np.ptp(areas) > 0 else 1)
@@ -45,10 +46,10 @@ def area_histogram_figure(quantities: Quantities) -> Figure | None:
             color=TEXT,
             linestyle=line,
             linewidth=1.3,
-            label=f"{name} {value:,.0f} {unit_of(column)}",
+            label=f"{name} {value:,.0f} {unit_of(column, assumed)}",
         )
     axes.legend(frameon=False, fontsize=9, labelcolor=TEXT)
-    axes.set(xlabel=axis_label(column), ylabel="frames")
+    axes.set(xlabel=axis_label(column, assumed), ylabel="frames")
     axes.xaxis.set_major_formatter("{x:,g}")
     plain_axes(axes)
     return figure
@@ -68,6 +69,7 @@ def spectrum_figure(quantities: Quantities) -> Figure | None:
     spectrum = oscillation_spectrum(depth, rate)
     if not len(spectrum.frequency_hz):
         return None
+    said = ", assumed" if quantities.scale.pixel_size_assumed else ""
     unit, factor = ("kHz", 1e-3) if rate >= _FAST else ("Hz", 1.0)
     figure = Figure(figsize=_SIZE, layout="constrained")
     axes = figure.subplots()
@@ -79,7 +81,7 @@ def spectrum_figure(quantities: Quantities) -> Figure | None:
     axes.set(
         xlim=(0, spectrum.frequency_hz[-1] * factor),
         xlabel=f"frequency ({unit})",
-        ylabel=f"power of the depth ({unit_of(column)}²/Hz)",
+        ylabel=f"power of the depth ({unit_of(column)}²/Hz{said})",
     )
     plain_axes(axes)
     return figure

@@ -7,6 +7,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,7 +15,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from amseg_keras.quantify.measure import Quantities
-from amseg_keras.quantify.scale import column_with_unit
+from amseg_keras.quantify.scale import SIZE_FROM, column_with_unit
 from amseg_keras.report.colours import class_colours
 from amseg_keras.report.experiment.document.definitions import definitions
 from amseg_keras.report.experiment.document.inline_svg import inline_svg
@@ -160,6 +161,7 @@ def _headline(experiment: Experiment) -> list[tuple[str, str]]:
             formed += f", {summary['pores_from_keyhole']:,} at the keyhole"
         shown += [
             (formed, f"{summary['pores_formed']:,}"),
+            *_standing_still(summary),
             (
                 "equivalent diameter of the largest pore",
                 _of_summary(summary, "largest_pore_equivalent_diameter"),
@@ -169,10 +171,17 @@ def _headline(experiment: Experiment) -> list[tuple[str, str]]:
     return shown
 
 
-def _of_summary(summary: Mapping[str, float | None], quantity: str) -> str:
+def _standing_still(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What was there before and never moves; nothing in what earlier versions measured."""
+    static = summary.get("pores_static")
+    return [("static: old pores or dirt", f"{static:,}")] if static else []
+
+
+def _of_summary(summary: Mapping[str, Any], quantity: str) -> str:
     name = column_with_unit(pd.DataFrame([dict(summary)]), quantity)
     text = in_words(summary[name])
-    return text if text == NOTHING else f"{text} {unit_of(name)}"
+    assumed = SIZE_FROM in summary
+    return text if text == NOTHING else f"{text} {unit_of(name, assumed)}"
 
 
 def _percent(value: float | None) -> str:
@@ -267,7 +276,7 @@ def _statistics(there: pd.DataFrame) -> str:
     for quantity, title in _KEYHOLE.items():
         name = quantity if quantity in there else column_with_unit(there, quantity)
         values = there[name].dropna()
-        unit = unit_of(name)
+        unit = unit_of(name, SIZE_FROM in there)
         rows[f"{title} ({unit})" if unit else title] = {
             "median": values.median(),
             "mean": values.mean(),

@@ -43,11 +43,15 @@ def font_file() -> str:
     return font_manager.findfont("DejaVu Sans")
 
 
-def unit_of(column: str) -> str:
+def unit_of(column: str, assumed: bool = False) -> str:
     """Unit of a column as a reader sees it; "" where it has none.
+
+    Args:
+        column: Name of the column.
+        assumed: As of `axis_label`.
 
     Example:
         >>> unit_of("keyhole_area_um2"), unit_of("pore_area_px"), unit_of("porosity")
         ('µm²', 'px²', '')
     """
-    return axis_label(column).partition(" (")[2].rstrip(")")
+    return axis_label(column, assumed).partition(" (")[2].rstrip(")")

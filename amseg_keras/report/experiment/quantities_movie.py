@@ -36,6 +36,8 @@ _HEAD = 26
 
 _TEXT_SIZE = 14
 
+_CAUTION = "#c00000"
+
 _ABOVE = 8
 """Baseline of a text above its picture, in pixels."""
 
@@ -47,6 +49,7 @@ def write_quantities_movie(
     quantities: Quantities,
     shape: tuple[int, int, int],
     axis: TimeAxis,
+    caution: str = "",
 ) -> None:
     """Write the movie, one frame in memory at a time, as H.264 that every player opens.
 
@@ -58,11 +61,12 @@ def write_quantities_movie(
         quantities: Of the experiment.
         shape: (frames, height, width).
         axis: Of time.
+        caution: Short text that stands above every frame.
 
     Raises:
         ReadError: The label maps cannot be read.
     """
-    write_movie(path, movie_frames(pictures, labels, quantities, shape, axis))
+    write_movie(path, movie_frames(pictures, labels, quantities, shape, axis, caution))
 
 
 def movie_frames(
@@ -71,6 +75,7 @@ def movie_frames(
     quantities: Quantities,
     shape: tuple[int, int, int],
     axis: TimeAxis,
+    caution: str = "",
 ) -> Iterator[np.ndarray]:
     """The frames of the movie, for the same arguments as `write_quantities_movie`.
 
@@ -92,7 +97,11 @@ def movie_frames(
         image = Image.fromarray(canvas)
         left, top = layout.places[0]
         moment = (left + layout.size[0], top - _ABOVE)
-        ImageDraw.Draw(image).text(moment, axis.text(index), TEXT, font, "rs")
+        draw = ImageDraw.Draw(image)
+        draw.text(moment, axis.text(index), TEXT, font, "rs")
+        if caution:
+            middle = (left + layout.size[0] // 2, top - _ABOVE)
+            draw.text(middle, caution, _CAUTION, font, "ms")
         yield np.asarray(image)
 
 

@@ -64,7 +64,6 @@ class RunningPlots:
         columns = [column_with_unit(quantities.frames, panel.quantity) for panel in panels]
         for axes, panel, column in zip(rows, panels, columns, strict=True):
             draw_quantity(axes, quantities.frames, column, panel.colour, axis)
-            axes.set_ylabel("")
             axes.set_title(panel.quantity.replace("_", " "), loc="left", fontsize=10, color=TEXT)
         mark_formed(rows, quantities.events, axis)
         self._past = _rendered(canvas)
@@ -75,7 +74,12 @@ class RunningPlots:
                 artist.set_alpha(_PALE * (artist.get_alpha() or 1))
         self._future = _rendered(canvas)
         self._plots = [
-            _Plot(axes, over_time(quantities.frames, column, axis.frames), column, panel.colour)
+            _Plot(
+                axes,
+                over_time(quantities.frames, column, axis.frames),
+                unit_of(column, quantities.scale.pixel_size_assumed),
+                panel.colour,
+            )
             for axes, panel, column in zip(rows, panels, columns, strict=True)
         ]
         moments = axis.at(np.arange(axis.frames))
@@ -99,9 +103,9 @@ class RunningPlots:
 class _Plot:
     """What moves on one of the plots."""
 
-    def __init__(self, axes: Axes, values: np.ndarray, column: str, colour: str) -> None:
+    def __init__(self, axes: Axes, values: np.ndarray, unit: str, colour: str) -> None:
         self.values = values
-        self.unit = unit_of(column)
+        self.unit = unit
         self.colour = tuple(round(255 * part) for part in to_rgb(colour))
         _, self.rows = _pixels(axes, np.zeros(len(values)), np.nan_to_num(values))
         box = axes.get_window_extent()

@@ -14,7 +14,7 @@ from matplotlib.patches import ConnectionPatch
 from matplotlib.ticker import MaxNLocator
 
 from amseg_keras.quantify.measure import Quantities
-from amseg_keras.quantify.scale import column_with_unit
+from amseg_keras.quantify.scale import Scale, column_with_unit
 from amseg_keras.report.experiment.film_strip import StripPicture, Window
 from amseg_keras.report.experiment.look import KEYHOLE, PORE, SOFT, TEXT, WHITE, plain_axes
 from amseg_keras.report.experiment.time_axis import TimeAxis
@@ -114,6 +114,8 @@ def time_series_figure(
         axes = figure.add_axes((_LEFT, bottom / height, _RIGHT - _LEFT, _PANEL / height))
         column = column_with_unit(quantities.frames, panel.quantity)
         draw_quantity(axes, quantities.frames, column, panel.colour, axis)
+        label = axis_label(column, quantities.scale.pixel_size_assumed)
+        axes.set_ylabel(_in_two_lines(label))
         axes.tick_params(labelbottom=number == len(panels) - 1)
         rows.append(axes)
     if rows:
@@ -127,7 +129,7 @@ def time_series_figure(
             )  # fmt: skip
         _draw_strip(rows[0], strip, picture, axis)
         if strip and quantities.scale.pixel_size_um is not None:
-            _draw_scale_bar(figure.axes[len(rows)], strip[0][1], quantities.scale.pixel_size_um)
+            _draw_scale_bar(figure.axes[len(rows)], strip[0][1], quantities.scale)
     return figure
 
 
@@ -156,9 +158,7 @@ def draw_quantity(
     below = axes.fill_between(moments, 0, values, color=colour, alpha=0.12, linewidth=0)
     below.set_rasterized(axis.frames > _LONG)
     highest = float(np.nan_to_num(values).max(initial=0))
-    axes.set(
-        xlim=axis.limits, ylim=(0, 1.2 * highest or 1), ylabel=_in_two_lines(axis_label(column))
-    )
+    axes.set(xlim=axis.limits, ylim=(0, 1.2 * highest or 1))
     axes.yaxis.set_major_locator(MaxNLocator(4))
     if not highest:
         axes.set_yticks([0])
@@ -257,14 +257,17 @@ def _apart(lefts: np.ndarray, step: float, last: float) -> list[float]:
     return apart
 
 
-def _draw_scale_bar(axes: Axes, window: Window, pixel_size_um: float) -> None:
+def _draw_scale_bar(axes: Axes, window: Window, scale: Scale) -> None:
     """Draw a round length, about a third of the picture, at its lower left."""
-    longest = _BAR * window.width * pixel_size_um
+    assert scale.pixel_size_um is not None
+    longest = _BAR * window.width * scale.pixel_size_um
     digit = 10.0 ** np.floor(np.log10(longest))
     length = max(factor * digit for factor in (1, 2, 5) if factor * digit <= longest)
     left, low = 0.06 * window.width, 0.93 * window.height
-    right = left + length / pixel_size_um
+    right = left + length / scale.pixel_size_um
+    said = ", assumed" if scale.pixel_size_assumed else ""
     axes.plot((left, right), (low, low), color=_BRIGHT, linewidth=2.5, solid_capstyle="butt")
     axes.text(
-        left, low - 0.04 * window.height, f"{length:g} µm", color=_BRIGHT, fontsize=8, va="bottom"
-    )
+        left, low - 0.04 * window.height, f"{length:g} µm{said}", color=_BRIGHT, fontsize=8,
+        va="bottom",
+    )  # fmt: skip

@@ -23,17 +23,24 @@ _TITLES = {
 }
 
 
-def axis_label(column: str) -> str:
+def axis_label(column: str, assumed: bool = False) -> str:
     """What a column of a table is called on an axis, with its unit.
 
+    Args:
+        column: Name of the column.
+        assumed: Whether nobody measured the pixel size behind its unit; the label then says so.
+
     Example:
+        >>> axis_label("keyhole_depth_um", assumed=True)
+        'keyhole depth (µm, assumed)'
         >>> axis_label("median_keyhole_depth_um"), axis_label("power_W"), axis_label("porosity")
         ('median keyhole depth (µm)', 'laser power (W)', 'porosity')
     """
     name, unit = column, ""
     for ending, shown in _UNITS.items():
         if column.endswith(f"_{ending}"):
-            name, unit = column.removesuffix(f"_{ending}"), f" ({shown})"
+            said = f"{shown}, assumed" if assumed and "µm" in shown else shown
+            name, unit = column.removesuffix(f"_{ending}"), f" ({said})"
             # An area counts pixels.
             unit = unit.replace("px", "px²") if "area" in name else unit
             break

@@ -30,8 +30,8 @@ class Look:
     line: Literal["-", "--", ":"]
 
 
-WITH_PORES = Look("with pores", "#d55e00", "o", "-")
-WITHOUT_PORES = Look("without pores", "#0072b2", "s", "--")
+WITH_PORES = Look("with keyhole pores", "#d55e00", "o", "-")
+WITHOUT_PORES = Look("without keyhole pores", "#0072b2", "s", "--")
 WITHOUT_KEYHOLE = Look("without a keyhole", "#767676", "x", ":")
 
 

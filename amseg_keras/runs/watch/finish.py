@@ -5,16 +5,21 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
+import numpy as np
+
+from amseg_keras.applicability import Knowledge
+from amseg_keras.applicability.check import check_recording, looked_at
 from amseg_keras.outputs import OutputFolder, write_json
 from amseg_keras.preprocess import GreyRange
 from amseg_keras.preprocess.lazy import spread
 from amseg_keras.pretrained import PresetInfo
+from amseg_keras.quantify.scale import ASSUMED
 from amseg_keras.read import Frames, ReadError
-from amseg_keras.runs.segment import MAX_DRAWN, OUTPUTS, RECORD
+from amseg_keras.runs.segment import MAX_DRAWN, OUTPUTS, RECORD, network_facts
 from amseg_keras.runs.segment_outputs import Segmented, SegmentOutputs
 from amseg_keras.runs.watch.journal import TABLE, Journal
 from amseg_keras.versions import versions
@@ -52,6 +57,7 @@ class CompleteStack:
         state: What its labels depend on.
         whole: Its frames, for the overlay.
         info: Of the network.
+        known: What recordings of its kind look like.
         choices: What else the record says of how it was done.
     """
 
@@ -60,6 +66,7 @@ class CompleteStack:
     state: Mapping[str, Any]
     whole: Frames
     info: PresetInfo
+    known: Knowledge | None
     choices: Mapping[str, Any]
 
 
@@ -86,11 +93,15 @@ def write_files(stack: CompleteStack, label_format: str) -> None:
         class_names=stack.info.class_names,
         grey_range=GreyRange(**stack.state["grey_range"]),
         pixel_size_um=stack.state["pixel_size_um"],
+        pixel_size_assumed=stack.state["pixel_size_from"] == ASSUMED,
         frame_names=files or None,
         drawn=frozenset(spread(len(done), min(MAX_DRAWN, len(done)))) - errors.keys(),
     )
+    kept: dict[int, np.ndarray | None] = dict.fromkeys(looked_at(len(done)))
     with SegmentOutputs(stack.out.path, about, label_format) as outputs:
         for index, labels in enumerate(stack.journal.labels()):
+            if index in kept:
+                kept[index] = labels
             frame = None
             if index in about.drawn:
                 try:
@@ -99,14 +110,24 @@ def write_files(stack: CompleteStack, label_format: str) -> None:
                     frame = None
             outputs.add(labels, frame)
         names = outputs.finish()
+    size = None if about.pixel_size_assumed else about.pixel_size_um
+    warnings = check_recording(
+        stack.whole,
+        kept.get,
+        about.class_names,
+        about.grey_range,
+        stack.known,
+        size,
+        stack.state["scale"],
+    )
     latencies = [one.latency_s for one in done]
     record: dict[str, Any] = {
         **{key: stack.state[key] for key in STATE_KEYS},
         **stack.choices,
+        "warnings": [one.as_json() for one in warnings],
         "label_format": label_format,
-        "model": stack.info.name,
-        "trained_on": stack.info.trained_on,
-        "scaling": asdict(stack.info.scaling),
+        "frame_rate_from": stack.state.get("frame_rate_from"),
+        **network_facts(stack.info, stack.known),
         "shape": list(about.shape),
         "latency_s": {
             "median": round(statistics.median(latencies), 3),

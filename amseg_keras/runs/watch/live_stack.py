@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,9 +16,15 @@ from amseg_keras.outputs import OutputFolder, OutputTakenError, input_place
 from amseg_keras.outputs.identity import RESULT_FORMAT
 from amseg_keras.preprocess import GreyRange, scale_between
 from amseg_keras.quantify import Scale
+from amseg_keras.quantify.scale import ASSUMED
 from amseg_keras.read import Frames, ReadError
 from amseg_keras.runs.labelled_run import open_labelled_run
-from amseg_keras.runs.segment import RECORD
+from amseg_keras.runs.segment import (
+    RECORD,
+    known_frame_rate,
+    known_pixel_size,
+    said_of_pixel_size,
+)
 from amseg_keras.runs.watch.finish import (
     STATE_KEYS,
     WATCH_OUTPUTS,
@@ -184,6 +190,7 @@ class LiveStack:
             state=self._state,
             whole=self._whole(),
             info=self._network.segmenter.info,
+            known=self._network.segmenter.known,
             choices={
                 "batch_size": self._batch_size,
                 "device": self._network.device,
@@ -202,14 +209,8 @@ class LiveStack:
         """What was assumed of the stack, a sentence each."""
         if self._state is None:
             return ()
-        notes = tuple(self._state["notes"])
-        if self._state["pixel_size_from"] != "preset":
-            return notes
-        return (
-            *notes,
-            f"pixel size {self._state['pixel_size_um']:g} um assumed, as in the preset's training "
-            "frames; give --pixel-size if yours differ",
-        )
+        said = said_of_pixel_size(self._state["pixel_size_um"], self._state["pixel_size_from"])
+        return (*self._state["notes"], *said)
 
     def _whole(self) -> Frames:
         try:
@@ -227,7 +228,10 @@ class LiveStack:
         self.stuck = None
         grey_range, measured_on = measured
         segmenter, source = self._network.segmenter, self.source
-        size, size_from = _pixel_size(source, self._network, self._settings)
+        settings = self._settings
+        assumed = segmenter.pixel_size_um if settings.assume_pixel_size else None
+        size, size_from = known_pixel_size(settings.pixel_size_um, source.pixel_size_um, assumed)
+        rate, rate_from = known_frame_rate(settings.frame_rate_hz, source.frame_rate_hz)
         self._state = {
             "result_format": RESULT_FORMAT,
             "source": source.source,
@@ -243,7 +247,8 @@ class LiveStack:
             "pixel_size_from": size_from,
             "scale": _scale(source, self._network, self._settings),
             "frame_shape": list(source.frame_shape),
-            "frame_rate_hz": source.frame_rate_hz,
+            "frame_rate_hz": rate,
+            "frame_rate_from": rate_from,
             "notes": [*source.notes, *filter(None, [self._why_there])],
         }
         journal = self._new_journal(self._state)
@@ -282,7 +287,7 @@ class LiveStack:
 
     def _new_journal(self, state: dict[str, Any]) -> Journal:
         names = self._network.segmenter.class_names
-        measured = measured_columns(names, Scale(state["pixel_size_um"]))
+        measured = measured_columns(names, _scale_of(state))
         return Journal(self.out, self.source.frame_shape, measured)
 
     def _label(self, journal: Journal, arrivals: Sequence[Arrival]) -> None:
@@ -290,7 +295,7 @@ class LiveStack:
             row: dict[str, Any] = {}
             if found.error is None:
                 assert self._state is not None
-                scale = Scale(self._state["pixel_size_um"])
+                scale = _scale_of(self._state)
                 row = measure_live(found.labels, self._network.segmenter.class_names, scale)
             latency = time.monotonic() - arrival.seen
             seen = datetime.fromtimestamp(wall_time(arrival.seen), UTC)
@@ -338,6 +343,8 @@ class LiveStack:
             wanted["scale"] = self._settings.scale
         if self._settings.pixel_size_um is not None:
             wanted["pixel_size_um"] = self._settings.pixel_size_um
+        if self._settings.frame_rate_hz is not None:
+            wanted["frame_rate_hz"] = self._settings.frame_rate_hz
         differing = [key for key, value in wanted.items() if state.get(key) != value]
         if differing:
             raise OutputTakenError(
@@ -404,15 +411,8 @@ def _since(moment: float | None) -> float | None:
     return None if moment is None else time.time() - moment
 
 
-def _pixel_size(
-    source: GrowingStack, network: Network, settings: WatchSettings
-) -> tuple[float | None, str | None]:
-    known = {
-        "user": settings.pixel_size_um,
-        "file": source.pixel_size_um,
-        "preset": network.segmenter.pixel_size_um,
-    }
-    return next(((size, of) for of, size in known.items() if size is not None), (None, None))
+def _scale_of(state: Mapping[str, Any]) -> Scale:
+    return Scale(state["pixel_size_um"], pixel_size_assumed=state["pixel_size_from"] == ASSUMED)
 
 
 def _scale(source: GrowingStack, network: Network, settings: WatchSettings) -> float:

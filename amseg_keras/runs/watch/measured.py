@@ -14,6 +14,7 @@ from amseg_keras.quantify import (
     substrate_surface,
 )
 from amseg_keras.quantify.measure import smallest_area_px
+from amseg_keras.quantify.scale import ASSUMED, SIZE_FROM
 
 
 def measured_columns(class_names: Sequence[str], scale: Scale) -> list[str]:
@@ -23,7 +24,7 @@ def measured_columns(class_names: Sequence[str], scale: Scale) -> list[str]:
 
 def measure_live(
     labels: np.ndarray, class_names: Sequence[str], scale: Scale
-) -> dict[str, float | int]:
+) -> dict[str, float | int | str]:
     """Measure one label map as it comes.
 
     Args:
@@ -34,7 +35,8 @@ def measure_live(
     Returns:
         `labelled_<class>_area_px` for every class, all pixels of it; then what `amseg quantify`
         will say of the frame, by the same names: `keyhole_area_px`, `keyhole_depth_px`,
-        `pore_count` and `pore_area_px`, without speckles.
+        `pore_count` and `pore_area_px`, without speckles; `pixel_size_from` says "assumed" where
+        nobody measured the pixel size.
 
     Example:
         >>> labels = np.full((40, 40), 1, np.uint8)
@@ -44,7 +46,7 @@ def measure_live(
         (20.0, 40.0, 160)
     """
     areas = class_areas(labels[None], class_names, scale.pixel_size_um).drop(columns="frame")
-    row: dict[str, float | int] = {
+    row: dict[str, float | int | str] = {
         f"labelled_{column}": values.iloc[0].item() for column, values in areas.items()
     }
     surface = substrate_surface(labels, class_names)
@@ -62,4 +64,6 @@ def measure_live(
         in_units = scale.in_units(column)
         if in_units is not None:
             row[in_units[0]] = value * in_units[1]
+    if scale.pixel_size_um is not None and scale.pixel_size_assumed:
+        row[SIZE_FROM] = ASSUMED
     return row

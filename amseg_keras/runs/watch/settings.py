@@ -17,7 +17,7 @@ class WatchSettings:
 
     Attributes:
         label_format: Of the label maps of complete stacks: `"tiff"`, `"png"` or `"hdf5"`.
-        pixel_size_um: Size of a pixel; by default the file's, else the preset's.
+        pixel_size_um: Size of a pixel; by default the file's, else none.
         batch_size: Most frames given to the network at once; by default up to 4, by frame size.
         dataset: Path inside HDF5 files; by default the only image stack in each.
         reading: What the user said of files that can be read in two ways.
@@ -27,6 +27,8 @@ class WatchSettings:
         until_idle_s: End when nothing came for so long; None to go on until told to stop.
         poll_s: Between two looks at the folder.
         scale: Factor by which frames are enlarged for the network; `"auto"` as in `RunSettings`.
+        assume_pixel_size: As in `RunSettings`.
+        frame_rate_hz: Frames per second; by default the file's, else none.
     """
 
     label_format: str = "tiff"
@@ -40,6 +42,8 @@ class WatchSettings:
     until_idle_s: float | None = None
     poll_s: float = 0.2
     scale: float | Literal["auto"] = 1.0
+    assume_pixel_size: bool = False
+    frame_rate_hz: float | None = None
 
 
 @dataclass(frozen=True)

@@ -92,7 +92,7 @@ def test_a_map_shows_both_groups_their_ellipses_and_the_line(table, plane):
     x, y = line.get_data()
     np.testing.assert_allclose(y, plane.line.slope * x + plane.line.offset)
     assert any(f"{plane.line.accuracy:.0%} right" in text for text in texts(figure))
-    assert "with pores (12)" in texts(figure)
+    assert "with keyhole pores (12)" in texts(figure)
     assert figure.get_suptitle() == "simulated"
 
 
@@ -152,7 +152,9 @@ def test_the_process_map_has_units_and_marks_conduction_mode(table):
     figure = process_map(table, "simulated")
     (axes,) = figure.axes
     assert (axes.get_xlabel(), axes.get_ylabel()) == ("scan speed (mm/s)", "laser power (W)")
-    assert {"with pores (12)", "without pores (8)", "without a keyhole (4)"} <= set(texts(figure))
+    assert {"with keyhole pores (12)", "without keyhole pores (8)", "without a keyhole (4)"} <= set(
+        texts(figure)
+    )
     crosses = axes.collections[-1].get_offsets()
     expected = table.loc[conduction, ["speed_mm_s", "power_W"]]
     np.testing.assert_allclose(crosses, expected)

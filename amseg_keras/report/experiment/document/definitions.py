@@ -21,8 +21,11 @@ _DEFINITIONS = {
     'made") are speckles and not counted.',
     "Equivalent diameter": "Of the disc of the same area, √(4 A / π); equation 5 of the paper.",
     "Pore depth": "Of the centroid, below the surface.",
-    "Pore track": "One pore, followed from frame to frame. It was formed in the first frame in "
-    "which it is seen; pores of the first frame of the recording were formed before.",
+    "Pore track": "One pore, followed from frame to frame.",
+    "Origin": "Formed: during the recording, in the first frame with the pore. Earlier: "
+    "there in the first frame, and moving. Static: an old pore or dirt, which never moves and was "
+    "not formed during the recording. Unclear: seen too seldom to tell. Only formed ones count "
+    "as formed, and static or unclear blobs have no growth and no drift.",
     "Formed at the keyhole": "A pore that touches the keyhole when it is first seen, or is as near "
     "to it as its own diameter and 3 px, or to where the keyhole was up to three frames before.",
     "Growth": "Slope of the area over time, from the first frame to that of the largest area.",

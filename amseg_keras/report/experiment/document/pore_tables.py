@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from amseg_keras.quantify.measure import Quantities
-from amseg_keras.quantify.scale import column_with_unit
+from amseg_keras.quantify.scale import SIZE_FROM, column_with_unit
 from amseg_keras.report.experiment.document.table import data_table
 from amseg_keras.report.experiment.look import unit_of
 from amseg_keras.report.experiment.time_axis import TimeAxis
@@ -47,7 +47,9 @@ def pore_tables(quantities: Quantities, axis: TimeAxis, folder: str) -> list[str
     }
     return [
         _tracks(quantities.tracks, f"{folder}/tracks.csv"),
-        '<p class="soft">Each row is one pore, followed from frame to frame.</p>',
+        '<p class="soft">Each row is one pore, followed from frame to frame. Static are blobs that '
+        "never move and were not formed during the recording: old pores or dirt. Unclear is what "
+        "was seen too seldom to tell. Neither has a rate. Behind ± are standard errors.</p>",
         _folded(
             f"{count(len(events), 'event')}: when pores were formed and when they ended",
             data_table(_with_time(events, axis), event_columns, f"{folder}/events.csv"),
@@ -61,12 +63,13 @@ def pore_tables(quantities: Quantities, axis: TimeAxis, folder: str) -> list[str
 
 def _tracks(tracks: pd.DataFrame, file: str) -> str:
     area = column_with_unit(tracks, "largest_area")
-    length = unit_of(area).rstrip("²")
+    length = unit_of(area, SIZE_FROM in tracks).replace("²", "")
     largest = np.sqrt(4 / np.pi * tracks[area])
     columns = {
         "track": "pore",
         "first_frame": "first frame",
         "last_frame": "last frame",
+        **({"origin": "origin"} if "origin" in tracks else {}),
         "from_keyhole": "formed at the keyhole",
         **_in_unit(tracks, "birth_depth", "birth depth"),
         "largest_diameter": f"largest diameter ({length})",
@@ -82,21 +85,29 @@ def _tracks(tracks: pd.DataFrame, file: str) -> str:
 def _in_unit(table: pd.DataFrame, quantity: str, title: str) -> dict[str, str]:
     """A column in the unit that is known, and its title with that unit."""
     name = column_with_unit(table, quantity)
-    return {name: f"{title} ({unit_of(name)})"}
+    return {name: f"{title} ({unit_of(name, SIZE_FROM in table)})"}
 
 
 def _velocities(tracks: pd.DataFrame) -> dict[str, str]:
     if "drift_x_mm_per_s" in tracks:
-        return {
-            "growth_um2_per_s": "growth (µm²/s)",
-            "drift_x_mm_per_s": "drift right (mm/s)",
-            "drift_y_mm_per_s": "drift down (mm/s)",
+        said = ", assumed" if SIZE_FROM in tracks else ""
+        rates = {
+            "growth{}_um2_per_s": f"growth (µm²/s{said})",
+            "drift_x{}_mm_per_s": f"drift right (mm/s{said})",
+            "drift_y{}_mm_per_s": f"drift down (mm/s{said})",
         }
-    return {
-        "growth_px_per_frame": "growth (px² a frame)",
-        "drift_x_px_per_frame": "drift right (px a frame)",
-        "drift_y_px_per_frame": "drift down (px a frame)",
-    }
+    else:
+        rates = {
+            "growth{}_px_per_frame": "growth (px² a frame)",
+            "drift_x{}_px_per_frame": "drift right (px a frame)",
+            "drift_y{}_px_per_frame": "drift down (px a frame)",
+        }
+    columns = {}
+    for name, title in rates.items():
+        columns[name.format("")] = title
+        if name.format("_error") in tracks:
+            columns[name.format("_error")] = f"± {title}"
+    return columns
 
 
 def _with_time(table: pd.DataFrame, axis: TimeAxis) -> pd.DataFrame:

@@ -1,0 +1,73 @@
+"""Look at a labelled recording, a few frames of it, and say what is foreign there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from amseg_keras.applicability.judge import MOST_FRAMES, ApplicabilityWarning, judge
+from amseg_keras.applicability.knowledge import Knowledge
+from amseg_keras.applicability.signs import measure_signs, of_scaled
+from amseg_keras.classes import IGNORE
+from amseg_keras.preprocess import GreyRange
+from amseg_keras.preprocess.lazy import spread
+from amseg_keras.read import Frames, ReadError
+
+_ONE_IN = 6
+"""Frames of which one is looked at, so that short recordings are not slowed down."""
+
+
+def looked_at(frames: int) -> tuple[int, ...]:
+    """Choose the frames of a recording that are looked at: up to eight, evenly spread.
+
+    Example:
+        >>> looked_at(1), looked_at(25), len(looked_at(5000))
+        ((0,), (0, 6, 12, 18, 24), 8)
+    """
+    return tuple(spread(frames, min(MOST_FRAMES, -(-frames // _ONE_IN))))
+
+
+def check_recording(
+    frames: Frames,
+    labels_of: Callable[[int], np.ndarray | None],
+    class_names: Sequence[str],
+    levels: GreyRange,
+    known: Knowledge | None,
+    pixel_size_um: float | None = None,
+    scale: float = 1.0,
+) -> tuple[ApplicabilityWarning, ...]:
+    """Say whether a recording looks like what a preset knows.
+
+    Args:
+        frames: Recording, `(frames, height, width)`.
+        labels_of: Gives the class ids of a frame, uint8 `(height, width)`, or None.
+        class_names: Name of each class id.
+        levels: Grey levels of the recording that become the ends of the network's input.
+        known: What the preset knows; None for a preset that knows nothing.
+        pixel_size_um: Pixel size of the frames in um; None if it is not known.
+        scale: Factor by which frames are enlarged for the network.
+
+    Returns:
+        Warnings; none for a familiar recording, or if the preset knows nothing.
+
+    Example:
+        >>> grey = np.full((1, 64, 64), 7, np.uint8)
+        >>> labels = np.zeros((64, 64), np.uint8)
+        >>> (found,) = check_recording(grey, lambda n: labels, ["gas"], GreyRange(7, 7, 1), None)
+        >>> found.sign
+        'no_contrast'
+    """
+    has_contrast = levels.high > levels.low
+    signs = {}
+    for index in looked_at(len(frames)):
+        try:
+            frame, labels = np.asarray(frames[index]), labels_of(index)
+        except ReadError:
+            continue
+        if labels is None or (labels == IGNORE).all():
+            continue
+        found = measure_signs(frame, labels, class_names, levels) if has_contrast else {}
+        signs[index] = of_scaled(found, scale)
+    size = None if pixel_size_um is None else pixel_size_um / scale
+    return judge(signs, known, has_contrast=has_contrast, pixel_size_um=size, resampled=scale != 1)
