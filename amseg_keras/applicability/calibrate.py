@@ -135,7 +135,10 @@ def _trees(familiar: np.ndarray, foreign: np.ndarray) -> Trees:
         values = boosted.learning_rate * tree.value[:, 0, 0]
         found["value"] += np.where(leaf, values, 0.0).tolist()
     trees = Trees(
-        tuple(roots), *(tuple(found[name]) for name in found), offset=0.0, limit=max(limit, 0.0)
+        tuple(roots),
+        **{name: tuple(values) for name, values in found.items()},
+        offset=0.0,
+        limit=max(limit, 0.0),
     )
     offset = float(boosted.decision_function(inputs[:1])[0]) - trees.score(familiar[0])
     return replace(trees, offset=offset)

@@ -119,7 +119,7 @@ def _row(frame: int, recording: Recording) -> int:
 def _places(tracks: Sequence[Sightings], moving: np.ndarray) -> np.ndarray:
     """Number the places of the tracks; those that move have a number of their own."""
     place = np.arange(len(tracks))
-    resting = np.flatnonzero(~moving)
+    resting = np.flatnonzero(~moving).tolist()
     x = np.array([np.median(tracks[number].x) for number in resting])
     y = np.array([np.median(tracks[number].y) for number in resting])
     radius = np.array([np.median(tracks[number].diameter) for number in resting]) / 2
