@@ -13,12 +13,12 @@ from tables import fill, table
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
-PRESETS = ("amsegnet-esrf", "amsegnet-esrf-lite", "amsegnet-aps", "amsegnet-hpdc")
+PRESETS = ("amsegnet-movie", "amsegnet-esrf", "amsegnet-esrf-lite", "amsegnet-aps", "amsegnet-hpdc")
 CLASSES = ("background", "substrate", "keyhole", "pore")
 FRAMES = {
     "real frames of APS, Ti-6Al-4V": (
         "APS, welding of Ti-6Al-4V, 25 frames; no real frame in the training",
-        "`python hub/measure_on_real_frames.py {name} DATA`",
+        "`python benchmarks/accuracy {name} --real DATA -o OUT`",
     ),
     "real frames of APS": (
         "8 later frames of the recording that 15 were fine-tuned on",

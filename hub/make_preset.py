@@ -1,10 +1,10 @@
 """Turn a run of `amseg train` or `amseg finetune` into the folder of a preset, with its card.
 
-    python hub/make_preset.py runs/esrf hub/amsegnet-esrf --evaluation esrf_test/evaluation.json \\
-        --real measured.json
+    python hub/make_preset.py runs/movie hub/amsegnet-movie --evaluation movie_test/evaluation.json \\
+        --accuracy OUT/movie.json
 
-`--evaluation` is what `amseg evaluate` wrote on frames that the training has not seen, `--real`
-what `measure_on_real_frames.py` printed; the card says what is missing.
+`--evaluation` is what `amseg evaluate` wrote on frames that the training has not seen, `--accuracy`
+what `python benchmarks/accuracy` wrote for the preset; the card says what is missing.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from amseg_keras.pretrained.card import Measured, model_card
 from amseg_keras.pretrained.preset import description, write_preset
 from amseg_keras.training.run_folder import command_of
 
-CURVE_ROWS = 10
+CURVE_ROWS, APS_FRAMES = 10, 25
 
-IN_PACKAGE = ("amsegnet-esrf", "amsegnet-esrf-lite")
+IN_PACKAGE = ("amsegnet-movie", "amsegnet-esrf", "amsegnet-esrf-lite")
 """Presets that are in the wheel and need no folder."""
 
 TRAINING = """
@@ -41,8 +41,21 @@ TRAINING = """
 REAL = (
     "On {frames} real frames of APS (Ti-6Al-4V, bare plate, 2.0 um a pixel; semi-automatic labels; "
     "not quite unseen where frames of APS were simulated, since the simulator's ranges were chosen "
-    "such that such frames lie within them), by `python hub/measure_on_real_frames.py {name} DATA`"
+    "such that such frames lie within them), by `python benchmarks/accuracy {name} --real DATA -o OUT`"
 )
+
+ACCURACY = """
+Without fine-tuning, by the same command (the real frames belong to others, and were in no training):
+
+| frames | what | |
+|---|---|---|
+| wall built by laser powder bed fusion, raw, 262 frames | pores found in at least half of the frames | {in_half} of {pores} |
+| | pores found in 80 % of the frames | {in_most} of {pores} |
+| | frames with a keyhole away from the laser | {away:.0%} |
+| single published frames | keyhole IoU | {figures} |
+| unseen simulated recordings of ESRF | IoU of keyhole, of pore | {esrf[keyhole]:.2f}, {esrf[pore]:.2f} |
+| unseen simulated recordings of APS | IoU of keyhole, of pore | {aps[keyhole]:.2f}, {aps[pore]:.2f} |
+"""
 
 
 def main() -> None:
@@ -57,7 +70,8 @@ def main() -> None:
     )
     parser.add_argument("--trained-on", help="a sentence in place of the run's own")
     parser.add_argument("--evaluation", type=Path, help="evaluation.json of amseg evaluate")
-    parser.add_argument("--real", type=Path, help="output of measure_on_real_frames.py")
+    parser.add_argument("--accuracy", type=Path, help="what benchmarks/accuracy wrote")
+    parser.add_argument("--note", default="", help="Markdown on what came before this run")
     arguments = parser.parse_args()
     trained = from_pretrained(arguments.run / "preset")
     name = arguments.preset.name
@@ -66,12 +80,15 @@ def main() -> None:
     measured = []
     if arguments.evaluation is not None:
         measured.append(Measured.of_evaluation(json.loads(arguments.evaluation.read_text())))
-    if arguments.real is not None:
-        measured.append(_on_real_frames(name, json.loads(arguments.real.read_text())))
+    also = ""
+    if arguments.accuracy is not None:
+        accuracy = json.loads(arguments.accuracy.read_text())
+        measured.append(_on_real_frames(name, accuracy["real"]["aps"]))
+        also = _accuracy(accuracy)
     card = model_card(
         name,
         description(info),
-        training(arguments.run, arguments.command),
+        arguments.note + training(arguments.run, arguments.command) + also,
         measured,
         licence="apache-2.0",
         source=name if name in IN_PACKAGE else f"hub/{name}",
@@ -100,9 +117,15 @@ def training(run: Path, command: str | None) -> str:
 
 
 def _on_real_frames(name: str, found: dict[str, Any]) -> Measured:
-    iou = {key.removesuffix("_iou"): value for key, value in found.items() if key != "frames"}
-    about = REAL.format(frames=found["frames"], name=name)
-    return Measured("real frames of APS, Ti-6Al-4V", "test", about, iou)
+    about = REAL.format(frames=APS_FRAMES, name=name)
+    return Measured("real frames of APS, Ti-6Al-4V", "test", about, found)
+
+
+def _accuracy(found: dict[str, Any]) -> str:
+    """Scores on the other real sets and on simulated recordings, as Markdown."""
+    real = found["real"]
+    figures = ", ".join(f"{name} {iou:.2f}" for name, iou in real["figures"].items())
+    return ACCURACY.format(**real["wall"] | found["simulated"], figures=figures)
 
 
 if __name__ == "__main__":
