@@ -20,7 +20,7 @@ import pandas as pd
 from amseg_keras import from_pretrained
 from amseg_keras.pretrained.card import Measured, model_card
 from amseg_keras.pretrained.preset import description, write_preset
-from amseg_keras.training.run_card import command_of
+from amseg_keras.training.run_folder import command_of
 
 CURVE_ROWS = 10
 

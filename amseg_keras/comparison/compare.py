@@ -21,11 +21,11 @@ from amseg_keras.datasets import BatchOptions, Dataset, batches, open_dataset
 from amseg_keras.datasets.dataset import SPLITS
 from amseg_keras.datasets.split import SPLIT_BY
 from amseg_keras.evaluation import Evaluation, evaluate
+from amseg_keras.json_values import json_value
 from amseg_keras.models.cost import macs, trainable_parameters
 from amseg_keras.models.networks import NETWORKS
 from amseg_keras.models.titles import OF_THE_PAPER, TITLES
 from amseg_keras.outputs import write_json
-from amseg_keras.plain_json import plain
 from amseg_keras.report.comparison_figure import draw_comparison
 from amseg_keras.report.comparison_table import comparison_markdown
 from amseg_keras.segment import Segmenter, from_pretrained
@@ -282,7 +282,7 @@ def write_comparison(comparison: Comparison, folder: str | os.PathLike[str]) -> 
     write_json(
         folder / "networks.json",
         {
-            "networks": plain(comparison.table.to_dict("records")),
+            "networks": json_value(comparison.table.to_dict("records")),
             "conditions": comparison.conditions,
             "unreadable_frames": list(comparison.errors),
         },

@@ -158,9 +158,18 @@ def _convolving(
     top, left, bottom, end = node.options["pads"]
     bias = node.inputs[2:]
     options = {
-        **{0: kernel.shape[0], 1: columns, 11: rows, 3: right, 13: down},
-        **{4: left, 15: end, 14: top, 16: bottom},
-        **{5: len(bias), 6: kernel.size, **more},
+        0: kernel.shape[0],  # channels of the output
+        1: columns,
+        11: rows,
+        3: right,  # strides
+        13: down,
+        4: left,  # padding
+        15: end,
+        14: top,
+        16: bottom,
+        5: len(bias),  # whether there is one
+        6: kernel.size,
+        **more,
     }
     weights = _STORED_AS_FLOAT32 + np.float32(kernel).tobytes()
     weights += b"".join(np.float32(arrays[name]).tobytes() for name in bias)

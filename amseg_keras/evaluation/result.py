@@ -13,8 +13,8 @@ import pandas as pd
 from amseg_keras.datasets import Dataset, LabelledFrame
 from amseg_keras.datasets.frames import without_background
 from amseg_keras.datasets.statistics import GROUPS
+from amseg_keras.json_values import json_value
 from amseg_keras.metrics.scores import f1_per_class, iou_per_class
-from amseg_keras.plain_json import plain
 from amseg_keras.pretrained import PresetInfo
 
 BOUNDARY_TOLERANCE_PX = 2
@@ -243,7 +243,7 @@ class Evaluation:
 
     def as_json(self) -> dict[str, Any]:
         """All of it but the single frames, as JSON knows it: null for a score that is not there."""
-        return plain(
+        return json_value(
             {
                 "model": self.model.name,
                 "trained_on": self.model.trained_on,

@@ -11,7 +11,14 @@ from amseg_keras.preprocess.lazy import LazyFrames
 from amseg_keras.read import Frames
 
 STEP_ORDER = (
-    *("repair", "flat-field", "register", "background", "stretch", "median", "nlm", "crop"),
+    "repair",
+    "flat-field",
+    "register",
+    "background",
+    "stretch",
+    "median",
+    "nlm",
+    "crop",
 )
 """The order of the steps unless another is chosen.
 

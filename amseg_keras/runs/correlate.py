@@ -19,8 +19,8 @@ from typing import Any
 import pandas as pd
 
 from amseg_keras.atomic import complete_or_absent
+from amseg_keras.json_values import json_value
 from amseg_keras.outputs import OutputFiles, OutputFolder, RunIdentity, input_place
-from amseg_keras.plain_json import plain
 from amseg_keras.quantify.study import (
     Plane,
     Study,
@@ -145,7 +145,7 @@ def _numbers(experiments: ManyExperiments, study: Study) -> dict[str, Any]:
             "with_pores": int(has_pores.sum()),
             "without_pores": int((~has_pores).sum()),
         },
-        "correlations": plain(study.correlations.to_dict("records")),
+        "correlations": json_value(study.correlations.to_dict("records")),
         "planes": [_plane_numbers(plane) for plane in study.planes],
         "notes": list(study.notes),
         "unreadable_runs": list(experiments.errors),

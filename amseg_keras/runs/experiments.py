@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from amseg_keras.plain_json import plain
+from amseg_keras.json_values import json_value
 from amseg_keras.quantify.study import largest_keyhole_pore
 from amseg_keras.read.errors import ReadError, reading
 from amseg_keras.runs.labelled_run import open_labelled_run
@@ -125,7 +125,7 @@ def read_parameters(path: Path) -> dict[str, dict[str, Any]]:
             )
     rows = table.drop(columns=_RUN).to_dict("records")
     return {
-        name: _plain_ones(plain({str(key): value for key, value in row.items()}))
+        name: _plain_ones(json_value({str(key): value for key, value in row.items()}))
         for name, row in zip(names, rows, strict=True)
         if isinstance(name, str)
     }

@@ -25,6 +25,7 @@ import tifffile
 from amseg_keras.atomic import complete_or_absent
 from amseg_keras.explain import GradCam, class_index, frame_confidence, rank_frames
 from amseg_keras.explain.confidence import LIMITS, LOW_MARGIN, inner_part
+from amseg_keras.json_values import json_value
 from amseg_keras.outputs import (
     LabelStore,
     OutputFiles,
@@ -32,7 +33,6 @@ from amseg_keras.outputs import (
     network_settings,
     stack_identity,
 )
-from amseg_keras.plain_json import plain
 from amseg_keras.preprocess import GreyRange, Inputs
 from amseg_keras.read import FrameStack, ReadError
 from amseg_keras.report.label_files import BIGTIFF_BYTES
@@ -247,7 +247,9 @@ def _explain(scaled: np.ndarray, number: int, work: _Work) -> tuple[np.ndarray, 
     low_margin = (sure.margin < LOW_MARGIN) & counted
     draw_confidence(grey, sure.confidence, low_margin, sure.unstable & counted, title, path)
     found = bool(of_class.found.any())
-    return np.asarray(of_class.heat, np.float32), plain({"frame": number, "found": found, **shares})
+    return np.asarray(of_class.heat, np.float32), json_value(
+        {"frame": number, "found": found, **shares}
+    )
 
 
 def _write_maps(out: OutputFolder, store: LabelStore, work: _Work, class_name: str) -> None:

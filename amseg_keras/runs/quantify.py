@@ -19,8 +19,8 @@ from typing import Any
 import numpy as np
 
 from amseg_keras.atomic import complete_or_absent
+from amseg_keras.json_values import json_value
 from amseg_keras.outputs import OutputFiles, OutputFolder, RunIdentity, input_place
-from amseg_keras.plain_json import plain
 from amseg_keras.quantify import Quantities, Scale, measure
 from amseg_keras.quantify.measure import SMALLEST_PORE_UM
 from amseg_keras.read import ReadError
@@ -142,7 +142,7 @@ def _measure(
         "versions": package_versions("numpy", "pandas", "scipy"),
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
     }
-    return found, plain(record)
+    return found, json_value(record)
 
 
 def _told(frames: Iterator[np.ndarray], progress: Progress) -> Iterator[np.ndarray]:

@@ -4,8 +4,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from amseg_keras.simulate.experiments import Experiment
-from amseg_keras.simulate.ranges.base import (
+from amseg_keras.simulate.process import Experiment
+from amseg_keras.simulate.ranges import (
     APS_MOVIE,
     MOVIE,
     PLAIN,

@@ -10,7 +10,7 @@ import numpy as np
 
 from amseg_keras.classes import CLASS_NAMES
 from amseg_keras.simulate.detector import Detector, quantise, stretch_limits
-from amseg_keras.simulate.ranges.base import PresentationRanges, draw, draw_log
+from amseg_keras.simulate.ranges import PresentationRanges, draw, draw_log
 
 PRESENTATIONS = (
     "raw",

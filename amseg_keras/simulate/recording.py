@@ -19,7 +19,7 @@ from amseg_keras.simulate.presentation import (
     present_labels,
     ratio,
 )
-from amseg_keras.simulate.ranges.base import MovieRanges, draw, draw_log
+from amseg_keras.simulate.ranges import MovieRanges, draw, draw_log
 from amseg_keras.simulate.ranges.casting import CastingRanges
 from amseg_keras.simulate.ranges.deposit import DepositRanges
 from amseg_keras.simulate.ranges.melt import MeltRanges

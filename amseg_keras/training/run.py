@@ -18,16 +18,15 @@ import pandas as pd
 
 from amseg_keras.backend import best_precision, every_device, hardware
 from amseg_keras.datasets import Dataset, open_dataset
+from amseg_keras.json_values import json_value
 from amseg_keras.models.networks import NETWORKS
-from amseg_keras.plain_json import plain
 from amseg_keras.preprocess import GreyScaling
 from amseg_keras.pretrained import PresetInfo, find_preset
 from amseg_keras.pretrained.preset import read_info, read_model, weights_digest, write_preset
 from amseg_keras.training.derived_examples import DistilledExamples, KeptExamples, mixed_examples
 from amseg_keras.training.examples import DatasetExamples, DatasetSource, Examples
 from amseg_keras.training.recipe import Phase, Progress, Recipe, TrainingError
-from amseg_keras.training.run_card import run_card
-from amseg_keras.training.run_folder import RunFolder
+from amseg_keras.training.run_folder import RunFolder, run_card
 from amseg_keras.training.simulation import Simulation
 from amseg_keras.training.trainer import Trainer
 from amseg_keras.versions import versions
@@ -231,7 +230,7 @@ def _train(
         "seconds": round(position.seconds, 1),
         "epochs": len(position.history),
         "steps": position.steps,
-        "best": plain(max(position.history, key=_merit)),
+        "best": json_value(max(position.history, key=_merit)),
         "finished": True,
     }
     info = PresetInfo(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from amseg_keras.simulate import Facility, MeltRanges
-from amseg_keras.simulate.ranges.base import PLAIN, MovieRanges
+from amseg_keras.simulate.ranges import PLAIN, MovieRanges
 
 _NONE = (0.0, 0.0)
 

@@ -15,7 +15,7 @@ from amseg_keras.datasets.validate import validate
 from amseg_keras.runs.simulate import SimulateSettings, simulate_dataset
 from amseg_keras.simulate import FACILITIES as PLACES
 from amseg_keras.simulate import simulate_sequence
-from amseg_keras.simulate.experiments import PROCESSES as KNOWN
+from amseg_keras.simulate.process import PROCESSES as KNOWN
 
 
 class KilledError(Exception):

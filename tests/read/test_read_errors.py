@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from fuzz_readers import READERS, SHARE, fuzz
 
 from amseg_keras.read import ReadError, find_stacks, open_stack
 
@@ -114,3 +115,75 @@ def test_forbidden_files_and_folders_say_permission_denied():
             env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
         ).stdout.splitlines()
     assert [line.split(";")[0] for line in said] == [f"{p}: permission denied" for p in forbidden]
+
+
+OFFSETS = 90
+
+
+def cuts(size: int) -> list[int]:
+    """Offsets spread over the file, and every one near its ends, where headers and indexes lie."""
+    spread = np.linspace(0, size - 1, OFFSETS).astype(int).tolist()
+    return sorted({*spread, *range(1, 12), *range(max(0, size - 60), size)})
+
+
+def test_a_cut_file_is_an_error_or_whole(file_format, frames, tmp_path, capfd):
+    path = file_format.write(tmp_path, frames.astype(file_format.dtypes[0]))
+    whole = path.read_bytes()
+    with open_stack(path) as stack:
+        expected = list(stack)
+    # EDF stores no number of frames: cut exactly between two, it is a sound shorter file.
+    between = set()
+    if path.suffix == ".edf":
+        between = {len(whole) * n // len(frames) for n in range(len(frames))}
+    for cut in cuts(len(whole)):
+        if cut in between:
+            continue
+        path.write_bytes(whole[:cut])
+        try:
+            stack = open_stack(path)
+        except ReadError as error:
+            assert str(error).startswith(str(path))
+            continue
+        with stack:
+            assert len(stack) == len(expected), f"cut at {cut} of {len(whole)}"
+            for index in range(len(stack)):
+                try:
+                    frame = stack[index]
+                except ReadError as error:
+                    assert str(error).startswith(str(path))
+                else:
+                    assert np.array_equal(frame, expected[index]), f"cut at {cut}, frame {index}"
+    noise = capfd.readouterr()
+    assert noise.out + noise.err == ""
+
+
+@pytest.mark.parametrize("cut", [0.1, 0.5, 0.9, 0.99])
+def test_a_cut_member_of_a_sequence_is_an_error_of_its_frame(frames, tmp_path, cut):
+    import tifffile
+
+    for number, frame in enumerate(frames):
+        tifffile.imwrite(tmp_path / f"{number}.tif", frame)
+    broken = tmp_path / "0.tif"
+    data = broken.read_bytes()
+    broken.write_bytes(data[: int(cut * len(data))])
+    with open_stack(tmp_path) as stack:
+        assert len(stack) == len(frames)
+        with pytest.raises(ReadError, match=r"0\.tif: "):
+            stack[0]
+        np.testing.assert_array_equal(stack[1], frames[1])
+
+
+FILES = int(os.environ.get("AMSEG_FUZZ_FILES", "10000"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("reader", READERS)
+def test_damaged_files_are_read_or_refused(reader):
+    tally = fuzz(reader, FILES // SHARE.get(reader, 1))
+    assert not tally.bad, "\n".join(tally.examples)
+
+
+def test_a_few_damaged_files_are_read_or_refused():
+    tally = fuzz("edf", 80, seed=1)
+    assert tally.tried == 80
+    assert not tally.bad, "\n".join(tally.examples)

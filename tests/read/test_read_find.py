@@ -1,5 +1,7 @@
 """find_stacks and open_stack: what a user's inputs mean."""
 
+import os
+import signal
 from pathlib import Path
 
 import h5py
@@ -9,6 +11,7 @@ import tifffile
 from PIL import Image
 
 from amseg_keras.read import ReadError, ReadOptions, find_stacks, open_stack
+from amseg_keras.read.in_time import TimedReader
 
 
 def save(*paths: Path, size: tuple[int, int] = (20, 30)) -> None:
@@ -220,3 +223,18 @@ def test_a_sample_is_a_stack_and_an_unknown_one_names_those_there_are():
         assert stack.pixel_size_um == pytest.approx(4.31)
     with pytest.raises(ReadError, match="no such sample; there are sample:esrf-lpbf"):
         open_stack("sample:nothing")
+
+
+def test_a_file_that_never_opens_is_refused_and_the_next_one_is_not(tmp_path):
+    np.save(tmp_path / "good.npy", np.zeros((3, 8, 9), "u1"))
+    np.save(tmp_path / "late.npy", np.zeros((3, 8, 9), "u1"))
+    reader = TimedReader(60)
+    reader.check([tmp_path / "good.npy"])
+    # A process that is stopped never answers, like one that counts to 2^31.
+    os.kill(reader._process.pid, signal.SIGSTOP)
+    reader.limit_s = 0.5
+    with pytest.raises(ReadError, match=r"late\.npy: cannot be opened within 0\.5 s"):
+        reader.check([tmp_path / "late.npy"])
+    reader.limit_s = 60
+    reader.check([tmp_path / "good.npy"])
+    reader.close()

@@ -1,9 +1,14 @@
 """FrameStack: indexing, closing, laziness, and values that are not numbers."""
 
 import resource
+import tempfile
+from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
 
 from amseg_keras.read import ReadError, open_stack
 
@@ -111,3 +116,52 @@ def test_an_npy_of_wrong_dimensions_is_an_error(tmp_path, shape):
     np.save(tmp_path / "a.npy", np.zeros(shape))
     with pytest.raises(ReadError, match="has shape"):
         open_stack(tmp_path / "a.npy")
+
+
+@settings(
+    max_examples=15, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow]
+)
+@given(data=st.data())
+def test_frames_survive_a_round_trip(lossless, data):
+    dtype = np.dtype(data.draw(st.sampled_from(lossless.dtypes)))
+    shape = data.draw(st.tuples(st.integers(1, 4), st.integers(2, 35), st.integers(2, 35)))
+    values = (
+        st.booleans()
+        if dtype.kind == "b"
+        else arrays.from_dtype(dtype, allow_nan=False, allow_infinity=False)
+    )
+    stored = data.draw(arrays.arrays(dtype, shape, elements=values))
+    with tempfile.TemporaryDirectory() as folder:
+        path = lossless.write(Path(folder), stored)
+        with open_stack(path) as stack:
+            assert stack.shape == shape
+            assert stack.dtype == (np.uint8 if dtype.kind == "b" else dtype.newbyteorder("="))
+            for index, frame in enumerate(stack):
+                assert frame.dtype == stack.dtype
+                np.testing.assert_array_equal(frame, stored[index])
+                np.testing.assert_array_equal(stack[index], frame)
+
+
+def test_aps_frames_are_one_stack(real_data):
+    with open_stack(real_data / "aps_ti64_frames") as stack:
+        assert stack.name == "aps_ti64_frames"
+        assert stack.shape == (25, 400, 1024)
+        assert stack.dtype == np.uint16
+        assert stack[24].max() < 4096
+        assert stack.frame_names is not None
+        assert stack.frame_names[9] == "0010.tif"
+
+
+def test_hpdc_video_has_219_frames(real_data):
+    with open_stack(real_data / "hpdc_video_clip.mp4") as stack:
+        assert stack.shape == (219, 2160, 1564)
+        assert stack.notes == ("colour turned to grey (ITU-R 601 luma)",)
+        late, early = stack[200], stack[70]
+        np.testing.assert_array_equal(stack[70], early)
+        np.testing.assert_array_equal(stack[200], late)
+
+
+def test_esrf_jpeg_is_one_frame(real_data):
+    with open_stack(real_data / "esrf_lpbf.jpg") as stack:
+        assert stack.shape == (1, 256, 512)
+        assert stack.notes == ()

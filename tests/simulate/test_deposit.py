@@ -7,7 +7,7 @@ import pytest
 from amseg_keras.classes import CLASS_NAMES, IGNORE
 from amseg_keras.simulate.deposit.shot import draw_deposit
 from amseg_keras.simulate.detector import expose
-from amseg_keras.simulate.experiments import Experiment
+from amseg_keras.simulate.process import Experiment
 from amseg_keras.simulate.ranges.deposit import DLS, DLS_REFERENCE
 from amseg_keras.simulate.shot import View
 

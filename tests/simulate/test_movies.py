@@ -10,7 +10,7 @@ from skimage.registration import phase_cross_correlation
 from amseg_keras.classes import CLASS_NAMES
 from amseg_keras.simulate import FACILITIES, MovieRanges, draw_recording, record
 from amseg_keras.simulate.detector import Unrest, shifted, shifted_labels
-from amseg_keras.simulate.ranges.base import PLAIN
+from amseg_keras.simulate.ranges import PLAIN
 from amseg_keras.simulate.recording import median_frame
 
 BACKGROUND, POWDER, SUBSTRATE, KEYHOLE, PORE = range(len(CLASS_NAMES))

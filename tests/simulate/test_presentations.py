@@ -14,7 +14,7 @@ from amseg_keras.simulate.presentation import (
     present,
     present_labels,
 )
-from amseg_keras.simulate.ranges.base import PLAIN, PresentationRanges
+from amseg_keras.simulate.ranges import PLAIN, PresentationRanges
 
 BACKGROUND, POWDER, SUBSTRATE, KEYHOLE, PORE = range(len(CLASS_NAMES))
 SHAPE = (120, 160)

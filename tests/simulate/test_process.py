@@ -3,15 +3,17 @@ import pytest
 from scipy.signal import periodogram
 
 from amseg_keras.simulate import FACILITIES, MATERIALS
-from amseg_keras.simulate.experiments import (
+from amseg_keras.simulate.process import (
     Experiment,
+    Pore,
     chaos,
     draw_laser,
     keyhole_depth_um,
     keyhole_number,
+    move_keyhole,
     number_for_depth,
+    oscillate,
 )
-from amseg_keras.simulate.keyhole import Pore, move_keyhole, oscillate
 
 
 def test_keyhole_number_is_absorbed_power_over_the_power_that_melting_takes():

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from amseg_keras.simulate.ranges.base import Range, draw, draw_log
+from amseg_keras.simulate.ranges import Range, draw, draw_log
 from amseg_keras.simulate.ranges.casting import CastingRanges
 
 _WALL_PX = 256

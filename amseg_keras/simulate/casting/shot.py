@@ -18,7 +18,7 @@ from amseg_keras.simulate.casting.pores import (
     draw_shrinkage,
 )
 from amseg_keras.simulate.detector import Detector, uneven_field
-from amseg_keras.simulate.ranges.base import Range, draw, draw_integer, draw_log
+from amseg_keras.simulate.ranges import Range, draw, draw_integer, draw_log
 from amseg_keras.simulate.ranges.casting import CastingRanges
 from amseg_keras.simulate.shot import WithoutMotion
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from amseg_keras.simulate.ranges.base import draw, draw_integer, draw_log
+from amseg_keras.simulate.ranges import draw, draw_integer, draw_log
 from amseg_keras.simulate.ranges.deposit import DepositRanges
 
 

@@ -27,8 +27,8 @@ from amseg_keras.simulate.deposit.pores import (
     draw_stream,
 )
 from amseg_keras.simulate.detector import Detector, row_stripes, uneven_field
-from amseg_keras.simulate.experiments import Experiment
-from amseg_keras.simulate.ranges.base import draw, draw_log
+from amseg_keras.simulate.process import Experiment
+from amseg_keras.simulate.ranges import draw, draw_log
 from amseg_keras.simulate.ranges.deposit import DepositRanges
 from amseg_keras.simulate.shot import View, WithoutMotion
 

@@ -170,7 +170,13 @@ def _lines(stage: Stage, moment: Moment) -> Lines:
         full = moment.pool.bottom(columns, moment.laser_px, direction, (1.0, 1.0))
         frozen = np.maximum(frozen, (full > 0) * (liquid <= 0) * np.float32(moment.melted))
     top = stage.surface - (stage.surface - stage.ceiling) * (1 - track.bare * gone)
-    return Lines(*(np.asarray(line, np.float32) for line in (melted, top, passed, liquid, frozen)))
+    return Lines(
+        melted=np.asarray(melted, np.float32),
+        top=np.asarray(top, np.float32),
+        passed=np.asarray(passed, np.float32),
+        liquid=np.asarray(liquid, np.float32),
+        frozen=np.asarray(frozen, np.float32),
+    )
 
 
 def _sigmoid(x: np.ndarray) -> np.ndarray:

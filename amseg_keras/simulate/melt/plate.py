@@ -20,8 +20,8 @@ from amseg_keras.simulate.absorption import (
     transmission,
 )
 from amseg_keras.simulate.detector import Detector, uneven_field
-from amseg_keras.simulate.experiments import Experiment
-from amseg_keras.simulate.ranges.base import draw, draw_integer, draw_log
+from amseg_keras.simulate.process import Experiment
+from amseg_keras.simulate.ranges import draw, draw_integer, draw_log
 from amseg_keras.simulate.ranges.melt import MeltRanges
 from amseg_keras.simulate.shot import View
 from amseg_keras.simulate.textures import crop_face, texture_library

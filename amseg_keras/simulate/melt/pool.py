@@ -6,9 +6,9 @@ import cv2
 import numpy as np
 
 from amseg_keras.simulate.detector import uneven_field
-from amseg_keras.simulate.experiments import Laser, chaos, keyhole_depth_um
 from amseg_keras.simulate.melt.plate import Plate
-from amseg_keras.simulate.ranges.base import draw, draw_log
+from amseg_keras.simulate.process import Laser, chaos, keyhole_depth_um
+from amseg_keras.simulate.ranges import draw, draw_log
 from amseg_keras.simulate.ranges.melt import MeltRanges
 from amseg_keras.simulate.textures import crop_face, texture_library
 

@@ -7,15 +7,6 @@ from typing import Any
 import numpy as np
 
 from amseg_keras.simulate.detector import Detector, uneven_field
-from amseg_keras.simulate.experiments import Experiment, Laser, draw_laser
-from amseg_keras.simulate.keyhole import (
-    Bubble,
-    KeyholeMotion,
-    Pore,
-    move_keyhole,
-    of_earlier_track,
-    pinched_off,
-)
 from amseg_keras.simulate.melt.frame import Moment, Track, compose
 from amseg_keras.simulate.melt.pool import (
     Keyhole,
@@ -36,7 +27,18 @@ from amseg_keras.simulate.melt.spatter import (
 )
 from amseg_keras.simulate.melt.stage import Stage, draw_stage
 from amseg_keras.simulate.melt.still import Still, draw_still
-from amseg_keras.simulate.ranges.base import Range, draw, draw_integer, draw_log
+from amseg_keras.simulate.process import (
+    Bubble,
+    Experiment,
+    KeyholeMotion,
+    Laser,
+    Pore,
+    draw_laser,
+    move_keyhole,
+    of_earlier_track,
+    pinched_off,
+)
+from amseg_keras.simulate.ranges import Range, draw, draw_integer, draw_log
 from amseg_keras.simulate.ranges.melt import MeltRanges
 from amseg_keras.simulate.shot import Picture, View
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from amseg_keras.simulate.ranges.base import draw, draw_log
+from amseg_keras.simulate.ranges import draw, draw_log
 
 _SEEN_FRAMES = 150
 """Frames after which whatever was thrown out has left the view."""

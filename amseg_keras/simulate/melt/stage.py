@@ -7,7 +7,6 @@ import numpy as np
 
 from amseg_keras.simulate.absorption import MATERIALS, Beam, Component, Fringe, Layer, propagate
 from amseg_keras.simulate.detector import Detector, clipped_beam, dust, row_stripes, uneven_field
-from amseg_keras.simulate.experiments import Experiment
 from amseg_keras.simulate.melt.plate import (
     Band,
     Plate,
@@ -18,7 +17,8 @@ from amseg_keras.simulate.melt.plate import (
     scaled_to,
     seen_noise,
 )
-from amseg_keras.simulate.ranges.base import draw, draw_integer, draw_log
+from amseg_keras.simulate.process import Experiment
+from amseg_keras.simulate.ranges import draw, draw_integer, draw_log
 from amseg_keras.simulate.ranges.melt import MeltRanges
 from amseg_keras.simulate.shot import View
 from amseg_keras.simulate.textures import Sheet, crop_sheet, texture_library

@@ -6,7 +6,7 @@ fractions of the alloy's level.
 
 from dataclasses import dataclass
 
-from amseg_keras.simulate.ranges.base import CheckedRanges, Range
+from amseg_keras.simulate.ranges import CheckedRanges, Range
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from amseg_keras.simulate.ranges.base import CheckedRanges, Range
+from amseg_keras.simulate.ranges import CheckedRanges, Range
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ import pytest
 from scipy.signal import welch
 
 from amseg_keras.quantify.dynamics.spectrum import oscillation_spectrum
-from amseg_keras.simulate.keyhole import move_keyhole
+from amseg_keras.simulate.process import move_keyhole
 
 RATE_HZ = 40_000.0
 

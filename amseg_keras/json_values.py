@@ -8,17 +8,17 @@ from typing import Any
 import numpy as np
 
 
-def plain(value: Any) -> Any:
-    """The same value of JSON's own kinds: numbers of NumPy plain, and null for NaN.
+def json_value(value: Any) -> Any:
+    """Turn a value into kinds that JSON has: numbers of NumPy into plain ones, NaN into null.
 
     Example:
-        >>> plain({"iou": np.float32(0.5), "pore": float("nan")})
+        >>> json_value({"iou": np.float32(0.5), "pore": float("nan")})
         {'iou': 0.5, 'pore': None}
     """
     if isinstance(value, dict):
-        return {str(key): plain(one) for key, one in value.items()}
+        return {str(key): json_value(entry) for key, entry in value.items()}
     if isinstance(value, list):
-        return [plain(one) for one in value]
+        return [json_value(entry) for entry in value]
     if isinstance(value, np.generic):
         value = value.item()
     return None if isinstance(value, float) and math.isnan(value) else value
