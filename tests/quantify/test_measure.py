@@ -364,7 +364,7 @@ def test_a_name_near_a_known_one_is_refused_with_the_known_one(names, suggested)
     with pytest.raises(ValueError, match=suggested):
         measure(THREE, names)
     with pytest.raises(ValueError, match=suggested):
-        measure_keyhole(THREE[0], names)
+        measure_keyhole(THREE[0], names, None)
 
 
 def test_an_unknown_name_in_which_a_class_could_hide_is_refused():
