@@ -1,7 +1,7 @@
 """Turn a run of `amseg train` or `amseg finetune` into the folder of a preset, with its card.
 
-    python hub/make_preset.py runs/movie hub/amsegnet-movie --evaluation movie_test/evaluation.json \\
-        --accuracy OUT/movie.json
+    python hub/make_preset.py runs/movie hub/amsegnet-movie --accuracy OUT/movie.json
+    python hub/make_preset.py runs/dls hub/amsegnet-dls --evaluation dls_test/evaluation.json
 
 `--evaluation` is what `amseg evaluate` wrote on frames that the training has not seen, `--accuracy`
 what `python benchmarks/accuracy` wrote for the preset; the card says what is missing.
@@ -41,20 +41,21 @@ TRAINING = """
 REAL = (
     "On {frames} real frames of APS (Ti-6Al-4V, bare plate, 2.0 um a pixel; semi-automatic labels; "
     "not quite unseen where frames of APS were simulated, since the simulator's ranges were chosen "
-    "such that such frames lie within them), by `python benchmarks/accuracy {name} --real DATA -o OUT`"
+    "such that such frames lie within them), by "
+    "`python benchmarks/accuracy {name} --real DATA -o OUT`"
 )
 
 ACCURACY = """
-Without fine-tuning, by the same command (the real frames belong to others, and were in no training):
+Without fine-tuning, by the same command. No real frame was in the training:
 
 | frames | what | |
 |---|---|---|
-| wall built by laser powder bed fusion, raw, 262 frames | pores found in at least half of the frames | {in_half} of {pores} |
+| wall of laser powder bed fusion, raw | pores found in half of 262 frames | {in_half} of {pores} |
 | | pores found in 80 % of the frames | {in_most} of {pores} |
 | | frames with a keyhole away from the laser | {away:.0%} |
 | single published frames | keyhole IoU | {figures} |
-| unseen simulated recordings of ESRF | IoU of keyhole, of pore | {esrf[keyhole]:.2f}, {esrf[pore]:.2f} |
-| unseen simulated recordings of APS | IoU of keyhole, of pore | {aps[keyhole]:.2f}, {aps[pore]:.2f} |
+| unseen simulated recordings, ESRF | keyhole and pore IoU | {esrf[keyhole]}, {esrf[pore]} |
+| unseen simulated recordings, APS | keyhole and pore IoU | {aps[keyhole]}, {aps[pore]} |
 """
 
 
