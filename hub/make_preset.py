@@ -72,9 +72,14 @@ def main() -> None:
     parser.add_argument("--trained-on", help="a sentence in place of the run's own")
     parser.add_argument("--evaluation", type=Path, help="evaluation.json of amseg evaluate")
     parser.add_argument("--accuracy", type=Path, help="what benchmarks/accuracy wrote")
+    parser.add_argument("--average-with", type=Path, help="preset whose weights are averaged in")
     parser.add_argument("--note", default="", help="Markdown on what came before this run")
     arguments = parser.parse_args()
     trained = from_pretrained(arguments.run / "preset")
+    if arguments.average_with is not None:
+        other = from_pretrained(arguments.average_with).model.get_weights()
+        own = trained.model.get_weights()
+        trained.model.set_weights([(a + b) / 2 for a, b in zip(own, other, strict=True)])
     name = arguments.preset.name
     trained_on = arguments.trained_on or trained.info.trained_on
     info = replace(trained.info, name=name, trained_on=trained_on)

@@ -31,7 +31,7 @@ def score_simulated(
         sequences: Number of recordings of each facility; two frames of each are scored.
 
     Returns:
-        IoU by facility and class: `keyhole` and `pore` as the network is used with a movie, on
+        IoU by facility and class (`mean` over all classes, too): `keyhole` and `pore` as the network is used with a movie, on
         the labels of what a frame or its motion shows; `keyhole_single` and `pore_single` with
         each frame by itself, on the labels of what that frame shows. Every network is scored on
         the same labels, whichever channels it takes.
@@ -47,6 +47,7 @@ def score_simulated(
             for label in ("keyhole", "pore"):
                 value = iou[segmenter.class_names.index(label)]
                 scores[label + name] = None if np.isnan(value) else round(float(value), 3)
+            scores[f"mean{name}"] = round(float(np.nanmean(iou)), 3)
         found[facility] = scores
     return found
 
