@@ -77,7 +77,7 @@ def test_python_blocks_are_python(page):
 
 def test_a_wrong_option_is_noticed():
     with pytest.raises(Exception, match="No such option"):
-        check(["segment", "a.tif", "-o", "out", "--frame-rate", "4"], complete=True)
+        check(["segment", "a.tif", "-o", "out", "--frames-rate", "4"], complete=True)
 
 
 def test_commands_are_found_between_others():

@@ -108,7 +108,16 @@ def test_keyhole_is_as_deep_as_its_parameters_say():
 
 
 def test_a_pore_that_overlaps_the_keyhole_is_part_of_it():
-    clear = MeltRanges(keyhole_sigmas=(2.2, 2.2), pore_sigmas=(3.0, 3.5), earlier_pores=(0, 0))
+    clear = MeltRanges(
+        keyhole_sigmas=(2.2, 2.2),
+        pore_sigmas=(3.0, 3.5),
+        earlier_pores=(0, 0),
+        porous=0.0,
+        faint=0.0,
+        shallow=0.0,
+        narrow=0.0,
+        standing=0.0,
+    )
     shot = drawn(3, "welding", clear)
     moment = shot.moment(shot.frames // 2)
     middle = moment.keyhole.outline[:, 0].mean()

@@ -314,7 +314,13 @@ def test_a_porous_wall_holds_many_small_pores():
 
 
 def test_grains_that_stick_to_the_plate_are_dark():
-    strewn = place(stuck=1.0, stuck_grains=(60, 60), stain_sigmas=(4.0, 4.0), earlier_pores=(0, 0))
+    strewn = place(
+        stuck=1.0,
+        stuck_grains=(60, 60),
+        stain_sigmas=(4.0, 4.0),
+        void_fringe=(0.01, 0.01),
+        earlier_pores=(0, 0),
+    )
     shot = recorded(strewn, seed=9).shot
     bare = replace(shot, stage=replace(shot.stage, marks=None))
     change = np.log(shot.render(-5)[0]) - np.log(bare.render(-5)[0])

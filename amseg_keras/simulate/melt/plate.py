@@ -128,7 +128,7 @@ def draw_marks(
         contrast = draw_log(rng, ranges.stain_sigmas) * sigma / plate.beam.slope
         path += np.float32(contrast) * _stain(rng, plate)
         drawn = True
-    if rng.random() < ranges.stuck:
+    if ranges.stuck and rng.random() < ranges.stuck:
         path += _stuck_grains(rng, plate, sigma, ranges)
         drawn = True
     if not drawn:
