@@ -32,7 +32,7 @@ FIRST_SEED = 500_000
 NAMED = {"ESRF": "esrf", "APS": "aps", "Diamond": "dls", "casting": "hpdc"}
 """Words of `trained_on` by the facility that they mean."""
 
-FRAMES, FRAMES_WITH_MOTION = 1, 12
+FRAMES, FRAMES_WITH_MOTION = 1, 18
 """Frames of a recording: a network that sees what moves needs those around a frame."""
 
 

@@ -47,6 +47,10 @@ class ApplicabilityWarning:
         value: What was measured.
         limit: Value from which on it is said.
         frames: Frames that were looked at and show it.
+
+    Example:
+        >>> ApplicabilityWarning("frames seem to be upside down", "row_gas", 0.9, 0.5, (0,)).sign
+        'row_gas'
     """
 
     sentence: str
@@ -86,6 +90,10 @@ def judge(
 
     Returns:
         Warnings, the most telling first; none for a familiar recording.
+
+    Example:
+        >>> [found.sign for found in judge({0: {}}, None, has_contrast=False)]
+        ['no_contrast']
     """
     frames = tuple(sorted(signs))
     if not has_contrast:

@@ -107,6 +107,15 @@ class Knowledge:
         detectors: One for each kind of foreign recordings, which names it.
         pixel_sizes_um: Smallest and largest pixel size of the familiar ones; None if unknown.
         about: What it was made on.
+
+    Example:
+        Without trees and detectors, with one sign whose usual range is 0 to 2:
+
+        >>> known = Knowledge(
+        ...     "0" * 64, ("edge",), (0.0,), (2.0,), 3.0, ((0.0,),), 2.0, None, (), None, "example"
+        ... )
+        >>> known.deviations({"edge": 5.0}).tolist()
+        [2.0]
     """
 
     weights_sha256: str
@@ -169,7 +178,22 @@ def terms(deviations: np.ndarray) -> np.ndarray:
 
 
 def write_knowledge(folder: Path, known: Knowledge) -> Path:
-    """Write `applicability.json` into a preset folder."""
+    """Write `applicability.json` into a preset folder.
+
+    Args:
+        folder: Folder of the preset.
+        known: Statistics of the preset.
+
+    Returns:
+        Path of the file.
+
+    Example:
+        >>> import tempfile
+        >>> from amseg_keras.pretrained import find_preset
+        >>> known = read_knowledge(find_preset("amsegnet-esrf-lite"))
+        >>> write_knowledge(Path(tempfile.mkdtemp()), known).name
+        'applicability.json'
+    """
     path = folder / FILE
     text = json.dumps({"format": FORMAT, **_rounded(asdict(known))}, separators=(",", ":"))
     path.write_text(text.replace("],[", "],\n[") + "\n", "utf-8")
@@ -179,8 +203,16 @@ def write_knowledge(folder: Path, known: Knowledge) -> Path:
 def read_knowledge(folder: Path) -> Knowledge | None:
     """Read what a preset knows; None for presets that know nothing.
 
+    Args:
+        folder: Folder of the preset.
+
     Raises:
-        ValueError: The file is there and no such file.
+        ValueError: The file is there and is not such a file.
+
+    Example:
+        >>> from amseg_keras.pretrained import find_preset
+        >>> "share_substrate" in read_knowledge(find_preset("amsegnet-esrf-lite")).signs
+        True
     """
     path = folder / FILE
     if not path.is_file():
