@@ -4,9 +4,9 @@
         --record benchmarks/recorded/applicability.json
 
 Twelve kinds of foreign input, ten of each, and familiar recordings: simulated ones with seeds that
-neither training nor calibration has, and the real ones of DATA (absent ones are left out). The limits
-come from the calibration alone. The signs, though, were settled with results on such recordings in
-view: what other recordings give may be a little worse.
+neither training nor calibration has, and the real ones of DATA (absent ones are left out). The
+limits come from the calibration alone. The signs, though, were settled with results on such
+recordings in view: what other recordings give may be a little worse.
 """
 
 from __future__ import annotations

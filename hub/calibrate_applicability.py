@@ -15,7 +15,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
-from amseg_keras.simulate.mixture import PIXEL_SIZES_UM, draw_recording
 
 from amseg_keras import from_pretrained
 from amseg_keras.applicability import measure_signs, write_knowledge
@@ -25,6 +24,7 @@ from amseg_keras.pretrained.preset import weights_digest
 from amseg_keras.segment import Segmenter
 from amseg_keras.simulate.facilities import FACILITIES
 from amseg_keras.simulate.recording import record
+from amseg_keras.simulate.sequence import PIXEL_SIZES_UM, draw_recording
 
 FIRST_SEED = 500_000
 """Seeds from here on: trainings and benchmarks have others."""

@@ -44,7 +44,7 @@ def score_real(segmenter: Segmenter, data: Path) -> dict[str, Any]:
 
     Returns:
         `aps` and `aps_single` (IoU of each class over 25 frames, as a movie and each frame alone),
-        `wall` (see `score_wall`) and `figures` (keyhole IoU of each).
+        `wall` and `wall_enlarged` (see `score_wall`; as recorded, and enlarged two times) and `figures` (keyhole IoU of each).
     """
     found: dict[str, Any] = {}
     if (data / "aps_ti64_frames").is_dir():
@@ -52,13 +52,19 @@ def score_real(segmenter: Segmenter, data: Path) -> dict[str, Any]:
             found[name] = _aps(segmenter, data, background)
     if (data / "wall_movie").is_dir():
         found["wall"] = score_wall(segmenter, data / "wall_movie")
+        found["wall_enlarged"] = score_wall(segmenter, data / "wall_movie", 2.0)
     figures = {name: _figure(segmenter, data / "figures", name) for name in FIGURES}
     found["figures"] = {name: iou for name, iou in figures.items() if iou is not None}
     return found
 
 
-def score_wall(segmenter: Segmenter, folder: Path) -> dict[str, float]:
+def score_wall(segmenter: Segmenter, folder: Path, scale: float = 1.0) -> dict[str, float]:
     """Count the pores that are found in most frames, and the frames with a keyhole where none is.
+
+    Args:
+        segmenter: The network.
+        folder: Folder of the recording.
+        scale: Factor by which its frames are enlarged for the network.
 
     Returns:
         `pores`: 31, the pores of the temporal mean; `in_half`: those found in at least half of
@@ -66,7 +72,7 @@ def score_wall(segmenter: Segmenter, folder: Path) -> dict[str, float]:
         elsewhere, in the mean over frames; `away`: share of the frames with a keyhole farther than
         60 px from the laser; `keyhole`: share of the frames with any.
     """
-    labels = segmenter.segment(folder / "frames.tif").labels
+    labels = segmenter.segment(folder / "frames.tif", scale=scale).labels
     pore, keyhole = (segmenter.class_names.index(name) for name in ("pore", "keyhole"))
     pores = label(np.array(Image.open(folder / "pores_31.png")) > 0, connectivity=2)
     count = int(pores.max())
