@@ -44,7 +44,8 @@ def score_real(segmenter: Segmenter, data: Path) -> dict[str, Any]:
 
     Returns:
         `aps` and `aps_single` (IoU of each class over 25 frames, as a movie and each frame alone),
-        `wall` and `wall_enlarged` (see `score_wall`; as recorded, and enlarged two times) and `figures` (keyhole IoU of each).
+        `wall` and `wall_enlarged` (see `score_wall`; as recorded, and enlarged two times), and
+        `figures` (keyhole IoU of each).
     """
     found: dict[str, Any] = {}
     if (data / "aps_ti64_frames").is_dir():

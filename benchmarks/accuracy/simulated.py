@@ -31,7 +31,8 @@ def score_simulated(
         sequences: Number of recordings of each facility; two frames of each are scored.
 
     Returns:
-        IoU by facility and class (`mean` over all classes, too): `keyhole` and `pore` as the network is used with a movie, on
+        IoU by facility and class (`mean` over all classes, too): `keyhole` and `pore` as the
+        network is used with a movie, on
         the labels of what a frame or its motion shows; `keyhole_single` and `pore_single` with
         each frame by itself, on the labels of what that frame shows. Every network is scored on
         the same labels, whichever channels it takes.
