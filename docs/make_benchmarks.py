@@ -172,7 +172,8 @@ def accuracy_real() -> str:
         wall, figures = real["wall"], real["figures"]
         cells = [_score(real[name]["keyhole"]) for name in ("aps", "aps_single")]
         cells += [f"{wall[name]} of {wall['pores']}" for name in ("in_half", "in_most")]
-        cells.append(f"{real['wall_enlarged']['in_most']} of {wall['pores']}")
+        enlarged = real.get("wall_enlarged")
+        cells.append(f"{enlarged['in_most']} of {wall['pores']}" if enlarged else "not measured")
         cells += [f"{wall['elsewhere']:.1f}", f"{wall['away']:.0%}", f"{wall['keyhole']:.0%}"]
         mean = sum(figures.values()) / len(figures)
         rows.append([row["preset"], *cells, _score(mean), *map(_score, figures.values())])
