@@ -133,7 +133,9 @@ def test_a_folder_that_is_not_there_is_exit_code_1(preset, tmp_path):
         (["in", "-o", "out", "--engine", "openvino-int8"], "needs frames beforehand"),
     ],
 )
-def test_wrong_use_is_exit_code_2(arguments, message):
+def test_wrong_use_is_exit_code_2(arguments, message, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "in").mkdir()
     done = invoked(*arguments)
     assert done.exit_code == 2
     assert message in done.output
