@@ -177,6 +177,7 @@ def turn_line(turn: Turn) -> str:
     """What was done, how fast, and what is behind.
 
     Example:
+        >>> from amseg_keras.runs.watch import Turn
         >>> turn_line(Turn("shot", 40, (0.5, 0.75, 2.0), 1.5, 12, 3.0, True, ()))
         'shot: 40 frames done, 2 frames/s, latency 0.75 s (worst 2 s), 12 behind (oldest 3 s),
         falling behind'
