@@ -19,7 +19,7 @@ from amseg_keras.applicability.knowledge import (
 )
 
 LEAST_WIDTH = 1e-2
-"""Of the usual range of a sign: a narrower one would be left by rounding."""
+"""Smallest width of the usual range of a sign; rounding alone would leave a narrower range."""
 
 OUTSIDE = 20.0
 """Widths of its usual range by which a sign must leave it for a warning of its own."""

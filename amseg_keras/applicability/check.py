@@ -44,7 +44,7 @@ def check_recording(
         labels_of: Gives the class ids of a frame, uint8 `(height, width)`, or None.
         class_names: Name of each class id.
         levels: Grey levels of the recording that become the ends of the network's input.
-        known: What the preset knows; None for a preset that knows nothing.
+        known: Statistics of the preset; None if the preset has none.
         pixel_size_um: Pixel size of the frames in um; None if it is not known.
         scale: Factor by which frames are enlarged for the network.
 

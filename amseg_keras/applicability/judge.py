@@ -42,7 +42,7 @@ class ApplicabilityWarning:
     """One reason not to trust the labels of a recording.
 
     Attributes:
-        sentence: What it is, and what to do.
+        sentence: Sentence that names the sign and says what to do.
         sign: Name of the sign.
         value: What was measured.
         limit: Value from which on it is said.

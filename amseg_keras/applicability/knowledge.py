@@ -1,4 +1,4 @@
-"""What a preset knows of the recordings that it is good for: `applicability.json` beside it.
+"""Statistics of the recordings that a preset is good for, in its `applicability.json`.
 
 The file holds the usual range of every sign, a few hundred familiar recordings as points, trees
 that part foreign recordings from familiar ones, and for each foreign kind a line that names it. It
@@ -21,7 +21,7 @@ FILE = "applicability.json"
 FORMAT = 1
 
 MOST_BYTES = 1 << 20
-"""Of a file that is read."""
+"""Largest size of a file that is read, in bytes."""
 
 MOST_DEVIATION = 4.0
 """Widths of the usual range at which a sign stops to count for more."""
@@ -106,7 +106,7 @@ class Knowledge:
         trees: What parts foreign recordings from familiar ones; None without foreign ones.
         detectors: One for each kind of foreign recordings, which names it.
         pixel_sizes_um: Smallest and largest pixel size of the familiar ones; None if unknown.
-        about: What it was made on.
+        about: Recordings that the statistics were made on.
 
     Example:
         Without trees and detectors, with one sign whose usual range is 0 to 2:

@@ -1,4 +1,4 @@
-"""What the user is told of each sign: one sentence, with what to do."""
+"""Sentences for the user, one for each sign, with what to do."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a frame and its label map show that tells a familiar recording from a foreign one.
+"""Measure the signs by which a familiar recording differs from a foreign one.
 
 Every sign is a number with a meaning that can be said in a sentence. All of them together take a
 few milliseconds a frame. They need the frame, its labels and the grey range of its recording, and

@@ -54,7 +54,7 @@ def _parse_parameters(
 @click.option(
     "--assume-pixel-size",
     is_flag=True,
-    help="Take the pixel size of the frames that the network was trained on where nobody says one. "
+    help="Without a pixel size, take that of the frames that the network was trained on. "
     "All results in um are then marked as assumed.",
 )
 @click.option(

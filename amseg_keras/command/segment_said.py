@@ -1,4 +1,4 @@
-"""What the user is told of a segmented stack."""
+"""Messages of `amseg segment` about a finished stack."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 @dataclass
 class Outcome:
-    """What is to be said at the end of `amseg segment`.
+    """Collect the failures and warnings that `amseg segment` reports at its end.
 
     Attributes:
         errors: Inputs and frames that failed, a sentence each.
@@ -28,7 +28,7 @@ class Outcome:
         """
         from tqdm import tqdm
 
-        from amseg_keras.runs.segment import said_of_pixel_size
+        from amseg_keras.runs.segment import UNCALIBRATED, said_of_pixel_size
 
         for note in record["notes"]:
             tqdm.write(f"  {name}: {note}", file=sys.stderr)
@@ -37,6 +37,13 @@ class Outcome:
         warnings = record.get("warnings") or []
         for warning in warnings:
             tqdm.write(f"  {name}: CAUTION: {warning['sentence']}", file=sys.stderr)
+        if record.get("applicability") == UNCALIBRATED:
+            # Without it, silence would look like approval.
+            tqdm.write(
+                f"  {name}: not checked whether {record['model']} fits this recording: the preset "
+                "has no applicability.json; look at the overlay",
+                file=sys.stderr,
+            )
         if warnings:
             self.warned.append(name)
         self.errors += [

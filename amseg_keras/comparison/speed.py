@@ -39,7 +39,7 @@ class Case:
     Attributes:
         network: Of `models.NETWORKS`.
         engine: Of `engines.ENGINES`, or `PREDICT`.
-        precision: What it computes in, as ``"bfloat16"``.
+        precision: Number format of the computation, as ``"bfloat16"``.
         run: Labels frames, float32 `(batch, height, width, 1)`.
     """
 

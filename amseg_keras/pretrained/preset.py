@@ -59,7 +59,7 @@ ALL_FILES = (*PRESET_FILES, APPLICABILITY)
 REQUIRED_FILES = (CONFIG, WEIGHTS, PREPROCESSING)
 
 MAX_TEXT_BYTES = 1 << 20
-"""Of a file that is read as text."""
+"""Largest size of a text file that is read, in bytes."""
 
 FORMAT = 2
 """Version of `preprocessing.json`. Version 1 has no channels: its networks take the frame."""

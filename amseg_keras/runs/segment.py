@@ -446,7 +446,7 @@ def known_pixel_size(
     Args:
         given: Pixel size in um that the user gave.
         of_file: Pixel size that the file states.
-        assumed: Pixel size to take where nobody says one; None to go without.
+        assumed: Pixel size in um to take without another; None to measure in px.
 
     Example:
         >>> known_pixel_size(None, 2.0, 4.31), known_pixel_size(None, None, 4.31)
