@@ -207,7 +207,8 @@ def _headline(summary: dict[str, Any]) -> str:
         assumed = " (pixel size assumed)" if SIZE_FROM in summary else ""
         depth = summary[f"median_keyhole_depth_{unit}"]
         parts.append(f"median depth {depth:.0f} {unit}{assumed}")
-    parts.append(f"{summary['pores_formed']} pores formed")
+    formed = summary["pores_formed"]
+    parts.append(f"{formed} pore{'s' * (formed != 1)} formed")
     if summary["pores_static"]:
         parts.append(f"{summary['pores_static']} static (old pores or dirt)")
     return ", ".join(parts)
