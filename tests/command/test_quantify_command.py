@@ -30,7 +30,7 @@ def scan(tmp_path):
 def test_the_results_of_a_segmentation_lie_in_its_folder(scan):
     result = run(scan)
     assert result.exit_code == 0, result.output
-    assert "keyhole in 12 of 12 frames, median depth 40 um, 1 pores formed" in result.output
+    assert "keyhole in 12 of 12 frames, median depth 40 um, 1 pore formed" in result.output
     record = json.loads((scan / "quantities" / "quantities.json").read_text())
     assert sorted(path.name for path in (scan / "quantities").iterdir()) == sorted(
         record["outputs"]
