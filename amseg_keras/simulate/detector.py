@@ -164,23 +164,23 @@ def dust(rng: np.random.Generator, shape: tuple[int, int], count: int) -> np.nda
 
 
 def clipped_beam(
-    rng: np.random.Generator, height: int, surface: np.ndarray, through: float
+    rng: np.random.Generator, height: int, edge_row: np.ndarray, through: float
 ) -> np.ndarray:
     """Beam that is cut off above the plate, so that the gas is darker than the plate.
 
-    What clips it stands at the plate's surface; far above it a haze is left, near it a band of
-    what passes beside the plate's holder, with the ripples of a diffracting edge.
+    Far above the edge of the beam a haze is left. Near the edge is a band of light that passes
+    beside the plate's holder, with the ripples of a diffracting edge.
 
     Args:
         rng: Source of randomness.
         height: Rows of the frame.
-        surface: Row of the plate's surface at each column, `(width,)`.
+        edge_row: Row above which the beam is cut off, at each column, `(width,)`.
         through: Transmission of the plate, which scales what is left.
 
     Returns:
-        Factor on the beam, float32 `(height, width)`, 1 in the plate.
+        Factor on the beam, float32 `(height, width)`, 1 below the edge.
     """
-    above = surface - np.arange(height, dtype=np.float32)[:, None]
+    above = edge_row - np.arange(height, dtype=np.float32)[:, None]
     haze = rng.uniform(0.03, 0.35) * np.exp(-np.maximum(above, 0) / rng.uniform(30, 200))
     band_at, band_width = rng.uniform(6, 30), rng.uniform(2, 7)
     band = rng.uniform(0.0, 0.6) * np.exp(-(((above - band_at) / band_width) ** 2))

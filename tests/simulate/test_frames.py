@@ -153,6 +153,15 @@ def test_clipped_beam_leaves_the_gas_darker_than_the_plate():
     assert seen[labels == 0].mean() < 0.7 * seen[labels == 2].mean()
 
 
+def test_everything_above_a_clipped_beam_is_labelled_gas():
+    shot = drawn(2, "welding", APS_REFERENCE, "aps")
+    _, labels = shot.render(shot.frames // 2)
+    rows = np.arange(labels.shape[0])[:, None]
+    assert (shot.stage.clip - shot.stage.surface).min() > 4
+    assert set(np.unique(labels[rows < shot.stage.clip])) == {0}
+    assert (labels[rows >= shot.stage.clip + 1] != 0).any()
+
+
 def test_keyhole_brightens_the_plate_as_its_length_along_the_beam_says():
     shot = drawn(3, "welding", replace(APS_REFERENCE, liquid_lacking=(0.0, 0.0)), "aps")
     _, labels = shot.render(shot.frames // 2)

@@ -13,7 +13,7 @@ from amseg_keras.simulate.melt.pool import Pool, Void, fill, path_of
 from amseg_keras.simulate.melt.spatter import Airborne, Ligament, Plume, add_grains
 from amseg_keras.simulate.melt.stage import Stage
 from amseg_keras.simulate.melt.still import (
-    IGNORE,
+    BACKGROUND,
     KEYHOLE,
     PORE,
     LabelSet,
@@ -383,9 +383,9 @@ def _labels(stage: Stage, still: Still, moment: Moment, lines: Lines) -> LabelMa
             maps.paint(window, mask & ~keyhole[window], KEYHOLE, seen.together(opened))
         else:
             maps.paint(window, mask, PORE, seen)
-    if stage.clipped:
-        # What bulges out of the plate stands in the dark.
-        rows = np.arange(len(base))[:, None]
+    if stage.clip is not None:
+        # Hand-made labels call everything gas that stands in the dark above the edge of the beam.
+        dark = np.arange(len(base))[:, None] < stage.clip
         for one in maps.every:
-            one[(rows < stage.surface) & (one != 0)] = IGNORE
+            one[dark] = BACKGROUND
     return LabelMaps(maps.frame, maps.motion, maps.divided)

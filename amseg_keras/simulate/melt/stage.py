@@ -120,7 +120,7 @@ def _sieve(material: str) -> str:
 
 
 def draw_camera(
-    rng: np.random.Generator, plate: Plate, clipped: bool, ranges: MeltRanges
+    rng: np.random.Generator, plate: Plate, clip: np.ndarray | None, ranges: MeltRanges
 ) -> Detector:
     """Draw a camera, the beam, and the flat field, which leaves some of its unevenness."""
     shape = plate.view.shape
@@ -133,14 +133,15 @@ def draw_camera(
         psf_px=draw(rng, ranges.psf_px),
         photon_noise=draw_log(rng, ranges.photon_noise),
         # Nobody works with less light behind the plate than drowns the camera's noise.
-        read_noise=draw(rng, ranges.read_noise) * (1.0 if clipped else plate.beam.through**0.5),
+        read_noise=draw(rng, ranges.read_noise)
+        * (1.0 if clip is not None else plate.beam.through**0.5),
         gain=1.0,
         dark=0.0,
         bits=8,
         flat=flat,
     )
-    if clipped or rng.random() < ranges.raw:
-        return _raw(rng, camera, plate, clipped, ranges)
+    if clip is not None or rng.random() < ranges.raw:
+        return _raw(rng, camera, plate, clip, ranges)
     gas = draw(rng, ranges.gas_level)
     black = max(draw(rng, ranges.black_level), 0.0) * plate.beam.through
     gain = gas / (1 - black)
@@ -162,18 +163,19 @@ def _raw(
     rng: np.random.Generator,
     camera: Detector,
     plate: Plate,
-    clipped: bool,
+    clip: np.ndarray | None,
     ranges: MeltRanges,
 ) -> Detector:
     """Keep raw frames: vignette, clipped beam, a dark level."""
     profile = camera.beam
     bright = 1.0
-    if clipped:
+    if clip is not None:
         # A flat field cannot give back what does not arrive.
         bright = plate.beam.through
-        profile = profile * clipped_beam(rng, len(profile), plate.surface, bright)
+        profile = profile * clipped_beam(rng, len(profile), clip, bright)
     # Gas as bright as the camera takes it, or the whole exposed for later.
-    gain = draw(rng, (0.2, 0.6)) if clipped or rng.random() < 0.5 else draw(rng, (0.6, 1.05))
+    dim = clip is not None or rng.random() < 0.5
+    gain = draw(rng, (0.2, 0.6)) if dim else draw(rng, (0.6, 1.05))
     return replace(
         camera,
         beam=profile,
@@ -207,7 +209,7 @@ class Stage:
         noise: The same of the noise, from frame to frame.
         marks: What else is in the plate and stands still; None where there is nothing.
         band: Bright band under the surface; None where there is none.
-        clipped: Whether the beam is cut off above the plate.
+        clip: Row above which the beam is cut off, at each column `(width,)`; None if it is whole.
     """
 
     experiment: Experiment
@@ -224,7 +226,7 @@ class Stage:
     noise: float
     marks: Layer | None
     band: Band | None
-    clipped: bool
+    clip: np.ndarray | None
 
     @property
     def view(self) -> View:
@@ -254,8 +256,10 @@ def draw_stage(
     lpbf = experiment.process == "lpbf"
     plate = draw_plate(rng, view, experiment, ranges)
     # Where there is powder nobody cuts off the beam above the plate.
-    clipped = not lpbf and rng.random() < ranges.clipped
-    detector = draw_camera(rng, plate, clipped, ranges)
+    clip = None
+    if not lpbf and rng.random() < ranges.clipped:
+        clip = plate.surface + max(draw(rng, ranges.clip_below_um), 0.0) / view.pixel_um
+    detector = draw_camera(rng, plate, clip, ranges)
     softening = draw(rng, ranges.grain_softening_px)
     grains = draw_face_grains(rng, plate, experiment, ranges)
     # Without grains before and behind it, a plate in a powder bed is as calm as a bare one.
@@ -281,5 +285,5 @@ def draw_stage(
         noise=noise,
         marks=draw_marks(rng, plate, sigma, ranges),
         band=draw_band(rng, plate, ranges),
-        clipped=clipped,
+        clip=clip,
     )

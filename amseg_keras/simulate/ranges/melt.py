@@ -160,7 +160,7 @@ class MeltRanges(CheckedRanges):
     """Standard deviation of the layer's log intensity over that of the plate."""
     face_sheets: tuple[int, int] = (0, 3)
     """Sheets of grains before and behind the plate (powder bed)."""
-    swarm: tuple[int, int] = (0, 120)
+    swarm: tuple[int, int] = (0, 160)
     """Grains that hang above the layer (powder bed)."""
     spatter_per_ms: Range = (0.0, 8.0)
     """Drops and grains that the laser throws out."""
@@ -209,6 +209,8 @@ class MeltRanges(CheckedRanges):
     """Grey level of a raw shot without light, fraction of full scale."""
     clipped: float = 0.0
     """Share of shots of bare plates with the beam cut off above the plate; they are raw."""
+    clip_below_um: Range = (-25.0, 25.0)
+    """How far below the plate's surface the beam is cut off; at the surface if below 0."""
     deep_bits: float = 0.2
     """Share of corrected shots kept with 12 or 16 bits."""
 
@@ -370,6 +372,7 @@ APS_REFERENCE = replace(
     photon_noise=(0.014, 0.016),
     read_noise=(0.0105, 0.0115),
     clipped=1.0,
+    clip_below_um=(10.0, 18.0),
 )
 """As the raw frames of Ti-6Al-4V were recorded."""
 
