@@ -18,11 +18,13 @@ from amseg_keras.quantify.geometry import (
     substrate_surface,
 )
 from amseg_keras.quantify.measure import Quantities, measure
+from amseg_keras.quantify.phantoms import Phantoms, find_phantoms
 from amseg_keras.quantify.scale import Scale
 
 __all__ = [
     "Fluctuation",
     "Keyhole",
+    "Phantoms",
     "Pore",
     "PoreTracks",
     "Quantities",
@@ -30,6 +32,7 @@ __all__ = [
     "Spectrum",
     "Surface",
     "class_areas",
+    "find_phantoms",
     "fluctuation",
     "measure",
     "measure_keyhole",
