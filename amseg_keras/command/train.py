@@ -70,6 +70,11 @@ if TYPE_CHECKING:
     help="Largest number of simulated frames on disk, 0.8 MB each.",
 )
 @click.option(
+    "--melt-pool",
+    is_flag=True,
+    help="Liquid metal is a sixth class of the simulated frames: melt pool.",
+)
+@click.option(
     "--store",
     type=click.Path(path_type=Path, file_okay=False),
     help="Folder of simulated recordings that several trainings share.  [default: in OUT]",
@@ -207,15 +212,21 @@ def train_command(
 
 
 _OF_TRAINING = ("start_from", "teacher", "kept_epochs", "store", "resume")
-_OF_SIMULATION = ("frames_per_epoch", "reuse", "kept_frames")
+_OF_SIMULATION = ("frames_per_epoch", "reuse", "kept_frames", "melt_pool")
 
 
 def _simulation(texts: tuple[str, ...], recipe: Recipe, feed: dict[str, Any]) -> Simulation:
     from amseg_keras.training import Simulation
 
     shares = facility_shares(texts)
-    frames, reuse = feed["frames_per_epoch"], feed["reuse"]
-    return Simulation(shares, frames, recipe.shape, reuse=reuse, kept=feed["kept_frames"])
+    return Simulation(
+        shares,
+        feed["frames_per_epoch"],
+        recipe.shape,
+        reuse=feed["reuse"],
+        kept=feed["kept_frames"],
+        melt_pool=feed["melt_pool"],
+    )
 
 
 def _say(run: TrainedRun) -> None:

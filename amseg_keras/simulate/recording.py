@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from amseg_keras.classes import CLASS_NAMES, IGNORE
 from amseg_keras.simulate.casting.shot import draw_casting
 from amseg_keras.simulate.deposit.shot import draw_deposit
 from amseg_keras.simulate.detector import Unrest, collect, shifted, shifted_labels, stretch_limits
@@ -120,19 +121,22 @@ class Recording:
         """
         return self._grey(index, self.shot.picture(self._number(index), False).intensity)
 
-    def labels(self, index: int, motion: bool | None = None) -> np.ndarray:
+    def labels(self, index: int, motion: bool | None = None, melt_pool: bool = False) -> np.ndarray:
         """Return the labels of a frame, uint8 `(height, width)`.
 
         Args:
             index: From 0 to `len(recording) - 1`.
             motion: Whether the labels hold voids that only motion shows; defaults to `motion` of
                 the recording.
+            melt_pool: Whether liquid metal is a class of its own: id 5 where its boundary can be
+                seen, 255 where it cannot.
 
         Raises:
             IndexError: There is no such frame.
         """
         picture = self.shot.picture(self._number(index))
-        return self._labels(index, picture, self.motion if motion is None else motion)
+        motion = self.motion if motion is None else motion
+        return self._labels(index, picture, motion, melt_pool)
 
     def liquid(self, index: int) -> np.ndarray | None:
         """Return where a frame shows liquid metal, uint8 0 or 1 `(height, width)`.
@@ -150,7 +154,9 @@ class Recording:
         liquid = self.shot.picture(number).liquid
         if liquid is None:
             return None
-        moved = liquid if self.unrest is None else shifted_labels(liquid, *self._shift(number))
+        moved = liquid.mask
+        if self.unrest is not None:
+            moved = shifted_labels(moved, *self._shift(number))
         return present_labels(moved, self.presentation)
 
     def presented(self, name: str) -> "Recording":
@@ -178,13 +184,21 @@ class Recording:
         assert self.unrest is not None
         return self.unrest.shift(number)
 
-    def _labels(self, index: int, picture: Picture, motion: bool) -> np.ndarray:
+    def _labels(
+        self, index: int, picture: Picture, motion: bool, melt_pool: bool = False
+    ) -> np.ndarray:
         assert picture.labels is not None
         # A divided frame shows nothing but what moves.
-        if self.presentation.background is not None:
+        divided = self.presentation.background is not None
+        if divided:
             labels = picture.labels.divided
         else:
             labels = picture.labels.motion if motion else picture.labels.frame
+        if melt_pool and picture.liquid is not None:
+            liquid = picture.liquid
+            seen = liquid.in_motion if divided else liquid.in_frame or (motion and liquid.in_motion)
+            wet = (liquid.mask > 0) & (labels == CLASS_NAMES.index("substrate"))
+            labels = np.where(wet, np.uint8(len(CLASS_NAMES) if seen else IGNORE), labels)
         if self.unrest is not None:
             labels = shifted_labels(labels, *self._shift(self._number(index)))
         return present_labels(labels, self.presentation)

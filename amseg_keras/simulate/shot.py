@@ -39,18 +39,33 @@ class LabelMaps:
 
 
 @dataclass(frozen=True)
+class Liquid:
+    """Liquid metal in one frame.
+
+    Attributes:
+        mask: Where it is, uint8 0 or 1 `(height, width)`.
+        in_frame: Whether its boundary can be seen in a single frame.
+        in_motion: Whether its boundary can be seen in the difference from a background.
+    """
+
+    mask: np.ndarray
+    in_frame: bool
+    in_motion: bool
+
+
+@dataclass(frozen=True)
 class Picture:
     """One frame of a shot.
 
     Attributes:
         intensity: Transmitted fraction of the beam without noise, float32 `(height, width)`.
         labels: Class ids; None where they were not asked for.
-        liquid: Liquid metal, uint8 0 or 1 `(height, width)`; None where the scene does not say.
+        liquid: Liquid metal; None where the scene does not say.
     """
 
     intensity: np.ndarray
     labels: LabelMaps | None = None
-    liquid: np.ndarray | None = None
+    liquid: Liquid | None = None
 
 
 class Shot(Protocol):

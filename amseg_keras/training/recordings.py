@@ -96,6 +96,7 @@ class Recordings:
         facilities = self.simulation.facilities
         decides = {
             "coverage": self.simulation.coverage,
+            "melt_pool": self.simulation.melt_pool,
             "facilities": dict(facilities),
             "places": {name: repr(self.simulation.place(name)) for name in facilities},
             "scaling": asdict(self.scaling),
@@ -185,8 +186,14 @@ def _simulated(wanted: Recordings, number: int) -> np.ndarray:
     backgrounds = policy.of_stack(frames)
     targets = np.sort(rng.choice(length, wanted.targets, replace=False))
     made = np.zeros(wanted.targets, _record_type(wanted.shape))
+    pool = wanted.simulation.melt_pool
     rendered = [recording[int(index)] for index in targets]
-    moving = [recording.labels(int(index), motion=True) for index in targets]
+    if pool:
+        rendered = [
+            (frame, recording.labels(int(index), melt_pool=True))
+            for (frame, _), index in zip(rendered, targets, strict=True)
+        ]
+    moving = [recording.labels(int(index), motion=True, melt_pool=pool) for index in targets]
     held = getattr(backgrounds, "held", None) or {int(i): f for i, (f, _) in enumerate(rendered)}
     grey_range = wanted.scaling.measure(np.stack(list(held.values())))
     for one, index, (frame, labels), more in zip(made, targets, rendered, moving, strict=True):

@@ -130,11 +130,15 @@ def train(
         info = replace(info, channels=channels, scaling=scaling)
     elif info is not None:
         recipe = replace(recipe, channels=info.channels.names)
+    if info is not None and isinstance(data, Simulation):
+        known = info.class_names
+        if data.class_names[: len(known)] == known:
+            info = replace(info, class_names=data.class_names)
     folder = Path(out) / "recordings" if store is None else Path(store)
     examples = make_examples(data, recipe, info, mixed_with, share, folder)
     if start is not None:
         # Refuse a preset of another network before the run's folder is begun.
-        network_to_train(recipe, len(examples.class_names), start)
+        network_to_train(recipe, examples.class_names, start)
     if teacher is not None:
         examples = _distilled(examples, find_preset(teacher))
     if kept_epochs is not None:
@@ -149,8 +153,7 @@ def train(
     }
     run = RunFolder(Path(out), asked)
     phases = (Phase(recipe.epochs, recipe.learning_rate),)
-    classes = len(examples.class_names)
-    network = partial(network_to_train, recipe, classes, start)
+    network = partial(network_to_train, recipe, examples.class_names, start)
     plan = Plan(run, examples, recipe, phases, network)
     try:
         trained = carry_out(plan, resume, progress)

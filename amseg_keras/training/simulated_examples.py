@@ -14,7 +14,6 @@ import keras
 import numpy as np
 
 from amseg_keras.backend import accelerators, usable_cores
-from amseg_keras.classes import CLASS_NAMES
 from amseg_keras.datasets.batching import Batch, MadeAhead
 from amseg_keras.preprocess import Channels, GreyScaling
 from amseg_keras.training.presentation import Presentation, validation_view
@@ -28,7 +27,14 @@ from amseg_keras.training.recordings import (
 )
 from amseg_keras.training.simulation import TARGETS, Simulation
 
-_CLASS_WEIGHTS = (0.7, 1.2, 0.7, 4.0, 3.0)
+_CLASS_WEIGHTS = {
+    "background": 0.7,
+    "powder": 1.2,
+    "substrate": 0.7,
+    "keyhole": 4.0,
+    "pore": 3.0,
+    "melt pool": 1.5,
+}
 _MOST_THREADS = 8
 _SPREAD = 0.5
 """How far the first epoch shuffles recordings, as a share of its recordings."""
@@ -81,7 +87,7 @@ class SimulatedExamples:
 
     @property
     def class_names(self) -> tuple[str, ...]:
-        return CLASS_NAMES
+        return self._simulation.class_names
 
     def describe(self) -> dict[str, Any]:
         return {"simulated": asdict(self._simulation)}
@@ -106,7 +112,7 @@ class SimulatedExamples:
             yield validation_view(sample, self.scaling, self.channels)
 
     def weights(self) -> list[float]:
-        return list(_CLASS_WEIGHTS)
+        return [_CLASS_WEIGHTS[name] for name in self.class_names]
 
     def close(self) -> None:
         """Stop the processes that simulate."""

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from amseg_keras.classes import CLASS_NAMES, MELT_POOL
+
 if TYPE_CHECKING:
     from amseg_keras.simulate import Facility
 
@@ -31,6 +33,7 @@ class Simulation:
             epoch simulates `frames / reuse` new frames and draws the others from earlier epochs.
         kept: Largest number of simulated frames on disk. The oldest frames go first.
         places: Facilities with ranges of your own, by names that `facilities` has.
+        melt_pool: Whether liquid metal is a sixth class, `melt pool`.
         coverage: Whether some recordings have another pixel size than their facility (1 to 6.5 um),
             and frames are zoomed (0.5 to 1.7) and blurred.
 
@@ -47,6 +50,7 @@ class Simulation:
     reuse: float = 4.0
     kept: int = 10_000
     coverage: bool = True
+    melt_pool: bool = False
     places: Mapping[str, Facility] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -61,6 +65,11 @@ class Simulation:
                 f"kept is {self.kept}, it must be at least the {self.frames / self.reuse:.0f} new "
                 "frames of an epoch (frames / reuse)"
             )
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """Names of the classes in the order of their ids."""
+        return (*CLASS_NAMES, MELT_POOL) if self.melt_pool else CLASS_NAMES
 
     def place(self, name: str) -> Facility:
         """Find a facility by its name.

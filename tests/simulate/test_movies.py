@@ -150,7 +150,31 @@ def test_liquid_is_about_the_keyhole_and_gone_after_the_laser():
     behind = laser - columns.mean()
     assert np.sign(behind) == recording.parameters["scan_direction"]
     later = recording.shot.picture(recording.shot.frames + 400)
-    assert not later.liquid.any()
+    assert not later.liquid.mask.any()
+
+
+def melting(brightness):
+    """A deep keyhole in a plate with noise of about 0.01, and liquid of the given lack."""
+    return place(
+        keyhole_depth_um=(80.0, 150.0),
+        liquid_lacking=(brightness, brightness),
+        liquid_width=(1.0, 1.0),
+        plate_absorbance=(1.0, 1.0),
+        welding_texture=(0.02, 0.02),
+        photon_noise=(0.01, 0.01),
+    )
+
+
+@pytest.mark.parametrize(("lacking", "label"), [(0.05, 5), (0.0002, 255)])
+def test_the_melt_pool_is_labelled_where_its_boundary_can_be_seen(lacking, label):
+    recording = recorded(melting(lacking), seed=2)
+    index = recording.lit[len(recording.lit) // 2]
+    plain = recording.labels(index, motion=True)
+    labels = recording.labels(index, motion=True, melt_pool=True)
+    wet = (recording.liquid(index) > 0) & (plain == SUBSTRATE)
+    assert wet.sum() > 100
+    assert set(np.unique(labels[wet])) == {label}
+    np.testing.assert_array_equal(labels[~wet], plain[~wet])
 
 
 def test_castings_do_not_say_what_is_liquid():
@@ -225,7 +249,7 @@ def test_before_the_laser_comes_nothing_has_changed():
     plate = slice(int(shot.stage.surface.max()) + 5, None)
     np.testing.assert_array_equal(first.intensity[plate], later.intensity[plate])
     assert KEYHOLE not in first.labels.frame
-    assert not first.liquid.any()
+    assert not first.liquid.mask.any()
     assert recording.lit[0] == -recording.first
 
 

@@ -10,6 +10,7 @@ from random_networks import randomise
 from small_sets import small_network
 
 from amseg_keras import PresetInfo, Segmenter, evaluate, fine_tune, from_pretrained
+from amseg_keras.classes import CLASS_NAMES
 from amseg_keras.datasets import BatchOptions, Dataset, LabelledFrame, batches
 from amseg_keras.datasets.dataset import write_frame
 from amseg_keras.datasets.frames import ScaledFrames
@@ -35,13 +36,38 @@ FRAMES = 20
 def test_a_network_that_adds_motion_begins_with_the_probabilities_of_its_preset():
     start = find_preset("amsegnet-esrf-lite")
     recipe = Recipe(network="amsegnet-lite", channels=BOTH.names)
-    model = network_to_train(recipe, 5, start)
+    model = network_to_train(recipe, CLASS_NAMES, start)
     frame = np.random.default_rng(0).random((1, 32, 64, 1), np.float32)
     both = np.concatenate([frame, np.full_like(frame, 0.7)], axis=-1)
     expected = read_model(start, read_info(start))(frame)
     np.testing.assert_allclose(
         keras.ops.convert_to_numpy(model(both)), keras.ops.convert_to_numpy(expected), atol=1e-5
     )
+
+
+def test_a_network_with_one_more_class_keeps_the_order_of_the_others():
+    start = find_preset("amsegnet-esrf-lite")
+    recipe = Recipe(network="amsegnet-lite")
+    model = network_to_train(recipe, (*CLASS_NAMES, "melt pool"), start)
+    frame = np.random.default_rng(0).random((1, 32, 64, 1), np.float32)
+    before = keras.ops.convert_to_numpy(read_model(start, read_info(start))(frame))
+    after = keras.ops.convert_to_numpy(model(frame))
+    np.testing.assert_allclose(after[..., 5], after[..., 2] * np.exp(-2), rtol=1e-3, atol=1e-7)
+    # The new class takes its share of the substrate, and the ratios of the others stay.
+    known = after[..., :5] / after[..., :5].sum(axis=-1, keepdims=True)
+    np.testing.assert_allclose(known, before, atol=1e-5)
+
+
+def test_a_training_on_simulated_melt_pools_gives_a_preset_of_six_classes(tmp_path):
+    simulation = Simulation(
+        {"aps": 1.0}, frames=2, crop=(64, 96), validation_frames=1, melt_pool=True
+    )
+    recipe = Recipe(network="amsegnet-lite", epochs=1, batch_size=2)
+    run = train(simulation, tmp_path / "run", recipe, start_from="amsegnet-movie")
+    segmenter = from_pretrained(run.preset)
+    assert segmenter.class_names == (*CLASS_NAMES, "melt pool")
+    assert segmenter.info.channels.names == BOTH.names
+    assert "iou_melt pool" in run.history
 
 
 def test_a_training_that_adds_motion_takes_its_own_grey_levels(movies, tmp_path):

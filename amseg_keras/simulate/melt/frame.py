@@ -20,11 +20,12 @@ from amseg_keras.simulate.melt.still import (
     Seen,
     Still,
     label_layers,
+    moving_noise,
     powder_um,
     solid_um,
     visibility,
 )
-from amseg_keras.simulate.shot import LabelMaps, Picture
+from amseg_keras.simulate.shot import LabelMaps, Liquid, Picture
 
 Window = tuple[slice, slice]
 
@@ -145,7 +146,25 @@ def compose(stage: Stage, still: Still, moment: Moment, labelled: bool = True) -
     if liquid is not None:
         window, mask = liquid
         wet[window] = mask & (hollow[window] <= 0)
-    return Picture(intensity, labels, wet)
+    return Picture(intensity, labels, _liquid(stage, moment.pool.brightness, wet))
+
+
+LEAST_LIQUID = 0.4
+"""Smallest brightness of the liquid over the noise of a pixel at which its boundary can be seen:
+about thirty pixels beside the boundary then say within 2 px where it is."""
+
+
+def _liquid(stage: Stage, brightness: float, mask: np.ndarray) -> Liquid:
+    """Say whether the boundary of the liquid can be seen.
+
+    In a single frame the brightness stands against texture and noise. In the difference from a
+    background it stands against the noise and what drift leaves of the texture.
+    """
+    return Liquid(
+        mask,
+        in_frame=brightness >= LEAST_LIQUID * stage.sigma,
+        in_motion=brightness >= LEAST_LIQUID * moving_noise(stage),
+    )
 
 
 # --- lines --------------------------------------------------------------------------------

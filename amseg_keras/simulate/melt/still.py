@@ -87,12 +87,19 @@ def visibility(stage: Stage, void: Void, mask: np.ndarray) -> Seen:
         return Seen(False, False)
     signal = np.float32(stage.beam.slope) * path_of(void, mask) * mask
     strength = float(np.sqrt(float((signal * signal).sum()) / _CORRELATION_AREA))
-    texture = np.sqrt(max(stage.sigma**2 - stage.noise**2, 0.0))
-    moving = np.hypot(1.05 * stage.noise, _GHOST * texture)
     return Seen(
         frame=strength >= VISIBLE * stage.sigma,
-        motion=void.moves and strength >= VISIBLE * float(moving),
+        motion=void.moves and strength >= VISIBLE * moving_noise(stage),
     )
+
+
+def moving_noise(stage: Stage) -> float:
+    """Give the standard deviation of a frame's difference from a background, log intensity.
+
+    It holds the noise of frame and background, and the ghosts of a texture that drifts.
+    """
+    texture = np.sqrt(max(stage.sigma**2 - stage.noise**2, 0.0))
+    return float(np.hypot(1.05 * stage.noise, _GHOST * texture))
 
 
 def label_layers(
