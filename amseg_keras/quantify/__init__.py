@@ -9,11 +9,15 @@ from amseg_keras.quantify.dynamics.fluctuation import Fluctuation, fluctuation
 from amseg_keras.quantify.dynamics.spectrum import Spectrum, oscillation_spectrum
 from amseg_keras.quantify.dynamics.tracks import PoreTracks, track_pores
 from amseg_keras.quantify.geometry import (
+    Boundary,
     Keyhole,
+    MeltPool,
     Pore,
     Surface,
     measure_keyhole,
+    measure_melt_pool,
     measure_pores,
+    melt_pool_boundary,
     scan_direction,
     substrate_surface,
 )
@@ -22,8 +26,10 @@ from amseg_keras.quantify.phantoms import Phantoms, find_phantoms
 from amseg_keras.quantify.scale import Scale
 
 __all__ = [
+    "Boundary",
     "Fluctuation",
     "Keyhole",
+    "MeltPool",
     "Phantoms",
     "Pore",
     "PoreTracks",
@@ -36,7 +42,9 @@ __all__ = [
     "fluctuation",
     "measure",
     "measure_keyhole",
+    "measure_melt_pool",
     "measure_pores",
+    "melt_pool_boundary",
     "oscillation_spectrum",
     "scan_direction",
     "substrate_surface",

@@ -8,7 +8,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from amseg_keras.classes import CLASS_NAMES, IGNORE
+from amseg_keras.classes import CLASS_NAMES, IGNORE, MELT_POOL
 
 MEASURED = ("substrate", "keyhole", "pore")
 """Classes that are looked for by their names."""
@@ -70,8 +70,9 @@ def check_near_names(class_names: tuple[str, ...]) -> None:
         ValueError: One is; the message suggests the known name.
     """
     for name in class_names:
-        near = difflib.get_close_matches(name.strip().casefold(), CLASS_NAMES, n=1, cutoff=_ALIKE)
-        if near and name not in CLASS_NAMES:
+        known = (*CLASS_NAMES, MELT_POOL)
+        near = difflib.get_close_matches(name.strip().casefold(), known, n=1, cutoff=_ALIKE)
+        if near and name not in known:
             raise ValueError(
                 f"class name {name!r}: did you mean {near[0]!r}? The names that are measured are "
                 f"{', '.join(MEASURED)}"

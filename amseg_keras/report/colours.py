@@ -12,8 +12,9 @@ PAPER_COLOURS = {
     "substrate": (0x2F, 0x9A, 0xA0),
     "background": (0x10, 0xA5, 0x3D),
     "powder": (0xFF, 0xCF, 0x20),
+    "melt pool": (0xF2, 0x8E, 0x2B),
 }
-"""Those of the paper's figures."""
+"""The colours of the paper's figures; the melt pool, which the paper does not have, is orange."""
 
 OTHER_COLOURS = (
     (0x00, 0x72, 0xB2),

@@ -2,15 +2,25 @@
 
 from amseg_keras.quantify.geometry.direction import scan_direction
 from amseg_keras.quantify.geometry.keyhole import Keyhole, measure_keyhole
+from amseg_keras.quantify.geometry.melt_pool import (
+    Boundary,
+    MeltPool,
+    measure_melt_pool,
+    melt_pool_boundary,
+)
 from amseg_keras.quantify.geometry.pores import Pore, measure_pores
 from amseg_keras.quantify.geometry.surface import Surface, substrate_surface
 
 __all__ = [
+    "Boundary",
     "Keyhole",
+    "MeltPool",
     "Pore",
     "Surface",
     "measure_keyhole",
+    "measure_melt_pool",
     "measure_pores",
+    "melt_pool_boundary",
     "scan_direction",
     "substrate_surface",
 ]

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from amseg_keras.classes import MELT_POOL
 from amseg_keras.quantify.geometry.keyhole import Keyhole
 from amseg_keras.quantify.geometry.mask import mask_of
 from amseg_keras.quantify.geometry.pores import Pore
@@ -53,7 +54,7 @@ def melt_free_depth(
         middle = (labels.shape[1] - 1) / 2
         points.append((middle, surface.row(middle)))
     x, y = max(points, key=lambda point: surface.depth(*point))
-    column = mask_of(labels[:, round(x)], class_names, "substrate", "keyhole", "pore")
+    column = mask_of(labels[:, round(x)], class_names, "substrate", MELT_POOL, "keyhole", "pore")
     if not column.any():
         return math.nan
     return float((np.flatnonzero(column)[-1] + 0.5 - y) / surface.cosine)

@@ -9,6 +9,7 @@ from typing import TypeVar
 import numpy as np
 from scipy import ndimage
 
+from amseg_keras.classes import MELT_POOL
 from amseg_keras.quantify.geometry.mask import mask_of
 
 Numbers = TypeVar("Numbers", float, np.ndarray)
@@ -82,11 +83,11 @@ class Surface:
 def substrate_surface(labels: np.ndarray, class_names: Sequence[str]) -> Surface | None:
     """Fit a line to the top of the substrate.
 
-    The top is looked for in the largest connected piece of metal (substrate, keyhole and pores
-    taken together), so that spatter labelled as substrate does not count; in each column its
-    uppermost pixel, if that is substrate: where the keyhole is open there is no top. The line is
-    one that the majority of the columns lie on: a melt hump, a dent or a deposit over less than
-    half of the plate does not tilt it.
+    The top is looked for in the largest connected piece of metal: substrate, melt pool, keyhole and
+    pores taken together. So spatter that is labelled as substrate does not count. The top of a
+    column is its uppermost pixel if that pixel is substrate or melt pool; where the keyhole is open
+    there is no top. The majority of the columns lie on the line: a melt hump, a dent or a deposit
+    over less than half of the plate does not tilt the line.
 
     Args:
         labels: Class ids, uint8 `(height, width)`; 255 is no metal.
@@ -104,7 +105,7 @@ def substrate_surface(labels: np.ndarray, class_names: Sequence[str]) -> Surface
         >>> substrate_surface(labels[:12], ["background", "substrate"]) is None
         True
     """
-    metal = mask_of(labels, class_names, "substrate", "keyhole", "pore")
+    metal = mask_of(labels, class_names, "substrate", MELT_POOL, "keyhole", "pore")
     pieces, count = ndimage.label(metal)
     if not count:
         return None
@@ -113,7 +114,7 @@ def substrate_surface(labels: np.ndarray, class_names: Sequence[str]) -> Surface
     tops = body.argmax(axis=0)
     columns = np.arange(labels.shape[1])
     # Row 0 is also what argmax says of a column without metal.
-    seen = (tops > 0) & mask_of(labels[tops, columns], class_names, "substrate")
+    seen = (tops > 0) & mask_of(labels[tops, columns], class_names, "substrate", MELT_POOL)
     if seen.sum() < max(_LEAST_COLUMNS, _LEAST_SHARE * labels.shape[1]):
         return None
     slope, offset = robust_line(columns[seen], tops[seen] - 0.5)

@@ -1,0 +1,209 @@
+"""Size and boundary of the melt pool in a frame."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from scipy import ndimage
+from scipy.interpolate import make_smoothing_spline
+
+from amseg_keras.classes import MELT_POOL
+from amseg_keras.quantify.geometry.mask import SMALLEST_PX, mask_of
+from amseg_keras.quantify.geometry.surface import Surface
+
+_AT_SURFACE_PX = 3
+"""How far below the fitted line the pool may begin and still be open: plates are rough."""
+
+_LEAST_COLUMNS = 8
+"""Columns below which a boundary is too short for a curve."""
+
+
+class MeltPool(NamedTuple):
+    """The melt pool of a frame; see `measure_melt_pool`.
+
+    Without a melt pool, all lengths and the area are 0 and the columns are NaN. Without a surface,
+    only the area is known, and the rest is NaN.
+
+    Attributes:
+        area_px: Area of the liquid with the keyhole and the pores in it, in pixels.
+        depth_px: Depth of the lowest pixel of the pool below the surface.
+        length_px: Largest extent parallel to the surface, at any depth.
+        surface_width_px: Extent at the surface; 0 if the pool does not reach it.
+        left_x_px: Column of its left end.
+        right_x_px: Column of its right end.
+
+    Example:
+        >>> MeltPool().depth_px  # of a frame without a melt pool
+        0.0
+    """
+
+    area_px: int = 0
+    depth_px: float = 0.0
+    length_px: float = 0.0
+    surface_width_px: float = 0.0
+    left_x_px: float = math.nan
+    right_x_px: float = math.nan
+
+    def tail_x_px(self, scan_direction: int | None) -> float:
+        """Column of the end where the metal freezes, behind the laser.
+
+        Args:
+            scan_direction: +1 to the right, -1 to the left; None, not known, gives NaN.
+        """
+        if scan_direction is None:
+            return math.nan
+        return self.left_x_px if scan_direction > 0 else self.right_x_px
+
+
+def melt_pool_mask(
+    labels: np.ndarray, class_names: Sequence[str], smallest_px: float = SMALLEST_PX
+) -> np.ndarray:
+    """Find the pixels of the melt pool: the liquid with the keyhole and the pores in it.
+
+    The pool is the piece of liquid, keyhole and pores that holds most liquid. Pieces of liquid
+    that are not connected with it are taken for errors.
+
+    Args:
+        labels: Class ids, uint8 `(height, width)`.
+        class_names: Name of each class id.
+        smallest_px: Smallest area of liquid in pixels.
+
+    Returns:
+        bool, of the same shape; nowhere true if there is no liquid.
+
+    Example:
+        >>> labels = np.array([[2, 2, 1, 0], [2, 1, 1, 0]], np.uint8)
+        >>> melt_pool_mask(labels, ["substrate", "keyhole", "melt pool"], smallest_px=1)
+        array([[ True,  True,  True, False],
+               [ True,  True,  True, False]])
+    """
+    liquid = mask_of(labels, class_names, MELT_POOL)
+    if liquid.sum() < smallest_px:
+        return np.zeros(labels.shape, bool)
+    hollow_or_liquid = liquid | mask_of(labels, class_names, "keyhole", "pore")
+    pieces, _ = ndimage.label(hollow_or_liquid, np.ones((3, 3)))
+    amounts = np.bincount(pieces[liquid])
+    if amounts.max() < smallest_px:
+        return np.zeros(labels.shape, bool)
+    found: np.ndarray = pieces == int(amounts.argmax())
+    return found
+
+
+def measure_melt_pool(
+    labels: np.ndarray,
+    class_names: Sequence[str],
+    surface: Surface | None,
+    smallest_px: float = SMALLEST_PX,
+) -> MeltPool:
+    r"""Measure the melt pool of one frame, along the surface and perpendicular to it.
+
+                 scan direction -->
+            |<------ surface width ------>|
+        ____._______________.      .______.______  surface  -----
+             \               |    |      /                    ^
+               \   liquid    |    |    /                    depth
+                 \ _ _        \__/   /                        |
+                        - _ _ _ _ _/  . . . . . . . . . . .  --v--
+            |<-------- length --------->|
+
+    The pool is the liquid with the keyhole and the pores in it (see `melt_pool_mask`).
+
+    Args:
+        labels: Class ids, uint8 `(height, width)`.
+        class_names: Name of each class id.
+        surface: Surface of the substrate, of `substrate_surface`; None if there is none.
+        smallest_px: Smallest area of liquid in pixels.
+
+    Returns:
+        Lengths in pixels.
+
+    Example:
+        >>> labels = np.full((40, 60), 1, np.uint8)
+        >>> labels[:10] = 0
+        >>> labels[10:22, 15:45] = 2
+        >>> names = ["background", "substrate", "melt pool"]
+        >>> pool = measure_melt_pool(labels, names, Surface(slope=0.0, offset=9.5))
+        >>> pool.depth_px, pool.length_px, pool.surface_width_px, pool.area_px
+        (12.0, 30.0, 30.0, 360)
+        >>> pool.tail_x_px(scan_direction=1)
+        15.0
+    """
+    y, x = np.nonzero(melt_pool_mask(labels, class_names, smallest_px))
+    if not len(x):
+        return MeltPool()
+    if surface is None:
+        unknown = math.nan
+        return MeltPool(len(x), unknown, unknown, unknown)
+    depth, along = surface.depth(x, y), surface.along(x, y)
+    below = depth > 0
+    if not below.any():
+        return MeltPool()
+    open_rows = below & (depth <= _AT_SURFACE_PX)
+    at_surface = along[open_rows]
+    width = float(at_surface.max() - at_surface.min()) + 1 if at_surface.size else 0.0
+    inside = along[below]
+    return MeltPool(
+        area_px=int(below.sum()),
+        depth_px=float(depth.max()) + 0.5,
+        length_px=float(inside.max() - inside.min()) + 1,
+        surface_width_px=width,
+        left_x_px=float(x[below].min()),
+        right_x_px=float(x[below].max()),
+    )
+
+
+class Boundary(NamedTuple):
+    """The lower boundary of the melt pool as a smooth curve.
+
+    Attributes:
+        x_px: Columns, `(points,)`.
+        y_px: Row of the curve in each column, between two pixels where the liquid ends.
+        sd_px: Robust standard deviation of the boundary pixels about the curve nearby, in pixels.
+    """
+
+    x_px: np.ndarray
+    y_px: np.ndarray
+    sd_px: np.ndarray
+
+
+def melt_pool_boundary(
+    labels: np.ndarray, class_names: Sequence[str], smallest_px: float = SMALLEST_PX
+) -> Boundary | None:
+    """Draw the boundary between liquid and solid as a smooth curve.
+
+    In each column the boundary lies below the lowest pixel of the pool. A cubic smoothing spline
+    goes through these rows; generalised cross-validation chooses how smooth it is. A column whose
+    pool ends at the lower edge of the frame says nothing and is left out.
+
+    Args:
+        labels: Class ids, uint8 `(height, width)`.
+        class_names: Name of each class id.
+        smallest_px: Smallest area of liquid in pixels.
+
+    Returns:
+        The curve; None if the pool is narrower than 8 columns.
+
+    Example:
+        >>> labels = np.full((40, 60), 1, np.uint8)
+        >>> labels[:10] = 0
+        >>> labels[10:22, 15:45] = 2
+        >>> curve = melt_pool_boundary(labels, ["background", "substrate", "melt pool"])
+        >>> len(curve.x_px), round(float(curve.y_px[10]), 3), round(float(curve.sd_px.max()), 3)
+        (30, 21.5, 0.0)
+    """
+    pool = melt_pool_mask(labels, class_names, smallest_px)
+    height = labels.shape[0]
+    lowest = height - 1 - pool[::-1].argmax(axis=0)
+    columns = np.flatnonzero(pool.any(axis=0) & (lowest < height - 1))
+    if len(columns) < _LEAST_COLUMNS:
+        return None
+    rows = lowest[columns] + 0.5
+    # A flat boundary leaves the cross-validation nothing to choose.
+    curve = rows if np.ptp(rows) == 0 else make_smoothing_spline(columns, rows)(columns)
+    away = np.abs(rows - curve)
+    window = min(15, len(columns))
+    sd = 1.4826 * ndimage.median_filter(away, size=window, mode="nearest")
+    return Boundary(columns.astype(float), np.asarray(curve, float), sd)
