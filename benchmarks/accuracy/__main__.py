@@ -21,6 +21,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from phantoms import score_phantoms
 from pictures import draw_pictures
 from real import score_real
 from recorded import keep_record, record_option
@@ -66,6 +67,7 @@ def scores(segmenter: Segmenter, name: str, options: argparse.Namespace) -> dict
     found: dict[str, Any] = {
         "channels": list(segmenter.channels.names),
         "simulated": score_simulated(segmenter, options.out / "scored", options.sequences),
+        "phantoms": score_phantoms(segmenter),
     }
     if options.real is not None:
         found["real"] = score_real(segmenter, Path(options.real))
