@@ -140,7 +140,7 @@ def forward_pass(model: keras.Model, training: bool) -> Callable[[np.ndarray], n
 
     def run(images: np.ndarray) -> np.ndarray:
         with torch.no_grad():
-            return keras.ops.convert_to_numpy(model(images, training=training))
+            return np.asarray(keras.ops.convert_to_numpy(model(images, training=training)))
 
     return run
 

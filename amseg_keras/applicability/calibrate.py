@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -99,7 +100,7 @@ def _ranges(table: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def _own_distances(points: np.ndarray) -> np.ndarray:
     apart = np.sqrt(((points[:, None] - points) ** 2).mean(axis=2))
-    return np.sort(apart, axis=1)[:, 1 : 1 + NEIGHBOURS].mean(axis=1)
+    return np.asarray(np.sort(apart, axis=1)[:, 1 : 1 + NEIGHBOURS].mean(axis=1))
 
 
 def _trees(familiar: np.ndarray, foreign: np.ndarray) -> Trees:
@@ -122,7 +123,9 @@ def _trees(familiar: np.ndarray, foreign: np.ndarray) -> Trees:
         scores[left_out] = boosted.decision_function(inputs[left_out])
     limit = float(np.quantile(scores[is_foreign == 0], 1 - FALSE_ALARMS))
     boosted.fit(inputs, is_foreign, weights)
-    found: dict[str, list] = {name: [] for name in ("sign", "threshold", "left", "right", "value")}
+    found: dict[str, list[Any]] = {
+        name: [] for name in ("sign", "threshold", "left", "right", "value")
+    }
     roots = []
     for (regressor,) in boosted.estimators_:
         tree, first = regressor.tree_, len(found["sign"])

@@ -29,7 +29,7 @@ def noise(frames: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 def inverted(frames: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Exchange light and dark."""
-    return frames.max() - frames
+    return np.asarray(frames.max() - frames)
 
 
 def upside_down(frames: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -51,8 +51,12 @@ def blurred(frames: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 def saturated(frames: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Cut off the bright parts, or the dark ones."""
     if rng.random() < 0.7:
-        return np.minimum(frames, np.percentile(frames, rng.uniform(5, 60)).astype(frames.dtype))
-    return np.maximum(frames, np.percentile(frames, rng.uniform(50, 95)).astype(frames.dtype))
+        return np.asarray(
+            np.minimum(frames, np.percentile(frames, rng.uniform(5, 60)).astype(frames.dtype))
+        )
+    return np.asarray(
+        np.maximum(frames, np.percentile(frames, rng.uniform(50, 95)).astype(frames.dtype))
+    )
 
 
 def larger(frames: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -94,4 +98,4 @@ MEANINGLESS: Mapping[str, tuple[str, ...]] = {"casting": ("inverted", "upside_do
 
 
 def _as_counts(frames: np.ndarray) -> np.ndarray:
-    return np.clip(np.rint(frames), 0, 65535).astype(np.uint16)
+    return np.asarray(np.clip(np.rint(frames), 0, 65535).astype(np.uint16))

@@ -154,13 +154,13 @@ class Knowledge:
 
 def filled(deviations: np.ndarray) -> np.ndarray:
     """Bound deviations, and take a missing sign as usual."""
-    return np.clip(np.nan_to_num(deviations, nan=0.0), -MOST_DEVIATION, MOST_DEVIATION)
+    return np.asarray(np.clip(np.nan_to_num(deviations, nan=0.0), -MOST_DEVIATION, MOST_DEVIATION))
 
 
 def for_trees(deviations: np.ndarray) -> np.ndarray:
     """Bound deviations for `Trees`, with missing signs below all; float32 of the same shape."""
     bounded = np.clip(deviations, -_FARTHEST, _FARTHEST)
-    return np.nan_to_num(bounded, nan=_MISSING).astype(np.float32)
+    return np.asarray(np.nan_to_num(bounded, nan=_MISSING).astype(np.float32))
 
 
 def terms(deviations: np.ndarray) -> np.ndarray:

@@ -26,7 +26,7 @@ def hub() -> None:
     """
 
 
-class Repository(click.ParamType):
+class Repository(click.ParamType):  # type: ignore[type-arg]
     """`owner/repo`, with `hf://` before it or not."""
 
     name = "owner/repo"

@@ -25,7 +25,7 @@ OUT_OF_DEPTH = 3
 """Exit code of `--strict` where a recording does not look like what the preset knows."""
 
 
-class DrawnFrames(click.ParamType):
+class DrawnFrames(click.ParamType):  # type: ignore[type-arg]
     """`all`, `none` or a number of frames; None, 0 or the number."""
 
     name = "all|none|N"

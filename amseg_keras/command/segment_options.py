@@ -12,7 +12,7 @@ from amseg_keras.command.choices import LABEL_FORMATS
 Command = Callable[..., Any]
 
 
-class Scale(click.ParamType):
+class Scale(click.ParamType):  # type: ignore[type-arg]
     """`auto` or a factor."""
 
     name = "auto|FACTOR"
@@ -31,7 +31,7 @@ class Scale(click.ParamType):
             self.fail(str(error) if known else f"{value!r}: give auto or a factor", param, ctx)
 
 
-class Background(click.ParamType):
+class Background(click.ParamType):  # type: ignore[type-arg]
     """How the background of the motion channel is made, as `BackgroundPolicy.parse` reads it."""
 
     name = "POLICY"

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 Command = Callable[..., Any]
 
 
-class Shape(click.ParamType):
+class Shape(click.ParamType):  # type: ignore[type-arg]
     """Height and width as 256x512."""
 
     name = "HxW"
@@ -30,7 +30,7 @@ class Shape(click.ParamType):
         return height, width
 
 
-class ChannelNames(click.ParamType):
+class ChannelNames(click.ParamType):  # type: ignore[type-arg]
     """Input channels as frame,motion."""
 
     name = "NAME,..."

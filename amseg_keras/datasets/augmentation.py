@@ -139,4 +139,4 @@ class SeededAugmentation:
                 f"the augmentation {name} made class ids that were not there before, as layers do "
                 "that mix images (MixUp, AugMix); leave it out"
             )
-        return ids
+        return np.asarray(ids)

@@ -142,7 +142,7 @@ class ScaledFrames:
                 f"{self._data.folder / str(frame.label)}: holds the class id {unknown.min()}, but "
                 f"there are {known} classes; see: amseg dataset validate"
             )
-        return self._ids[labels]
+        return np.asarray(self._ids[labels])
 
     def _range(self, sequence: str) -> GreyRange:
         with self._measuring:

@@ -175,7 +175,8 @@ def build_page(networks: Networks, limits: Limits, longest_s: float = LONGEST_S)
         page.unload(actions.visitors.leave)
         _take_no_addresses(uploaded)
         _add_api(actions, networks.names, offered)
-    return page.queue(max_size=WAITING)
+    queued: gr.Blocks = page.queue(max_size=WAITING)
+    return queued
 
 
 def _add_api(actions: Actions, presets: list[str], offered: str) -> None:

@@ -20,7 +20,7 @@ from amseg_keras.engines.nodes import Nodes, translate
 from amseg_keras.rewrite import inference_model
 
 if TYPE_CHECKING:
-    import onnx
+    from onnx import ModelProto
 
 
 Output = Literal["labels", "probabilities"]
@@ -66,7 +66,7 @@ def translated(network: keras.Model, output: Output) -> Nodes:
 
 def onnx_model(
     nodes: Nodes, outputs: list[str], size: Size = (None, None), classes: int | None = None
-) -> onnx.ModelProto:
+) -> ModelProto:
     """Make an ONNX model with one input, `frames`, float32 `(batch, height, width, channels)`.
 
     Args:
@@ -103,12 +103,13 @@ def onnx_model(
             for name, array in nodes.arrays.items()
         ],
     )
-    return helper.make_model(
+    model: ModelProto = helper.make_model(
         graph,
         opset_imports=[helper.make_opsetid("", _OPSET)],
         ir_version=_IR_VERSION,
         producer_name="amseg-keras",
     )
+    return model
 
 
 _UINT8 = 2  # as ONNX numbers its types

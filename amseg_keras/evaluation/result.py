@@ -243,7 +243,7 @@ class Evaluation:
 
     def as_json(self) -> dict[str, Any]:
         """All of it but the single frames, as JSON knows it: null for a score that is not there."""
-        return json_value(
+        result: dict[str, Any] = json_value(
             {
                 "model": self.model.name,
                 "trained_on": self.model.trained_on,
@@ -267,6 +267,7 @@ class Evaluation:
                 "by": {name: self.by(name).to_dict("index") for name in GROUPS},
             }
         )
+        return result
 
     def _confusion(self, counts: Iterable[FrameCounts]) -> np.ndarray:
         size = len(self.class_names)
@@ -295,7 +296,9 @@ def _mean(scores: np.ndarray, confusion: np.ndarray) -> float:
 
 
 def _ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
-    return np.divide(part, whole, out=np.full(np.shape(part), np.nan), where=np.asarray(whole) > 0)
+    return np.asarray(
+        np.divide(part, whole, out=np.full(np.shape(part), np.nan), where=np.asarray(whole) > 0)
+    )
 
 
 def _boundary_f1(boundaries: np.ndarray) -> np.ndarray:

@@ -231,13 +231,13 @@ class GradCam:
             return ops.sum(ops.cast(of_class, "float32") * mask)
 
         positions = counted.size / _stride(tile, inside) ** 2
-        return gradient(score, inside[None]).sum(axis=(0, 1, 2)) / positions
+        return np.asarray(gradient(score, inside[None]).sum(axis=(0, 1, 2)) / positions)
 
 
 def _stride(tile: Tile, inside: np.ndarray) -> int:
     """How many times coarser than the frame a layer is."""
     rows = tile.window[0]
-    return (rows.stop - rows.start) // inside.shape[0]
+    return int((rows.stop - rows.start) // inside.shape[0])
 
 
 def _weighted(

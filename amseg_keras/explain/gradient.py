@@ -39,7 +39,7 @@ def _by_tensorflow(function: ScalarFunction, at: np.ndarray) -> np.ndarray:
     with tf.GradientTape(watch_accessed_variables=False) as tape:
         tape.watch(x)
         value = function(x)
-    return tape.gradient(value, x).numpy()
+    return np.asarray(tape.gradient(value, x).numpy())
 
 
 def _by_jax(function: ScalarFunction, at: np.ndarray) -> np.ndarray:
@@ -55,7 +55,7 @@ def _by_torch(function: ScalarFunction, at: np.ndarray) -> np.ndarray:
     with torch.enable_grad():
         value = function(x)
     (found,) = torch.autograd.grad(value, x)
-    return found.cpu().numpy()
+    return np.asarray(found.cpu().numpy())
 
 
 _FUNCTIONS: dict[str, Callable[[ScalarFunction, np.ndarray], np.ndarray]] = {

@@ -118,7 +118,7 @@ class CountingMetric(keras.metrics.Metric):
         )
         total = high * _HIGH + low
         whole = total.astype(np.int64)
-        return whole if np.array_equal(whole, total) else total
+        return np.asarray(whole if np.array_equal(whole, total) else total)
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "ignore_class": self.ignore_class}

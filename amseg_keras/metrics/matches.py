@@ -76,7 +76,9 @@ def boundary_matches(
 
 def _boundary(mask: np.ndarray, seen: np.ndarray) -> np.ndarray:
     others = seen & ~mask
-    return seen & mask & ndimage.binary_dilation(others, ndimage.generate_binary_structure(2, 1))
+    return np.asarray(
+        seen & mask & ndimage.binary_dilation(others, ndimage.generate_binary_structure(2, 1))
+    )
 
 
 class PoreMatches(NamedTuple):

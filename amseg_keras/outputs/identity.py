@@ -228,7 +228,8 @@ class RunIdentity:
         }
         if self.input is not None:
             values["input"] = asdict(self.input)
-        return json.loads(json.dumps(values))
+        stored: dict[str, Any] = json.loads(json.dumps(values))
+        return stored
 
     def difference(self, record: Mapping[str, Any]) -> str | None:
         """Say in words how a result differs from what this run would make; None if it does not.

@@ -214,4 +214,4 @@ def _number_in(whole: bytes) -> int | None:
     checked = zlib.crc32(whole[len(_MAGIC) : _HEADER.size - struct.calcsize("I")])
     if magic != _MAGIC or zlib.crc32(memoryview(whole)[_HEADER.size :], checked) != sums:
         return None
-    return number
+    return int(number)

@@ -76,7 +76,7 @@ def transmission(frame: np.ndarray, flat: np.ndarray, dark: np.ndarray | float =
             raise ValueError(_size_difference(name, np.shape(other), frame.shape))
     dark = np.asarray(dark, np.float32)
     beam = np.maximum(np.asarray(flat, np.float32) - dark, np.float32(1))
-    return (np.asarray(frame, np.float32) - dark) / beam
+    return np.asarray((np.asarray(frame, np.float32) - dark) / beam)
 
 
 @dataclass(frozen=True, eq=False)
@@ -176,7 +176,7 @@ def divide(frame: np.ndarray, background: np.ndarray) -> np.ndarray:
         array([[1.5, 1. ]], dtype=float32)
     """
     frame, background = np.asarray(frame, np.float32), np.asarray(background, np.float32)
-    return np.divide(frame, background, out=np.ones_like(frame), where=background > 0)
+    return np.asarray(np.divide(frame, background, out=np.ones_like(frame), where=background > 0))
 
 
 @dataclass(frozen=True)

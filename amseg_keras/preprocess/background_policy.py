@@ -272,7 +272,7 @@ class _LeaveOut(Backgrounds):
             self._middle = middle_of(ranked(list(self.held.values())))
         below, above = self._middle
         if not near:
-            return (below + above) / np.float32(2)
+            return np.asarray((below + above) / np.float32(2))
         # Of an even number of ranked frames, one of the lower half is gone, or one of the upper.
         return np.where(np.asarray(self.held[near[0]], np.float32) <= below, above, below)
 

@@ -118,7 +118,9 @@ class Prepared(LazyFrames):
             return frame
         # Splines overshoot by a little at edges.
         top = np.iinfo(self.dtype).max
-        return np.clip(np.rint(frame * np.float32(self._full_scale)), 0, top).astype(self.dtype)
+        return np.asarray(
+            np.clip(np.rint(frame * np.float32(self._full_scale)), 0, top).astype(self.dtype)
+        )
 
     def positions(self, index: int) -> dict[str, float]:
         """What each step says of frame `index`: its shift, the place of the crop, in pixels."""

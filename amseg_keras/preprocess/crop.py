@@ -345,4 +345,4 @@ def _binned(frame: np.ndarray, step: int) -> np.ndarray:
     """Means over squares of `step` pixels; the rest at the right and lower border is left out."""
     height, width = (side // step for side in frame.shape)
     cut = np.asarray(frame[: height * step, : width * step], np.float32)
-    return cut.reshape(height, step, width, step).mean(axis=(1, 3))
+    return np.asarray(cut.reshape(height, step, width, step).mean(axis=(1, 3)))

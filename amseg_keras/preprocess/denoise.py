@@ -36,7 +36,7 @@ def median_filter(frame: np.ndarray, size: int = 3) -> np.ndarray:
     """
     from scipy.ndimage import median_filter as scipy_median
 
-    return scipy_median(frame, size=size, mode="mirror")
+    return np.asarray(scipy_median(frame, size=size, mode="mirror"))
 
 
 def noise_sigma(frame: np.ndarray, following: np.ndarray | None = None) -> float:

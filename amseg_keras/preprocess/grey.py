@@ -73,7 +73,7 @@ class GreyRange:
                 max(self.high, self.specimen_high),
             ]
             inputs = np.array([0.0, *SPECIMEN_INPUT, 1.0]) * self.top
-            return np.interp(frame, levels, inputs).astype(np.float32)
+            return np.asarray(np.interp(frame, levels, inputs).astype(np.float32))
         # float64, so that 12-bit counts and the same counts times 16 scale to the same number
         scaled = (frame.astype(np.float64) - self.low) * (self.top / (self.high - self.low))
         return np.clip(scaled, 0, self.top).astype(np.float32)

@@ -78,7 +78,7 @@ def motion(frame: np.ndarray, background: np.ndarray | None) -> np.ndarray:
     sigma = 1.4826 * float(_median(np.abs(some - middle)))
     change -= middle
     change *= np.float32(1 / (SIGMAS * max(sigma, QUIETEST)))
-    return np.clip(change, -1, 1, out=change)
+    return np.asarray(np.clip(change, -1, 1, out=change))
 
 
 def _median(values: np.ndarray) -> np.float32:

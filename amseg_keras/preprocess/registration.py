@@ -77,8 +77,8 @@ def move(frame: np.ndarray, shift: tuple[float, float]) -> np.ndarray:
 
     frame = np.asarray(frame, np.float32)
     if all(float(by).is_integer() for by in shift):  # nothing to interpolate
-        return spline_shift(frame, shift, order=0, mode="nearest")
-    return spline_shift(frame, shift, order=3, mode="nearest")
+        return np.asarray(spline_shift(frame, shift, order=0, mode="nearest"))
+    return np.asarray(spline_shift(frame, shift, order=3, mode="nearest"))
 
 
 @dataclass(frozen=True)
@@ -168,7 +168,7 @@ def _texture(frame: np.ndarray) -> np.ndarray:
     sigma = 1.4826 * float(np.median(np.abs(texture)))
     if sigma > 0:
         np.clip(texture, -3 * sigma, 3 * sigma, out=texture)
-    return texture * np.outer(*(_fade(side) for side in frame.shape)).astype(np.float32)
+    return np.asarray(texture * np.outer(*(_fade(side) for side in frame.shape)).astype(np.float32))
 
 
 def _fade(side: int) -> np.ndarray:

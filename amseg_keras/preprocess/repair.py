@@ -83,7 +83,7 @@ def bad_pixels(frame: np.ndarray) -> np.ndarray:
         bool `(height, width)`.
     """
     if frame.dtype.kind == "f":
-        return ~np.isfinite(frame)
+        return np.asarray(~np.isfinite(frame))
     return dead_pixels(frame)
 
 
@@ -124,7 +124,7 @@ def dead_pixels(frame: np.ndarray) -> np.ndarray:
     medians = np.atleast_1d(ndimage.median(frame, around, np.arange(1, count + 1)))
     # A region without a border of its own, between others, is as dead as they are.
     dead = ~(medians >= 0.5 * highest)
-    return marked & np.concatenate([[False], dead])[regions]
+    return np.asarray(marked & np.concatenate([[False], dead])[regions])
 
 
 def fill(frame: np.ndarray, bad: np.ndarray) -> np.ndarray:

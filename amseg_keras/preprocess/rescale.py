@@ -98,4 +98,4 @@ def labels_of_shape(labels: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
         np.minimum((np.arange(wanted) + 0.5) * has / wanted, has - 1).astype(int)
         for wanted, has in zip(shape, labels.shape, strict=True)
     )
-    return labels[rows[:, None], columns]
+    return np.asarray(labels[rows[:, None], columns])

@@ -289,7 +289,7 @@ def _checked_shape(frame: np.ndarray, shape: tuple[int, int] | None, index: int)
     return height, width
 
 
-def _table(row_type: type, rows: Sequence[tuple]) -> pd.DataFrame:
+def _table(row_type: type, rows: Sequence[tuple[Any, ...]]) -> pd.DataFrame:
     """A table with the columns of a named tuple, of their types even where there are no rows."""
     kinds = get_type_hints(row_type)
     columns = list(zip(*rows, strict=True)) or [()] * len(kinds)

@@ -47,7 +47,9 @@ def overlay(
         return _blended(frame, labels, names, grey_range, opacity)
     # A stack has few colours and many pixels.
     table = _colour_table(frame.dtype, names, grey_range, opacity)
-    return table.take(np.minimum(labels, len(names)).astype(np.int32) * levels + frame, axis=0)
+    return np.asarray(
+        table.take(np.minimum(labels, len(names)).astype(np.int32) * levels + frame, axis=0)
+    )
 
 
 def with_legend(picture: np.ndarray, class_names: Sequence[str]) -> np.ndarray:

@@ -132,13 +132,13 @@ def width(node: Node) -> int | None:
     """Channels of what a node gives, if known."""
     match node:
         case Conv() | UpConv():
-            return node.kernel.shape[-1]
+            return int(node.kernel.shape[-1])
         case Affine():
             return len(node.scale)
         case Step():
             return node.width
         case Start():
-            return node.tensor.shape[-1]
+            return int(node.tensor.shape[-1])
         case _:
             return None
 

@@ -105,7 +105,7 @@ class LabelledRun:
 
     @property
     def _one_array(self) -> bool:
-        return self.record["label_format"] == "zarr"
+        return bool(self.record["label_format"] == "zarr")
 
     def _open_array(self) -> Iterator[np.ndarray]:
         try:

@@ -82,4 +82,4 @@ class Segmentation:
         """
         if class_name not in self.class_names:
             raise ValueError(f"no class {class_name!r} among {', '.join(self.class_names)}")
-        return self.labels == self.class_names.index(class_name)
+        return np.asarray(self.labels == self.class_names.index(class_name))

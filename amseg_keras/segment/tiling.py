@@ -73,7 +73,9 @@ def label_any_size(
     padded = padded_frames(frames)
     if tile_shape(*padded.shape[1:3], tile_pixels) == padded.shape[1:3]:
         return label(padded)[:, :height, :width]
-    return predict_any_size(predict, frames, tile_pixels).argmax(axis=-1).astype(np.uint8)
+    return np.asarray(
+        predict_any_size(predict, frames, tile_pixels).argmax(axis=-1).astype(np.uint8)
+    )
 
 
 def padded_frames(frames: np.ndarray) -> np.ndarray:

@@ -165,7 +165,8 @@ def transmission(
     """
     weights = np.asarray(spectrum, float) / np.sum(spectrum)
     centimetres = np.asarray(thickness_um, float)[..., None] * 1e-4
-    return np.exp(-centimetres * np.asarray(material.attenuation)) @ weights
+    transmitted: np.ndarray = np.exp(-centimetres * np.asarray(material.attenuation)) @ weights
+    return transmitted
 
 
 def effective_attenuation(material: Material, spectrum: np.ndarray, thickness_um: float) -> float:
@@ -199,7 +200,7 @@ def pink_spectrum(mean_kev: float, relative_width: float = 0.15) -> np.ndarray:
     # The tabulated energies are unevenly spaced: each stands for its own share of the axis.
     weights = np.exp(-0.5 * ((energies / mean_kev - 1) / relative_width) ** 2)
     weights *= np.gradient(energies)
-    return weights / weights.sum()
+    return np.asarray(weights / weights.sum())
 
 
 @dataclass(frozen=True)

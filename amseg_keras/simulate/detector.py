@@ -97,7 +97,7 @@ def collect(rng: np.random.Generator, intensity: np.ndarray, detector: Detector)
         seen = cv2.GaussianBlur(seen, (0, 0), detector.psf_px)
     if detector.read_noise:
         seen += np.float32(detector.read_noise) * white_noise(rng, seen.shape)
-    return seen
+    return np.asarray(seen)
 
 
 def stretch_limits(seen: np.ndarray) -> tuple[float, float]:
@@ -111,7 +111,7 @@ def quantise(level: np.ndarray, bits: int) -> np.ndarray:
     """Round levels of 0 to 1 to 8 bits (uint8) or to 12 or 16 bits (uint16)."""
     full = 2**bits - 1
     grey = np.clip(level * np.float32(full) + np.float32(0.5), 0, np.float32(full))
-    return grey.astype(np.uint8 if bits == 8 else np.uint16)
+    return np.asarray(grey.astype(np.uint8 if bits == 8 else np.uint16))
 
 
 def white_noise(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
@@ -188,7 +188,7 @@ def clipped_beam(
     left = np.float32(through) * (rng.uniform(0.02, 0.2) + haze + band) * ripple
     edge = rng.uniform(0.1, 1.2)
     opened = 1 / (1 + np.exp(np.clip((above + edge) / rng.uniform(0.25, 0.8), -30, 30)))
-    return (left * (1 - opened) + opened).astype(np.float32)
+    return np.asarray((left * (1 - opened) + opened).astype(np.float32))
 
 
 _REACH = 3
@@ -284,4 +284,4 @@ def _kernel(shift: float) -> np.ndarray:
     half = _REACH + int(np.ceil(abs(shift)))
     away = np.arange(-half, half + 1) + shift
     weights = np.sinc(away) * np.sinc(away / _REACH) * (np.abs(away) < _REACH)
-    return (weights / weights.sum()).astype(np.float32)
+    return np.asarray((weights / weights.sum()).astype(np.float32))

@@ -4,6 +4,7 @@ One scene may be seen in any presentation, so that what a network makes of them 
 """
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import cv2
 import numpy as np
@@ -168,7 +169,7 @@ def named_presentation(name: str, detector: Detector) -> Presentation:
     # The brightest of the beam stays below full scale.
     gain = 0.8 / max(float(np.percentile(detector.beam, 99)), 1.0)
     base = Presentation(name, True, None, gain, 0.02, 16)
-    changes: dict[str, dict] = {
+    changes: dict[str, dict[str, Any]] = {
         "raw": {"corrected": False, "dark": 0.05, "bits": 12},
         "clipped": {"ceiling": 1.5},
         "8 bit": {"bits": 8},
@@ -231,7 +232,7 @@ def present_labels(labels: np.ndarray, presentation: Presentation) -> np.ndarray
 
 def ratio(seen: np.ndarray, background: np.ndarray) -> np.ndarray:
     """Divide a frame by its background, float32 `(height, width)`."""
-    return np.maximum(seen, 0) / np.maximum(background, np.float32(_LOWEST))
+    return np.asarray(np.maximum(seen, 0) / np.maximum(background, np.float32(_LOWEST)))
 
 
 def _levels(
@@ -244,7 +245,7 @@ def _levels(
         return gain + (seen - np.float32(1)) * np.float32(1 / (high - low))
     if presentation.ceiling is not None:
         top = np.float32(presentation.ceiling * max(float(np.median(seen[::4, ::4])), 1e-3))
-        return np.minimum(seen, top) * np.float32(0.98 / top)
+        return np.asarray(np.minimum(seen, top) * np.float32(0.98 / top))
     if presentation.stretch is not None:
         if presentation.stretch == "frame" or limits is None:
             limits = stretch_limits(seen)

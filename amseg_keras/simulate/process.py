@@ -220,7 +220,7 @@ def oscillate(
     variance = (1 - second) / ((1 + second) * ((1 - second) ** 2 - first**2))
     settling = int(np.ceil(5 * quality / turn)) + 1
     noise = rng.standard_normal(settling + frames)
-    return lfilter([1.0], [1.0, -first, -second], noise)[settling:] / np.sqrt(variance)
+    return np.asarray(lfilter([1.0], [1.0, -first, -second], noise)[settling:] / np.sqrt(variance))
 
 
 def move_keyhole(

@@ -422,4 +422,4 @@ def median_frame(frames: list[np.ndarray]) -> np.ndarray:
     middle = count // 2
     if count % 2:
         return kept[middle]
-    return (kept[middle - 1].astype(np.float32) + kept[middle]) / 2
+    return np.asarray((kept[middle - 1].astype(np.float32) + kept[middle]) / 2)

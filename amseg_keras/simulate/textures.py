@@ -185,7 +185,7 @@ def _smooth(rng: np.random.Generator, shape: tuple[int, int], sigma_px: float) -
 
 
 def _unit(field: np.ndarray) -> np.ndarray:
-    return ((field - field.mean()) / max(float(field.std()), 1e-6)).astype(np.float32)
+    return np.asarray(((field - field.mean()) / max(float(field.std()), 1e-6)).astype(np.float32))
 
 
 LIBRARY_SHAPE = (640, 1152)
@@ -250,7 +250,7 @@ def _coarser(library: TextureLibrary, zoom: float) -> TextureLibrary:
 
     def face(one: np.ndarray) -> np.ndarray:
         small = scaled(one, cv2.INTER_AREA)
-        return (small - small.mean()) / max(float(small.std()), 1e-6)
+        return np.asarray((small - small.mean()) / max(float(small.std()), 1e-6))
 
     return TextureLibrary(
         {kind: tuple(sheet(one) for one in kept) for kind, kept in library.sheets.items()},

@@ -118,7 +118,8 @@ class _Mixed(keras.utils.PyDataset):
     def _of(self, number: int, source: Examples, step: int) -> Batch:
         """The batch of a source after so many steps of the training."""
         epoch, at = divmod(step, len(self._open(number, source, 0)))
-        return self._open(number, source, epoch)[at]
+        batch: Batch = self._open(number, source, epoch)[at]
+        return batch
 
     def _open(self, number: int, source: Examples, epoch: int) -> keras.utils.PyDataset:
         if (number, epoch) not in self._opened:

@@ -197,4 +197,4 @@ def damped(weights: list[float]) -> list[float]:
     """
     roots = np.sqrt(weights)
     bounded = np.minimum(roots, MOST_WEIGHT * roots.min())
-    return (bounded / bounded.mean()).tolist()
+    return list(map(float, bounded / bounded.mean()))

@@ -220,7 +220,7 @@ def load_checkpoint(path: Path, model: keras.Model) -> None:
 def _array(variable: keras.Variable) -> np.ndarray:
     array = keras.ops.convert_to_numpy(variable)
     # NumPy's files know no bfloat16.
-    return array if array.dtype.kind in "iuf" else array.astype(np.float32)
+    return np.asarray(array if array.dtype.kind in "iuf" else array.astype(np.float32))
 
 
 _NOT_PLOTTED = ("epoch", "phase", "step", "minutes")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import keras
 import numpy as np
@@ -133,8 +134,8 @@ def with_classes(
     return made
 
 
-def _config(model: keras.Model, old: int, new: int) -> dict:
-    config = copy.deepcopy(model.get_config())
+def _config(model: keras.Model, old: int, new: int) -> dict[str, Any]:
+    config: dict[str, Any] = copy.deepcopy(model.get_config())
     for layer in config["layers"]:
         name = layer["config"]["name"]
         if name == "scores":

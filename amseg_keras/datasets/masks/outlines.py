@@ -103,7 +103,7 @@ def inside_rectangle(points: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """
     (left, top), (right, bottom) = np.sort(np.asarray(points, float).reshape(2, 2), axis=0)
     rows, columns = _centres(size)
-    return (rows >= top) & (rows < bottom) & (columns >= left) & (columns < right)
+    return np.asarray((rows >= top) & (rows < bottom) & (columns >= left) & (columns < right))
 
 
 def is_upright(corners: np.ndarray) -> bool:

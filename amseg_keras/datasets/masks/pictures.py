@@ -91,7 +91,7 @@ class LabelImages:
                 f"{where}: holds the class ids {unknown}, but there are names for 0 to "
                 f"{len(self.class_names) - 1} only; name them all with --classes"
             )
-        return table[found].astype(np.uint8)
+        return np.asarray(table[found].astype(np.uint8))
 
     def notes(self) -> list[str]:
         return list(self._said)
@@ -230,7 +230,7 @@ class ColourMasks:
         self._drawn += nearest.size
         table = np.full(256, IGNORE, np.uint8)
         table[: len(self.class_names)] = [ids.by_name[name] for name in self.class_names]
-        return table[nearest]
+        return np.asarray(table[nearest])
 
     def notes(self) -> list[str]:
         said = []

@@ -135,7 +135,9 @@ def find_surface(background: np.ndarray, where: str) -> np.ndarray:
             "bare plate as they are published"
         )
     slope, offset = np.polyfit(columns[typical], rows[typical], 1)
-    return np.clip(np.rint(slope * columns + offset), 0, len(background) - 1).astype(int)
+    return np.asarray(
+        np.clip(np.rint(slope * columns + offset), 0, len(background) - 1).astype(int)
+    )
 
 
 def label_keyhole(divided: np.ndarray, surface: np.ndarray, sigma: float) -> np.ndarray:
@@ -169,11 +171,11 @@ def label_keyhole(divided: np.ndarray, surface: np.ndarray, sigma: float) -> np.
     if len(rooted):
         keyhole = regions == rooted[sizes[rooted].argmax()]
         labels[ndimage.binary_fill_holes(keyhole)] = CLASSES.index("keyhole")
-    return labels
+    return np.asarray(labels)
 
 
 def _smooth(divided: np.ndarray) -> np.ndarray:
-    return ndimage.gaussian_filter(divided.astype(np.float32), SMOOTHING_PX)
+    return np.asarray(ndimage.gaussian_filter(divided.astype(np.float32), SMOOTHING_PX))
 
 
 def _noise(stack: FrameStack, background: np.ndarray, surface: np.ndarray) -> float:

@@ -233,7 +233,7 @@ class Panel:
         part = picture[
             first_row : first_row + rows.shape[1], first_column : first_column + columns.shape[1]
         ]
-        return rows @ (part.astype(np.float32) @ mix) @ columns.T
+        return np.asarray(rows @ (part.astype(np.float32) @ mix) @ columns.T)
 
 
 @lru_cache(maxsize=16)

@@ -29,7 +29,7 @@ class KeyholePlaces:
         """From the table of frames, for frames of a width."""
 
         def column(name: str) -> np.ndarray:
-            return frames[name].to_numpy(np.float64)
+            return np.asarray(frames[name].to_numpy(np.float64))
 
         tip = np.column_stack((column("keyhole_tip_x_px"), column("keyhole_tip_y_px")))
         x = column("keyhole_x_px")

@@ -122,7 +122,7 @@ def _frozen(frame: np.ndarray, x: np.ndarray, y: np.ndarray) -> int | None:
 
 
 def _smooth(values: np.ndarray) -> np.ndarray:
-    return median_filter(values.astype(np.float64), size=_WINDOW, mode="nearest")
+    return np.asarray(median_filter(values.astype(np.float64), size=_WINDOW, mode="nearest"))
 
 
 def _noise(values: np.ndarray) -> float:
@@ -153,4 +153,6 @@ def _slopes_to_end(frame: np.ndarray, values: np.ndarray) -> np.ndarray:
     sums = np.cumsum(since), np.cumsum(moved)
     products = count * np.cumsum(since * moved) - sums[0] * sums[1]
     squares = count * np.cumsum(since**2) - sums[0] ** 2
-    return np.divide(products, squares, out=np.zeros(len(frame)), where=squares > 0)[::-1]
+    return np.asarray(
+        np.divide(products, squares, out=np.zeros(len(frame)), where=squares > 0)[::-1]
+    )

@@ -132,7 +132,7 @@ def _periodogram(segment: np.ndarray, cycles: np.ndarray) -> np.ndarray:
     values = values - np.polyval(np.polyfit(time, values, 1), time)
     window = np.sin(np.pi * time / len(segment)) ** 2
     power = lombscargle(time, values * window, 2 * np.pi * cycles / len(segment))
-    return 2 * power * len(time) / (window @ window)
+    return np.asarray(2 * power * len(time) / (window @ window))
 
 
 def _peak(power: np.ndarray, segments: int) -> int | None:

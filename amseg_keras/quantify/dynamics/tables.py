@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
@@ -98,6 +100,6 @@ def _ends(track: Sightings, end: str, recording: Recording) -> bool:
     return end == JOINED_THE_KEYHOLE or is_gone(track, recording)
 
 
-def _column(kind: type, values: list) -> pd.Series:
+def _column(kind: type, values: list[Any]) -> pd.Series:
     """A column whose type does not depend on whether there is anything in it."""
     return pd.Series(values, dtype=kind)

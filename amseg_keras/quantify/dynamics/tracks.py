@@ -138,7 +138,7 @@ def track_pores(
 
 def _sightings(pores: pd.DataFrame) -> Sightings:
     def numbers(name: str) -> np.ndarray:
-        return pores[name].to_numpy(np.float64)
+        return np.asarray(pores[name].to_numpy(np.float64))
 
     return Sightings(
         frame=pores["frame"].to_numpy(np.int64),

@@ -205,7 +205,8 @@ def _pixels(mask: np.ndarray, smallest_px: float) -> tuple[np.ndarray, np.ndarra
 
 def _gap(box: tuple[slice, slice], other: tuple[slice, slice]) -> int:
     """Pixels between two bounding boxes, the more of rows and columns; 0 where they meet."""
-    return max(max(a.start - b.stop, b.start - a.stop, 0) for a, b in zip(box, other, strict=True))
+    gaps = [max(a.start - b.stop, b.start - a.stop, 0) for a, b in zip(box, other, strict=True)]
+    return int(max(gaps))
 
 
 def _tip(x: np.ndarray, y: np.ndarray, surface: Surface) -> tuple[float, float, float]:

@@ -73,7 +73,8 @@ class Surface:
 
     def depth(self, x: Numbers, y: Numbers) -> Numbers:
         """Distance of points below the surface, perpendicular to it; negative above."""
-        return (y - self.row(x)) * self.cosine
+        depth: Numbers = (y - self.row(x)) * self.cosine
+        return depth
 
     def along(self, x: Numbers, y: Numbers) -> Numbers:
         """Position of points along the surface, from left to right."""

@@ -181,7 +181,7 @@ def is_complete(dataset: h5py.Dataset) -> bool:
     expected = math.prod(
         -(-size // chunk) for size, chunk in zip(dataset.shape, dataset.chunks, strict=True)
     )
-    return int(dataset.id.get_num_chunks()) == expected
+    return bool(dataset.id.get_num_chunks() == expected)
 
 
 def check_external(dataset: h5py.Dataset) -> None:

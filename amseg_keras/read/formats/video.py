@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -201,7 +202,7 @@ def _check_whole(
     path: Path,
     container: av.container.InputContainer,
     stream: av.VideoStream,
-    packets: list[av.Packet],
+    packets: list[av.Packet[Any]],
 ) -> None:
     """Raise if the file is shorter than its own header says.
 

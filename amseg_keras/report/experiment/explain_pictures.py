@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -128,7 +129,7 @@ class _Page:
         axes.set_ylabel(label, fontsize=9)
         axes.tick_params(labelsize=9)
 
-    def legend(self, handles: list, texts: list[str]) -> None:
+    def legend(self, handles: list[Any], texts: list[str]) -> None:
         legend = self.figure.legend(
             handles, texts, loc="lower left", ncols=len(texts), fontsize=9, frameon=False,
             bbox_to_anchor=(_EDGE / self.pixels[0], 0), borderaxespad=0.3, borderpad=0.3,

@@ -75,7 +75,7 @@ def strip_frames(
     count = min(count, frames)
     wanted = (np.arange(count) + 0.5) * frames / count - 0.5
     nearest = np.abs(there[:, None] - np.floor(wanted)).argmin(axis=0)
-    return np.unique(there[nearest]).tolist()
+    return list(map(int, np.unique(there[nearest])))
 
 
 def draw_strip(

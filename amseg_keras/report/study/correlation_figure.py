@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from operator import attrgetter
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -144,15 +146,15 @@ def _draw_line(axes: Axes, line: DividingLine) -> None:
 
 def _set_limits(axes: Axes, rows: pd.DataFrame, plane: Plane) -> None:
     """Fit the axes to the points and ellipses; quantities that cannot be negative begin at 0."""
-    for column, set_limits, of_ellipse in (
-        (plane.x, axes.set_xlim, lambda ellipse: (ellipse.x, _reach(ellipse, np.cos, np.sin))),
-        (plane.y, axes.set_ylim, lambda ellipse: (ellipse.y, _reach(ellipse, np.sin, np.cos))),
+    for column, set_limits, middle_of, turns in (
+        (plane.x, axes.set_xlim, attrgetter("x"), (np.cos, np.sin)),
+        (plane.y, axes.set_ylim, attrgetter("y"), (np.sin, np.cos)),
     ):
         values = rows[column].to_numpy(float)
         low, high = (float(values.min()), float(values.max())) if len(values) else (0.0, 1.0)
         for ellipse in (plane.with_pores, plane.without_pores):
             if ellipse is not None:
-                middle, reach = of_ellipse(ellipse)
+                middle, reach = middle_of(ellipse), _reach(ellipse, *turns)
                 low, high = min(low, middle - reach), max(high, middle + reach)
         margin = 0.05 * (high - low) or 0.5
         not_negative = len(values) > 0 and float(values.min()) >= 0

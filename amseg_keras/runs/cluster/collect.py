@@ -35,7 +35,7 @@ class Collector:
         self._client = client
         self._finished = finished
         self._places: dict[Any, tuple[LabelStore, Chunk]] = {}
-        self._futures: dict[Any, Future] = {}
+        self._futures: dict[Any, Future[Any]] = {}
         self._kept: set[tuple[LabelStore, Chunk]] = set()
         self._failures: dict[LabelStore, str] = {}
         self._ended = False
@@ -87,7 +87,7 @@ class Collector:
             if (store, chunk) not in self._kept:
                 raise ClusterError(self._failures[store])
 
-    def _collect(self, future: Future) -> None:
+    def _collect(self, future: Future[Any]) -> None:
         with self._changed:
             if self._ended or future.key not in self._futures:
                 return
@@ -107,13 +107,13 @@ class Collector:
         if failure is None and not self._ended:
             self._finished(len(chunk))
 
-    def _taken_out(self, store: LabelStore) -> list[Future]:
+    def _taken_out(self, store: LabelStore) -> list[Future[Any]]:
         """The futures of a stack that has failed."""
         keys = [key for key, (place, _) in self._places.items() if place is store]
         return [self._futures.pop(key) for key in keys if key in self._futures]
 
 
-def _kept_or_why_not(future: Future, store: LabelStore, chunk: Chunk) -> str | None:
+def _kept_or_why_not(future: Future[Any], store: LabelStore, chunk: Chunk) -> str | None:
     where = f"frames {chunk.first} to {chunk.last - 1}"
     try:
         found = future.result()
@@ -124,7 +124,7 @@ def _kept_or_why_not(future: Future, store: LabelStore, chunk: Chunk) -> str | N
             "give the same command again to go on"
         )
     if not isinstance(found, ChunkLabels):
-        return found.reason
+        return str(found.reason)
     try:
         for frame in found.frames(chunk, (store.frame_shape[0], store.frame_shape[1])):
             keep(store, frame)

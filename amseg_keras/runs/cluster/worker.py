@@ -131,7 +131,8 @@ class _Kept:
         if self._network[0] != spec:
             self._network = (None, None)
             self._network = spec, _load(spec)
-        return self._network[1]
+        network: tuple[Segmenter, str] = self._network[1]
+        return network
 
     def stack(self, source: StackSource) -> FrameStack:
         # A worker outlives the files that it has open.
@@ -143,7 +144,8 @@ class _Kept:
             self._stack = (None, None)
             self._inputs = (None, None)
             self._stack = key, source.open()
-        return self._stack[1]
+        opened: FrameStack = self._stack[1]
+        return opened
 
     def inputs(self, segmenter: Segmenter, stack: FrameStack, task: ChunkTask) -> Inputs:
         """What the network is given of a stack; its background serves all chunks of it."""
@@ -154,7 +156,8 @@ class _Kept:
             )
             made.load()
             self._inputs = key, made
-        return self._inputs[1]
+        inputs: Inputs = self._inputs[1]
+        return inputs
 
 
 def _load(spec: NetworkSpec) -> tuple[Segmenter, str]:

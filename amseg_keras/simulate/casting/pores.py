@@ -135,7 +135,7 @@ def _walls() -> np.ndarray:
     for sigma in (1.2, 3.5):
         smooth = cv2.GaussianBlur(noise, (0, 0), sigma)[_WALL_PX:-_WALL_PX, _WALL_PX:-_WALL_PX]
         walls += smooth / smooth.std()
-    return walls / walls.std()
+    return np.asarray(walls / walls.std())
 
 
 def _window(

@@ -43,7 +43,7 @@ class Wedge:
         # Around the edges it wraps: flanks of pores outside the view come in, as in real slices.
         lost = np.fft.irfft2(np.fft.rfft2(small) * self.lost, small.shape).astype(np.float32)
         wide = cv2.resize(lost, (columns, rows), interpolation=cv2.INTER_LINEAR)
-        return (wide * self.strength).astype(np.float32)
+        return np.asarray((wide * self.strength).astype(np.float32))
 
 
 @dataclass(frozen=True)
@@ -264,7 +264,7 @@ def _anywhere(rng: np.random.Generator, size: np.ndarray, count: int, tall: floa
     """Centres `(count, 3)`, also of pores that reach into the volume from above and below."""
     centre = rng.uniform(0, 1, (count, 3)) * size
     centre[:, 2] = rng.uniform(-tall / 2, size[2] + tall / 2, count)
-    return centre
+    return np.asarray(centre)
 
 
 def _draw_round(

@@ -34,7 +34,7 @@ class Pass:
     def risen(self, columns: np.ndarray, frame: float) -> np.ndarray:
         """Share of the new bead that is there at each column, 0 to 1."""
         behind = np.sign(self.step) * (self.laser(frame) - columns)
-        return 1 / (1 + np.exp(-np.clip(4 * behind / self.front, -30, 30)))
+        return np.asarray(1 / (1 + np.exp(-np.clip(4 * behind / self.front, -30, 30))))
 
     def passes(self, column: float) -> float:
         """Frame at which the laser is at a column."""

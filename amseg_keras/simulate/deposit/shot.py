@@ -68,7 +68,7 @@ class Track:
         """Path along the beam in um, at each pixel's depth below the surface in rows."""
         # Looked up, as a power of every pixel would take as long as all the rest.
         quarter = (4 * depth + np.float32(2)).astype(np.int32)
-        return self.profile[np.clip(quarter, 0, self.profile.size - 1)] * self.thickness
+        return np.asarray(self.profile[np.clip(quarter, 0, self.profile.size - 1)] * self.thickness)
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,7 @@ class DepositShot(WithoutMotion):
     def surface(self, frame: int) -> np.ndarray:
         """Row of the deposit's surface at each column, float32."""
         risen = self.travel.risen(np.arange(self.track.old.size), frame)
-        return (self.track.old - self.track.bead * risen).astype(np.float32)
+        return np.asarray((self.track.old - self.track.bead * risen).astype(np.float32))
 
     def render(self, frame: int) -> tuple[np.ndarray, np.ndarray]:
         """Intensity, float32, and class ids, uint8, both `(height, width)`."""

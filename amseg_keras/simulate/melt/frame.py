@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from amseg_keras.classes import IGNORE
 from amseg_keras.simulate.absorption import Component, Fringe, log_of_paths, propagate
 from amseg_keras.simulate.melt.plate import Band
 from amseg_keras.simulate.melt.pool import Pool, Void, fill, path_of
@@ -199,7 +200,7 @@ def _lines(stage: Stage, moment: Moment) -> Lines:
 
 
 def _sigmoid(x: np.ndarray) -> np.ndarray:
-    return 1 / (1 + np.exp(np.minimum(np.maximum(-x, -30), 30)))
+    return np.asarray(1 / (1 + np.exp(np.minimum(np.maximum(-x, -30), 30))))
 
 
 # --- what is added ------------------------------------------------------------------------

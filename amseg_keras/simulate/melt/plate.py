@@ -95,7 +95,7 @@ def _surface(rng: np.random.Generator, view: View, ranges: MeltRanges) -> np.nda
         length = draw_log(rng, (130, 1700)) / view.pixel_um
         wave += np.sin(2 * np.pi * x / length + draw(rng, (0, 2 * np.pi)))
     amplitude = draw(rng, ranges.waviness_um) / view.pixel_um / 2
-    return (middle + tilt + amplitude * wave).astype(np.float32)
+    return np.asarray((middle + tilt + amplitude * wave).astype(np.float32))
 
 
 def _thickness(rng: np.random.Generator, shape: tuple[int, int], ranges: MeltRanges) -> np.ndarray:
@@ -190,7 +190,7 @@ def _dent(rng: np.random.Generator, plate: Plate) -> np.ndarray:
     away = np.abs(columns - draw(rng, (0, view.shape[1]))) / half
     # From a notch to a bowl.
     shape = np.maximum(1 - away ** draw(rng, (0.8, 2.5)), 0)
-    return np.clip(plate.surface + depth * shape - rows + 0.5, 0, 1) * (away < 1)
+    return np.asarray(np.clip(plate.surface + depth * shape - rows + 0.5, 0, 1) * (away < 1))
 
 
 def _stuck_grains(

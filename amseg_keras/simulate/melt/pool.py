@@ -54,7 +54,9 @@ class Pool:
         behind = direction * (laser_px - columns)
         reach = np.where(behind > 0, max(self.length * grown[0], 1.0), max(self.front, 1.0))
         inside = np.maximum(1 - (behind / reach) ** 2, 0)
-        return (self.depth * grown[1] * np.sqrt(inside) * self.ragged).astype(np.float32)
+        return np.asarray(
+            (self.depth * grown[1] * np.sqrt(inside) * self.ragged).astype(np.float32)
+        )
 
 
 def draw_pool(
@@ -301,7 +303,7 @@ def chord(mask: np.ndarray, wall_px: float) -> np.ndarray:
     padded = cv2.copyMakeBorder(mask.astype(np.uint8), 1, 1, 1, 1, cv2.BORDER_REPLICATE)
     distance = cv2.distanceTransform(padded, cv2.DIST_L2, 3)[1:-1, 1:-1]
     rise = np.minimum(distance * np.float32(1 / wall_px), np.float32(1))
-    return np.sqrt(rise * (2 - rise), dtype=np.float32)
+    return np.asarray(np.sqrt(rise * (2 - rise), dtype=np.float32))
 
 
 def path_of(void: Void, mask: np.ndarray) -> np.ndarray:

@@ -77,7 +77,7 @@ def _top(rng: np.random.Generator, plate: Plate, ranges: MeltRanges) -> np.ndarr
     for scale_um, amplitude in ((170.0, 0.15), (35.0, 0.08)):
         smooth = cv2.GaussianBlur(noise, (0, 1), scale_um / pixel_um, sigmaY=0.1)[0]
         height = height * (1 + amplitude * smooth / (smooth.std() + 1e-6))
-    return (surface - np.maximum(height, 0)).astype(np.float32)
+    return np.asarray((surface - np.maximum(height, 0)).astype(np.float32))
 
 
 def draw_face_grains(

@@ -46,7 +46,7 @@ def motion_channel(stack: np.ndarray, index: int, near: int = 4, most: int = 18)
     far = np.flatnonzero(np.abs(np.arange(len(stack)) - index) > near)
     chosen = far[np.unique(np.linspace(0, len(far) - 1, min(most, len(far))).round().astype(int))]
     background = np.median(stack[chosen], axis=0)
-    return np.log(np.maximum(stack[index], 1.0)) - np.log(np.maximum(background, 1.0))
+    return np.asarray(np.log(np.maximum(stack[index], 1.0)) - np.log(np.maximum(background, 1.0)))
 
 
 def unsteadiness(stack: np.ndarray, box: tuple[slice, slice]) -> Unsteadiness:
