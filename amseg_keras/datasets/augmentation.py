@@ -66,8 +66,8 @@ class SeededAugmentation:
     of a frame, so the outside comes back as "ignore" and never as the first class.
 
     Args:
-        layer: Any layer that takes and gives `{"images", "segmentation_masks"}`, such as those
-            of `keras.layers` and `keras_cv.layers`.
+        layer: Layer that takes and gives `{"images", "segmentation_masks"}`, such as the
+            augmentation layers of `keras.layers`.
     """
 
     def __init__(self, layer: keras.layers.Layer) -> None:

@@ -226,7 +226,7 @@ def batches(
         batch_size: Frames in a batch; the paper has 16.
         augment: ``"paper"``: a random 10 % of the frames is cropped and added (section 2.3).
             ``"strong"``: see `strong_augmentation`. Or any layer that takes and gives `{"images",
-            "segmentation_masks"}`, as those of `keras.layers` and `keras_cv.layers` do: it gets
+            "segmentation_masks"}`, as the augmentation layers of `keras.layers` do: it gets
             float32 images from 0 to 1, and float32 masks `(batch, height, width, 1)` of class
             ids plus 1, with 0 for "ignore", as such layers fill with 0. A motion channel comes
             from -0.5 to 0.5, with 0 where nothing moved.
