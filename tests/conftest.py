@@ -16,9 +16,11 @@ from amseg_keras.pretrained import PresetInfo
 
 REPOSITORY = Path(__file__).parents[1]
 
-# A busy machine is no fault: examples may take as long as they take.
-settings.register_profile("no deadline", deadline=None)
-settings.load_profile("no deadline")
+# A busy machine is no fault: examples may take as long as they take. More of them:
+# pytest --hypothesis-profile=thorough
+settings.register_profile("quick", deadline=None, max_examples=25)
+settings.register_profile("thorough", deadline=None, max_examples=500)
+settings.load_profile("quick")
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,6 @@
 """What importing the package brings in, which backend it takes, and what it shows."""
 
+import json
 import os
 import subprocess
 import sys
@@ -41,6 +42,8 @@ LIGHT = (
 )
 """Modules that need no network, or none until they are given one."""
 
+PUBLIC_NAMES = "import amseg_keras as a; a.list_presets(); a.PresetInfo; a.datasets.Dataset"
+
 
 def run(code, **variables):
     """What a fresh process prints, and what it says on stderr."""
@@ -54,23 +57,32 @@ def run(code, **variables):
     return done.stdout, done.stderr
 
 
-def imported_by(code):
-    """The packages of `HEAVY` that a fresh process has imported after a statement."""
-    return set(run(f"{code}\nimport sys; print(*sys.modules)")[0].split()) & HEAVY
+@pytest.fixture(scope="module")
+def imported():
+    """For each of a few statements, in one fresh process, the packages of `HEAVY` after it."""
+    statements = ["import amseg_keras", *(f"import {module}" for module in LIGHT), PUBLIC_NAMES]
+    code = f"""
+import json, sys
+found = {{}}
+for statement in {statements!r}:
+    exec(statement)
+    found[statement] = sorted(set(sys.modules) & {HEAVY!r})
+print(json.dumps(found))
+"""
+    return {statement: set(heavy) for statement, heavy in json.loads(run(code)[0]).items()}
 
 
-def test_the_package_alone_imports_nothing_heavy():
-    assert imported_by("import amseg_keras") == set()
+def test_the_package_alone_imports_nothing_heavy(imported):
+    assert imported["import amseg_keras"] == set()
 
 
 @pytest.mark.parametrize("module", LIGHT)
-def test_a_module_that_needs_no_network_imports_no_backend(module):
-    assert imported_by(f"import {module}") & KERAS == set()
+def test_a_module_that_needs_no_network_imports_no_backend(imported, module):
+    assert imported[f"import {module}"] & KERAS == set()
 
 
-def test_public_names_of_light_modules_import_no_backend():
-    code = "import amseg_keras as a; a.list_presets(); a.PresetInfo; a.datasets.Dataset"
-    assert imported_by(code) & KERAS == set()
+def test_public_names_of_light_modules_import_no_backend(imported):
+    assert imported[PUBLIC_NAMES] & KERAS == set()
 
 
 def test_dir_shows_the_public_modules_and_names_alone():
@@ -108,18 +120,20 @@ def saved(small_segmenter, tmp_path_factory):
     [
         "import amseg_keras, keras",
         "import keras, amseg_keras",
-        "import amseg_keras.metrics, keras",
-        "from amseg_keras.models.lite import AMSegNetLite; import keras",
+        pytest.param("import amseg_keras.metrics, keras", marks=pytest.mark.slow),
+        pytest.param(
+            "from amseg_keras.models.lite import AMSegNetLite; import keras",
+            marks=pytest.mark.slow,
+        ),
+        # Looking for Keras is not importing it.
+        pytest.param(
+            "import amseg_keras, importlib.util; importlib.util.find_spec('keras'); import keras",
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 def test_keras_finds_the_layers_in_whichever_order_it_is_imported(saved, imports):
     code = f"{imports}; print(keras.saving.load_model({str(saved)!r}).name)"
-    assert run(code)[0].strip() == "amsegnet"
-
-
-def test_looking_for_keras_does_not_keep_the_layers_from_being_registered(saved):
-    code = "import amseg_keras, importlib.util; importlib.util.find_spec('keras'); import keras; "
-    code += f"print(keras.saving.load_model({str(saved)!r}).name)"
     assert run(code)[0].strip() == "amsegnet"
 
 

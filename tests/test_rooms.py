@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 REPOSITORY = Path(__file__).parents[1]
 LINT_IMPORTS = Path(sys.executable).with_name("lint-imports")
 
@@ -20,6 +22,7 @@ def test_a_module_imports_only_what_lies_below_it():
     assert checked.returncode == 0, checked.stdout + checked.stderr
 
 
+@pytest.mark.slow
 def test_an_import_of_what_lies_above_is_noticed(tmp_path):
     package = tmp_path / "amseg_keras"
     shutil.copytree(REPOSITORY / "amseg_keras", package, ignore=shutil.ignore_patterns("*.pyc"))

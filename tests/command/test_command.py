@@ -62,11 +62,11 @@ def test_two_stacks_in_one_command_with_exit_code_0(preset, tmp_path):
     frames = np.stack([frame(seed) for seed in range(3)])
     tifffile.imwrite(tmp_path / "a.tif", frames, photometric="minisblack")
     np.save(tmp_path / "b.npy", frames)
-    done = amseg(
+    done = invoked(
         "segment", tmp_path / "a.tif", tmp_path / "b.npy", "-o", tmp_path / "out", "-m", preset,
         "--format", "hdf5", "--pixel-size", "2", "--batch-size", "2", "--device", "cpu",
     )  # fmt: skip
-    assert done.returncode == 0, done.stderr
+    assert done.exit_code == 0, done.output
     for name in ("a", "b"):
         folder = tmp_path / "out" / name
         assert sorted(path.name for path in folder.iterdir()) == [
@@ -98,9 +98,9 @@ def test_killed_half_way_it_completes_with_the_files_of_an_undisturbed_run(prese
     process.wait()
     assert not (tmp_path / "killed" / "movie" / "run.json").exists()
 
-    assert subprocess.run(command, capture_output=True).returncode == 0
+    assert invoked(*command[3:]).exit_code == 0
     command[-1] = str(tmp_path / "undisturbed")
-    assert subprocess.run(command, capture_output=True).returncode == 0
+    assert invoked(*command[3:]).exit_code == 0
     killed, undisturbed = tmp_path / "killed" / "movie", tmp_path / "undisturbed" / "movie"
     assert sorted(p.name for p in killed.iterdir()) == sorted(p.name for p in undisturbed.iterdir())
     for name in ("labels.tif", "overlay.mp4", "frames.csv"):

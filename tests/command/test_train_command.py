@@ -135,6 +135,7 @@ main(sys.argv[1:])
 """
 
 
+@pytest.mark.slow
 def test_a_killed_training_goes_on_with_resume(folder, tmp_path):
     run = tmp_path / "run"
     command = ["train", "--data", str(folder), "-o", str(run), *SMALL, "--epochs", "400"]

@@ -82,6 +82,7 @@ def test_sigterm_ends_it_with_everything_written_whole(preset, folder, tmp_path)
     assert tifffile.imread(tmp_path / "out" / "shot" / "labels.tif").shape == (16, 32, 48)
 
 
+@pytest.mark.slow
 def test_killed_and_started_again_it_does_each_frame_once(preset, folder, tmp_path):
     for number in range(150):
         write_frame(folder, number)

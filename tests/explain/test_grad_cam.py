@@ -188,6 +188,7 @@ np.save(sys.argv[2], maps)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="compared from TensorFlow")
 @pytest.mark.parametrize("backend", ["jax", "torch"])
 def test_one_weights_file_gives_the_same_map_on_every_backend(network, backend, tmp_path):

@@ -9,7 +9,7 @@ from amseg_keras.datasets import open_dataset
 pytest.importorskip("nbclient")
 pytest.importorskip("ipykernel")
 
-from notebooks.running import execute, notebook, printed
+from notebooks.running import execute, notebook
 
 FRAMES, LABELLED = 12, 3
 WIDTH, HEIGHT = 128, 96
@@ -17,9 +17,9 @@ WIDTH, HEIGHT = 128, 96
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
-    """The notebook as it ran on small frames, and the folder of its results."""
+    """What the notebook printed about small frames, and the folder of its results."""
     folder = tmp_path_factory.mktemp("training_set")
-    executed = execute(
+    printed = execute(
         notebook(2),
         folder,
         CROP=f"16,8,{WIDTH},{HEIGHT}",
@@ -27,7 +27,7 @@ def run(tmp_path_factory):
         SHAPE=(128, 192),
         COUNT=FRAMES,
     )
-    return executed, folder / "results" / "training_set"
+    return printed, folder / "results" / "training_set"
 
 
 def test_the_uneven_beam_is_gone(run):
@@ -50,6 +50,6 @@ def test_the_data_set_has_the_corrected_labels(run):
 
 
 def test_labelme_outlines_say_what_the_label_images_say(run):
-    executed, _ = run
-    (line,) = (text for text in printed(executed).splitlines() if "of the pixels have" in text)
+    printed, _ = run
+    (line,) = (text for text in printed.splitlines() if "of the pixels have" in text)
     assert float(line.split("%")[0]) > 99

@@ -15,15 +15,22 @@ CLASSES = ("keyhole", "pore", "substrate", "background", "powder")
 WRITER = Path(__file__).with_name("write_legacy_weights.py")
 
 
+@pytest.fixture(scope="session")
+def written(tmp_path_factory):
+    """A folder with a folder of each network, written by legacy Keras in one process."""
+    pytest.importorskip("tf_keras", reason="tf-keras (legacy Keras) is not installed")
+    folder = tmp_path_factory.mktemp("legacy")
+    subprocess.run([sys.executable, WRITER, folder], check=True)
+    return folder
+
+
 @pytest.fixture(
     scope="session",
     params=["amsegnet", "amsegnet-no-attention", "amsegnet-named-by-hand", "unet"],
 )
-def legacy(request, tmp_path_factory):
+def legacy(request, written):
     """A weights file of legacy Keras, frames, and what legacy Keras made of them."""
-    pytest.importorskip("tf_keras", reason="tf-keras (legacy Keras) is not installed")
-    folder = tmp_path_factory.mktemp("legacy")
-    subprocess.run([sys.executable, WRITER, request.param, folder], check=True)
+    folder = written / request.param
     return folder / "weights.hdf5", np.load(folder / "frames.npy"), np.load(folder / "out.npy")
 
 

@@ -1,7 +1,7 @@
 """Write a weights file with legacy Keras (tf-keras), as the authors' training did.
 
-Run as `python write_legacy_weights.py NETWORK FOLDER`. Uses nothing of this project: the networks
-are built here once more, layer by layer, from the paper's description.
+Run as `python write_legacy_weights.py FOLDER`; each network gets a folder in it. It uses nothing of
+this project: the networks are built here once more, layer by layer, from the paper's description.
 """
 
 import os
@@ -78,13 +78,17 @@ def unet(base):
     return keras.Model(inputs, head(x))
 
 
-def main(network, folder):
-    model = {
-        "amsegnet": lambda: amsegnet(4),
-        "amsegnet-no-attention": lambda: amsegnet(4, attention=False),
-        "amsegnet-named-by-hand": lambda: amsegnet(4),
-        "unet": lambda: unet(8),
-    }[network]()
+NETWORKS = {
+    "amsegnet": lambda: amsegnet(4),
+    "amsegnet-no-attention": lambda: amsegnet(4, attention=False),
+    "amsegnet-named-by-hand": lambda: amsegnet(4),
+    "unet": lambda: unet(8),
+}
+
+
+def write(network, folder):
+    folder.mkdir()
+    model = NETWORKS[network]()
     if network == "amsegnet-named-by-hand":
         for number, layer in enumerate(model.layers):
             layer._name = f"layer_{(number * 37) % len(model.layers)}"
@@ -108,4 +112,5 @@ def main(network, folder):
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], Path(sys.argv[2]))
+    for name in NETWORKS:
+        write(name, Path(sys.argv[1]) / name)

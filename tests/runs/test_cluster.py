@@ -160,6 +160,7 @@ def test_a_client_that_goes_on_has_only_missing_chunks_done(client, job, stack_f
     assert (tmp_path / "left" / "movie" / "run.json").exists()
 
 
+@pytest.mark.slow
 def test_a_client_killed_while_workers_go_on_completes_later(client, job, preset, tmp_path):
     rng = np.random.default_rng(2)
     frames = (np.cumsum(rng.normal(0, 60, (600, 64, 96)), axis=1) + 2000).astype(np.uint16)

@@ -6,13 +6,15 @@ from small_sets import make_dataset, small_network
 from amseg_keras.models.networks import NETWORKS
 
 
-@pytest.fixture
-def small_networks(monkeypatch):
+@pytest.fixture(scope="module")
+def small_networks():
     """`amsegnet` is two convolutions, which compile in no time."""
-    monkeypatch.setitem(NETWORKS, "amsegnet", small_network)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(NETWORKS, "amsegnet", small_network)
+        yield
 
 
-@pytest.fixture
-def data(tmp_path):
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
     """Six sequences of two frames, split 4:1:1, `(48, 64)`: gas over plate, a bright pore."""
-    return make_dataset(tmp_path / "frames", sequences=6, frames=2)
+    return make_dataset(tmp_path_factory.mktemp("data") / "frames", sequences=6, frames=2)

@@ -15,9 +15,9 @@ pytestmark = pytest.mark.usefixtures("small_networks")
 RECIPE = Recipe(epochs=3, batch_size=4, shape=(32, 48), averaging=0.8, augment=None)
 
 
-@pytest.fixture
-def teacher(data, tmp_path):
-    return train(data, tmp_path / "teacher", RECIPE).preset
+@pytest.fixture(scope="module")
+def teacher(small_networks, data, tmp_path_factory):
+    return train(data, tmp_path_factory.mktemp("run") / "teacher", RECIPE).preset
 
 
 def distilled(data, teacher):

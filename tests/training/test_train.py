@@ -26,6 +26,12 @@ def weights(run):
     return amseg_keras.from_pretrained(run.preset).model.get_weights()
 
 
+@pytest.fixture(scope="module")
+def trained(small_networks, data, tmp_path_factory):
+    """A finished training, which no test may change."""
+    return train(data, tmp_path_factory.mktemp("trained") / "run", RECIPE)
+
+
 def test_training_learns_and_leaves_a_preset(data, tmp_path):
     recipe = replace(RECIPE, epochs=8, learning_rate=1e-2, augment=None)
     run = train(data, tmp_path / "run", recipe)
@@ -43,8 +49,7 @@ def test_training_learns_and_leaves_a_preset(data, tmp_path):
     }
 
 
-def test_a_resumed_training_equals_one_without_interruption(data, tmp_path, monkeypatch):
-    whole = train(data, tmp_path / "whole", RECIPE)
+def test_a_resumed_training_equals_one_without_interruption(data, trained, tmp_path, monkeypatch):
     monkeypatch.setattr(trainer, "CHECKPOINT_SECONDS", -1.0)
 
     def stop_in_the_second_epoch(progress):
@@ -56,38 +61,38 @@ def test_a_resumed_training_equals_one_without_interruption(data, tmp_path, monk
     seen = []
     part = train(data, tmp_path / "part", RECIPE, resume=True, progress=seen.append)
     assert seen[0].step == 5
-    for before, after in zip(weights(whole), weights(part), strict=True):
+    for before, after in zip(weights(trained), weights(part), strict=True):
         np.testing.assert_allclose(after, before, atol=1e-5)
     columns = ["epoch", "step", "loss", "val_loss", "mean_iou", "learning_rate"]
-    pd.testing.assert_frame_equal(part.history[columns], whole.history[columns], rtol=1e-4)
+    pd.testing.assert_frame_equal(part.history[columns], trained.history[columns], rtol=1e-4)
 
 
-def test_a_finished_training_is_not_repeated(data, tmp_path):
-    first = train(data, tmp_path / "run", RECIPE)
+def test_a_finished_training_is_not_repeated(data, trained):
     steps = []
-    again = train(data, tmp_path / "run", RECIPE, resume=True, progress=steps.append)
+    again = train(data, trained.folder, RECIPE, resume=True, progress=steps.append)
     assert not steps
-    assert again.seconds == first.seconds
+    assert again.seconds == trained.seconds
 
 
-def test_another_training_in_the_folder_is_refused(data, tmp_path):
-    train(data, tmp_path / "run", replace(RECIPE, epochs=1))
-    with pytest.raises(TrainingError, match=r"epochs 1, not 2"):
-        train(data, tmp_path / "run", RECIPE, resume=True)
+def test_another_training_in_the_folder_is_refused(data, trained):
+    with pytest.raises(TrainingError, match=r"epochs 2, not 3"):
+        train(data, trained.folder, replace(RECIPE, epochs=3), resume=True)
     with pytest.raises(TrainingError, match="--resume"):
-        train(data, tmp_path / "run", replace(RECIPE, epochs=1))
+        train(data, trained.folder, RECIPE)
 
 
-def test_a_training_does_not_go_on_with_labels_that_were_corrected(data, tmp_path):
-    once = replace(RECIPE, epochs=1)
-    train(data, tmp_path / "run", once)
-    frame = data.of_split("train").frames[0]
-    with Image.open(data.folder / frame.label) as picture:
+def test_a_training_does_not_go_on_with_labels_that_were_corrected(data, trained):
+    label = data.folder / data.of_split("train").frames[0].label
+    before = label.read_bytes()
+    with Image.open(label) as picture:
         corrected = np.asarray(picture).copy()
     corrected[:4, :4] = 1 - corrected[:4, :4] % 2
-    Image.fromarray(corrected).save(data.folder / frame.label)
-    with pytest.raises(TrainingError, match="holds another training"):
-        train(data, tmp_path / "run", once, resume=True)
+    Image.fromarray(corrected).save(label)
+    try:
+        with pytest.raises(TrainingError, match="holds another training"):
+            train(data, trained.folder, RECIPE, resume=True)
+    finally:
+        label.write_bytes(before)
 
 
 def test_a_second_training_in_the_folder_is_refused(data, tmp_path):
@@ -104,10 +109,9 @@ def test_a_second_training_in_the_folder_is_refused(data, tmp_path):
     assert not (tmp_path / "run" / ".unfinished").exists()
 
 
-def test_the_best_epoch_is_in_the_preset(data, tmp_path):
-    run = train(data, tmp_path / "run", RECIPE)
-    record = json.loads((run.folder / "run.json").read_text())
-    assert record["best"]["mean_iou"] == pytest.approx(run.history["mean_iou"].max())
+def test_the_best_epoch_is_in_the_preset(trained):
+    record = json.loads((trained.folder / "run.json").read_text())
+    assert record["best"]["mean_iou"] == pytest.approx(trained.history["mean_iou"].max())
 
 
 def test_an_infinite_rate_ends_in_one_sentence(data, tmp_path):
@@ -157,11 +161,10 @@ def test_a_plateau_halves_the_rate(data, tmp_path):
     assert run.history["learning_rate"].tolist() == pytest.approx([1e-3, 1e-3, 1e-3, 1e-3, 5e-4])
 
 
-def test_training_goes_on_from_a_preset(data, tmp_path):
-    first = train(data, tmp_path / "first", RECIPE)
+def test_training_goes_on_from_a_preset(data, trained, tmp_path):
     recipe = replace(RECIPE, epochs=1, learning_rate=1e-30, averaging=0.0)
-    second = train(data, tmp_path / "second", recipe, start_from=first.preset)
-    for before, after in zip(weights(first), weights(second), strict=True):
+    second = train(data, tmp_path / "second", recipe, start_from=trained.preset)
+    for before, after in zip(weights(trained), weights(second), strict=True):
         if before.ndim == 4:
             np.testing.assert_array_equal(after, before)
 

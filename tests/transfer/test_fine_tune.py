@@ -21,18 +21,28 @@ from amseg_keras.transfer.prepare import split_for_tuning, with_classes
 RECIPE = Recipe(epochs=4, batch_size=4, shape=(32, 48), augment=None, averaging=0.5)
 
 
-@pytest.fixture
-def preset(tmp_path):
+@pytest.fixture(scope="module")
+def preset(tmp_path_factory):
     """A small network of four classes with random weights."""
     classes = ("gas", "pore", "powder", "melt")
     info = PresetInfo("small", classes, GreyScaling(), 4.31, "nothing: random weights")
-    return Segmenter(randomise(small_network(4)), info).save_pretrained(tmp_path / "preset")
+    return Segmenter(randomise(small_network(4)), info).save_pretrained(
+        tmp_path_factory.mktemp("presets") / "preset"
+    )
 
 
-@pytest.fixture
-def few(tmp_path):
+@pytest.fixture(scope="module")
+def few(tmp_path_factory):
     """Five labelled frames of one sequence, not split."""
-    return make_dataset(tmp_path / "few", sequences=1, frames=5, split=False)
+    return make_dataset(tmp_path_factory.mktemp("data") / "few", 1, frames=5, split=False)
+
+
+@pytest.fixture(scope="module")
+def tuned(few, preset, tmp_path_factory):
+    """A finished fine-tuning, and the seconds that were expected of it."""
+    expected = []
+    folder = tmp_path_factory.mktemp("tuned") / "run"
+    return fine_tune(few, folder, preset, RECIPE, expected=expected.append), expected
 
 
 def weights(model, layer):
@@ -73,12 +83,11 @@ def test_the_small_network_keeps_a_class_for_every_pixel_of_a_cell():
     np.testing.assert_allclose(after[..., [0, 2]], before[..., [2, 0]], rtol=1e-4, atol=1e-5)
 
 
-def test_five_frames_without_a_split_are_enough(few, preset, tmp_path):
-    seen = []
-    run = fine_tune(few, tmp_path / "run", preset, RECIPE, expected=seen.append)
-    tuned = amseg_keras.from_pretrained(run.tuned.preset)
-    assert tuned.class_names == ("gas", "plate", "pore")
-    assert "fine-tuned from small" in tuned.info.trained_on
+def test_five_frames_without_a_split_are_enough(tuned):
+    run, seen = tuned
+    made = amseg_keras.from_pretrained(run.tuned.preset)
+    assert made.class_names == ("gas", "plate", "pore")
+    assert "fine-tuned from small" in made.info.trained_on
     assert run.tuned.history["phase"].tolist() == [0, 1, 1, 1]
     assert seen[0] > 0
 
@@ -94,11 +103,8 @@ def test_the_encoder_rests_at_first(few, preset, tmp_path):
     assert np.abs(moved[0] - moved[1]).max() > 1e-4
 
 
-def test_tiny_sets_keep_the_statistics_measured_on_them(few, preset, tmp_path):
-    runs = [
-        fine_tune(few, tmp_path / f"run{epochs}", preset, replace(RECIPE, epochs=epochs))
-        for epochs in (2, 4)
-    ]
+def test_tiny_sets_keep_the_statistics_measured_on_them(few, preset, tuned, tmp_path):
+    runs = [fine_tune(few, tmp_path / "run", preset, replace(RECIPE, epochs=2)), tuned[0]]
     one, other = (
         weights(amseg_keras.from_pretrained(run.tuned.preset).model, "encoder_1")[-2:]
         for run in runs
@@ -143,14 +149,15 @@ def test_one_labelled_frame_is_too_few(tmp_path):
         split_for_tuning(data)
 
 
-def test_the_card_names_the_network_that_was_tuned(few, preset, tmp_path):
-    run = fine_tune(few, tmp_path / "run", preset, replace(RECIPE, epochs=1))
+def test_the_card_names_the_network_that_was_tuned(tuned):
+    run, _ = tuned
     name = amseg_keras.from_pretrained(run.tuned.preset).model.name
     assert name != RECIPE.network
     assert f"Network: {name}," in (run.tuned.preset / "README.md").read_text()
 
 
-def test_a_frame_that_is_there_twice_is_refused_before_the_training(few, preset, tmp_path):
+def test_a_frame_that_is_there_twice_is_refused_before_the_training(preset, tmp_path):
+    few = make_dataset(tmp_path / "few", sequences=1, frames=5, split=False)
     first, *_, last = few.frames
     (few.folder / last.image).write_bytes((few.folder / first.image).read_bytes())
     with pytest.raises(TrainingError, match="shows the same pixels as"):
@@ -158,8 +165,8 @@ def test_a_frame_that_is_there_twice_is_refused_before_the_training(few, preset,
     assert not (tmp_path / "run").exists()
 
 
-def test_scores_before_the_first_step_are_kept(few, preset, tmp_path):
-    run = fine_tune(few, tmp_path / "run", preset, replace(RECIPE, epochs=1))
+def test_scores_before_the_first_step_are_kept(tuned):
+    run, _ = tuned
     assert set(run.before.index) <= set(run.tuned.history.columns)
     assert 0 <= run.before["mean_iou"] <= 1
 
