@@ -93,7 +93,7 @@ def evaluate(
     with one_sentence():
         data = open_and_say(data_folder)
         if run is not None:
-            from amseg_keras.transfer.split_record import data_of_run
+            from amseg_keras.transfer.prepare import data_of_run
 
             if model != "auto":
                 raise click.UsageError("give --run or --model, not both")

@@ -1,19 +1,270 @@
-"""Random changes of images and labels by Keras layers, repeatable and safe for labels."""
+"""Change images and labels at random by Keras layers, repeatably and without spoiling labels."""
 
 from __future__ import annotations
 
 import threading
+from typing import Any
 
 import keras
 import numpy as np
+from keras import ops
 
-from amseg_keras.datasets.augmentation_layers import (
-    FrameOnly,
-    RandomBlur,
-    RandomElastic,
-    RandomGamma,
-    RandomNoise,
-)
+
+@keras.saving.register_keras_serializable("amseg_keras")
+class RandomElastic(keras.layers.Layer):
+    """Bend each image of a batch smoothly, and its mask with it.
+
+    Keras' own `RandomElasticTransform` draws one field for the image and another for the mask
+    (Keras 3.15, all backends), so labels would no longer lie on what they name.
+
+    Displacements are drawn from a normal distribution on a coarse grid and interpolated. Images
+    are sampled bilinearly and continue at their edge; masks take the nearest pixel and are 0
+    outside of the frame.
+
+    Args:
+        strength: Standard deviation of the displacement at a grid point, in pixels.
+        spacing: Distance of the grid points, in pixels. With a strength above about a quarter of
+            it, the field may fold.
+        seed: Of the draws.
+        **kwargs: Of `keras.layers.Layer`.
+
+    Input and output: `{"images": (batch, height, width, channels), "segmentation_masks": (batch,
+    height, width, 1)}`, or images alone. Both come out as float32.
+
+    Example:
+        >>> import numpy as np
+        >>> image = np.random.default_rng(0).random((2, 32, 64, 1), "float32")
+        >>> data = {"images": image, "segmentation_masks": image}
+        >>> bent = RandomElastic(strength=2, spacing=16)(data, training=True)
+        >>> tuple(bent["images"].shape)
+        (2, 32, 64, 1)
+    """
+
+    def __init__(
+        self, strength: float = 4.0, spacing: int = 64, seed: int | None = None, **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        if strength < 0 or spacing < 1:
+            raise ValueError(f"strength {strength} must be 0 or more, spacing {spacing} above 0")
+        self.strength = strength
+        self.spacing = spacing
+        self.seed = seed
+        self.seed_generator = keras.random.SeedGenerator(seed)
+        self._allow_non_tensor_positional_args = True
+
+    def call(self, data: Any, training: bool = True) -> Any:
+        if not training:
+            return data
+        alone = not isinstance(data, dict)
+        data = {"images": data} if alone else dict(data)
+        images = ops.convert_to_tensor(data["images"], "float32")
+        coordinates = self._coordinates(images.shape)
+        data["images"] = _sample(images, coordinates, order=1, fill_mode="nearest")
+        if "segmentation_masks" in data:
+            masks = ops.convert_to_tensor(data["segmentation_masks"], "float32")
+            data["segmentation_masks"] = _sample(masks, coordinates, 0, "constant")
+        return data["images"] if alone else data
+
+    def _coordinates(self, shape: tuple[int, ...]) -> Any:
+        """Where each pixel is taken from: `(batch, 2, height, width)`."""
+        batch, height, width = shape[:3]
+        grid = (batch, height // self.spacing + 2, width // self.spacing + 2, 2)
+        coarse = keras.random.normal(grid, stddev=self.strength, seed=self.seed_generator)
+        field = ops.image.resize(
+            coarse, (height, width), interpolation="bicubic", data_format="channels_last"
+        )
+        rows = ops.arange(height, dtype="float32")[None, :, None]
+        columns = ops.arange(width, dtype="float32")[None, None, :]
+        return ops.stack([rows + field[..., 0], columns + field[..., 1]], axis=1)
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        return input_shape
+
+    def get_config(self) -> dict[str, Any]:
+        own = {"strength": self.strength, "spacing": self.spacing, "seed": self.seed}
+        return {**super().get_config(), **own}
+
+
+def _sample(values: Any, coordinates: Any, order: int, fill_mode: str) -> Any:
+    # One frame and channel at a time: with the batch as a third dimension each pixel would be
+    # interpolated from eight neighbours, not four.
+    frames = [
+        ops.stack(
+            [
+                ops.image.map_coordinates(
+                    values[frame, :, :, channel], coordinates[frame], order, fill_mode, 0.0
+                )
+                for channel in range(values.shape[-1])
+            ],
+            axis=-1,
+        )
+        for frame in range(values.shape[0])
+    ]
+    return ops.stack(frames)
+
+
+class _GreyLayer(keras.layers.Layer):
+    """Changes `data["images"]`, or images alone, in training; subclasses say how in `change`."""
+
+    def __init__(self, factor: float, seed: int | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        if factor < 0:
+            raise ValueError(f"factor {factor} must be 0 or more")
+        self.factor = factor
+        self.seed = seed
+        self.seed_generator = keras.random.SeedGenerator(seed)
+        self._allow_non_tensor_positional_args = True
+
+    def change(self, images: Any) -> Any:
+        """Change float32 images `(batch, height, width, channels)` with values from 0 to 1."""
+        raise NotImplementedError
+
+    def call(self, data: Any, training: bool = True) -> Any:
+        if not training:
+            return data
+        if isinstance(data, dict):
+            images = ops.convert_to_tensor(data["images"], "float32")
+            return {**data, "images": self.change(images)}
+        return self.change(ops.convert_to_tensor(data, "float32"))
+
+    def one_for_each(self, images: Any, low: float, high: float) -> Any:
+        """Draw a number for each image, `(batch, 1, 1, 1)`."""
+        shape = (images.shape[0], 1, 1, 1)
+        return keras.random.uniform(shape, low, high, seed=self.seed_generator)
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        return input_shape
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "factor": self.factor, "seed": self.seed}
+
+
+@keras.saving.register_keras_serializable("amseg_keras")
+class FrameOnly(keras.layers.Layer):
+    """Apply a layer that changes grey levels to the first channel, the frame, alone.
+
+    Args:
+        layer: Layer that takes and gives images `(batch, height, width, 1)`.
+        **kwargs: Of `keras.layers.Layer`.
+
+    Example:
+        >>> import numpy as np
+        >>> image = np.full((1, 2, 2, 2), 0.5, "float32")
+        >>> brighter = FrameOnly(keras.layers.RandomBrightness((0.2, 0.2), value_range=(0, 1)))
+        >>> keras.ops.convert_to_numpy(brighter(image, training=True))[0, 0, 0].round(2)
+        array([0.7, 0.5], dtype=float32)
+    """
+
+    def __init__(self, layer: keras.layers.Layer, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.layer = layer
+        self._allow_non_tensor_positional_args = True
+
+    def call(self, data: Any, training: bool = True) -> Any:
+        if not isinstance(data, dict):
+            return self._changed(data, training)
+        return {**data, "images": self._changed(data["images"], training)}
+
+    def _changed(self, images: Any, training: bool) -> Any:
+        images = ops.convert_to_tensor(images, "float32")
+        frame = ops.cast(self.layer(images[..., :1], training=training), "float32")
+        return ops.concatenate([frame, images[..., 1:]], axis=-1)
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        return input_shape
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "layer": keras.saving.serialize_keras_object(self.layer)}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> FrameOnly:
+        layer = keras.saving.deserialize_keras_object(config.pop("layer"))
+        return cls(layer, **config)
+
+
+@keras.saving.register_keras_serializable("amseg_keras")
+class RandomGamma(_GreyLayer):
+    """Raise images from 0 to 1 to a random power, as a detector of another response would.
+
+    Args:
+        factor: The power is exp(u) with u drawn evenly from -factor to factor for each image.
+        seed: Of the draws.
+        **kwargs: Of `keras.layers.Layer`.
+
+    Example:
+        >>> import numpy as np
+        >>> image = np.full((1, 2, 2, 1), 0.5, "float32")
+        >>> bool((keras.ops.convert_to_numpy(RandomGamma(0.0)(image, training=True)) == 0.5).all())
+        True
+    """
+
+    def change(self, images: Any) -> Any:
+        power = ops.exp(self.one_for_each(images, -self.factor, self.factor))
+        return ops.power(ops.clip(images, 0.0, 1.0), power)
+
+
+@keras.saving.register_keras_serializable("amseg_keras")
+class RandomNoise(_GreyLayer):
+    """Add white noise of a random strength, as a shorter exposure would.
+
+    `keras.layers.GaussianNoise` has one strength for all images and takes no masks.
+
+    Args:
+        factor: The standard deviation is drawn evenly from 0 to factor for each image.
+        seed: Of the draws.
+        **kwargs: Of `keras.layers.Layer`.
+
+    Example:
+        >>> import numpy as np
+        >>> RandomNoise(0.1)(np.zeros((1, 2, 2, 1), "float32"), training=True).shape == (1, 2, 2, 1)
+        True
+    """
+
+    def change(self, images: Any) -> Any:
+        strength = self.one_for_each(images, 0.0, self.factor)
+        noise = keras.random.normal(images.shape, seed=self.seed_generator)
+        return ops.clip(images + strength * noise, 0.0, 1.0)
+
+
+@keras.saving.register_keras_serializable("amseg_keras")
+class RandomBlur(_GreyLayer):
+    """Blur with a Gaussian by a random amount, as motion and scintillator do.
+
+    `keras.layers.RandomGaussianBlur` continues images with zeros, which darkens their edge (Keras
+    3.15, all backends); here they continue as their mirror image.
+
+    Args:
+        factor: Largest standard deviation in pixels; each image is a random mixture of itself and
+            of its blurred self.
+        seed: Of the draws.
+        **kwargs: Of `keras.layers.Layer`.
+
+    Example:
+        >>> import numpy as np
+        >>> image = np.full((1, 16, 16, 1), 0.5, "float32")
+        >>> blurred = keras.ops.convert_to_numpy(RandomBlur(1.0)(image, training=True))
+        >>> bool(np.allclose(blurred, 0.5))
+        True
+    """
+
+    def change(self, images: Any) -> Any:
+        radius = max(1, round(2.5 * self.factor))
+        distance = ops.arange(-radius, radius + 1, dtype="float32")
+        weights = ops.exp(-0.5 * ops.square(distance / max(self.factor, 1e-3)))
+        weights = weights / ops.sum(weights)
+        edges = [[0, 0], [radius, radius], [radius, radius], [0, 0]]
+        blurred = ops.pad(images, edges, mode="symmetric")
+        # Blurring along one axis, then the other, costs 2 n, not n squared.
+        for axis in (1, 2):
+            count = images.shape[axis]
+            blurred = sum(
+                weights[k]
+                * (blurred[:, k : k + count] if axis == 1 else blurred[:, :, k : k + count])
+                for k in range(2 * radius + 1)
+            )
+        share = self.one_for_each(images, 0.0, 1.0)
+        return images + share * (blurred - images)
+
 
 _ROUNDING = 1e-3
 

@@ -13,8 +13,7 @@ from amseg_keras.datasets import Dataset, LabelledFrame, open_dataset
 from amseg_keras.datasets.dataset import SPLITS
 from amseg_keras.datasets.frames import ScaledFrames
 from amseg_keras.evaluation.result import BOUNDARY_TOLERANCE_PX, Evaluation, FrameCounts
-from amseg_keras.metrics.matches import boundary_matches, pore_matches
-from amseg_keras.metrics.scores import confusion_matrix
+from amseg_keras.metrics.scores import boundary_matches, confusion_matrix, pore_matches
 from amseg_keras.read import ReadError
 from amseg_keras.segment import Segmenter, from_pretrained
 from amseg_keras.segment.tiling import predict_any_size

@@ -11,12 +11,6 @@ from amseg_keras._on_demand import on_demand
 from amseg_keras.metrics.scores import confusion_matrix, f1_per_class, iou_per_class
 
 if TYPE_CHECKING:
-    from amseg_keras.metrics.matches import (
-        BoundaryMatches,
-        PoreMatches,
-        boundary_matches,
-        pore_matches,
-    )
     from amseg_keras.metrics.pixelwise import (
         ClassF1,
         ClassIoU,
@@ -24,6 +18,12 @@ if TYPE_CHECKING:
         MeanF1,
         MeanIoU,
         SegmentationScores,
+    )
+    from amseg_keras.metrics.scores import (
+        BoundaryMatches,
+        PoreMatches,
+        boundary_matches,
+        pore_matches,
     )
     from amseg_keras.metrics.shapewise import BoundaryF1, PorePrecision, PoreRecall
 
@@ -54,7 +54,7 @@ _KERAS = {
 }
 _NUMPY = ("BoundaryMatches", "PoreMatches", "boundary_matches", "pore_matches")
 
-_get, __dir__ = on_demand(__name__, _KERAS | {"amseg_keras.metrics.matches": _NUMPY})
+_get, __dir__ = on_demand(__name__, _KERAS | {"amseg_keras.metrics.scores": _NUMPY})
 
 
 def __getattr__(name: str) -> Any:

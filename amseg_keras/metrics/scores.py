@@ -1,8 +1,12 @@
-"""Confusion matrices of label maps and the scores that follow from them, in NumPy."""
+"""Count pixels, boundaries and pores of true and found label maps, in NumPy."""
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
+from scipy import ndimage
+from skimage.measure import label
 
 from amseg_keras.classes import IGNORE
 
@@ -102,3 +106,135 @@ def _overlap_and_total(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def _ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
     return np.asarray(np.divide(part, whole, out=np.full(whole.shape, np.nan), where=whole > 0))
+
+
+class BoundaryMatches(NamedTuple):
+    """Boundary pixels that are there, and that were called.
+
+    Attributes:
+        true: Boundary pixels in the truth.
+        true_found: Of them, those with a found boundary pixel within the tolerance.
+        found: Boundary pixels of what was found.
+        found_right: Of them, those with a true boundary pixel within the tolerance.
+
+    Example:
+        Recall and precision of the boundary, without tolerance:
+
+        >>> truth, found = np.zeros((2, 8, 8), bool)
+        >>> truth[2:5, :], found[3:5, :] = True, True
+        >>> counts = boundary_matches(truth, found, tolerance=0)
+        >>> counts.true_found / counts.true, counts.found_right / counts.found
+        (0.5, 0.5)
+    """
+
+    true: int
+    true_found: int
+    found: int
+    found_right: int
+
+
+def boundary_matches(
+    truth_mask: np.ndarray,
+    found_mask: np.ndarray,
+    tolerance: int = 2,
+    seen: np.ndarray | None = None,
+) -> BoundaryMatches:
+    """Count the boundary pixels of a class in one frame that lie near those of the other mask.
+
+    Boundary pixels are the pixels of the class with a 4-neighbour that is not of the class; the
+    edge of the frame makes none, nor does the edge of what is to be ignored. Near is within
+    `tolerance` in chessboard distance: in the square of `2 tolerance + 1` pixels around.
+
+    Args:
+        truth_mask: Where the class is, bool `(height, width)`.
+        found_mask: Where it was called, of the same shape.
+        tolerance: In pixels; 0 asks for the same pixel.
+        seen: False for pixels to be ignored, of the same shape; None: all are seen.
+
+    Example:
+        >>> truth, found = np.zeros((2, 8, 8), bool)
+        >>> truth[:, :4] = found[:, :5] = True
+        >>> boundary_matches(truth, found, tolerance=1)
+        BoundaryMatches(true=8, true_found=8, found=8, found_right=8)
+        >>> boundary_matches(truth, found, tolerance=0)
+        BoundaryMatches(true=8, true_found=0, found=8, found_right=0)
+    """
+    truth_mask, found_mask = np.asarray(truth_mask, bool), np.asarray(found_mask, bool)
+    seen = np.ones(truth_mask.shape, bool) if seen is None else np.asarray(seen, bool)
+    truth, found = _boundary(truth_mask, seen), _boundary(found_mask, seen)
+    square = np.ones((2 * tolerance + 1,) * 2, bool)
+    return BoundaryMatches(
+        int(truth.sum()),
+        int((truth & ndimage.binary_dilation(found, square)).sum()),
+        int(found.sum()),
+        int((found & ndimage.binary_dilation(truth, square)).sum()),
+    )
+
+
+def _boundary(mask: np.ndarray, seen: np.ndarray) -> np.ndarray:
+    others = seen & ~mask
+    return np.asarray(
+        seen & mask & ndimage.binary_dilation(others, ndimage.generate_binary_structure(2, 1))
+    )
+
+
+class PoreMatches(NamedTuple):
+    """Pores that are there, and that were called.
+
+    Attributes:
+        true: Pores in the truth.
+        true_found: Of them, those that were found.
+        found: Pores that were called.
+        found_right: Of them, those that are right.
+
+    Example:
+        Recall and precision, summed over two frames:
+
+        >>> frames = [PoreMatches(4, 3, 5, 3), PoreMatches(6, 5, 5, 5)]
+        >>> true, true_found, found, found_right = np.sum(frames, axis=0).tolist()
+        >>> true_found / true, found_right / found
+        (0.8, 0.8)
+    """
+
+    true: int
+    true_found: int
+    found: int
+    found_right: int
+
+
+def pore_matches(
+    truth_mask: np.ndarray, found_mask: np.ndarray, min_overlap: float = 0.5
+) -> PoreMatches:
+    """Count the pores of one frame that were found, and the found ones that are right.
+
+    A pore is an 8-connected component of a mask. A true pore is found if at least `min_overlap`
+    of its area is called pore, by however many found pores; a found pore is right if at least
+    `min_overlap` of its area lies on true pores. So one found pore across two true ones finds
+    both, and half a pore, found, finds it and is right.
+
+    Pixels to be ignored are to be False in both masks.
+
+    Args:
+        truth_mask: Where pores are, bool `(height, width)`.
+        found_mask: Where they were called, of the same shape.
+        min_overlap: Share of the area, above 0 and at most 1.
+
+    Example:
+        >>> truth = np.array([[1, 1, 0, 0, 0, 1]], bool)
+        >>> found = np.array([[0, 1, 0, 1, 0, 0]], bool)
+        >>> pore_matches(truth, found)
+        PoreMatches(true=2, true_found=1, found=2, found_right=1)
+    """
+    truth_mask, found_mask = np.asarray(truth_mask, bool), np.asarray(found_mask, bool)
+    return PoreMatches(
+        *_covered(truth_mask, found_mask, min_overlap),
+        *_covered(found_mask, truth_mask, min_overlap),
+    )
+
+
+def _covered(mask: np.ndarray, other: np.ndarray, min_overlap: float) -> tuple[int, int]:
+    """Components of a mask, and how many of them lie for `min_overlap` of their area on another."""
+    components = label(mask, connectivity=2)
+    areas = np.bincount(components[mask])[1:]
+    overlaps = np.bincount(components[mask & other], minlength=len(areas) + 1)[1:]
+    return len(areas), int(np.sum(reaches(overlaps, areas, min_overlap)))

@@ -16,18 +16,18 @@ from amseg_keras.preprocess.background import (
 from amseg_keras.preprocess.background_policy import BackgroundPolicy, Backgrounds
 from amseg_keras.preprocess.chain import STEP_ORDER, Prepared, Step, prepare
 from amseg_keras.preprocess.crop import Box, Crop, FollowLaser, FoundLaser, LaserPath, find_laser
-from amseg_keras.preprocess.denoise import (
-    Median,
-    NonLocalMeans,
-    median_filter,
-    noise_sigma,
-    non_local_means,
-)
 from amseg_keras.preprocess.grey import GreyRange, GreyScaling, Stretch
 from amseg_keras.preprocess.inputs import Channels, Inputs, motion
 from amseg_keras.preprocess.lazy import LazyFrames
 from amseg_keras.preprocess.registration import Register, find_shift, move
-from amseg_keras.preprocess.repair import Repair
+from amseg_keras.preprocess.repair import (
+    Median,
+    NonLocalMeans,
+    Repair,
+    median_filter,
+    noise_sigma,
+    non_local_means,
+)
 from amseg_keras.preprocess.rescale import rescale, scale_between
 
 __all__ = [

@@ -1,7 +1,6 @@
 """Training networks on labelled or simulated frames (section 3.1 of the paper)."""
 
-from amseg_keras.training.recipe import Progress, Recipe, TrainingError
+from amseg_keras.training.recipe import Progress, Recipe, Simulation, TrainingError
 from amseg_keras.training.run import TrainedRun, train
-from amseg_keras.training.simulation import Simulation
 
 __all__ = ["Progress", "Recipe", "Simulation", "TrainedRun", "TrainingError", "train"]

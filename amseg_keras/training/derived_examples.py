@@ -18,8 +18,7 @@ from amseg_keras.models.precision import in_precision
 from amseg_keras.preprocess import Channels, GreyScaling
 from amseg_keras.pretrained import PresetInfo
 from amseg_keras.training.examples import DatasetExamples, DatasetSource, Examples
-from amseg_keras.training.recipe import Recipe, TrainingError
-from amseg_keras.training.simulation import Simulation
+from amseg_keras.training.recipe import Recipe, Simulation, TrainingError
 
 
 class WrappedExamples:

@@ -21,7 +21,7 @@ from amseg_keras.backend import usable_cores
 from amseg_keras.preprocess import BackgroundPolicy, GreyRange, GreyScaling
 from amseg_keras.simulate import MeltRanges, Recording, record
 from amseg_keras.simulate.sequence import OWN_SCALE, PIXEL_SIZES_UM, scaled
-from amseg_keras.training.simulation import TARGETS, Simulation
+from amseg_keras.training.recipe import TARGETS, Simulation
 
 FULL_FRAME = (256, 512)
 

@@ -15,9 +15,8 @@ from amseg_keras.atomic import complete_or_absent
 from amseg_keras.datasets import Dataset, open_dataset
 from amseg_keras.evaluation import evaluate
 from amseg_keras.models.networks import NETWORKS
-from amseg_keras.training.recipe import Recipe
+from amseg_keras.training.recipe import Recipe, Simulation
 from amseg_keras.training.run import TrainedRun, train
-from amseg_keras.training.simulation import Simulation
 
 
 def train_repeatedly(

@@ -17,7 +17,7 @@ from amseg_keras.backend import accelerators, usable_cores
 from amseg_keras.datasets.batching import Batch, MadeAhead
 from amseg_keras.preprocess import Channels, GreyScaling
 from amseg_keras.training.presentation import Presentation, validation_view
-from amseg_keras.training.recipe import Recipe
+from amseg_keras.training.recipe import TARGETS, Recipe, Simulation
 from amseg_keras.training.recordings import (
     FULL_FRAME,
     VALIDATION_SEED,
@@ -25,7 +25,6 @@ from amseg_keras.training.recordings import (
     Recordings,
     simulating_processes,
 )
-from amseg_keras.training.simulation import TARGETS, Simulation
 
 _CLASS_WEIGHTS = {
     "background": 0.7,

@@ -30,13 +30,16 @@ from amseg_keras.training.examples import (
     calibration_images,
 )
 from amseg_keras.training.optimizer import measure_statistics
-from amseg_keras.training.recipe import Phase
+from amseg_keras.training.recipe import Phase, Simulation
 from amseg_keras.training.run import Plan, carry_out
 from amseg_keras.training.run_folder import RunFolder
-from amseg_keras.training.simulation import Simulation
 from amseg_keras.training.trainer import Trainer
-from amseg_keras.transfer.prepare import split_for_tuning, with_classes
-from amseg_keras.transfer.split_record import keep_split, refuse_equal_frames
+from amseg_keras.transfer.prepare import (
+    keep_split,
+    refuse_equal_frames,
+    split_for_tuning,
+    with_classes,
+)
 
 FINE_TUNING = Recipe(
     epochs=60,

@@ -4,12 +4,12 @@ import pytest
 
 from amseg_keras.classes import IGNORE
 from amseg_keras.datasets import strong_augmentation
-from amseg_keras.datasets.augmentation import SeededAugmentation
-from amseg_keras.datasets.augmentation_layers import (
+from amseg_keras.datasets.augmentation import (
     RandomBlur,
     RandomElastic,
     RandomGamma,
     RandomNoise,
+    SeededAugmentation,
 )
 from amseg_keras.datasets.frames import Crop, draw_crops
 

@@ -15,9 +15,9 @@ from amseg_keras.classes import IGNORE
 from amseg_keras.preprocess import Channels, GreyRange, GreyScaling
 from amseg_keras.training import Recipe, Simulation
 from amseg_keras.training.presentation import Presentation
+from amseg_keras.training.recipe import TARGETS
 from amseg_keras.training.recordings import Recordings, Sample
 from amseg_keras.training.simulated_examples import SimulatedExamples, slots_of
-from amseg_keras.training.simulation import TARGETS
 
 pytest.importorskip("cv2")
 

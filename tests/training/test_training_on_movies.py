@@ -20,7 +20,7 @@ from amseg_keras.pretrained.preset import read_info, read_model
 from amseg_keras.training import Recipe, Simulation, TrainingError, train, trainer
 from amseg_keras.training.derived_examples import mixed_examples
 from amseg_keras.training.examples import DatasetExamples, DatasetSource
-from amseg_keras.training.first_weights import network_to_train
+from amseg_keras.training.run import network_to_train
 from amseg_keras.training.run_folder import command_of
 from amseg_keras.training.several import Student, train_students
 from amseg_keras.transfer import FINE_TUNING

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from amseg_keras.classes import IGNORE
 from amseg_keras.simulate.absorption import Component, Fringe, log_of_paths, propagate
 from amseg_keras.simulate.melt.plate import Band
 from amseg_keras.simulate.melt.pool import Pool, Void, fill, path_of
