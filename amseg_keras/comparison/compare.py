@@ -95,7 +95,7 @@ def compare_networks(
         out: Folder of the trainings (`runs/NETWORK`, see `train`) and of `times.json`.
         recipe: For all networks; its `network` is not looked at. By default the paper's.
         networks: Of `models.NETWORKS`, in the order of the table.
-        timing: What is timed, after all trainings, with all networks in memory at once.
+        timing: Timing after all trainings, with all networks in memory at once.
         progress: Told of every stage and training step.
 
     Raises:
@@ -184,7 +184,7 @@ def _times(
     conditions: dict[str, Any],
     progress: Tell,
 ) -> pd.DataFrame:
-    """Those in the file, if the same networks were timed on the same machine, else new ones."""
+    """Read the times in the file, if they fit these networks and this machine, or measure them."""
     asked = {"networks": list(recipes), "classes": len(conditions["data"]["classes"])} | {
         name: conditions[name] for name in ("timing", "precision", "hardware", "versions")
     }

@@ -52,7 +52,7 @@ class Case:
 def timed_networks(
     networks: Sequence[str], engines: Sequence[str], shape: tuple[int, int]
 ) -> tuple[list[Case], list[str]]:
-    """Each network on each engine, and what engines that are not exact say of themselves.
+    """Make each network on each engine, with notes on engines that are not exact.
 
     Args:
         networks: Of `models.NETWORKS`; those with a preset in the package are trained.
@@ -81,7 +81,7 @@ def timed_networks(
 
 
 def network(name: str) -> keras.Model:
-    """A network, trained where the package has a preset of it."""
+    """Make a network, with trained weights where the package has a preset for it."""
     preset = TRAINED.get(name)
     if preset not in list_presets():
         return NETWORKS[name]()
@@ -131,7 +131,7 @@ class Peak:
 
 
 def measurable_peaks() -> list[Peak]:
-    """A peak for each precision that can be measured here.
+    """Measure the peak of each precision that this machine has.
 
     On a GPU or TPU those of Keras, else those of OpenVINO, without it NumPy's in float32.
     """

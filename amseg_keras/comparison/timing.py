@@ -16,12 +16,12 @@ from amseg_keras.training import Recipe, TrainingError
 from amseg_keras.training.optimizer import adam
 
 REFERENCE = "unet"
-"""The network in whose times those of the others are given."""
+"""The network that the times of the others are given relative to."""
 
 
 @dataclass(frozen=True)
 class Timing:
-    """What is timed, and how often.
+    """Settings of a timing: what is timed, and how often.
 
     Attributes:
         rounds: How often each network trains a step and segments a frame.
@@ -71,7 +71,7 @@ def time_networks(
             the five of Table 2, a process on TensorFlow's CPU has up to 7.4 GB.
         timing: By default five rounds at 256 x 512 pixels.
         recipe: Of the optimizer; by default the paper's.
-        progress: Told the rounds that are done and all, those of the warm-up among them.
+        progress: Function called with the rounds done and all rounds, warm-up included.
 
     Returns:
         A row for each network and round: `round` (from 0), `network`, `training_s` (seconds of a
@@ -177,7 +177,7 @@ class _Timed:
         model.compile(optimizer=optimizer, loss=DicePlusFocal(), **compile_options())
 
     def training_seconds(self) -> float:
-        """For one step."""
+        """Return the seconds of one step."""
         began = time.perf_counter()
         self._model.train_on_batch(self._images, self._labels)
         # A GPU may still be at work when the loss is known; the first layer is changed last.
@@ -185,7 +185,7 @@ class _Timed:
         return time.perf_counter() - began
 
     def segmentation_seconds(self) -> float:
-        """For one frame."""
+        """Return the seconds of one frame."""
         began = time.perf_counter()
         self._model.predict_on_batch(self._images[:1])
         return time.perf_counter() - began

@@ -66,7 +66,7 @@ class RandomElastic(keras.layers.Layer):
         return data["images"] if alone else data
 
     def _coordinates(self, shape: tuple[int, ...]) -> Any:
-        """Where each pixel is taken from: `(batch, 2, height, width)`."""
+        """Return the place that each pixel is taken from: `(batch, 2, height, width)`."""
         batch, height, width = shape[:3]
         grid = (batch, height // self.spacing + 2, width // self.spacing + 2, 2)
         coarse = keras.random.normal(grid, stddev=self.strength, seed=self.seed_generator)
@@ -373,7 +373,7 @@ class SeededAugmentation:
             state.assign(pair.astype(np.int64))
 
     def _checked(self, before: np.ndarray, images: np.ndarray, masks: np.ndarray) -> np.ndarray:
-        """The masks as uint8, if they belong to the images and hold no new ids."""
+        """Return the masks as uint8, if they belong to the images and hold no new ids."""
         name = type(self._layer).__name__
         if images.ndim != 4 or masks.shape != (*images.shape[:3], 1):
             raise ValueError(

@@ -23,7 +23,7 @@ GIBIBYTE = 1 << 30
 
 @dataclass(frozen=True)
 class BatchOptions:
-    """What is seldom changed about batches.
+    """Options of batches that are seldom changed.
 
     Attributes:
         shape: Height and width of all frames in a batch: larger frames are cut, smaller ones
@@ -366,7 +366,7 @@ class MadeAhead:
         self._expected = (0, 0)
 
     def get(self, epoch: int, index: int) -> Batch:
-        """The batch, made ahead or now. Raises what making it raised."""
+        """Return the batch, made ahead or now. An error in making it is raised here."""
         with self._lock:
             wanted = [(epoch, index)]
             # Guessing what comes next is a waste where batches are asked for in another order.

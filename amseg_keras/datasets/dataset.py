@@ -61,7 +61,7 @@ class LabelledFrame:
 
     Attributes:
         image: File of the frame, relative to the data set's folder, with forward slashes.
-        label: File of its class ids, or None where nobody has labelled it.
+        label: File of the class ids; None if the frame is not labelled.
         sequence: Name of the shot that it was recorded in.
         frame: Its number in that sequence.
         split: "train", "validation" or "test", or None before the data set is split.
@@ -70,7 +70,7 @@ class LabelledFrame:
         material: Name of the alloy.
         power_W: Laser power in W.
         speed_mm_s: Scan speed in mm/s.
-        pixel_size_um: Size of a pixel in um, where it is not that of the whole data set.
+        pixel_size_um: Pixel size in um, if it differs from the rest of the data set.
         other: What else its entry in `dataset.json` says; kept as it is.
 
     Example:
@@ -151,7 +151,7 @@ class Dataset:
         return read_label_image(self.folder / frame.label)
 
     def of_split(self, split: str) -> Dataset:
-        """The frames of one split; none where the data set is not split.
+        """Return the frames of one split; none if the data set is not split.
 
         Example:
             >>> from pathlib import Path
@@ -163,7 +163,7 @@ class Dataset:
         return replace(self, frames=tuple(one for one in self.frames if one.split == split))
 
     def sequences(self) -> dict[str, tuple[LabelledFrame, ...]]:
-        """The frames of each sequence in the order of time."""
+        """Return the frames of each sequence in the order of time."""
         found: dict[str, list[LabelledFrame]] = {}
         for frame in self.frames:
             found.setdefault(frame.sequence, []).append(frame)
@@ -190,7 +190,7 @@ class Dataset:
 
 
 def read_dataset_file(folder: Path) -> Dataset:
-    """The data set that `dataset.json` in a folder describes; no image is opened.
+    """Read the data set that `dataset.json` in a folder describes, without opening images.
 
     Raises:
         ReadError: It is not there or wrong; the message names the entry.
@@ -224,7 +224,7 @@ def write_frame(
         folder: The data set's.
         image: Grey levels `(height, width)`, in any dtype that TIFF knows.
         labels: Class ids, uint8 `(height, width)`, 255 where they are to be ignored; or None.
-        about: What is known of it; NAME is its sequence and its frame number.
+        about: Facts about the frame; NAME is its sequence and its frame number.
 
     Returns:
         `about` with the names of the files.

@@ -92,7 +92,7 @@ class ScaledFrames:
         self._caching = threading.Lock()
 
     def read(self, frame: LabelledFrame) -> tuple[np.ndarray, np.ndarray]:
-        """One frame and its labels.
+        """Read one frame and its labels.
 
         Returns:
             Channels, float32 `(height, width, channels)`, from 0 to `scaling.top`; and the
@@ -170,7 +170,7 @@ class _SequenceFrames:
 
 
 def _new_ids(data: Dataset, classes: Sequence[str]) -> np.ndarray:
-    """The network's id for each of the data set's, by name."""
+    """Return the network's class id for each class id of the data set, by name."""
     ids = np.full(256, IGNORE, np.uint8)
     for old, name in enumerate(data.class_names):
         if name not in classes:

@@ -80,7 +80,7 @@ def _read_tiff(path: Path) -> LabelPicture:
 
 
 def shows_zero_white(reader: object) -> bool:
-    """Whether a file says that 0 is white, and means it.
+    """Tell whether 0 is white in a file, by its metadata and its content.
 
     ImageJ marks masks so whose objects, stored as 255, it draws black; there the stored values are
     what counts.
@@ -111,7 +111,7 @@ def unmirrored(ids: np.ndarray, inverted: bool, where: str) -> LabelPicture:
 
 
 def _is_inverted_palette(picture: Image.Image, pixels: np.ndarray) -> bool:
-    """Whether a palette of greys shows the lower of two indices as the lighter one."""
+    """Tell whether a palette of greys shows the lower of two indices as the lighter one."""
     if picture.mode != "P" or pixels.size == 0:
         return False
     used = np.unique(pixels)
@@ -132,7 +132,7 @@ def _not_ids(path: Path, what: str) -> ReadError:
 
 
 def as_class_ids(pixels: np.ndarray, where: str) -> np.ndarray:
-    """Pixels of any dtype as uint8 class ids.
+    """Turn pixels of any dtype into uint8 class ids.
 
     Args:
         pixels: `(height, width)`.

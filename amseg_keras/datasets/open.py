@@ -50,7 +50,7 @@ _CHANNEL = "_0000"
 
 
 def plain_stem(name: str) -> str:
-    """The stem of a label file without what marks it as one.
+    """Return the stem of a label file without the part that marks it as a label file.
 
     Example:
         >>> plain_stem("shot_0007_mask.png"), plain_stem("shot_0007.tif")
@@ -60,7 +60,7 @@ def plain_stem(name: str) -> str:
 
 
 def last_number(name: str) -> int | None:
-    """The last number in a file's stem, which counts the frames of a sequence.
+    """Return the last number in a file's stem, which counts the frames of a sequence.
 
     Example:
         >>> last_number("ti64_200W_0042.tif"), last_number("plate.tif")
@@ -111,7 +111,7 @@ def guess_dataset(folder: Path) -> Dataset:
 
 
 def name_classes(labels: Iterable[Path | np.ndarray]) -> tuple[tuple[str, ...], list[str]]:
-    """Names for the ids in labels that come without names.
+    """Name the class ids of labels that come without names.
 
     Args:
         labels: Files, or arrays of class ids; files that cannot be read are passed over, since
@@ -142,7 +142,7 @@ def name_classes(labels: Iterable[Path | np.ndarray]) -> tuple[tuple[str, ...], 
         )
     if highest < len(CLASS_NAMES):
         listed = ", ".join(f"{number} {name}" for number, name in enumerate(CLASS_NAMES))
-        said.append(f"the class ids are those of the paper: {listed}")
+        said.append(f"the class ids follow the order of the paper: {listed}")
         return CLASS_NAMES, said
     names = tuple(f"class_{number}" for number in range(highest + 1))
     said.append(f"the classes have no names and are called class_0 to class_{highest}")
@@ -175,7 +175,7 @@ def _labels(files: Sequence[Path]) -> list[Path]:
 def _match(
     images: Sequence[Path], labels: Sequence[Path]
 ) -> tuple[dict[Path, Path | None], list[str]]:
-    """The label of each image, and what there is to say about those without a partner."""
+    """Find the label of each image, and write notes on images and labels without a partner."""
     by_stem: dict[str, Path] = {}
     for label in labels:
         by_stem.setdefault(plain_stem(label.name), label)

@@ -117,7 +117,7 @@ def _by_time(data: Dataset, seed: int) -> list[str]:
 
 
 def _counts(frames: int) -> dict[str, int]:
-    """How many of so many frames are for each split: 4:1:1, and one at least from three on."""
+    """Share frames out to the splits 4:1:1; from three frames on, each split gets one at least."""
     if frames < len(SPLITS):
         return dict.fromkeys(SPLITS, 0) | {"train": frames}
     each = max(1, round(frames * SHARES["test"] / sum(SHARES.values())))

@@ -83,7 +83,7 @@ def count_pixels(data: Dataset, advance: Callable[[], object] | None = None) -> 
 
 
 def class_shares(pixels: pd.DataFrame) -> pd.DataFrame:
-    """Share of each class in all labelled pixels (figure 2d); "ignore" counts nowhere.
+    """Compute the share of each class in all labelled pixels (figure 2d), "ignore" left out.
 
     Args:
         pixels: From `count_pixels`.
@@ -119,7 +119,7 @@ def class_weights(pixels: pd.DataFrame, kind: str = "median-frequency") -> dict[
     A class without a pixel has weight 0 and is left out of the median and of K.
 
     Args:
-        pixels: From `count_pixels`; take those of the training split.
+        pixels: Pixels of each class from `count_pixels`; count the training split.
         kind: One of `WEIGHTS`.
 
     Returns:
@@ -147,7 +147,7 @@ def class_weights(pixels: pd.DataFrame, kind: str = "median-frequency") -> dict[
 
 
 def unknown_ids(counts: np.ndarray, classes: int) -> dict[int, int]:
-    """Pixels of each id that is neither a class nor "ignore".
+    """Count the pixels of each id that is neither a class nor "ignore".
 
     Args:
         counts: Pixels of each id from 0 to 255.

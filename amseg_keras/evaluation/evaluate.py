@@ -162,7 +162,7 @@ def count_frame(
     """Count right and wrong pixels, boundary pixels and pores of one frame.
 
     Args:
-        frame: What is known of it.
+        frame: Facts about the frame.
         compared: Its labels and what was found.
         class_names: The network's.
 

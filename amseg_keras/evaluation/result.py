@@ -199,7 +199,7 @@ class Evaluation:
 
     @property
     def unlabelled(self) -> int:
-        """How many frames were left out because nobody has labelled them."""
+        """Number of frames that were left out because they have no labels."""
         asked = self.data if self.split is None else self.data.of_split(self.split)
         return sum(frame.label is None for frame in asked.frames)
 
@@ -237,12 +237,12 @@ class Evaluation:
         return without_background(self.data, [one.frame for one in self.counts])
 
     def worst(self, count: int) -> tuple[FrameCounts, ...]:
-        """The frames of the lowest mean IoU, the lowest first; those without labels left out."""
+        """Return the labelled frames of the lowest mean IoU, the lowest first."""
         scores = self.frames["mean_iou"].dropna().sort_values(kind="stable")
         return tuple(self.counts[place] for place in scores.index[:count])
 
     def as_json(self) -> dict[str, Any]:
-        """All of it but the single frames, as JSON knows it: null for a score that is not there."""
+        """Return the result without its single frames, for JSON; a missing score is null."""
         result: dict[str, Any] = json_value(
             {
                 "model": self.model.name,
@@ -290,7 +290,7 @@ _ABOUT = ("image", "sequence", "frame", "split", "facility", "process", "materia
 
 
 def _mean(scores: np.ndarray, confusion: np.ndarray) -> float:
-    """Mean over the classes that the truth shows."""
+    """Average over the classes that the truth shows."""
     shown = scores[confusion.sum(axis=1) > 0]
     return float(shown.mean()) if shown.size else math.nan
 

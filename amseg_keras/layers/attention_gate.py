@@ -50,7 +50,7 @@ class AttentionGate(keras.layers.Layer):
         return self.norm(self.attention(x, gating) * x, training=training)
 
     def attention(self, x: Any, gating: Any) -> Any:
-        """The attention coefficients alpha (paper, equation 1), `(batch, height, width, 1)`."""
+        """Compute the attention coefficients (paper, equation 1), `(batch, height, width, 1)`."""
         return self.psi(ops.relu(self.theta(x) + self.phi(gating)))
 
     def compute_output_shape(

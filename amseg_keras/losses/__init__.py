@@ -1,4 +1,4 @@
-"""What the networks are trained with: Dice, categorical focal, and the paper's sum of both.
+"""Losses of the networks: Dice, categorical focal, and the paper's sum of both.
 
 They are Keras losses for `model.compile`, with Keras' arguments. Each gives one value for all
 pixels of a batch that are not ignored. `sample_weight` weights frames or pixels.

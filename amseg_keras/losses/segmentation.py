@@ -109,7 +109,7 @@ class SegmentationLoss(keras.losses.Loss):
         raise NotImplementedError
 
     def of_classes(self, classes: int) -> Any:
-        """The class weights as a tensor, `(classes,)`."""
+        """Return the class weights as a tensor, `(classes,)`."""
         return ops.convert_to_tensor(self.class_weights or [1.0] * classes, self.dtype)
 
     def get_config(self) -> dict[str, Any]:
@@ -218,7 +218,7 @@ class CategoricalFocal(SegmentationLoss):
             batch would overflow.
 
     Shapes:
-        As those of `Dice`.
+        The same as for `Dice`.
 
     Example:
         >>> import numpy as np
@@ -285,7 +285,7 @@ class DicePlusFocal(SegmentationLoss):
         dtype: Keras dtype in which the loss is calculated.
 
     Shapes:
-        As those of `Dice`.
+        The same as for `Dice`.
 
     Example:
         >>> import numpy as np
@@ -322,5 +322,5 @@ class DicePlusFocal(SegmentationLoss):
 
 
 def _above_0(total: Any) -> Any:
-    """A sum to divide by; 1 where the sum is 0."""
+    """Replace sums of 0 by 1, to divide by them."""
     return ops.where(total > 0, total, ops.ones_like(total))

@@ -1,4 +1,4 @@
-"""What the Keras metrics share: label maps from a batch, and counts that stay exact."""
+"""Shared parts of the Keras metrics: label maps from a batch, and counts that stay exact."""
 
 from __future__ import annotations
 
@@ -104,11 +104,11 @@ class CountingMetric(keras.metrics.Metric):
         return self.score(self.high * _HIGH + self.low)
 
     def score(self, counts: Any) -> Any:
-        """What follows from all counts, float32."""
+        """Compute the score of all counts, float32."""
         raise NotImplementedError
 
     def counts(self) -> np.ndarray:
-        """The counts so far; not to be called in a compiled function.
+        """Return the counts so far. This does not work in a compiled function.
 
         Returns:
             The exact counts, int64; float64 if weights made them fractions.

@@ -90,7 +90,7 @@ class MeanIoU(ConfusionMatrix):
         dtype: Keras dtype of the metric. Counts are float32 in any case.
 
     Shapes:
-        As those of `ConfusionMatrix`; the result is a float32 scalar.
+        The same as for `ConfusionMatrix`; the result is a float32 scalar.
 
     Example:
         >>> import numpy as np
@@ -127,7 +127,7 @@ class MeanF1(ConfusionMatrix):
         dtype: Keras dtype of the metric. Counts are float32 in any case.
 
     Shapes:
-        As those of `ConfusionMatrix`; the result is a float32 scalar.
+        The same as for `ConfusionMatrix`; the result is a float32 scalar.
 
     Example:
         >>> import numpy as np
@@ -178,7 +178,7 @@ class OfOneClass(ConfusionMatrix):
         return self.of_classes(counts)[self.class_id]
 
     def of_classes(self, counts: Any) -> Any:
-        """The score of each class, `(classes,)`, from the confusion matrix."""
+        """Compute the score of each class, `(classes,)`, from the confusion matrix."""
         raise NotImplementedError
 
     def get_config(self) -> dict[str, Any]:
@@ -199,7 +199,7 @@ class ClassIoU(OfOneClass):
         dtype: Keras dtype of the metric. Counts are float32 in any case.
 
     Shapes:
-        As those of `ConfusionMatrix`; the result is a float32 scalar.
+        The same as for `ConfusionMatrix`; the result is a float32 scalar.
 
     Example:
         >>> import numpy as np
@@ -229,7 +229,7 @@ class ClassF1(OfOneClass):
         dtype: Keras dtype of the metric. Counts are float32 in any case.
 
     Shapes:
-        As those of `ConfusionMatrix`; the result is a float32 scalar.
+        The same as for `ConfusionMatrix`; the result is a float32 scalar.
 
     Example:
         >>> import numpy as np
@@ -261,7 +261,7 @@ class SegmentationScores(ConfusionMatrix):
         dtype: Keras dtype of the metric. Counts are float32 in any case.
 
     Shapes:
-        As those of `ConfusionMatrix`; the result is a dict of float32 scalars.
+        The same as for `ConfusionMatrix`; the result is a dict of float32 scalars.
 
     Example:
         >>> import numpy as np
@@ -318,7 +318,7 @@ def f1(matrix: Any) -> Any:
 
 
 def mean_of_present(scores: Any) -> Any:
-    """The mean of the scores that are not NaN; NaN if all are."""
+    """Average the scores that are not NaN; NaN if all scores are NaN."""
     absent = ops.isnan(scores)
     return ratio(
         ops.sum(ops.where(absent, 0.0, scores)),
@@ -327,7 +327,7 @@ def mean_of_present(scores: Any) -> Any:
 
 
 def check_class_id(class_id: int, num_classes: int) -> int:
-    """The id of one of the classes, or a ValueError.
+    """Return the id of one of the classes, or raise a ValueError.
 
     A negative one would count from the end, and one beyond would, on some backends, be clipped.
     """

@@ -92,7 +92,7 @@ def f1_per_class(matrix: np.ndarray) -> np.ndarray:
 
 
 def reaches(overlap: np.ndarray, area: np.ndarray, min_overlap: float) -> np.ndarray:
-    """Whether an overlap, in pixels, is at least the given share of an area."""
+    """Tell whether an overlap, in pixels, is at least the given share of an area."""
     # Half a thousandth of a pixel of leniency: 0.1 of 30 pixels is 3 of them, whatever the
     # rounding of 0.1 and in whichever float type it is calculated.
     return overlap >= min_overlap * area - 5e-4

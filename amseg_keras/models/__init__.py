@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["AMSegNet", "AMSegNetLite", "ResUNet", "SqueezeUNet", "UNet"]
 
-# What is said of the networks in tables and help texts needs no Keras.
+# The titles of the networks, for tables and help texts, need no Keras.
 __getattr__, __dir__ = on_demand(
     __name__,
     {

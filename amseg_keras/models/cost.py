@@ -1,4 +1,4 @@
-"""What a network costs: multiplications for a frame (the paper's Table 2 has parameters)."""
+"""Cost of a network: multiplications for a frame (the paper's Table 2 has parameters)."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def trainable_parameters(model: keras.Model) -> int:
 def _output_shapes(
     model: keras.Model, shape: tuple[int, int]
 ) -> Iterator[tuple[keras.layers.Layer, tuple[int, ...]]]:
-    """Each layer of a functional model with the shape of what it gives for one frame."""
+    """Yield each layer of a functional model with the shape of its output for one frame."""
     # Networks for frames of any size know no sizes inside, so that they are worked out here.
     shapes: dict[int, Shape] = {id(model.input): (1, *shape, model.input.shape[-1])}
     for layer in model.layers:
@@ -73,7 +73,7 @@ def _output_shapes(
 
 
 def _macs(layer: keras.layers.Layer, pixels: int) -> int:
-    """Those of a layer and all inside it, for so many pixels of its output."""
+    """Count the multiplications of a layer and all layers inside it, for its output pixels."""
     # A kernel's number of weights is that of multiplications for a pixel, depthwise or not: of the
     # output, or of the input of a transposed convolution.
     total = 0

@@ -10,7 +10,7 @@ _ALWAYS_FLOAT32 = "probabilities"
 
 
 def in_precision(model: keras.Model, policy: str = "float32") -> keras.Model:
-    """The network with its weights, computing as a Keras dtype policy says.
+    """Copy a network with its weights to another Keras dtype policy.
 
     Networks are used in the precision of who uses them, not of who trained them, and on one
     device; which layers were frozen in training is forgotten.
@@ -31,7 +31,7 @@ def in_precision(model: keras.Model, policy: str = "float32") -> keras.Model:
 
 
 def from_config(config: dict[str, Any], policy: str) -> keras.Model:
-    """A network with random weights from the configuration of a functional model."""
+    """Build a network with random weights from the configuration of a functional model."""
     layers = [
         layer if layer["config"].get("name") == _ALWAYS_FLOAT32 else _changed(layer, policy)
         for layer in config["layers"]

@@ -1,4 +1,4 @@
-"""What the networks are called: on the command line, and in tables and figures."""
+"""Names of the networks: on the command line, and in tables and figures."""
 
 from __future__ import annotations
 

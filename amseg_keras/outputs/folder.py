@@ -206,7 +206,7 @@ class OutputFolder:
         return None
 
     def _kept_record(self, identity: RunIdentity, redo: bool) -> dict[str, Any] | None:
-        """The record of a result that is kept; the result of another run is refused."""
+        """Return the record of a result that is kept, and refuse the result of another run."""
         record = read_record(self.record_path)
         if record is None or self._overwrite:
             return None
@@ -283,7 +283,7 @@ class OutputFolder:
         return any(next(self.path.glob(name), None) for name in self.files.names)
 
     def _check_unfinished(self, identity: RunIdentity) -> None:
-        """Refuse an unfinished run of another input, and files of somebody else."""
+        """Refuse an unfinished run of another input, and files that amseg did not write."""
         there = read_record(self.unfinished / IDENTITY)
         if there is not None:
             if self._overwrite:
@@ -321,7 +321,7 @@ class OutputFolder:
             )
 
     def _wrote(self, table: str) -> bool:
-        """Whether a table has the columns that this command writes."""
+        """Tell whether a table has the columns that this command writes."""
         try:
             with (self.path / table).open(encoding="utf-8") as file:
                 header = file.readline().strip().split(",")

@@ -209,7 +209,7 @@ class LabelStore:
 
 
 def _number_in(whole: bytes) -> int | None:
-    """Number of the frame that an entry holds; None if its checksum is wrong."""
+    """Return the number of the frame that an entry holds; None if its checksum is wrong."""
     magic, number, _, _, sums = _HEADER.unpack_from(whole)
     checked = zlib.crc32(whole[len(_MAGIC) : _HEADER.size - struct.calcsize("I")])
     if magic != _MAGIC or zlib.crc32(memoryview(whole)[_HEADER.size :], checked) != sums:

@@ -119,7 +119,7 @@ class FlatField:
             )
 
     def parameters(self) -> dict[str, Any]:
-        """What the record of a run says about this step."""
+        """Return the settings of this step, for the record of a run."""
         beam = self.flat - (0.0 if self.dark is None else self.dark)
         return {
             "flats": self.flat_from,
@@ -130,7 +130,7 @@ class FlatField:
         }
 
     def apply(self, frames: Frames) -> LazyFrames:
-        """The stack in transmission.
+        """Return the stack in transmission.
 
         Raises:
             ValueError: the flat is of another size than the frames.
@@ -142,7 +142,7 @@ class FlatField:
 
 
 def _digest(*frames: np.ndarray | None) -> str:
-    """A digest of the frames, by which a run knows them wherever their files lie."""
+    """Compute a digest of the frames, which does not depend on the place of their files."""
     digest = hashlib.blake2b(digest_size=16)
     for frame in frames:
         digest.update(b"none" if frame is None else np.ascontiguousarray(frame).tobytes())
@@ -160,7 +160,7 @@ def _size_difference(
 
 
 def divide(frame: np.ndarray, background: np.ndarray) -> np.ndarray:
-    """The frame relative to its background: 1 where nothing changed, above 1 where it brightened.
+    """Divide a frame by its background: 1 where nothing changed, above 1 where it is brighter.
 
     Where the background is 0 or below, nothing is known, and the result is 1.
 
@@ -215,11 +215,11 @@ class PreviousFrames:
             )
 
     def parameters(self) -> dict[str, Any]:
-        """What the record of a run says about this step."""
+        """Return the settings of this step, for the record of a run."""
         return {"median_of": "previous", **asdict(self)}
 
     def apply(self, frames: Frames) -> LazyFrames:
-        """The stack relative to its background.
+        """Return the stack relative to its background.
 
         Raises:
             ValueError: the stack has fewer than `2 * skip + 2` frames.
@@ -227,7 +227,7 @@ class PreviousFrames:
         return _DividedByPrevious(frames, self)
 
     def window(self, index: int, count: int) -> range:
-        """The frames whose median is the background of frame `index` of a stack of `count`.
+        """Return the frames whose median is the background of frame `index` of `count`.
 
         Example:
             >>> PreviousFrames(5, 5).window(20, 25), PreviousFrames(5, 5).window(2, 25)
@@ -270,7 +270,7 @@ class FirstFrames:
     """The step `background` that stays: the median of the first frames, before the laser comes.
 
     Args:
-        n: frames in the median; those of them that cannot be read are left out.
+        n: Number of frames in the median; frames that cannot be read are left out.
 
     Raises:
         ValueError: `n` is below 1.
@@ -290,11 +290,11 @@ class FirstFrames:
             raise ValueError(f"a background of {self.n} frames is not possible; take 1 or more")
 
     def parameters(self) -> dict[str, Any]:
-        """What the record of a run says about this step."""
+        """Return the settings of this step, for the record of a run."""
         return {"median_of": "first", **asdict(self)}
 
     def apply(self, frames: Frames) -> LazyFrames:
-        """The stack relative to its background; of a shorter stack all frames are taken.
+        """Return the stack relative to its background. A shorter stack gives all its frames.
 
         Raises:
             ReadError: none of the first `n` frames can be read.

@@ -167,7 +167,7 @@ class Backgrounds(ABC):
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What a reader of the labels must know, a sentence each."""
+        """Notes for the reader of the labels, a sentence each."""
         note = self.drift.note if self.drift else None
         return () if note is None else (note,)
 
@@ -188,7 +188,7 @@ class Backgrounds(ABC):
         }
 
     def _read_all(self, indices: Sequence[int]) -> dict[int, np.ndarray]:
-        """Those of the frames that can be read, in their own dtype."""
+        """Read the frames that can be read, in their own dtype."""
         found = {}
         for index in indices:
             with contextlib.suppress(ReadError):
@@ -320,7 +320,7 @@ class _SoFar(Backgrounds):
 
     @staticmethod
     def window(index: int) -> range:
-        """The frames whose median is the background of frame `index`."""
+        """Return the frames whose median is the background of frame `index`."""
         count, step = max(index - LEFT_OUT, 0), 1
         while len(range(0, count, step)) > _MOST:
             step *= 2

@@ -61,7 +61,7 @@ class Step(Protocol):
         """Plain values for the record of a run."""
 
     def apply(self, frames: Frames) -> LazyFrames:
-        """The stack after this step; what it needs to know of the whole stack is measured here.
+        """Return the stack after this step; what the step needs of the stack is measured here.
 
         Args:
             frames: the stack before it, `(frames, height, width)`.
@@ -80,7 +80,7 @@ class Prepared(LazyFrames):
         steps: The steps, in their order.
         stages: The lazy stack that each step made, with what it `measured`.
         dtype: Of every frame.
-        notes: What is unwise about the steps, a sentence each.
+        notes: Warnings about the steps, a sentence each.
 
     Raises:
         ReadError, ValueError: as `prepare`.
@@ -123,7 +123,7 @@ class Prepared(LazyFrames):
         )
 
     def positions(self, index: int) -> dict[str, float]:
-        """What each step says of frame `index`: its shift, the place of the crop, in pixels."""
+        """Return what each step did to frame `index`: shift and place of the crop, in pixels."""
         return {name: at for stage in self.stages for name, at in stage.positions(index).items()}
 
 
@@ -161,7 +161,7 @@ def prepare(frames: Frames, steps: Sequence[Step], dtype: DType = "uint8") -> Pr
 
 
 def _full_scale(frames: Frames, steps: Sequence[Step], dtype: DType) -> float:
-    """What the grey levels after the last step are multiplied with to become integers."""
+    """Return the factor that turns the grey levels after the last step into integers."""
     levels = "counts"
     for step in steps:
         if step.name == "stretch":

@@ -78,11 +78,11 @@ class Crop:
     box: Box
 
     def parameters(self) -> dict[str, Any]:
-        """What the record of a run says about this step."""
+        """Return the settings of this step, for the record of a run."""
         return asdict(self.box)
 
     def apply(self, frames: Frames) -> LazyFrames:
-        """The stack of the box.
+        """Return the stack of the box.
 
         Raises:
             ValueError: the box reaches out of the frames.
@@ -123,11 +123,11 @@ class FollowLaser:
         Box(0, self.top or 0, self.width, self.height)  # refuses what is wrong
 
     def parameters(self) -> dict[str, Any]:
-        """What the record of a run says about this step."""
+        """Return the settings of this step, for the record of a run."""
         return {"follow": "laser", **asdict(self)}
 
     def apply(self, frames: Frames) -> LazyFrames:
-        """The stack of the moving window.
+        """Return the stack of the moving window.
 
         Raises:
             ValueError: the window is larger than the frames, or the laser cannot be found.
@@ -148,7 +148,7 @@ class FollowLaser:
 
 
 class _Windowed(LazyFrames):
-    """A box of every frame; along a path, if there is one, its columns are those of the laser."""
+    """Cut a box out of every frame; if there is a path, the box follows the laser along it."""
 
     def __init__(self, frames: Frames, box: Box, path: LaserPath | None) -> None:
         super().__init__(frames)
@@ -205,14 +205,14 @@ class LaserPath:
     px_per_frame: float
 
     def at(self, index: int) -> float:
-        """Its column in frame `index`."""
+        """Return the column of the laser in frame `index`."""
         return self.column + self.px_per_frame * index
 
     @staticmethod
     def from_speed(
         column: float, speed_mm_s: float, frame_rate_hz: float, pixel_size_um: float
     ) -> LaserPath:
-        """The path of a scanner setting.
+        """Make the path of a scanner setting.
 
         Args:
             column: where the laser is in frame 0, in pixels.

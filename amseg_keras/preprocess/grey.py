@@ -126,7 +126,7 @@ class GreyScaling:
             raise ValueError(f"the upper end of the input, {self.top}, must be above 0")
 
     def measure(self, frames: Frames) -> GreyRange:
-        """The range of a stack `(frames, height, width)`, read lazily, any real dtype.
+        """Measure the range of a stack `(frames, height, width)` of any real dtype, read lazily.
 
         Percentiles are taken over the whole stack, so that a frame does not change its brightness
         when its neighbours do; of a stack of more than 64 frames, over 64 spread evenly. Frames
@@ -179,7 +179,7 @@ def _specimen_levels(sample: np.ndarray, low: float, high: float) -> tuple[float
 
 
 def _sample(frames: Frames) -> Iterator[np.ndarray]:
-    """Every n-th pixel in both directions of evenly spread frames."""
+    """Sample every n-th pixel in both directions of evenly spread frames."""
     for _, frame in readable(frames, spread(len(frames), MAX_SAMPLED_FRAMES)):
         step = int(np.ceil(np.sqrt(max(frame.size / MAX_SAMPLED_PIXELS, 1))))
         yield np.asarray(frame[::step, ::step])
@@ -215,11 +215,11 @@ class Stretch:
         GreyScaling("percentile", self.low_percent, self.high_percent)  # refuses what is wrong
 
     def parameters(self) -> dict[str, Any]:
-        """What the record of a run says about this step."""
+        """Return the settings of this step, for the record of a run."""
         return asdict(self)
 
     def apply(self, frames: Frames) -> LazyFrames:
-        """The stretched stack.
+        """Return the stretched stack.
 
         Raises:
             ReadError: none of the frames can be read.

@@ -82,7 +82,7 @@ def motion(frame: np.ndarray, background: np.ndarray | None) -> np.ndarray:
 
 
 def _median(values: np.ndarray) -> np.float32:
-    """As `np.median` of finite values, in half the time where many are equal."""
+    """Compute `np.median` of finite values, in half the time where many values are equal."""
     half = len(values) // 2
     parted = np.partition(values, half)
     if len(values) % 2:
@@ -201,7 +201,7 @@ class Channels:
 
 
 class Inputs:
-    """What a network is given of the frames of one stack.
+    """Input of a network, made from the frames of one stack.
 
     Args:
         frames: The stack, `(frames, height, width)`.
@@ -249,7 +249,7 @@ class Inputs:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What a reader of the labels must know of the input, a sentence each."""
+        """Notes on the input for the reader of the labels, a sentence each."""
         if not self.channels.has_motion:
             return ()
         if self.backgrounds is None:

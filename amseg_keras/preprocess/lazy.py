@@ -46,7 +46,7 @@ class LazyFrames(ABC):
         """Frame `index`, float32 `(height, width)`; 0 <= index < len(self)."""
 
     def positions(self, index: int) -> dict[str, float]:
-        """Where frame `index` was moved to or cut from, by the name of the table's column."""
+        """Return where frame `index` was moved to or cut from, by the column of the table."""
         return {}
 
     def __len__(self) -> int:
@@ -93,7 +93,7 @@ class WindowCache:
         self._kept: dict[int, np.ndarray | ReadError] = {}
 
     def read(self, indices: Sequence[int]) -> list[np.ndarray | ReadError]:
-        """Frames, `(height, width)`, not to be written to; or why they cannot be read.
+        """Read frames `(height, width)`, which must not be changed, or the reasons why they fail.
 
         What lies before the first and after the last of them is forgotten.
         """
@@ -119,7 +119,7 @@ def spread(count: int, most: int) -> list[int]:
 
 
 def readable(frames: Frames, indices: list[int]) -> Iterator[tuple[int, np.ndarray]]:
-    """Those of the frames that can be read, each with its index.
+    """Yield the frames that can be read, each with its index.
 
     Raises:
         ReadError: After the last, if none could be read.

@@ -27,7 +27,7 @@ LEAST_CORRELATION = 0.2
 
 
 def find_shift(frame: np.ndarray, reference: np.ndarray) -> tuple[float, float]:
-    """By how much to move a frame so that it lies on the reference.
+    """Find the shift that puts a frame on the reference.
 
     Cross-correlation of the texture (scikit-image `phase_cross_correlation`, without the division
     by amplitudes, in which noise would count as much as texture). What moves by itself, keyhole
@@ -114,11 +114,11 @@ class Register:
             raise ValueError(f"a largest shift of {self.largest} px is not possible; take about 20")
 
     def parameters(self) -> dict[str, Any]:
-        """What the record of a run says about this step."""
+        """Return the settings of this step, for the record of a run."""
         return asdict(self)
 
     def apply(self, frames: Frames) -> LazyFrames:
-        """The stack at rest.
+        """Return the stack without its motion.
 
         Raises:
             ReadError: no frame can be read.
@@ -222,7 +222,7 @@ class Drift:
 
     @property
     def note(self) -> str | None:
-        """What a reader of the labels must know, if anything."""
+        """Notes for the reader of the labels."""
         if self.largest_px is None or self.largest_px < NOTED_PX:
             return None
         return (

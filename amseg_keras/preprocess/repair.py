@@ -38,11 +38,11 @@ class Repair:
     inverted: bool = False
 
     def parameters(self) -> dict[str, Any]:
-        """What the record of a run says about this step."""
+        """Return the settings of this step, for the record of a run."""
         return {"inverted": self.inverted}
 
     def apply(self, frames: Frames) -> LazyFrames:
-        """The stack after the repair."""
+        """Return the repaired stack."""
         return _Repaired(frames, self.inverted)
 
 
@@ -175,7 +175,7 @@ def fill(frame: np.ndarray, bad: np.ndarray) -> np.ndarray:
 
 
 def _white_level(frames: Frames) -> float:
-    """What is subtracted from, so that 0 becomes white: the largest value of the dtype."""
+    """Return the dtype's largest value: frames are subtracted from it to make 0 white."""
     dtype = np.dtype(getattr(frames, "dtype", np.float32))
     if dtype.kind in "iu":
         return float(np.iinfo(dtype).max)
@@ -309,11 +309,11 @@ class Median:
             raise ValueError(f"a median of {self.size} pixels is not possible; take 3, 5 or 7")
 
     def parameters(self) -> dict[str, Any]:
-        """What the record of a run says about this step."""
+        """Return the settings of this step, for the record of a run."""
         return asdict(self)
 
     def apply(self, frames: Frames) -> LazyFrames:
-        """The filtered stack."""
+        """Return the filtered stack."""
         return EachFrame(frames, lambda frame: median_filter(frame, self.size))
 
 
@@ -342,11 +342,11 @@ class NonLocalMeans:
             raise ValueError(f"a strength of {self.strength} is not possible; it is about 0.8")
 
     def parameters(self) -> dict[str, Any]:
-        """What the record of a run says about this step."""
+        """Return the settings of this step, for the record of a run."""
         return asdict(self)
 
     def apply(self, frames: Frames) -> LazyFrames:
-        """The filtered stack.
+        """Return the filtered stack.
 
         Raises:
             ReadError: none of the frames can be read.
@@ -358,7 +358,7 @@ class NonLocalMeans:
 
 
 def _sigmas(frames: Frames) -> list[float]:
-    """The noise of a few pairs of frames; without any, that of the first one readable."""
+    """Measure the noise in a few pairs of frames, or in the first frame that can be read."""
     found = []
     for index in spread(len(frames) - 1, SIGMA_PAIRS) if len(frames) > 1 else []:
         try:

@@ -9,7 +9,7 @@ SMALLEST_SCALE, LARGEST_SCALE = 0.1, 10.0
 """Factors beyond are mistakes: in the pixel size, for example."""
 
 NEAR_ONE = 0.05
-"""Frames whose pixels differ from those of the training by less keep their size."""
+"""Frames keep their size if their pixel size differs less than this from the training's."""
 
 
 def scale_between(pixel_size_um: float | None, trained_um: float | None) -> float:

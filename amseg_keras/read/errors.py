@@ -39,7 +39,7 @@ def reading(where: str, kind: str) -> Iterator[None]:
 
     Args:
         where: Start of the message: the file, perhaps with a frame number.
-        kind: What the file was read as, for example ``"TIFF"``.
+        kind: Format that the file was read as, for example ``"TIFF"``.
 
     Raises:
         ReadError: In place of any library exception and of a MemoryError, which stay chained as

@@ -40,7 +40,7 @@ class StackSource:
         numbers: Number of each file of a sequence, from its name.
         axes: Meaning of the axes of an array, if the user said it.
         notes: What was assumed in finding the files, a sentence each.
-        options: What the user said, by which the same stack is found again.
+        options: Options of the user, which find the same stack again.
 
     Example:
         >>> sources, _ = find_stacks(["sample:esrf-lpbf", "sample:esrf-welding"])
@@ -98,8 +98,8 @@ def find_stacks(
     files that are no images are passed over.
 
     Args:
-        inputs: What a user typed, one or more of these.
-        options: What the user said where an input can be read in two ways.
+        inputs: One or more inputs, as the user typed them.
+        options: Options of the user, for an input that can be read in two ways.
 
     Returns:
         The stacks in the order of the inputs, and an error for each input or file that cannot be
@@ -163,7 +163,7 @@ def open_stack(path: str | os.PathLike[str], options: ReadOptions = AS_FOUND) ->
 
 
 def _sequences_of_files(paths: Sequence[str], options: ReadOptions) -> dict[str, StackSource]:
-    """What the files given one by one are, where several of them are numbered alike."""
+    """Group files that were given one by one, where several of them are numbered alike."""
     files = {path: Path(path) for path in paths if os.path.isfile(path)}
     if options.separate or len(files) < 2:
         return {}

@@ -31,7 +31,7 @@ class Group:
 
     Attributes:
         files: In the order of their frames.
-        prefix: What the names have in common; the whole stem of a single file.
+        prefix: Common beginning of the names; the whole stem of a single file.
         numbers: Number of each file, from its name; None for a single file.
         positions: Frame number of each file, from 0, with gaps for missing ones; None for files
             that may hold several frames.
@@ -143,7 +143,7 @@ def _say_choice(counted: Counted, options: ReadOptions) -> str:
 
 
 def _hold_one_frame(files: Sequence[Path]) -> bool:
-    """Whether the files hold one frame each; the first two that can be read decide."""
+    """Tell whether the files hold one frame each; the first two that can be read decide."""
     opened = 0
     for file in files:
         try:
@@ -160,7 +160,7 @@ def _hold_one_frame(files: Sequence[Path]) -> bool:
 
 
 def _any_holds_several(files: Sequence[Path]) -> bool:
-    """Whether a part of a recording holds several frames, though the first one may hold one."""
+    """Tell whether a part of a recording holds several frames; the first part may hold one."""
     for file in files[:_MOST_LOOKED_INTO]:
         try:
             reader = open_reader(file)
@@ -173,7 +173,7 @@ def _any_holds_several(files: Sequence[Path]) -> bool:
 
 
 def _why_they_follow(files: Sequence[Path]) -> str | None:
-    """Why files of several frames are one recording, if they say so themselves."""
+    """Say why files of several frames are one recording, if the files say so."""
     infos: list[StackInfo] = []
     for file in files[:_MOST_LOOKED_INTO]:
         try:

@@ -46,7 +46,7 @@ def cell_text(name: str) -> str:
 
 
 def unique_names(parts: Sequence[tuple[str, str, str]]) -> list[str]:
-    """A distinct name for each ``(parent folder, name, extension)``.
+    """Give each ``(parent folder, name, extension)`` a distinct name.
 
     A name that occurs once stays. Others get the parent folder in front, or the extension behind,
     or both, whichever is the first to tell them all apart; failing that, a number too. Upper and

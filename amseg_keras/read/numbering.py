@@ -31,7 +31,7 @@ class NumberedName:
 
     Attributes:
         path: The file.
-        texts: What is between the numbers; one more than there are numbers.
+        texts: Texts between the numbers; one more than there are numbers.
         numbers: Signed.
         spans: Where each number begins and ends in the stem.
 
@@ -144,14 +144,14 @@ class Counted:
 
     @property
     def before(self) -> str:
-        """What the names have in front of the first number that changes."""
+        """The part of the names in front of the first number that changes."""
         first = min({self.column, *self.stamps})
         name = self.names[0]
         return name.path.stem[: name.spans[first][0]]
 
     @property
     def behind(self) -> str:
-        """What the names have behind the last number that changes."""
+        """The part of the names behind the last number that changes."""
         last = max({self.column, *self.stamps})
         name = self.names[0]
         return name.path.stem[name.spans[last][1] :]
@@ -228,7 +228,7 @@ def likely_column(name: NumberedName, by: str | None = None) -> int | None:
 
 
 def _word(text: str) -> str:
-    """The word in front of a number."""
+    """Return the word in front of a number."""
     return re.split(r"[^A-Za-z]+", text.rstrip(" ._-=("))[-1].lower()
 
 
@@ -298,7 +298,7 @@ def _unique(names: Sequence[NumberedName], columns: Sequence[int]) -> list[int]:
 
 
 def _returns(names: Sequence[NumberedName], column: int, at: int) -> bool:
-    """Whether a number comes back to an earlier value after it has changed."""
+    """Tell whether a number returns to an earlier value after it has changed."""
     values = [name.numbers[at] for name in sorted(names, key=lambda one: one.numbers[column])]
     changes = sum(earlier != later for earlier, later in pairwise(values))
     return changes >= len(set(values))
@@ -327,7 +327,7 @@ def _spread(names: Sequence[NumberedName], at: int) -> int:
 
 
 def _rises_with(names: Sequence[NumberedName], column: int, at: int) -> bool:
-    """Whether a number is another one's clock: it never repeats, and rises with it throughout."""
+    """Tell whether a number only repeats another one: it never repeats, and rises with it."""
     values = [name.numbers[at] for name in sorted(names, key=lambda one: one.numbers[column])]
     return all(earlier < later for earlier, later in pairwise(values)) or (
         len(set(values)) == len(values)

@@ -42,12 +42,12 @@ def class_ids(where: str) -> Iterator[None]:
 
 
 def reads_class_ids() -> bool:
-    """Whether this is inside a block of `class_ids`."""
+    """Tell whether this code runs inside a block of `class_ids`."""
     return _CLASS_IDS.get() is not None
 
 
 def is_colour(frame: np.ndarray) -> bool:
-    """Whether the first three channels of a ``(height, width, channels)`` array differ."""
+    """Tell whether the first three channels of a ``(height, width, channels)`` array differ."""
     if frame.ndim != 3 or frame.shape[-1] < 3:
         return False
     red, green, blue = (frame[..., channel] for channel in range(3))
@@ -109,7 +109,7 @@ def to_grey(frame: np.ndarray) -> np.ndarray:
 
 
 def plain_dtype(dtype: np.dtype, where: str) -> np.dtype:
-    """The dtype in which frames are handed out: native byte order, bool as uint8.
+    """Return the dtype of the frames: native byte order, bool as uint8.
 
     Raises:
         ReadError: For complex, object, string and other dtypes that are not grey values.
@@ -168,7 +168,7 @@ class Layout:
         return "S" in self.axes
 
     def region(self, index: int) -> tuple[int | slice, ...]:
-        """Index of a frame in the array."""
+        """Return the index of a frame in the array."""
         # In turn along the axes as they stand in the array, the last one fastest.
         position = iter(np.unravel_index(index, self._counts)) if self._counts else iter(())
         return tuple(slice(None) if axis in "YXS" else int(next(position)) for axis in self.axes)
@@ -207,7 +207,7 @@ def asked_layout(shape: tuple[int, ...], axes: str, where: str) -> Layout:
 
 
 def find_layout(shape: tuple[int, ...], dtype: np.dtype, known: str | None) -> Layout | None:
-    """Lay out an array of which at most the file itself says the axes.
+    """Lay out an array whose axes are known from its file, or not at all.
 
     Args:
         shape: Of the array.
@@ -235,7 +235,7 @@ def find_layout(shape: tuple[int, ...], dtype: np.dtype, known: str | None) -> L
 
 
 def looks_coloured(shape: tuple[int, ...], dtype: np.dtype) -> bool:
-    """Whether an array is a colour picture rather than frames three or four pixels wide."""
+    """Tell whether an array is a colour picture, and not frames three or four pixels wide."""
     return (
         len(shape) == 3
         and shape[-1] in _COLOURS

@@ -93,13 +93,13 @@ class Frames(Protocol):
 
 @dataclass(frozen=True)
 class MadeOf:
-    """What a stack is read from, by which a run knows it again.
+    """The source of a stack, by which a run recognises it.
 
     Attributes:
         files: Every file that the frames are read from, in their order.
         dataset: Path inside an HDF5 file, if one was given.
         axes: Axes as the user named them, if they were named.
-        options: What the user said of the input, by which the same stack is found again.
+        options: Options of the user, which find the same stack again.
     """
 
     files: tuple[Path, ...]
@@ -162,7 +162,7 @@ class FrameStack:
 
     @property
     def dtype(self) -> np.dtype:
-        """Dtype of every frame: that of the file in native byte order; bool becomes uint8."""
+        """Dtype of every frame: the file's dtype in native byte order; bool becomes uint8."""
         return self._reader.info.dtype
 
     @property
@@ -199,7 +199,7 @@ class FrameStack:
         return None if names is None else tuple(cell_text(printable(name)) for name in names)
 
     def is_missing(self, index: int) -> bool:
-        """Whether frame `index` of a sequence has no file: it raises, and is no damage."""
+        """Tell whether frame `index` of a sequence has no file. Reading it raises an error."""
         return self._reader.is_missing(index % len(self))
 
     def __len__(self) -> int:

@@ -12,7 +12,7 @@ PREFIX = "sample:"
 
 
 def sample_names() -> tuple[str, ...]:
-    """The samples that there are.
+    """List the names of the samples.
 
     Example:
         >>> sample_names()
@@ -23,7 +23,7 @@ def sample_names() -> tuple[str, ...]:
 
 
 def sample_path(name: str) -> Path:
-    """The TIFF stack of a sample.
+    """Find the TIFF stack of a sample.
 
     Args:
         name: one of `sample_names()`, without `sample:`.

@@ -36,10 +36,10 @@ class Facility:
         name: Short name.
         title: Beamline, process and energy in a few words.
         shape: Height and width of its frames in pixels.
-        pixel_size_um: Size of a pixel in the object; None where nobody says.
+        pixel_size_um: Size of a pixel in the object; None if it is not known.
         frame_rate_hz: Frames per second; None where the frames are no time series.
         experiments: What was run there (the paper's Table 1).
-        ranges: What a simulated frame is drawn from.
+        ranges: Ranges that simulated frames are drawn from.
         movie: What differs from frame to frame.
         presentations: How frames are kept.
 

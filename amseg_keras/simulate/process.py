@@ -323,7 +323,7 @@ def pinched_off(
     Args:
         rng: Source of all randomness.
         frame: When it is left behind.
-        bubble: What is left behind.
+        bubble: Pore that is left behind.
         step_um: How far the laser goes in a frame, signed: the melt flows the other way.
         melt_frames: Frames until the end of the melt pool has passed.
     """

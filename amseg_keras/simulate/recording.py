@@ -285,7 +285,7 @@ def record(
         frames: Number of frames.
         seed: Same seed, same frames.
         process: One of the facility's; by default any.
-        shape: Height and width in pixels; by default those of the facility.
+        shape: Height and width in pixels; the facility's by default.
         motion: Whether labels hold voids that only motion shows.
 
     Returns:
@@ -329,7 +329,7 @@ def draw_shot(
         rng: Source of all randomness.
         facility: Where it is run.
         process: One of the facility's; by default any.
-        shape: Height and width in pixels; by default those of the facility.
+        shape: Height and width in pixels; the facility's by default.
         frames: How many slices a casting must have; a laser takes as long as it takes.
 
     Raises:

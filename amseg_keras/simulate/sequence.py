@@ -19,9 +19,9 @@ class SimulatedSequence:
 
     Attributes:
         frames: uint8 or uint16, `(frames, height, width)`.
-        labels: uint8 class ids of the same shape, 255 where nobody could tell.
+        labels: uint8 class ids of the same shape, 255 where the frame does not show the class.
         class_names: Names of the class ids.
-        pixel_size_um: Size of a pixel in the object; None where nobody says.
+        pixel_size_um: Size of a pixel in the object; None if it is not known.
         frame_rate_hz: Frames per second; None for slices.
         parameters: Facility, process, material, laser power (W), speed (mm/s), seed and what
             was drawn.
@@ -53,7 +53,7 @@ def simulate_frame(
 
     Args:
         rng: Source of all randomness.
-        shape: Height and width in pixels; by default those of the facility.
+        shape: Height and width in pixels; the facility's by default.
         facility: Name of one of `FACILITIES`, or one with ranges of your own.
 
     Returns:
@@ -86,7 +86,7 @@ def simulate_sequence(
         frames: Number of frames.
         seed: Same seed, same sequence.
         process: One of the facility's; by default any.
-        shape: Height and width in pixels; by default those of the facility.
+        shape: Height and width in pixels; the facility's by default.
 
     Returns:
         Frames and labels in memory, with what is known of them; `record` gives the same frame by
@@ -138,7 +138,7 @@ def draw_recording(
         seed: Same seed, same recording.
         frames: Number of frames.
         shares: Names of facilities and how often they are drawn.
-        shape: Height and width in pixels; by default those of the facility.
+        shape: Height and width in pixels; the facility's by default.
         motion: Whether labels hold voids that only motion shows.
 
     Returns:

@@ -10,7 +10,7 @@ from amseg_keras.simulate.detector import Detector
 
 @dataclass(frozen=True)
 class View:
-    """What a camera looks at.
+    """The view of a camera.
 
     Attributes:
         shape: Height and width in pixels.

@@ -115,7 +115,7 @@ class _Mixed(keras.utils.PyDataset):
         )
 
     def _of(self, number: int, source: Examples, step: int) -> Batch:
-        """The batch of a source after so many steps of the training."""
+        """Return the batch of a source after so many steps of the training."""
         epoch, at = divmod(step, len(self._open(number, source, 0)))
         batch: Batch = self._open(number, source, epoch)[at]
         return batch
@@ -133,7 +133,7 @@ def mixed_examples(
 
     Args:
         source: The data set, the classes and the grey levels of the network.
-        simulation: What is simulated; its windows get the recipe's shape.
+        simulation: Settings of the simulation; its windows get the recipe's shape.
         share: Share of the simulated frames in each batch, above 0 and below 1.
         recipe: Batch size, shape, seed.
         folder: Folder of the simulated recordings.
@@ -236,7 +236,7 @@ class DistilledExamples(WrappedExamples):
         return _Softened(self.examples.batches(epoch), self._ask)
 
     def _ask(self, images: np.ndarray) -> np.ndarray:
-        """The teacher's probabilities, of the channels that it takes."""
+        """Ask the teacher for its probabilities, with the channels that the teacher takes."""
         return self._probabilities(np.ascontiguousarray(images[..., self._places]))
 
 
@@ -256,7 +256,7 @@ class _Softened(keras.utils.PyDataset):
 
 
 def softened(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
-    """The mean of labels and a teacher's probabilities; the latter alone where ignored.
+    """Average labels and a teacher's probabilities; ignored pixels get the probabilities alone.
 
     Args:
         labels: Class ids, `(batch, height, width)`.

@@ -1,4 +1,4 @@
-"""Examples for training and validation, and those of a data set."""
+"""Examples for training and validation, and the examples of a data set."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Examples(Protocol):
         ...
 
     def describe(self) -> dict[str, Any]:
-        """What makes these examples the same as others, for the record of the run."""
+        """Return what identifies these examples, for the record of the run."""
         ...
 
     def batches(self, epoch: int) -> keras.utils.PyDataset:

@@ -24,7 +24,7 @@ FACTOR = 0.5
 
 
 def cosine(height: float, steps: int) -> keras.optimizers.schedules.LearningRateSchedule:
-    """A rate that rises for `WARM_UP` of the steps and falls to 0 along a cosine.
+    """Make a rate that rises for `WARM_UP` of the steps and falls to 0 along a cosine.
 
     Example:
         >>> rate = cosine(1e-3, 100)
@@ -41,7 +41,7 @@ def cosine(height: float, steps: int) -> keras.optimizers.schedules.LearningRate
 
 
 def on_plateaus(height: float, scores: Sequence[float], patience: int) -> float:
-    """The rate after epochs with these scores: halved after each `patience` epochs without gain.
+    """Return the rate after epochs with these scores, halved after `patience` epochs without gain.
 
     Example:
         >>> on_plateaus(1e-3, [0.5, 0.6, 0.6, 0.59], patience=2)
@@ -59,7 +59,7 @@ def on_plateaus(height: float, scores: Sequence[float], patience: int) -> float:
 
 
 def epochs_without_gain(scores: Sequence[float]) -> int:
-    """How many epochs ago the best score was.
+    """Count the epochs since the best score.
 
     Example:
         >>> epochs_without_gain([0.2, 0.7, 0.6, 0.7])
@@ -91,7 +91,7 @@ class AveragingAdam(keras.optimizers.Adam):
 def adam(
     rate: float | keras.optimizers.schedules.LearningRateSchedule, recipe: Recipe
 ) -> AveragingAdam:
-    """The optimizer of a recipe, with a rate of its own or a schedule."""
+    """Make the optimizer of a recipe, with a constant rate or a schedule."""
     return AveragingAdam(
         rate,
         global_clipnorm=recipe.clip_norm,
@@ -141,7 +141,7 @@ class AveragedWeights:
 
 
 def trainable_norms(model: keras.Model) -> list[keras.layers.BatchNormalization]:
-    """The batch norms whose statistics a training moves."""
+    """Return the batch norms whose statistics a training changes."""
     return [
         layer
         for layer in model._flatten_layers()
@@ -150,7 +150,7 @@ def trainable_norms(model: keras.Model) -> list[keras.layers.BatchNormalization]
 
 
 def measure_statistics(model: keras.Model, images: Iterable[np.ndarray]) -> None:
-    """Set the running statistics of all batch norms to those of some images.
+    """Set the running statistics of all batch norms from some images.
 
     Args:
         model: Its weights stay as they are.

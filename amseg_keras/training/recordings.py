@@ -43,7 +43,7 @@ class Sample:
         frame: Grey levels as recorded, uint16 `(height, width)`.
         background: Grey levels without what moves, on the same scale and of the same shape; None
             for a frame that stands alone.
-        labels: Class ids, uint8 of the same shape, 255 where nobody could tell from the frame.
+        labels: Class ids, uint8 of the same shape, 255 where the frame does not show the class.
         moving_labels: The same for a network that sees what moves, which shows more.
         grey_range: Grey levels of the whole recording that become the ends of the network's input.
     """
@@ -59,13 +59,13 @@ class Sample:
 class Recordings:
     """Simulate numbered recordings, each a file of a few labelled frames.
 
-    The same number gives the same recording, whoever asks for it first: a training that goes on
-    after an interruption simulates what is missing and reads the rest.
+    The same number gives the same recording, in whichever order they are made. A training that
+    goes on after an interruption simulates what is missing and reads the rest.
 
     Args:
         folder: Folder of the files. Trainings of the same simulation, seed and grey levels share
             its files; others use subfolders of their own.
-        simulation: What is simulated.
+        simulation: Settings of the simulation.
         scaling: How the network wants its grey levels.
         seed: Seed of the recordings.
         targets: Number of labelled frames of each recording.

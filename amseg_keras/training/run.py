@@ -53,7 +53,7 @@ def adds_channels(channels: Sequence[str], info: PresetInfo) -> bool:
 def network_to_train(
     recipe: Recipe, class_names: tuple[str, ...], start: Path | None
 ) -> keras.Model:
-    """Build the network of a recipe, with random weights or those of a preset.
+    """Build the network of a recipe, with random weights or the weights of a preset.
 
     An input channel that the preset does not have begins with weights of zero: before the first
     step the network gives the probabilities of the preset. A class that the preset does not have
@@ -94,7 +94,7 @@ def network_to_train(
 
 
 def _widened(kernel: np.ndarray, shape: tuple[int, ...], known: Channels) -> np.ndarray:
-    """A kernel over the known channels as one over more channels; other weights as they are."""
+    """Widen a kernel to more input channels; return other weights as they are."""
     if kernel.ndim != 4 or kernel.shape[2] != len(known.names) or shape[2] == kernel.shape[2]:
         return kernel
     more = np.zeros((*kernel.shape[:2], shape[2] - kernel.shape[2], kernel.shape[3]))
@@ -122,7 +122,7 @@ def _with_classes(
 
 @dataclass(frozen=True)
 class TrainedRun:
-    """What a training left behind.
+    """Results of a training.
 
     Attributes:
         folder: Of the run.
@@ -146,7 +146,7 @@ class TrainedRun:
 
     @property
     def best(self) -> pd.Series:
-        """The epoch whose weights are in the preset: that of the highest score."""
+        """The epoch with the highest score, whose weights are in the preset."""
         return self.history.loc[self.history["score"].fillna(-1).idxmax()]
 
 
@@ -279,7 +279,7 @@ def carry_out(
     """Train a network in a run folder: what `train` and `fine_tune` share.
 
     Args:
-        plan: What is to be trained, on what, and how.
+        plan: Network, examples and recipe of the training.
         resume: Go on with what is there.
         progress: Told after each step.
         before: Called before the first step of a training that begins or goes on.
@@ -346,7 +346,7 @@ def _train(
 
 
 def _merit(row: dict[str, Any]) -> tuple[float, int]:
-    """The higher the score, and the earlier, the better."""
+    """Rank an epoch: a higher score is better, and of equal scores the earlier."""
     score = row["score"]
     return (score if math.isfinite(score) else -1.0, -row["epoch"])
 
@@ -401,7 +401,7 @@ def _distilled(examples: Examples, teacher: Path) -> Examples:
 
 
 def _batches_key(recipe: Recipe, examples: Examples) -> str:
-    """What decides the batches of a training, in a few letters."""
+    """Return a short key of everything that decides the batches of a training."""
     decides = {name: value for name, value in asdict(recipe).items() if name not in _OF_NETWORK}
     text = json.dumps([decides, examples.describe()], sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:12]

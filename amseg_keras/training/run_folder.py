@@ -1,4 +1,4 @@
-"""What a training leaves behind in a folder, and the model card of its network.
+"""The files of a training, and the model card of its network.
 
 run.json            what was asked for, of what, on which machine; at the end how long it took
 epochs.csv          a row for each epoch
@@ -119,7 +119,7 @@ class RunFolder:
             partial.rename(temporary)
 
     def best(self, model: keras.Model) -> keras.Model:
-        """A copy of the network with the best weights, as it is used: in float32."""
+        """Copy the network with the best weights, in float32, as it is used."""
         copy = in_precision(model)
         copy.load_weights(self.folder / _BEST)
         return copy
@@ -134,7 +134,7 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _difference(there: Any, wanted: dict[str, Any]) -> str:
-    """The first thing in which two requests differ, in words."""
+    """Name the first setting in which two requests differ."""
     if not isinstance(there, dict):
         return "of unknown kind"
     for key in wanted:
@@ -171,7 +171,7 @@ class Position:
     history: list[dict[str, Any]] = field(default_factory=list)
 
     def next_epoch(self) -> None:
-        """An epoch is finished."""
+        """Go on to the next epoch."""
         self.epoch += 1
         self.step, self.frames, self.loss_sum = 0, 0, 0.0
 
@@ -185,7 +185,7 @@ def save_checkpoint(path: Path, model: keras.Model, position: Position) -> None:
 
 
 def read_position(path: Path) -> Position:
-    """How far the training of a checkpoint has come.
+    """Read how far the training of a checkpoint has come.
 
     Raises:
         TrainingError: The file is no checkpoint.
@@ -325,7 +325,7 @@ def _as_word(name: str, value: Any) -> str:
 
 
 def run_card(info: PresetInfo, asked: dict[str, Any], record: dict[str, Any]) -> str:
-    """The card of a run's preset.
+    """Write the card of a run's preset.
 
     Args:
         info: Of the preset.

@@ -47,7 +47,7 @@ class SimulatedExamples:
     were made.
 
     Args:
-        simulation: What is simulated.
+        simulation: Settings of the simulation.
         recipe: Batch size, epochs, channels, seed. Batches of whole frames hold as many pixels as
             batches of windows.
         scaling: How the network wants its grey levels.
@@ -118,7 +118,7 @@ class SimulatedExamples:
         self._simulating.close()
 
     def begin(self, epoch: int) -> None:
-        """Have the recordings of an epoch made, and then those of the next one."""
+        """Start making the recordings of an epoch, and then the recordings of the next epoch."""
         per_epoch = self._simulation.recordings_per_epoch
         first, end = _window(self._simulation, epoch)
         self._simulating.ask_for(self._made, range(first, end))
@@ -182,7 +182,7 @@ def slots_of(simulation: Simulation, seed: int, epoch: int) -> list[Slot]:
 
 
 def _window(simulation: Simulation, epoch: int) -> tuple[int, int]:
-    """The recordings that an epoch may show: the first, and the one after the last."""
+    """Return the recordings that an epoch may show: the first, and the one after the last."""
     end = (epoch + 1) * simulation.recordings_per_epoch
     return max(0, end - max(simulation.recordings_per_epoch, simulation.kept // TARGETS)), end
 

@@ -94,7 +94,7 @@ class Trainer:
         return self.position
 
     def expected_seconds(self) -> float:
-        """How long the training will take from the beginning, measured by a step of each phase.
+        """Estimate the seconds of the whole training, from one measured step of each phase.
 
         The weights stay as they are.
         """
@@ -341,7 +341,7 @@ def validate(
         predict: The network.
         frames: Input `(height, width, channels)` and class ids `(height, width)`, of any size.
         class_names: In the order of the ids.
-        loss: What is minimised.
+        loss: Loss that the training minimises.
 
     Returns:
         `val_loss` (mean over frames), `mean_iou`, `mean_f1`, and `iou_<class>` for each class, over
@@ -373,7 +373,7 @@ def validate(
 
 
 def score_of(matrix: np.ndarray) -> float:
-    """Mean IoU of the classes that the labels have, less for classes that the network invents.
+    """Score a confusion matrix: the mean IoU of labelled classes, less for invented ones.
 
     An invented class, which no label has, costs as much as a lost class where the network gives it
     as many pixels as the smallest class of the labels has, and less in proportion.

@@ -25,7 +25,7 @@ SHARE = 5
 
 
 def split_for_tuning(data: Dataset) -> tuple[Dataset, str]:
-    """The data set with frames to train on and frames to stop by, and how they were chosen.
+    """Split a data set into frames to train on and to stop by, and say how they were chosen.
 
     A split that the data set has is kept; frames of its test are not touched. Without one, whole
     sequences are held out where there are three or more, else the last fifth of each sequence:
@@ -107,7 +107,7 @@ HEAD = ("scores", "logits")
 def with_classes(
     model: keras.Model, old: Sequence[str], new: Sequence[str], policy: str = "float32"
 ) -> keras.Model:
-    """The network with a head for other classes; everything else keeps its weights.
+    """Give a network a head for other classes; all other layers keep their weights.
 
     A class that both sets have, by name, keeps the weights of its channel. A new one begins with
     random weights, normalised as the mean of the old ones.

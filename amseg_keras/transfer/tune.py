@@ -67,7 +67,7 @@ EPOCH_FRAMES = 16
 
 @dataclass(frozen=True)
 class FineTunedRun:
-    """What a fine-tuning left behind.
+    """Results of a fine-tuning.
 
     Attributes:
         tuned: The training; `tuned.preset` is the network.
@@ -229,7 +229,7 @@ def _examples(
     beside: tuple[Simulation | None, float],
     folder: Path,
 ) -> Examples:
-    """The labelled frames, and simulated ones beside them if asked for."""
+    """Return the labelled frames, mixed with simulated ones if asked for."""
     simulation, share = beside
     if simulation is None:
         return DatasetExamples(data, recipe, data.class_names, info.scaling)
@@ -245,14 +245,14 @@ def _tuned_network(start: Path, info: PresetInfo, classes: tuple[str, ...]) -> k
 
 
 def _fresh_network(start: Path, info: PresetInfo, classes: tuple[str, ...]) -> keras.Model:
-    """The same network with random weights."""
+    """Return the same network with random weights."""
     return from_config(
         _tuned_network(start, info, classes).get_config(), keras.config.dtype_policy().name
     )
 
 
 def _fitting_shape(data: Dataset, largest: tuple[int, int]) -> tuple[int, int]:
-    """The largest window that frames fill, at most `largest`."""
+    """Return the largest window that frames fill, at most `largest`."""
     height, width = data.image(data.frames[0]).shape
     sides = [-(-side // MULTIPLE) * MULTIPLE for side in (height, width)]
     return min(sides[0], largest[0]), min(sides[1], largest[1])

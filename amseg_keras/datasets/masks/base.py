@@ -70,7 +70,7 @@ class Masks(Protocol):
     def pages(self) -> tuple[PageName, ...]: ...
 
     def draw(self, index: int, size: tuple[int, int], ids: ClassIds) -> np.ndarray:
-        """Class ids of one mask.
+        """Draw the class ids of one mask.
 
         Args:
             index: Into `pages`.
@@ -86,7 +86,7 @@ class Masks(Protocol):
         ...
 
     def notes(self) -> list[str]:
-        """What was assumed or left out in the masks drawn so far, a sentence each."""
+        """Return what was assumed or left out in the masks drawn so far, a sentence each."""
         ...
 
 

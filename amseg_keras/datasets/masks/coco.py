@@ -88,7 +88,7 @@ class CocoMasks:
         self._told.setdefault(what, []).append(str(annotation["id"])[:40])
 
     def _inside(self, annotation: Mapping[str, Any], size: tuple[int, int]) -> np.ndarray | None:
-        """The pixels of an annotation; None if it has no area."""
+        """Draw the pixels of an annotation; None if it has no area."""
         segmentation = annotation.get("segmentation")
         if isinstance(segmentation, list):
             parts = _polygons(segmentation)
@@ -107,7 +107,7 @@ class CocoMasks:
         return inside
 
     def _sort(self, annotations: list[Any]) -> dict[str, list[dict[str, Any]]]:
-        """The annotations of each image, and a note on those of no image."""
+        """Sort the annotations by image, and write a note on annotations without an image."""
         known = {_key(one["id"]) for one in self._images}
         found: dict[str, list[dict[str, Any]]] = defaultdict(list)
         strays: list[str] = []
@@ -161,7 +161,7 @@ def _checked_image(file: Path, image: Any) -> dict[str, Any]:
 
 
 def _check_different(file: Path, what: str, listed: list[dict[str, Any]]) -> None:
-    """Refuse two images or categories of one id: nobody knows which one an annotation means."""
+    """Refuse two images or categories of one id: an annotation could mean either of them."""
     for one, count in Counter(_key(one["id"]) for one in listed).items():
         if count > 1:
             raise ReadError(
@@ -181,7 +181,7 @@ def _category_names(file: Path, categories: list[Any]) -> dict[str, str]:
 
 
 def _key(value: object) -> str:
-    """An id as text: some programs write 7 in one place and "7" or 7.0 in another."""
+    """Return an id as text: some programs write 7 in one place and "7" or 7.0 in another."""
     return str(_whole(value))
 
 
@@ -190,14 +190,14 @@ def _whole(value: object) -> object:
 
 
 def _polygons(segmentation: list[Any]) -> list[list[Any]]:
-    """The polygons of an outline; one without the list around it is written by some programs."""
+    """Return the polygons of an outline; some programs write one polygon without a list."""
     if segmentation and isinstance(segmentation[0], int | float):
         return [segmentation]
     return segmentation
 
 
 def _box(box: Any) -> np.ndarray | None:
-    """Two opposite corners of the field "bbox"; None if it is missing or of no numbers."""
+    """Return two opposite corners of the field "bbox"; None if it holds no numbers."""
     if not isinstance(box, list) or len(box) != 4:
         return None
     if not all(isinstance(value, int | float) and np.isfinite(value) for value in box):
@@ -211,7 +211,7 @@ def _stem(name: str) -> str:
 
 
 def inside_segmentation(segmentation: Any, size: tuple[int, int]) -> np.ndarray:
-    """The pixels of COCO's field "segmentation".
+    """Draw the pixels of COCO's field "segmentation".
 
     Args:
         segmentation: A list of polygons `[x, y, x, y, ...]`, which are joined, or run lengths

@@ -86,7 +86,7 @@ def open_masks(
 
 
 def _files(place: Path) -> tuple[list[Path], list[Path]]:
-    """The JSON files and the pictures of a path."""
+    """List the JSON files and the pictures of a path."""
     with reading(str(place), "masks"):
         # Raises for a path that is missing or forbidden.
         paths = list(place.iterdir()) if os.path.isdir(place) else [place]
@@ -138,8 +138,8 @@ class ImportOptions:
         palette: Colour of each class, for colour-coded masks.
         tolerance: For these: how far a pixel may be from the colour of its class.
         add_classes: Whether classes that the data set lacks are appended to its own.
-        about: What is known of every frame; its sequence, if any, is that of all frames.
-        reading: What the user said of frames and masks that can be read in two ways.
+        about: Facts about every frame; its sequence, if any, is the sequence of all frames.
+        reading: Options of the user, for frames and masks that can be read in two ways.
     """
 
     kind: str = "auto"
@@ -271,7 +271,7 @@ def _name_frames(
 
 
 def _pages(source: StackSource, stack: FrameStack) -> Iterator[tuple[int, PageName, int]]:
-    """Index, place and number of each frame: the number in its name, if it has a file."""
+    """Return index, place and number of each frame: the number in its name, if it has a file."""
     if source.positions is not None and source.numbers is not None:
         first = min(0, *source.numbers)  # a frame is counted from 0 on
         places = zip(source.files, source.positions, source.numbers, strict=True)
@@ -294,7 +294,7 @@ def _say_left_out(frames: int, masks: int) -> list[str]:
 def _agree(
     data: Dataset | None, masks: Masks, options: ImportOptions, notes: list[str]
 ) -> tuple[str, ...]:
-    """The classes that the data set will have."""
+    """Return the classes that the data set will have."""
     named = data.class_names if data else options.class_names
     needed = [*(options.class_names or ()), *masks.class_names]
     if not named and not needed:

@@ -58,7 +58,7 @@ def read_json(path: Path, kind: str) -> tuple[Any, str | None]:
 
 
 def _in_likely_order(stored: bytes) -> tuple[str, ...]:
-    """The encodings of Windows, the likeliest first.
+    """Return the encodings of Windows, the likeliest first.
 
     GB18030 takes nearly every text of Big5, as rare characters. So it goes first only if the text
     fits its core of frequent simplified characters, GB2312. The western one takes whatever is left.
@@ -71,7 +71,7 @@ def _in_likely_order(stored: bytes) -> tuple[str, ...]:
 
 
 def inside_polygon(points: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """The pixels whose centre lies in a polygon.
+    """Draw the pixels whose centre lies in a polygon.
 
     Args:
         points: Corners `(n, 2)` as x, y; the picture's upper left corner is (0, 0), the centre of
@@ -94,7 +94,7 @@ def inside_polygon(points: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 
 def inside_rectangle(points: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """The pixels whose centre lies in the rectangle between two opposite corners.
+    """Draw the pixels whose centre lies in the rectangle between two opposite corners.
 
     Example:
         >>> inside_rectangle(np.array([[3, 1], [1, 0]]), (2, 4)).astype(int)
@@ -132,7 +132,7 @@ def around_centre(corners: np.ndarray) -> np.ndarray:
 
 
 def inside_circle(points: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """The pixels whose centre lies in a circle, given by its centre and a point on it.
+    """Draw the pixels whose centre lies in a circle, given by its centre and a point on it.
 
     Example:
         >>> inside_circle(np.array([[1.5, 1.5], [1.5, 2.5]]), (3, 3)).astype(int)

@@ -97,7 +97,7 @@ class LabelImages:
         return list(self._said)
 
     def _find_binary(self) -> bool:
-        """Whether the masks hold 0 and 255 alone; the first one with another value decides."""
+        """Tell whether the masks hold only 0 and 255; the first mask with another value decides."""
         any_object = False
         for index in range(len(self._where)):
             try:
@@ -170,7 +170,7 @@ class LabelImages:
 Colour = tuple[int, int, int]
 
 TOLERANCE = 48.0
-"""How far a colour may be from that of its class, as a distance in red, green and blue (0 to
+"""Largest distance of a colour from the colour of its class, in red, green and blue (0 to
 255): JPEG and antialiased edges stay mostly below it."""
 
 _FORMATS = ("PNG", "JPEG", "BMP", "TIFF")
@@ -245,7 +245,7 @@ class ColourMasks:
 
 
 def nearest_colours(pixels: np.ndarray, palette: Sequence[Colour], tolerance: float) -> np.ndarray:
-    """The number of the nearest colour in a palette.
+    """Find the number of the nearest colour in a palette.
 
     Args:
         pixels: uint8 `(height, width, 3)`.
@@ -271,7 +271,7 @@ def nearest_colours(pixels: np.ndarray, palette: Sequence[Colour], tolerance: fl
 
 
 def read_palette(given: str) -> dict[str, Colour]:
-    """The colours of the classes, from a text or a JSON file.
+    """Read the colours of the classes from a text or a JSON file.
 
     Args:
         given: ``"pore=#d62728,keyhole=#541352"``, or a JSON file of

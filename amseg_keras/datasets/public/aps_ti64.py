@@ -105,7 +105,7 @@ def make_aps_ti64(given: Path, folder: Path, advance: Callable[[], object]) -> D
 
 
 def find_surface(background: np.ndarray, where: str) -> np.ndarray:
-    """The first row of the plate in each column, a straight line.
+    """Find the first row of the plate in each column, a straight line.
 
     Args:
         background: Frame without a keyhole, `(height, width)`, plate below and brighter.

@@ -94,7 +94,7 @@ def make_hpdc_video(given: Path, folder: Path, advance: Callable[[], object]) ->
 
 
 def authors_scores(dataset: Dataset) -> dict[str, float]:
-    """How well the authors' prediction agrees with their labels, over all pixels of all frames.
+    """Score the authors' prediction against their labels, over all pixels of all frames.
 
     Pixels under either legend do not count.
 
@@ -154,7 +154,7 @@ def _pictures(given: Path) -> Iterator[np.ndarray]:
 
 
 def _three_readings(picture: np.ndarray, panels: list[Panel]) -> np.ndarray:
-    """Grey of the raw frame and redness of the two others, float32 `(3, 256, 512)`."""
+    """Read the grey of the raw frame and the redness of the two others, float32 `(3, 256, 512)`."""
     raw, labels, prediction = panels
     return np.stack(
         [
@@ -173,7 +173,7 @@ def _hold(pictures: list[np.ndarray], stop: int) -> list[_Held]:
 
 
 def _classify(redness: list[np.ndarray], panel: Panel) -> list[np.ndarray]:
-    """Class ids: pore where at least half of the pixel's area is red, 255 under the legend."""
+    """Classify pixels: pore if half of the pixel's area or more is red, 255 under the legend."""
     values = np.concatenate([one[~panel.legend] for one in redness])
     background = _most_frequent(values[values <= 0])
     pores = values[values > 0]

@@ -1,4 +1,4 @@
-"""What is published where, by whom, under which licence, and the download of a published file.
+"""Public data sets, their owners and licences, and the download of a published file.
 
 None of the published files is in this package.
 """
@@ -21,12 +21,12 @@ _RAW = "https://raw.githubusercontent.com"
 
 @dataclass(frozen=True)
 class PublicFile:
-    """A file that somebody publishes.
+    """A published file.
 
     Attributes:
         name: What it is called once downloaded.
         url: Where it is, pinned to a commit, so that it stays the same file.
-        sha256: Its checksum in hexadecimal, None where nobody here has had the file in hand; the
+        sha256: Checksum in hexadecimal. None if this project never had the file; the
             checksum of what arrived is then shown and recorded instead.
     """
 
@@ -44,7 +44,7 @@ class PublicSource:
         title: What it holds, in one line.
         files: All the files that it is made of.
         size: How much is downloaded, in words.
-        licence: What the owners say about using it.
+        licence: Licence of the owners, in words.
         citation: What to cite.
         page: Where a person finds it.
         from_what: What to give to `--from`.
@@ -150,7 +150,7 @@ SOURCES: dict[str, PublicSource] = {source.name: source for source in _ALL}
 
 
 Progress = Callable[[int, int | None], object]
-"""Called with the bytes that are there and the bytes there will be, None if the server is mum."""
+"""Called with the bytes so far and all bytes; None if the server sends no Content-Length."""
 
 ATTEMPTS = 4
 """How often in a row nothing may arrive."""
@@ -167,7 +167,7 @@ class DownloadError(RuntimeError):
 
 
 def sha256_of(path: Path) -> str:
-    """The SHA-256 of a file in hexadecimal."""
+    """Compute the SHA-256 of a file in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -218,7 +218,7 @@ def download(file: PublicFile, folder: Path, progress: Progress = lambda done, t
 
 
 def _go_on(client: httpx.Client, url: str, kept: tuple[Path, Path], progress: Progress) -> bool:
-    """One request, for what is missing; whether the file is complete, else ask again."""
+    """Request the missing bytes once; return whether the file is complete now."""
     part, version = kept
     have = _size(part) if version.is_file() else 0
     # A compressed answer would have other offsets than the file.

@@ -48,27 +48,27 @@ def file_type(path: Path) -> str:
 
 
 def is_supported(path: Path) -> bool:
-    """Whether the extension, in any case, is one that can be read."""
+    """Tell whether files with this extension, in upper or lower case, can be read."""
     return file_type(path) in _MODULES
 
 
 def is_video(path: Path) -> bool:
-    """Whether the extension is one of a movie."""
+    """Tell whether the extension is that of a movie."""
     return _MODULES.get(file_type(path)) == "video"
 
 
 def is_store(path: Path) -> bool:
-    """Whether a folder is a Zarr store, one stack rather than a folder of files."""
+    """Tell whether a folder is a Zarr store, which is one stack, and not a folder of files."""
     return path.is_dir() and any((path / name).is_file() for name in _ZARR_FILES)
 
 
 def holds_datasets(path: Path) -> bool:
-    """Whether the extension is of HDF5, the one format with named datasets."""
+    """Tell whether the extension is that of HDF5, the only format with named datasets."""
     return _MODULES.get(file_type(path)) == "hdf5"
 
 
 def may_be_single(path: Path) -> bool:
-    """Whether files of this kind may hold one frame each and so be members of a sequence."""
+    """Tell whether files of this kind may hold one frame each, as members of a sequence."""
     return is_supported(path) and _MODULES[file_type(path)] not in ("hdf5", "video", "zarr")
 
 

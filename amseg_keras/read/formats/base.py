@@ -11,7 +11,7 @@ import numpy as np
 
 @dataclass(frozen=True)
 class StackInfo:
-    """What is known of a stack before its frames are read.
+    """Facts about a stack before its frames are read.
 
     Attributes:
         frames: Number of frames.
@@ -47,7 +47,7 @@ class FrameReader(ABC):
 
     Attributes:
         label: The file as the user gave it, the start of every error message.
-        kind: What the file is read as, for error messages.
+        kind: Format that the file is read as, for error messages.
         info: Size, dtype and metadata.
         linked_files: Other files that the frames come from.
     """
@@ -59,14 +59,14 @@ class FrameReader(ABC):
 
     @abstractmethod
     def read(self, index: int) -> np.ndarray:
-        """Grey frame `index` as ``(height, width)``; 0 <= index < info.frames."""
+        """Read grey frame `index` as ``(height, width)``; 0 <= index < info.frames."""
 
     def where(self, index: int) -> str:
         """Start of an error message about frame `index`."""
         return f"{self.label}: frame {index}"
 
     def is_missing(self, index: int) -> bool:
-        """Whether frame `index` was never recorded or saved, rather than damaged."""
+        """Tell whether frame `index` was never recorded or saved, and is not damaged."""
         return False
 
     def close(self) -> None:  # noqa: B027 - nothing to close is the common case
@@ -109,7 +109,7 @@ def upright(pixels: np.ndarray, orientation: int) -> np.ndarray:
 
 
 def swaps_axes(orientation: int) -> bool:
-    """Whether rows become columns."""
+    """Tell whether rows become columns."""
     return orientation in (5, 6, 7, 8)
 
 

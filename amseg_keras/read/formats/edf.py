@@ -20,7 +20,7 @@ from amseg_keras.read.pixels import plain_dtype
 _LOGGERS = ("fabio.edfimage", "fabio.fabioimage", "fabio.fabioutils")
 _LARGEST_HEADER = 1 << 20
 _BLOCK = 512
-"""Bytes to a multiple of which headers and frames are filled up."""
+"""Headers and frames are filled up to a multiple of this number of bytes."""
 
 _MOST_BYTES = 1 << 40
 _MOST_SAVED = 1100
@@ -128,7 +128,7 @@ def _opened(path: Path) -> BinaryIO:
 
 
 def _read_header(file: BinaryIO) -> tuple[dict[str, str] | None, int]:
-    """The fields of the next header and its length; None if none begins here."""
+    """Read the fields of the next header, and its length; None if no header begins here."""
     block = b""
     while len(block) < _LARGEST_HEADER:
         part = file.read(512)
@@ -196,6 +196,6 @@ def _compressed(where: str) -> ReadError:
 
 
 def _first_number(header: Mapping[str, str]) -> int | None:
-    """Number of the first frame in its recording, as LIMA writes it."""
+    """Return the number of the first frame in its recording, as LIMA writes it."""
     text = str(header.get("acq_frame_nb", "")).strip()
     return int(text) if text.isdigit() and len(text) < 12 else None

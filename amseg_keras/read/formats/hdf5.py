@@ -138,7 +138,7 @@ class Hdf5Reader(FrameReader):
         )
 
     def _is_written(self, index: int) -> bool:
-        """Whether a frame is stored."""
+        """Tell whether a frame is stored."""
         try:
             self._storage.check(self._dataset, self._box(index))
         except Hole:
@@ -178,7 +178,7 @@ def _open_file(path: Path, swmr: bool) -> h5py.File:
 
 
 def _positive(dataset: h5py.Dataset, name: str) -> float | None:
-    """An attribute as `amseg prepare` writes it; None without it, or where it is no length."""
+    """Return an attribute that `amseg prepare` writes; None if it is absent or no length."""
     value = np.asarray(dataset.attrs.get(name, np.nan))
     if value.size != 1 or value.dtype.kind not in "iuf":
         return None
@@ -187,7 +187,7 @@ def _positive(dataset: h5py.Dataset, name: str) -> float | None:
 
 
 def _first_number(dataset: h5py.Dataset) -> int | None:
-    """Number of the first image of a data file of an Eiger or another Dectris detector."""
+    """Return the number of the first image in a data file of a Dectris detector."""
     value = np.asarray(dataset.attrs.get("image_nr_low", -1))
     return (
         int(value.reshape(()))
@@ -273,7 +273,7 @@ class GrowingHdf5Reader(Hdf5Reader):
 
 
 def is_growing(path: Path) -> bool:
-    """Whether a program writes the file in SWMR mode, so that it can be read meanwhile.
+    """Tell whether a program writes the file in SWMR mode, so that it can be read meanwhile.
 
     It also seems so after a writer that ended without closing the file.
 
@@ -286,7 +286,7 @@ def is_growing(path: Path) -> bool:
 
 
 def is_closed(path: Path) -> bool:
-    """Whether no program has the file open for writing, as far as can be known.
+    """Tell whether no program has the file open for writing, as far as this can be known.
 
     Files of the latest format have flags for it. For older ones the writer's lock is asked for,
     for a moment; some file systems have no locks.

@@ -19,7 +19,7 @@ _LISTED = 8
 def find_dataset(
     file: h5py.File, label: str, dataset: str | None, axes: str | None = None
 ) -> tuple[str, tuple[str, ...]]:
-    """The path of the dataset to read, and notes on how it was found.
+    """Find the path of the dataset to read, and write notes on how it was found.
 
     Args:
         file: Open file.
@@ -95,7 +95,7 @@ def known_axes(dataset: h5py.Dataset) -> str | None:
 
 
 def describe(dataset: h5py.Dataset) -> str:
-    """Shape and dtype for a message, such as ``25 x 400 x 1024 uint16``."""
+    """Write shape and dtype for a message, such as ``25 x 400 x 1024 uint16``."""
     shape = " x ".join(map(str, dataset.shape or ())) or "of a single value"
     return f"{shape} {dataset.dtype}"
 
@@ -127,12 +127,12 @@ def _nexus_signal(file: h5py.File, axes: str | None) -> str | None:
 
 
 def _is_old_signal(dataset: h5py.Dataset, axes: str | None) -> bool:
-    """Whether a dataset carries the mark of NeXus files before 2014, ``signal = 1``."""
+    """Tell whether a dataset has the mark of NeXus files before 2014, ``signal = 1``."""
     return _text(dataset.attrs.get("signal", "")) == "1" and _is_stack(dataset, axes)
 
 
 def _text(attribute: object) -> str:
-    """An attribute as text, whether it is stored as text, bytes or an array of one of them."""
+    """Return an attribute as text. It may be stored as text, bytes, or an array of one of them."""
     if isinstance(attribute, np.ndarray | h5py.Empty):
         values = [] if isinstance(attribute, h5py.Empty) else attribute.ravel().tolist()
         attribute = values[0] if len(values) == 1 else ""
@@ -140,7 +140,7 @@ def _text(attribute: object) -> str:
 
 
 def _walk(group: h5py.Group) -> Iterator[tuple[str, h5py.Dataset | None]]:
-    """Every dataset below a group once, under its first path; None for a broken link.
+    """Yield each dataset below a group once, under its first path; None for a broken link.
 
     `visititems` would do but for soft and external links, which it leaves out; detectors that
     write a master file with one external link for each data file need them.

@@ -75,12 +75,12 @@ class Storage:
             )
 
     def mapped_files(self, dataset: h5py.Dataset) -> list[tuple[str, bool]]:
-        """The files that a virtual dataset names, and whether each is there."""
+        """Return the files that a virtual dataset names, and whether each exists."""
         names = dict.fromkeys(mapping.file for mapping in self._mapped(dataset))
         return [(name, _find_file(dataset, name) is not None) for name in names]
 
     def mapped_pixels(self, dataset: h5py.Dataset) -> int:
-        """How many values of a virtual dataset have a source, at most."""
+        """Return the largest number of values of a virtual dataset that can have a source."""
         return sum(
             math.prod(len(indices) for indices in mapping.target)
             for mapping in self._mapped(dataset)
@@ -175,7 +175,7 @@ class Storage:
 
 
 def is_complete(dataset: h5py.Dataset) -> bool:
-    """Whether all chunks of a dataset are in its file; true for one without chunks."""
+    """Tell whether all chunks of a dataset are in its file; true for a dataset without chunks."""
     if dataset.chunks is None:
         return True
     expected = math.prod(
@@ -216,7 +216,7 @@ def _has_chunks(dataset: h5py.Dataset, box: Box) -> bool:
 
 
 def _find_file(dataset: h5py.Dataset, name: str) -> Path | None:
-    """The file of a source, where HDF5 itself looks for it; None if there is none."""
+    """Find the file of a source where HDF5 looks for it; None if there is no file."""
     if name == ".":
         return Path(dataset.file.filename)
     own = Path(dataset.file.filename)
@@ -268,7 +268,7 @@ def _fill_in(name: str, block: int) -> str:
 def _numbered_blocks(
     mapping: h5py._hl.vds.VDSmap, shape: Sequence[int]
 ) -> list[tuple[np.ndarray, ...]] | None:
-    """The blocks of a mapping whose names hold their number (``%b``); None for any other."""
+    """Return the blocks of a mapping whose names hold their number (``%b``); None for others."""
     if "%b" not in mapping.file_name + mapping.dset_name:
         return None
     start, stride, count, block = _slab(mapping.vspace)
@@ -287,7 +287,7 @@ def _numbered_blocks(
 def _selections(
     space: h5py.h5s.SpaceID, shape: Sequence[int] | None
 ) -> list[tuple[np.ndarray, ...] | None]:
-    """What a dataspace selects, as indices along each axis; several for an irregular one."""
+    """Return what a dataspace selects, as indices along each axis; several if it is irregular."""
     kind = space.get_select_type()
     if kind == h5py.h5s.SEL_ALL:
         # The size that a source was said to have may not be the size that it has.
@@ -316,7 +316,7 @@ def _slab(space: h5py.h5s.SpaceID) -> tuple[tuple[int, ...], ...]:
 
 
 def _has_no_limit(space: h5py.h5s.SpaceID) -> bool:
-    """Whether a selection grows with its dataset; HDF5 stores no extent of it then."""
+    """Tell whether a selection grows with its dataset, which HDF5 stores without an extent."""
     if space.get_select_type() != h5py.h5s.SEL_HYPERSLABS or not space.is_regular_hyperslab():
         return False
     _, _, count, block = space.get_regular_hyperslab()

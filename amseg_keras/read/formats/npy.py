@@ -23,7 +23,7 @@ class NpyReader(FrameReader):
         self.label = str(path)
         with open(path, "rb") as file, reading(self.label, self.kind):
             # Read before the data is mapped: an object array would be refused there with advice
-            # (allow_pickle) that nobody should follow on a file from elsewhere.
+            # (allow_pickle) that is unsafe for a file from elsewhere.
             version = np.lib.format.read_magic(file)
             read_header = (
                 np.lib.format.read_array_header_1_0

@@ -139,7 +139,7 @@ class JoinedReader(FrameReader):
 
 
 def _find_typical(label: str, files: Sequence[Path]) -> tuple[Path, StackInfo]:
-    """A file that is as most are; the first one that can be read unless the second differs."""
+    """Find a typical file: the first one that can be read, unless the second differs."""
     found: list[tuple[Path, StackInfo]] = []
     first_error: ReadError | None = None
     for file in files:

@@ -211,7 +211,7 @@ class TiffReader(FrameReader):
         return mapped.reshape(-1, *page_shape)
 
     def _are_planes(self, page: tifffile.TiffPage, frames: int, channels: int) -> bool:
-        """Whether the "colours" of the only page are frames.
+        """Tell whether the "colours" of the only page are frames.
 
         tifffile, and scikit-image and napari through it, take three or four frames for colours
         where nobody says what they are, with and without metadata of its own.

@@ -39,7 +39,7 @@ class FramePages:
         return page
 
     def is_missing(self, index: int) -> bool:
-        """Whether the file has no page for a frame that it counts."""
+        """Tell whether the file counts a frame and has no page for it."""
         return self.chosen is None and isinstance(self.source, list) and self.source[index] is None
 
 
@@ -148,7 +148,7 @@ def pixel_size_um(tiff: tifffile.TiffFile) -> float | None:
 
 
 def frame_rate_hz(tiff: tifffile.TiffFile) -> float | None:
-    """Frames per second from the frame interval; ImageJ's `fps` is playback and not used.
+    """Return frames per second from the frame interval. ImageJ's `fps` is for playback.
 
     There is none where channels or slices stand between the points of time, as all of them are
     counted as frames.
@@ -185,7 +185,7 @@ def _stated_rate_hz(tiff: tifffile.TiffFile) -> float | None:
 
 
 def describe_axes(tiff: tifffile.TiffFile) -> str | None:
-    """A note where pages run over more than one of time, depth and channel."""
+    """Return a note where pages run over more than one of time, depth and channel."""
     sizes = _sizes(tiff)
     long = [f"{size} {name}" for name, size in sizes.items() if size > 1]
     if len(long) < 2:
@@ -197,7 +197,7 @@ def describe_axes(tiff: tifffile.TiffFile) -> str | None:
 
 
 def _sizes(tiff: tifffile.TiffFile) -> dict[str, int]:
-    """Number of channels, slices and frames; the colours of a pixel are no channels."""
+    """Return the numbers of channels, slices and frames. The colours of a pixel are no channels."""
     if tiff.is_imagej:
         metadata = tiff.imagej_metadata or {}
         return {axis: _count(metadata.get(axis)) for axis in ("channels", "slices", "frames")}
@@ -216,7 +216,7 @@ def _count(value: object) -> int:
 
 
 def images_of_recording(tiff: tifffile.TiffFile) -> int:
-    """Number of frames that ImageJ metadata promise; 1 without a number."""
+    """Return the number of frames in the ImageJ metadata; 1 without a number."""
     promised = (tiff.imagej_metadata or {}).get("images", 1)
     return int(promised) if isinstance(promised, int | float) and promised > 0 else 1
 

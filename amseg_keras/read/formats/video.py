@@ -151,11 +151,11 @@ class VideoIndex:
     keyframes: tuple[int, ...]
 
     def keyframe_before(self, index: int) -> int:
-        """The last keyframe that is not after frame `index`."""
+        """Return the last keyframe that is not after frame `index`."""
         return self.keyframes[bisect_right(self.keyframes, index) - 1]
 
     def number(self, time: int | None, counted: int) -> int | None:
-        """Which frame was decoded, from its time, or its count where the video has no times.
+        """Return the number of a decoded frame, from its time, or from a count without times.
 
         None for a frame that is not in the index.
         """
@@ -231,7 +231,7 @@ def _check_whole(
 
 
 def _has_hole_at_end(times: list[float], interval: float) -> bool:
-    """Whether frames are missing among the last, in a video that is otherwise without holes.
+    """Tell whether frames are missing at the end of a video that has no other holes.
 
     Frames are stored in the order of decoding: of those shown last, a cut can take one between.
     """

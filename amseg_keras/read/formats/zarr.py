@@ -95,7 +95,7 @@ class ZarrReader(FrameReader):
         return self._layout.frame(self._array, index)
 
     def _is_stored(self, region: tuple[int | slice, ...]) -> bool:
-        """Whether a chunk of the frame is there; a store leaves out chunks of the fill value."""
+        """Tell whether a chunk of the frame is stored; chunks of the fill value are left out."""
         chunks = getattr(self._array, "shards", None) or self._array.chunks
         metadata = self._array.metadata
         codec = _sharding(metadata)
@@ -111,7 +111,7 @@ class ZarrReader(FrameReader):
         return False
 
     def _is_in_shard(self, file: Path, codec: Any, region: tuple[int | slice, ...]) -> bool:
-        """Whether a chunk of the frame is in a shard, which zarr fills up with the fill value."""
+        """Tell whether a chunk of the frame is in a shard, which zarr pads with the fill value."""
         chunks, shards = codec.chunk_shape, self._array.shards
         inner = [
             list(range(shard // chunk)) if isinstance(at, slice) else [at % shard // chunk]
@@ -131,7 +131,7 @@ class ZarrReader(FrameReader):
 
 
 def _sharding(metadata: Any) -> Any:
-    """The codec of an array that stores its chunks in shards, with an index that can be read."""
+    """Return the codec of an array whose chunks are stored in shards with a readable index."""
     codecs: tuple[Any, ...] = getattr(metadata, "codecs", ())
     if len(codecs) != 1 or not hasattr(codecs[0], "index_codecs"):
         return None
@@ -169,7 +169,7 @@ def _find_arrays(path: Path) -> Iterator[Path]:
 def _choose(
     path: Path, arrays: list[Path], dataset: str | None
 ) -> tuple[Path, str | None, tuple[str, ...]]:
-    """The folder of the array, letters of its axes where the store says them, and notes."""
+    """Choose an array: its folder, the letters of its axes if the store has them, and notes."""
     listed = ", ".join(f"{path}::{one.relative_to(path)}" for one in arrays[:_LISTED])
     if dataset:
         place = path / dataset.strip("/")
@@ -306,7 +306,7 @@ def _spacing(image: dict[str, Any], dataset: dict[str, Any]) -> Spacing:
 
 
 def _steps(described: dict[str, Any]) -> list[list[float]]:
-    """The scales that an image or an array of it states, for each axis."""
+    """Return the scale of each axis, as an image or an array of the image states it."""
     return [
         [float(one) for one in step["scale"]]
         for step in described.get("coordinateTransformations") or []

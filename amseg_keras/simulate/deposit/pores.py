@@ -164,7 +164,7 @@ def draw_new_pores(
         rng: Source of randomness.
         ground: Where they form.
         flow_px: Speed of the melt, pixels a frame.
-        ranges: What they are drawn from.
+        ranges: Ranges that they are drawn from.
     """
     travel = ground.travel
     pores = []

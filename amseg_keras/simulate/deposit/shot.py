@@ -203,7 +203,7 @@ def draw_deposit(
 
     Args:
         rng: Source of randomness.
-        view: What the camera looks at.
+        view: View of the camera.
         experiment: Alloy of deposit and powder, limits of power and speed.
         ranges: What everything else is drawn from.
 

@@ -32,7 +32,7 @@ class Plate:
     """A plate seen from the side.
 
     Attributes:
-        view: What the camera looks at.
+        view: View of the camera.
         beam: Spectrum, alloy and thickness along the beam.
         surface: Row of its surface at each column, before melting, float32 `(width,)`.
         thickness: Relative thickness, 1 with a gentle gradient and less at

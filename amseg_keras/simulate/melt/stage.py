@@ -194,7 +194,7 @@ class Stage:
     """The static part of a scene.
 
     Attributes:
-        experiment: What is being run.
+        experiment: Settings of the laser.
         plate: The plate.
         detector: Beam profile and camera.
         powder: The powder layer; None for a bare plate.
@@ -230,7 +230,7 @@ class Stage:
 
     @property
     def view(self) -> View:
-        """What the camera looks at."""
+        """The view of the camera."""
         return self.plate.view
 
     @property
