@@ -93,10 +93,10 @@ def compare_networks(
     Args:
         data: With labelled frames in all three splits.
         out: Folder of the trainings (`runs/NETWORK`, see `train`) and of `times.json`.
-        recipe: For all networks; its `network` is not looked at. By default the paper's.
-        networks: Of `models.NETWORKS`, in the order of the table.
+        recipe: Recipe for all networks, whatever its `network`; defaults to the paper's.
+        networks: Names out of `models.NETWORKS`, in the order of the table.
         timing: Timing after all trainings, with all networks in memory at once.
-        progress: Told of every stage and training step.
+        progress: Function called at every stage and training step.
 
     Raises:
         TrainingError: `out` holds trainings by another recipe, the memory is not enough, or a loss
@@ -244,7 +244,7 @@ def write_comparison(comparison: Comparison, folder: str | os.PathLike[str]) -> 
     networks.png    IoU against segmentation time, per class, and against training time
 
     Args:
-        comparison: From `compare_networks`.
+        comparison: Comparison from `compare_networks`.
         folder: Made if it is not there; earlier files of these names are replaced.
 
     Example:

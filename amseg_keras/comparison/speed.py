@@ -37,8 +37,8 @@ class Case:
     """A network on an engine.
 
     Attributes:
-        network: Of `models.NETWORKS`.
-        engine: Of `engines.ENGINES`, or `PREDICT`.
+        network: Name out of `models.NETWORKS`.
+        engine: Name out of `engines.ENGINES`, or `PREDICT`.
         precision: Number format of the computation, as ``"bfloat16"``.
         run: Labels frames, float32 `(batch, height, width, 1)`.
     """
@@ -55,8 +55,8 @@ def timed_networks(
     """Make each network on each engine, with notes on engines that are not exact.
 
     Args:
-        networks: Of `models.NETWORKS`; those with a preset in the package are trained.
-        engines: Of `engines.ENGINES` but for ``"auto"``, or `PREDICT`.
+        networks: Names out of `models.NETWORKS`. Networks with a preset in the package are trained.
+        engines: Names out of `engines.ENGINES` except ``"auto"``, or `PREDICT`.
         shape: Height and width of frames to come.
 
     Raises:
@@ -199,8 +199,8 @@ def measure_speed(
         peaks: Matrix products that are timed in each round too.
         shapes: Heights and widths of frames, multiples of 16.
         batch_sizes: Frames given to an engine at once.
-        rounds: How often.
-        progress: Told the rounds that are done and all.
+        rounds: Number of rounds.
+        progress: Function called with the rounds done and all rounds.
 
     Returns:
         A row for each round, case, shape and batch size: `round`, `network`, `engine`,
@@ -230,7 +230,7 @@ def summarise_speed(times: pd.DataFrame) -> pd.DataFrame:
     """Medians over the rounds, and what they say of the machine.
 
     Args:
-        times: From `measure_speed`.
+        times: Times from `measure_speed`.
 
     Returns:
         A row for each network, engine, shape and batch size: `ms_per_frame`; `faster`, how many

@@ -24,7 +24,7 @@ class Timing:
     """Settings of a timing: what is timed, and how often.
 
     Attributes:
-        rounds: How often each network trains a step and segments a frame.
+        rounds: Number of times that each network trains a step and segments a frame.
         warm_up: Rounds before them that do not count, in which networks are compiled; 1 or more.
         batch_size: Frames of a training step.
         shape: Height and width of the frames in pixels; the default is the paper's.
@@ -67,10 +67,10 @@ def time_networks(
     does.
 
     Args:
-        models: By name; compiled and trained a few steps by this. All are in memory at once: with
-            the five of Table 2, a process on TensorFlow's CPU has up to 7.4 GB.
-        timing: By default five rounds at 256 x 512 pixels.
-        recipe: Of the optimizer; by default the paper's.
+        models: Networks by name; they are compiled and trained a few steps. All are in memory at
+            once: with the five of Table 2, a process on TensorFlow's CPU has up to 7.4 GB.
+        timing: Settings of the timing; defaults to five rounds at 256 x 512 pixels.
+        recipe: Recipe of the optimizer; defaults to the paper's.
         progress: Function called with the rounds done and all rounds, warm-up included.
 
     Returns:
@@ -120,7 +120,7 @@ def summarise_times(times: pd.DataFrame, reference: str = REFERENCE) -> pd.DataF
     """Medians over the rounds.
 
     Args:
-        times: From `time_networks`.
+        times: Times from `time_networks`.
         reference: Network that the ratios are taken to, in each round.
 
     Returns:

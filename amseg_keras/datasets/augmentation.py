@@ -25,8 +25,8 @@ class RandomElastic(keras.layers.Layer):
         strength: Standard deviation of the displacement at a grid point, in pixels.
         spacing: Distance of the grid points, in pixels. With a strength above about a quarter of
             it, the field may fold.
-        seed: Of the draws.
-        **kwargs: Of `keras.layers.Layer`.
+        seed: Seed of the random draws.
+        **kwargs: Arguments of `keras.layers.Layer`.
 
     Input and output: `{"images": (batch, height, width, channels), "segmentation_masks": (batch,
     height, width, 1)}`, or images alone. Both come out as float32.
@@ -145,7 +145,7 @@ class FrameOnly(keras.layers.Layer):
 
     Args:
         layer: Layer that takes and gives images `(batch, height, width, 1)`.
-        **kwargs: Of `keras.layers.Layer`.
+        **kwargs: Arguments of `keras.layers.Layer`.
 
     Example:
         >>> import numpy as np
@@ -188,8 +188,8 @@ class RandomGamma(_GreyLayer):
 
     Args:
         factor: The power is exp(u) with u drawn evenly from -factor to factor for each image.
-        seed: Of the draws.
-        **kwargs: Of `keras.layers.Layer`.
+        seed: Seed of the random draws.
+        **kwargs: Arguments of `keras.layers.Layer`.
 
     Example:
         >>> import numpy as np
@@ -211,8 +211,8 @@ class RandomNoise(_GreyLayer):
 
     Args:
         factor: The standard deviation is drawn evenly from 0 to factor for each image.
-        seed: Of the draws.
-        **kwargs: Of `keras.layers.Layer`.
+        seed: Seed of the random draws.
+        **kwargs: Arguments of `keras.layers.Layer`.
 
     Example:
         >>> import numpy as np
@@ -236,8 +236,8 @@ class RandomBlur(_GreyLayer):
     Args:
         factor: Largest standard deviation in pixels; each image is a random mixture of itself and
             of its blurred self.
-        seed: Of the draws.
-        **kwargs: Of `keras.layers.Layer`.
+        seed: Seed of the random draws.
+        **kwargs: Arguments of `keras.layers.Layer`.
 
     Example:
         >>> import numpy as np
@@ -333,7 +333,7 @@ class SeededAugmentation:
         Args:
             images: float32 `(batch, height, width, channels)`, from 0 to 1.
             labels: Class ids, uint8 `(batch, height, width)`, 255 is "ignore".
-            seed: Says all about the randomness.
+            seed: Seed of all random draws.
 
         Returns:
             The same, with the values from 0 to 1.

@@ -33,10 +33,10 @@ class BatchOptions:
             validation: in the order of the data set, cut from the middle.
         focus: Share of the cuts that are placed such that they hold a pixel of the frame's rarest
             class; for large frames with a small keyhole.
-        repeat: How often each frame is in an epoch, cut and augmented anew each time.
+        repeat: Number of times that a frame is in an epoch, cut and augmented anew each time.
         classes: Names of the network's classes in the order of its ids, if they are not the data
             set's; ids are translated by name.
-        scaling: How the network wants its grey levels; `preset.scaling` of a pretrained one.
+        scaling: Grey levels of the network; `preset.scaling` for a pretrained network.
         channels: Input channels of the network; `preset.channels` of a pretrained one. The
             background of a frame is made of the other frames of its sequence.
         blank: Share of the frames whose motion channel is blank, as of single frames.
@@ -145,7 +145,7 @@ class Batches(keras.utils.PyDataset):
         """Make a batch of this pass through the frames.
 
         Args:
-            index: From 0 to `len(made) - 1`.
+            index: Number of the batch, from 0 to `len(made) - 1`.
 
         Returns:
             Images, float32 `(batch, height, width, channels)` from 0 to `scaling.top` of the
@@ -230,7 +230,7 @@ def batches(
             float32 images from 0 to 1, and float32 masks `(batch, height, width, 1)` of class
             ids plus 1, with 0 for "ignore", as such layers fill with 0. A motion channel comes
             from -0.5 to 0.5, with 0 where nothing moved.
-        seed: Of order, cuts and augmentation.
+        seed: Seed of order, cuts and augmentation.
         options: The rest.
 
     Returns:
@@ -342,7 +342,7 @@ class MadeAhead:
         make: Makes the batch of an epoch and index; called by several threads at once.
         count: Batches in an epoch.
         workers: Threads, and batches ahead.
-        pool: Of threads or processes that make the batches; by default threads of its own.
+        pool: Threads or processes that make the batches; defaults to threads of its own.
 
     Example:
         >>> ahead = MadeAhead(lambda epoch, index: (np.array(epoch), np.array(index)), 3, 2)

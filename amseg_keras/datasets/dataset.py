@@ -102,9 +102,9 @@ class Dataset:
     """Frames and labels in a folder.
 
     Attributes:
-        folder: Where it is.
+        folder: Folder of the data set.
         class_names: Names of the class ids 0, 1, ...: the owner's own, any number.
-        frames: In the order of `dataset.json`.
+        frames: Frames in the order of `dataset.json`.
         pixel_size_um: Size of a pixel in um, None where it is not known.
         origin: One sentence on where the frames come from; simulated ones say so here.
         other: What else `dataset.json` says; kept as it is.
@@ -123,7 +123,7 @@ class Dataset:
         """Read the grey levels of a frame, `(height, width)`, in the file's own dtype.
 
         Args:
-            frame: One of `frames`.
+            frame: Frame out of `frames`.
 
         Raises:
             ReadError: It cannot be read, or its file holds more than one frame.
@@ -141,7 +141,7 @@ class Dataset:
         """Read the class ids of a frame, uint8 `(height, width)`; 255 is "ignore".
 
         Args:
-            frame: One of `frames`.
+            frame: Frame out of `frames`.
 
         Raises:
             ReadError: It has none, or they cannot be read.

@@ -62,7 +62,7 @@ class ScaledFrames:
     Args:
         data: The whole data set.
         classes: Names of the network's classes, in the order of its ids.
-        scaling: How the network wants its grey levels.
+        scaling: Grey levels of the network.
         cache_bytes: Memory for decoded frames and labels.
         channels: Input channels of the network.
 
@@ -200,7 +200,7 @@ def fit_to_shape(
         labels: Class ids `(height, width)`.
         shape: Height and width to come out.
         rng: Draws where to cut; None cuts from the middle.
-        focus: How often, from 0 to 1, the cut is placed such that it holds a pixel of the frame's
+        focus: Share of the cuts, from 0 to 1, that are placed on a pixel of the frame's
             rarest class.
 
     Returns:
@@ -287,8 +287,8 @@ class Crop:
 
     Args:
         side: Its size, in sides of the largest window of the wanted proportions in the frame.
-        top: Where it lies between the upper (0) and the lower (1) end of the frame.
-        left: Where it lies between the left (0) and the right (1) end of the frame.
+        top: Place between the upper (0) and the lower (1) end of the frame.
+        left: Place between the left (0) and the right (1) end of the frame.
     """
 
     side: float
@@ -330,8 +330,8 @@ def draw_crops(frames: int, seed: int) -> list[tuple[int, Crop]]:
     of this package: 0.5 to 0.9 of the frame, see `SIDES`.
 
     Args:
-        frames: How many frames there are.
-        seed: Of the draw.
+        frames: Number of frames.
+        seed: Seed of the draw.
 
     Returns:
         Number of a frame and its window, one for each frame to add; at least one.

@@ -93,7 +93,7 @@ def unmirrored(ids: np.ndarray, inverted: bool, where: str) -> LabelPicture:
 
     Args:
         ids: uint8 `(height, width)`, as stored.
-        inverted: Whether 0 is shown white.
+        inverted: True if 0 is shown white.
         where: The file, for the note.
 
     Example:

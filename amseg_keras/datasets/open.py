@@ -26,7 +26,7 @@ def open_dataset(folder: str | os.PathLike[str]) -> Dataset:
     names, each label is read once for the ids in it, and what was assumed is in `assumed`.
 
     Args:
-        folder: Of `dataset.json`, or of the frames and their labels.
+        folder: Folder of `dataset.json`, or of the frames and their labels.
 
     Raises:
         ReadError: There is none, its `dataset.json` is wrong, or its names match nothing.

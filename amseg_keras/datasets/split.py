@@ -33,7 +33,7 @@ def split_dataset(data: Dataset, by: str = "sequence", seed: int = 0) -> Dataset
             random, as the paper did; neighbours in a movie are nearly equal, so scores come out
             too good. ``"time"``: the first part of each sequence is for training, the next for
             validation, the last for the test.
-        seed: Of the draw. The same frames and seed give the same split on every machine.
+        seed: Seed of the draw. The same frames and seed give the same split on every machine.
 
     Returns:
         The data set with `split` in every frame, and with how it was split in `other`. It is not

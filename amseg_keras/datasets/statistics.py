@@ -21,7 +21,7 @@ def count_frames(data: Dataset, by: str = "material") -> pd.DataFrame:
 
     Args:
         data: No file of it is opened.
-        by: One of `GROUPS`.
+        by: Name out of `GROUPS`.
 
     Returns:
         A row for each value, largest first: `frames`, `labelled` and `sequences`.
@@ -86,7 +86,7 @@ def class_shares(pixels: pd.DataFrame) -> pd.DataFrame:
     """Compute the share of each class in all labelled pixels (figure 2d), "ignore" left out.
 
     Args:
-        pixels: From `count_pixels`.
+        pixels: Pixels of each class, from `count_pixels`.
 
     Returns:
         A row for each class: `pixels`, `share` (0 to 1) and `frames`, those that show it.
@@ -120,7 +120,7 @@ def class_weights(pixels: pd.DataFrame, kind: str = "median-frequency") -> dict[
 
     Args:
         pixels: Pixels of each class from `count_pixels`; count the training split.
-        kind: One of `WEIGHTS`.
+        kind: Name out of `WEIGHTS`.
 
     Returns:
         Weight of each class by name, in the order of the ids.
@@ -151,7 +151,7 @@ def unknown_ids(counts: np.ndarray, classes: int) -> dict[int, int]:
 
     Args:
         counts: Pixels of each id from 0 to 255.
-        classes: How many classes there are.
+        classes: Number of classes.
 
     Example:
         >>> unknown_ids(np.bincount([0, 1, 7, 7, 255], minlength=256), 2)

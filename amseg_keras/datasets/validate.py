@@ -61,7 +61,7 @@ def validate(data: Dataset, advance: Callable[[], object] | None = None) -> list
     though others are. Each frame is in memory once, and only one at a time.
 
     Args:
-        data: From `open_dataset`.
+        data: Data set from `open_dataset`.
         advance: Called after each frame, to draw progress.
 
     Returns:

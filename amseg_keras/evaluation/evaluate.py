@@ -42,7 +42,7 @@ def evaluate(
         model: A segmenter, or what `from_pretrained` takes.
         data: A data set, or its folder.
         split: "train", "validation", "test", or None for all frames with labels.
-        progress: Told of every frame.
+        progress: Function called after every frame.
         each: Called with every frame and what was found in it, for what else is to be measured.
 
     Returns:
@@ -110,7 +110,7 @@ class SegmentedFrames:
         split: "train", "validation", "test", or None for all frames with labels.
 
     Attributes:
-        frames: In the order of the data set.
+        frames: Frames in the order of the data set.
 
     Raises:
         ReadError: There are no such frames, or a class of theirs is not among the network's.
@@ -145,7 +145,7 @@ class SegmentedFrames:
         """Read and segment one frame.
 
         Args:
-            frame: One of `frames`.
+            frame: Frame out of `frames`.
 
         Raises:
             ReadError: The frame or its labels cannot be read, or they do not fit each other.

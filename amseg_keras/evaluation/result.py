@@ -100,8 +100,8 @@ class Evaluation:
         model: The network: its name, its classes, what it was trained on.
         data: The whole data set.
         split: "train", "validation" or "test"; None for all labelled frames.
-        counts: Of every frame that was evaluated.
-        errors: Of every frame that could not be read, one sentence.
+        counts: Counts of every frame that was evaluated.
+        errors: One sentence about every frame that could not be read.
 
     Example:
         >>> from pathlib import Path

@@ -23,7 +23,7 @@ class SegmentationLoss(keras.losses.Loss):
     Args:
         class_weights: Weight of each class, 0 or more; None weights all classes alike.
         ignore_class: Class id of pixels that have no part in the loss; None gives all a part.
-        from_logits: Whether the network ends before its softmax.
+        from_logits: True if the network ends before its softmax.
         name: Name of the loss.
         reduction: Reduction of the loss, as every Keras loss has it.
         dtype: Keras dtype in which the loss is calculated.
@@ -137,7 +137,7 @@ class Dice(SegmentationLoss):
     Args:
         class_weights: Weight of each class in the mean; None weights all classes alike.
         ignore_class: Class id of pixels that have no part in the loss; None gives all a part.
-        from_logits: Whether the network ends before its softmax.
+        from_logits: True if the network ends before its softmax.
         smooth: Smoothing constant, as a fraction of the seen pixels, above 0.
         name: Name of the loss.
         reduction: Reduction of the loss, as every Keras loss has it. There is one value for a
@@ -207,7 +207,7 @@ class CategoricalFocal(SegmentationLoss):
         class_weights: Weight of a pixel of each class; None weights all alike. The sum is divided
             by the number of pixels, not by the sum of these weights.
         ignore_class: Class id of pixels that have no part in the loss; None gives all a part.
-        from_logits: Whether the network ends before its softmax; logits are more exact where the
+        from_logits: True if the network ends before its softmax; logits are more exact where the
             network is very wrong.
         gamma: Focus on wrong pixels, 0 or more; 0 is cross-entropy.
         name: Name of the loss.
@@ -276,7 +276,7 @@ class DicePlusFocal(SegmentationLoss):
     Args:
         class_weights: Class weights of both losses; None weights all classes alike.
         ignore_class: Class id of pixels that have no part in the loss; None gives all a part.
-        from_logits: Whether the network ends before its softmax.
+        from_logits: True if the network ends before its softmax.
         gamma: Focus of `CategoricalFocal` on wrong pixels.
         smooth: Smoothing constant of `Dice`.
         name: Name of the loss.

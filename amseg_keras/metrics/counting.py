@@ -85,9 +85,9 @@ class CountingMetric(keras.metrics.Metric):
         """Count as `count` does, with a weight for each frame.
 
         Args:
-            truth: As in `count`.
-            found: As in `count`.
-            seen: As in `count`.
+            truth: True label maps, as in `count`.
+            found: Found label maps, as in `count`.
+            seen: Pixels that count, as in `count`.
             weights: Weights, float32, `(batch, 1, 1)`, or of the shape of `truth` where a metric
                 counts pixels.
         """

@@ -113,9 +113,9 @@ class BoundaryMatches(NamedTuple):
 
     Attributes:
         true: Boundary pixels in the truth.
-        true_found: Of them, those with a found boundary pixel within the tolerance.
+        true_found: True boundary pixels with a found one within the tolerance.
         found: Boundary pixels of what was found.
-        found_right: Of them, those with a true boundary pixel within the tolerance.
+        found_right: Found boundary pixels with a true one within the tolerance.
 
     Example:
         Recall and precision of the boundary, without tolerance:
@@ -146,9 +146,9 @@ def boundary_matches(
     `tolerance` in chessboard distance: in the square of `2 tolerance + 1` pixels around.
 
     Args:
-        truth_mask: Where the class is, bool `(height, width)`.
-        found_mask: Where it was called, of the same shape.
-        tolerance: In pixels; 0 asks for the same pixel.
+        truth_mask: Pixels of the class, bool `(height, width)`.
+        found_mask: Pixels that were found to be of it, bool of the same shape.
+        tolerance: Tolerance in pixels; 0 asks for the same pixel.
         seen: False for pixels to be ignored, of the same shape; None: all are seen.
 
     Example:
@@ -183,9 +183,9 @@ class PoreMatches(NamedTuple):
 
     Attributes:
         true: Pores in the truth.
-        true_found: Of them, those that were found.
+        true_found: Number of true pores that were found.
         found: Pores that were called.
-        found_right: Of them, those that are right.
+        found_right: Number of found pores that are right.
 
     Example:
         Recall and precision, summed over two frames:
@@ -215,8 +215,8 @@ def pore_matches(
     Pixels to be ignored are to be False in both masks.
 
     Args:
-        truth_mask: Where pores are, bool `(height, width)`.
-        found_mask: Where they were called, of the same shape.
+        truth_mask: Pixels of true pores, bool `(height, width)`.
+        found_mask: Pixels of found pores, bool of the same shape.
         min_overlap: Share of the area, above 0 and at most 1.
 
     Example:

@@ -314,7 +314,7 @@ def highest_near(values: Any, rows: int, columns: int) -> Any:
     a CPU, for such small windows.
 
     Args:
-        values: None below 0, `(batch, height, width)`.
+        values: Values of 0 or more, `(batch, height, width)`.
         rows: Distance in rows.
         columns: Distance in columns.
 

@@ -118,7 +118,7 @@ def write_json(path: Path, values: Mapping[str, Any]) -> None:
     """Write values as JSON, whole or not at all.
 
     Args:
-        path: Where to.
+        path: Path of the file to write.
         values: Values that JSON can hold.
     """
     with complete_or_absent(path) as temporary:

@@ -56,8 +56,8 @@ class OutputFolder:
     Args:
         path: Folder; it is made when it is claimed.
         files: Files that the command writes.
-        overwrite: Whether the result of another run is replaced.
-        keeps_going: Whether the command goes on where an unfinished run stopped.
+        overwrite: True to replace the result of another run.
+        keeps_going: True if the command goes on where an unfinished run stopped.
 
     Raises:
         OutputTakenError: In `begin`: the folder holds something else, or another process writes
@@ -150,7 +150,7 @@ class OutputFolder:
 
         Args:
             identity: Identity of the run.
-            redo: Whether a result of the same run is made anew rather than kept.
+            redo: True to make a result of the same run anew.
 
         Returns:
             The record if the result is there and is kept; None if the run may begin.
@@ -180,7 +180,7 @@ class OutputFolder:
 
         Args:
             identity: Identity of the run.
-            redo: Whether a result of the same run is made anew rather than kept.
+            redo: True to make a result of the same run anew.
 
         Returns:
             The record if the result is there and is kept; None if the run may begin.

@@ -44,7 +44,7 @@ class InputContent:
         bytes: Size of all files together.
         digest: BLAKE2 digest of the content, of the file names where there are several, and of
             the order.
-        sampled: Whether only blocks of the files went into the digest.
+        sampled: True if only blocks of the files went into the digest.
         modified: When the newest file was written, ISO 8601 with microseconds, in UTC.
     """
 
@@ -249,7 +249,7 @@ class RunIdentity:
         """Say in words how the input of a result differs from this run's; None if it does not.
 
         Args:
-            record: As in `difference`.
+            record: Record of a run, as in `difference`.
         """
         if self.input is None:
             return None

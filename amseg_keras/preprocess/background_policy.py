@@ -41,7 +41,7 @@ class BackgroundPolicy:
             laser; `"previous"`, the median of the n frames before the m that precede the frame;
             `"so-far"`, up to 18 frames spread over those before the frame; `"none"`; `"auto"`, the
             whole recording of at least 16 frames, else none.
-        numbers: Of `"previous"`, n and m; of `"range"`, first and last frame, counted from 0.
+        numbers: n and m for `"previous"`; first and last frame, from 0, for `"range"`.
         registered: Move the frames of the background onto the frame, where the specimen drifts.
             This takes about 0.1 s a frame of 256 x 512 pixels.
 

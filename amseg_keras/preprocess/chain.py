@@ -79,7 +79,7 @@ class Prepared(LazyFrames):
     Attributes:
         steps: The steps, in their order.
         stages: The lazy stack that each step made, with what it `measured`.
-        dtype: Of every frame.
+        dtype: Dtype of every frame.
         notes: Warnings about the steps, a sentence each.
 
     Raises:

@@ -240,7 +240,7 @@ class FoundLaser:
         path: The line through the places where frames brightened.
         row: Middle row of these places.
         scatter_px: Median distance of the places from the line, in columns.
-        frames_used: In how many frames something brightened.
+        frames_used: Number of frames in which something brightened.
 
     Example:
         >>> from amseg_keras.read import open_stack

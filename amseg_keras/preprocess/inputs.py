@@ -275,7 +275,7 @@ class Inputs:
         """Give the same inputs, of frames that are read through another view of the stack.
 
         Args:
-            frames: The same stack read ahead, for example, or its first frames.
+            frames: Frames to read in place of the stack's, for example the stack read ahead.
         """
         same = copy.copy(self)
         same.frames = frames

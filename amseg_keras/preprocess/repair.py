@@ -24,7 +24,7 @@ class Repair:
     values as the detector stored them.
 
     Args:
-        inverted: Whether the frames are stored with 0 as white; then they are turned over.
+        inverted: True if the frames are stored with 0 as white; then they are inverted.
 
     Example:
         >>> frame = np.arange(12, dtype="uint16").reshape(3, 4)

@@ -30,7 +30,7 @@ class Group:
     """Files that are one stack: a sequence, or a single file.
 
     Attributes:
-        files: In the order of their frames.
+        files: Files in the order of their frames.
         prefix: Common beginning of the names; the whole stem of a single file.
         numbers: Number of each file, from its name; None for a single file.
         positions: Frame number of each file, from 0, with gaps for missing ones; None for files

@@ -33,7 +33,7 @@ class NumberedName:
         path: The file.
         texts: Texts between the numbers; one more than there are numbers.
         numbers: Signed.
-        spans: Where each number begins and ends in the stem.
+        spans: Begin and end of each number in the stem.
 
     Example:
         >>> numbered_name(Path("scan_0001_200W_-3.tif")).numbers
@@ -117,10 +117,10 @@ class Counted:
     """Files that one number of their names counts.
 
     Attributes:
-        names: In the order of that number.
-        column: Which number counts, from 0.
+        names: Names in the order of that number.
+        column: Index of the number that counts, from 0.
         stamps: Numbers that change with it and count nothing, such as a clock or a temperature.
-        split: Whether other numbers keep files of the same pattern apart.
+        split: True if other numbers keep files of the same pattern apart.
     """
 
     names: tuple[NumberedName, ...]
@@ -170,7 +170,7 @@ def count_frames(
         names: Files whose names differ in numbers alone.
         by: The user's choice; see `ReadOptions`. The other numbers keep files apart only where this
             one repeats.
-        join: Whether the files are to be one sequence if they would all stay single.
+        join: True to make one sequence of files that would all stay single.
 
     Returns:
         The sequences; a file without a number that counts is one of its own.

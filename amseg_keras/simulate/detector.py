@@ -205,7 +205,7 @@ class Unrest:
     Attributes:
         seed: Seed of what is random from frame to frame.
         flicker: Standard deviation of the beam's log intensity from frame to frame.
-        tilt: The same of its change from the top row to the bottom row.
+        tilt: Relative change from the top row to the bottom row.
         wave: Amplitude of a slow change of the beam's log intensity.
         drift_px: Columns to the right and rows down that the specimen goes in a frame.
         sway_px: Amplitude of a slow oscillation to the right and down.

@@ -41,7 +41,7 @@ class Facility:
         experiments: What was run there (the paper's Table 1).
         ranges: Ranges that simulated frames are drawn from.
         movie: What differs from frame to frame.
-        presentations: How frames are kept.
+        presentations: Forms in which frames are stored.
 
     Example:
         Own ranges for own frames:
@@ -76,7 +76,7 @@ class Facility:
         return tuple(dict.fromkeys(experiment.process for experiment in self.experiments))
 
     def draw_experiment(self, rng: np.random.Generator, process: str | None = None) -> Experiment:
-        """One of its experiments, of one process or of any.
+        """Draw an experiment of one process, or of any process.
 
         Raises:
             ValueError: The process was not run there.
@@ -166,7 +166,7 @@ are; for Diamond they are typical of its blown-powder process."""
 def _reference(
     name: str, process: str, ranges: MeltRanges | DepositRanges | CastingRanges
 ) -> Facility:
-    """A facility narrowed to one process, its first experiment there, and narrow ranges."""
+    """Narrow a facility to one process, to its first experiment, and to narrow ranges."""
     facility = FACILITIES[name]
     rows = tuple(row for row in facility.experiments if row.process == process)
     return replace(
@@ -179,7 +179,7 @@ def _reference(
 
 
 def _wall() -> Facility:
-    """As `wall_movie`: what it does not say, pixel size and frame rate, is assumed."""
+    """Make a facility like `wall_movie`, whose pixel size and frame rate are assumed."""
     wall = _reference("aps", "welding", WALL_REFERENCE)
     slow = replace(wall.experiments[0], speed_mm_s=(350.0, 390.0), power_W=(20.0, 520.0))
     return replace(

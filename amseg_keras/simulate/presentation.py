@@ -44,9 +44,9 @@ class Presentation:
     """What becomes of the light of a frame.
 
     Attributes:
-        name: One of `PRESENTATIONS`, or `drawn`.
-        corrected: Whether frames are divided by the flat field.
-        background: One of `BACKGROUNDS` for divided frames; None for others.
+        name: Name out of `PRESENTATIONS`, or `drawn`.
+        corrected: True if frames are divided by the flat field.
+        background: Name out of `BACKGROUNDS` for divided frames; None for others.
         gain: Grey level of the open beam above the dark level, as a fraction of full scale; of
             divided frames the grey level that an unchanged pixel has.
         dark: Grey level without light, as a fraction of full scale.
@@ -61,7 +61,7 @@ class Presentation:
         border_level: Grey level of that border, as a fraction of full scale.
         zoom: Factor by which frames are scaled down, and up again.
         quality: JPEG quality; 0 for none.
-        video: Whether they are then smoothed as video decoders smooth.
+        video: True if the frames are then smoothed as by a video codec.
     """
 
     name: str
@@ -158,7 +158,7 @@ def named_presentation(name: str, detector: Detector) -> Presentation:
     """Return a presentation by its name.
 
     Args:
-        name: One of `PRESENTATIONS`.
+        name: Name out of `PRESENTATIONS`.
         detector: Camera of the recording.
 
     Raises:

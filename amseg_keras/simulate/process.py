@@ -45,7 +45,7 @@ def keyhole_number(
 
 
 def keyhole_depth_um(number: float, spot_radius_um: float) -> float:
-    """Mean depth in um: the aspect ratio depth / r is 0.4 (Ke - 1.4); 0 in conduction mode.
+    """Compute the mean depth in um: depth / r is 0.4 (Ke - 1.4); 0 in conduction mode.
 
     Example:
         >>> keyhole_depth_um(6.4, 50.0)
@@ -67,7 +67,7 @@ def number_for_depth(depth_um: float, spot_radius_um: float) -> float:
 
 
 def chaos(number: float) -> float:
-    """How chaotic a keyhole is, 0 (stable) to 1, half at `CHAOTIC`.
+    """Rate how chaotic a keyhole is, 0 (stable) to 1, half at `CHAOTIC`.
 
     Example:
         >>> chaos(2.0) < 0.1, chaos(6.0), chaos(10.0) > 0.9
@@ -84,12 +84,12 @@ class Experiment:
     """A row of the paper's Table 1: what was run at a facility, and how.
 
     Attributes:
-        process: One of `PROCESSES`.
+        process: Name out of `PROCESSES`.
         material: Alloy of the powder, or of the plate where there is none.
         plate: Alloy of the plate, which is what melts most.
         power_W: Laser power; (0, 0) where there is no laser.
         speed_mm_s: Scan speed.
-        share: How often this row is drawn, relative to the others.
+        share: Weight of this row in the draw, relative to the other rows.
 
     Raises:
         ValueError: There is no such process.
@@ -128,7 +128,7 @@ class Laser:
         power_W: Laser power.
         speed_mm_s: Scan speed; 0 for a laser that stands still.
         spot_radius_um: Radius of its spot.
-        keyhole_number: As in `process.keyhole_number`.
+        keyhole_number: Keyhole number, from `process.keyhole_number`.
         direction: +1 to the right, -1 to the left.
     """
 
@@ -161,7 +161,7 @@ def draw_laser(
         experiment: Limits of power and speed, and what melts.
         spot_um: Radius of the laser's spot in um.
         depths_um: Mean depth of the keyhole in um; below 0 it is a conduction-mode melt.
-        standing: Whether the laser stands still.
+        standing: True if the laser stands still.
     """
     material = MATERIALS[experiment.plate]
     depth = draw(rng, depths_um)
@@ -190,7 +190,7 @@ class KeyholeMotion:
     Attributes:
         depth: Depth over its mean, float `(frames,)`.
         swing: The oscillation alone, mean 0 and standard deviation 1, `(frames,)`.
-        phase: Of the wave that runs down the rear wall, radians, `(frames,)`.
+        phase: Phase of the wave that runs down the rear wall, in radians, `(frames,)`.
         fluctuation: Standard deviation of the depth over its mean without collapses.
         pinch_offs: Frames in which the tip is left behind as a bubble.
     """
@@ -205,7 +205,7 @@ class KeyholeMotion:
 def oscillate(
     rng: np.random.Generator, frames: int, cycles_per_frame: float, quality: float
 ) -> np.ndarray:
-    """A damped oscillator that noise drives, mean 0 and standard deviation 1, `(frames,)`.
+    """Simulate an oscillator that noise drives, mean 0, standard deviation 1, `(frames,)`.
 
     Args:
         rng: Source of the noise.
@@ -262,14 +262,14 @@ class Pore:
 
     Attributes:
         born: First frame; minus infinity for a pore of an earlier track.
-        place_um: Where it is born: along the frame's rows and below the surface, in um.
+        place_um: Place where the pore is born: along the frame's rows and below the surface, in um.
         diameter_um: Its diameter when it is born.
-        growth: How much larger it gets, as a fraction.
+        growth: Growth of the pore, as a fraction.
         pace: Frames over which it grows and its drift dies out.
         drift_um: Velocity when it is born, um per frame: to the right, and down.
         frozen: Frame in which the melt about it has solidified.
         gone: Frame in which it has dissolved or burst; infinity where it stays.
-        depth_um: How deep it is along the beam, in um.
+        depth_um: Depth along the beam in um.
         shape: Seed of its outline.
     """
 
@@ -318,13 +318,13 @@ class Bubble:
 def pinched_off(
     rng: np.random.Generator, frame: int, bubble: Bubble, step_um: float, melt_frames: float
 ) -> Pore:
-    """A pore from the tip of a collapsing keyhole.
+    """Make a pore from the tip of a collapsing keyhole.
 
     Args:
         rng: Source of all randomness.
         frame: When it is left behind.
         bubble: Pore that is left behind.
-        step_um: How far the laser goes in a frame, signed: the melt flows the other way.
+        step_um: Signed step of the laser in a frame, in um; the melt flows the other way.
         melt_frames: Frames until the end of the melt pool has passed.
     """
     frozen = frame + melt_frames * draw(rng, (0.6, 1.3))
@@ -345,7 +345,7 @@ def pinched_off(
 
 
 def of_earlier_track(rng: np.random.Generator, bubble: Bubble) -> Pore:
-    """A pore that was there before the laser came, and that stays."""
+    """Make a pore that was there before the laser came, and that stays."""
     return Pore(
         born=-np.inf,
         place_um=bubble.place_um,

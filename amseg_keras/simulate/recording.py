@@ -38,15 +38,15 @@ class Recording:
     """A shot as it is recorded: frames are rendered when they are asked for.
 
     Attributes:
-        facility: Where.
+        facility: Facility of the recording.
         shot: What was drawn.
         first: Frame of the shot with which the recording begins; negative where it begins before
             the laser comes.
         frames: Its length.
-        seed: Of all its randomness.
+        seed: Seed of all random draws.
         unrest: Beam flicker, drift and shake; None for slices.
-        presentation: How the frames are kept.
-        motion: Whether labels are those for a network that sees what moves: they hold voids that
+        presentation: Form in which the frames are stored.
+        motion: True for the labels of a network that sees what moves: they hold voids that
             only motion shows.
 
     Example:
@@ -102,7 +102,7 @@ class Recording:
         """Return a frame (uint8 or uint16) and its labels (uint8), both `(height, width)`.
 
         Args:
-            index: From 0 to `len(recording) - 1`.
+            index: Number of the frame, from 0 to `len(recording) - 1`.
 
         Raises:
             IndexError: There is no such frame.
@@ -114,7 +114,7 @@ class Recording:
         """Return a frame without its labels, in less time: uint8 or uint16 `(height, width)`.
 
         Args:
-            index: From 0 to `len(recording) - 1`.
+            index: Number of the frame, from 0 to `len(recording) - 1`.
 
         Raises:
             IndexError: There is no such frame.
@@ -125,8 +125,8 @@ class Recording:
         """Return the labels of a frame, uint8 `(height, width)`.
 
         Args:
-            index: From 0 to `len(recording) - 1`.
-            motion: Whether the labels hold voids that only motion shows; defaults to `motion` of
+            index: Number of the frame, from 0 to `len(recording) - 1`.
+            motion: True if the labels hold voids that only motion shows; defaults to `motion` of
                 the recording.
             melt_pool: Whether liquid metal is a class of its own: id 5 where its boundary can be
                 seen, 255 where it cannot.
@@ -142,7 +142,7 @@ class Recording:
         """Return where a frame shows liquid metal, uint8 0 or 1 `(height, width)`.
 
         Args:
-            index: From 0 to `len(recording) - 1`.
+            index: Number of the frame, from 0 to `len(recording) - 1`.
 
         Returns:
             The mask; None where the scene does not say: depositions and castings.
@@ -163,7 +163,7 @@ class Recording:
         """Return this recording in another presentation: the same scene, the same noise.
 
         Args:
-            name: One of `PRESENTATIONS`.
+            name: Name out of `PRESENTATIONS`.
 
         Raises:
             ValueError: There is no such presentation.
@@ -284,9 +284,9 @@ def record(
         facility: Name of one of `FACILITIES`, or one with ranges of your own.
         frames: Number of frames.
         seed: Same seed, same frames.
-        process: One of the facility's; by default any.
+        process: Process of the facility; any by default.
         shape: Height and width in pixels; the facility's by default.
-        motion: Whether labels hold voids that only motion shows.
+        motion: True if labels hold voids that only motion shows.
 
     Returns:
         The recording: each frame is rendered when it is asked for.
@@ -327,10 +327,10 @@ def draw_shot(
 
     Args:
         rng: Source of all randomness.
-        facility: Where it is run.
-        process: One of the facility's; by default any.
+        facility: Facility of the recording.
+        process: Process of the facility; any by default.
         shape: Height and width in pixels; the facility's by default.
-        frames: How many slices a casting must have; a laser takes as long as it takes.
+        frames: Smallest number of slices of a casting; a laser's recording has its own length.
 
     Raises:
         ValueError: The process was not run there.

@@ -85,7 +85,7 @@ def simulate_sequence(
         facility: Name of one of `FACILITIES`, or one with ranges of your own.
         frames: Number of frames.
         seed: Same seed, same sequence.
-        process: One of the facility's; by default any.
+        process: Process of the facility; any by default.
         shape: Height and width in pixels; the facility's by default.
 
     Returns:
@@ -139,7 +139,7 @@ def draw_recording(
         frames: Number of frames.
         shares: Names of facilities and how often they are drawn.
         shape: Height and width in pixels; the facility's by default.
-        motion: Whether labels hold voids that only motion shows.
+        motion: True if labels hold voids that only motion shows.
 
     Returns:
         The recording, in a presentation that is drawn too.

@@ -55,7 +55,7 @@ def packed_sheet(
         sieve_um: 10th and 90th percentile of the spheres' diameters.
         pixel_um: Size of a pixel.
         shape: Height and width in pixels.
-        spread: How much room a sphere claims, in radii: below 1 neighbours overlap a
+        spread: Room of a sphere, in radii: below 1 neighbours overlap a
             little as they do in projection, above 1 the sheet is loose.
         cover: Total area of the spheres that are tried, over that of the sheet.
     """
@@ -210,7 +210,7 @@ _COARSEST_UM = 4.31
 
 @lru_cache(maxsize=8)
 def texture_library(pixel_um: float) -> TextureLibrary:
-    """The library of a pixel size, always the same one, so that a frame's seed says all."""
+    """Return the library of a pixel size, which is always the same one."""
     if pixel_um > _COARSEST_UM:
         return _coarser(texture_library(_COARSEST_UM), _COARSEST_UM / pixel_um)
     rng = np.random.default_rng(20240325)
@@ -261,7 +261,7 @@ def _coarser(library: TextureLibrary, zoom: float) -> TextureLibrary:
 def crop(
     rng: np.random.Generator, maps: tuple[np.ndarray, ...], shape: tuple[int, int]
 ) -> tuple[np.ndarray, ...]:
-    """The same random window of several maps; wraps round where the frame is larger."""
+    """Cut the same random window out of several maps, which wrap round if the frame is larger."""
     height, width = maps[0].shape
     if shape[0] <= height and shape[1] <= width:
         top = int(rng.integers(height - shape[0] + 1))
@@ -274,7 +274,7 @@ def crop(
 
 
 def crop_sheet(rng: np.random.Generator, sheet: Sheet, shape: tuple[int, int]) -> Sheet:
-    """A random window of a sheet, mirrored left-right and top-bottom at random."""
+    """Cut a random window out of a sheet, mirrored left-right and top-bottom at random."""
     thickness, below, right = crop(
         rng, (sheet.thickness, sheet.centre_below, sheet.centre_right), shape
     )
@@ -286,6 +286,6 @@ def crop_sheet(rng: np.random.Generator, sheet: Sheet, shape: tuple[int, int]) -
 
 
 def crop_face(rng: np.random.Generator, face: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    """A random window of a height map, mirrored at random."""
+    """Cut a random window out of a height map, mirrored at random."""
     (window,) = crop(rng, (face,), shape)
     return window[:: int(rng.choice((-1, 1))), :: int(rng.choice((-1, 1)))]

@@ -278,9 +278,9 @@ class KeptExamples(WrappedExamples):
     float16 and soft labels in steps of 1/255, a megabyte for a frame of 256 x 512.
 
     Args:
-        examples: Where they come from.
+        examples: Examples that are kept.
         epochs: So many epochs are made; then the first comes again.
-        folder: Where they are kept; a training that goes on finds them there.
+        folder: Folder of the kept batches; a training that goes on finds them there.
     """
 
     def __init__(self, examples: Examples, epochs: int, folder: Path) -> None:

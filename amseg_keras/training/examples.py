@@ -82,7 +82,7 @@ class DatasetSource:
     Attributes:
         data: The data set.
         class_names: Classes of the network in the order of its ids; None for the data set's own.
-        scaling: How the network wants its grey levels.
+        scaling: Grey levels of the network.
     """
 
     data: Dataset
@@ -96,8 +96,8 @@ class DatasetExamples:
     Args:
         data: With labelled frames in the splits "train" and "validation".
         recipe: Batch size, shape, augmentation, seed.
-        class_names: Of the network, in the order of its ids; by default the data set's.
-        scaling: How the network wants its grey levels.
+        class_names: Classes of the network in the order of its ids; defaults to the data set's.
+        scaling: Grey levels of the network.
 
     Raises:
         ReadError: A split is empty, or frames have no labels.

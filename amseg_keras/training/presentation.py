@@ -34,11 +34,11 @@ class Presentation:
     """What is drawn at random when a frame is shown.
 
     Attributes:
-        scaling: How the network wants its grey levels.
+        scaling: Grey levels of the network.
         channels: Input channels of the network.
         blank: Share of the frames whose motion channel is blank: they stand for single frames, and
             their grey levels are measured on themselves alone.
-        coverage: Whether frames are zoomed and blurred.
+        coverage: True to zoom and blur frames.
     """
 
     scaling: GreyScaling

@@ -39,7 +39,7 @@ class Recipe:
     """A training; the defaults are the paper's (section 3.1) where it says something.
 
     Attributes:
-        network: One of `models.NETWORKS`.
+        network: Name out of `models.NETWORKS`.
         width: Number of filters of the network's first block; None for the network's own.
         channels: Input channels, as `preprocess.channels.Channels` knows them.
         grey_levels: Stretch of the grey levels, `"percentile"` or `"specimen"` as in
@@ -51,7 +51,7 @@ class Recipe:
         batch_size: Frames in a batch, of all devices together.
         shape: Height and width that frames are cut or padded to for training; None: whole frames.
             Validation always looks at whole frames.
-        learning_rate: Of Adam, at the beginning.
+        learning_rate: Learning rate of Adam at the beginning.
         annealing: ``"cosine"``: down to 0 at the end, after a short warm-up; ``"plateau"``: halved
             whenever the validation has not gained for `patience / 3` epochs.
         weighted: Classes are weighted in the loss by the square root of their median frequency
@@ -59,13 +59,13 @@ class Recipe:
         augment: ``"paper"``: a random tenth of the frames is cropped and added (section 2.3);
             ``"strong"``: see `datasets.strong_augmentation`; None: nothing.
         focus: Share of the cuts that are placed on a pixel of the frame's rarest class.
-        repeat: How often a frame is in an epoch, each time cut and augmented anew.
+        repeat: Number of times that a frame is in an epoch, cut and augmented anew each time.
         clip_norm: Largest norm of a gradient.
         averaging: The weights that are validated and kept are averages over the last
             `1 / (1 - averaging)` steps; 0 keeps the weights themselves.
         patience: Stop after so many epochs without gain in the mean IoU of the validation.
         precision: A Keras dtype policy; ``"auto"``: mixed precision where the hardware has it.
-        seed: Of the weights, the order, the cuts and the augmentation.
+        seed: Seed of the weights, the order, the cuts and the augmentation.
 
     Example:
         >>> Recipe(network="unet", epochs=20).learning_rate
@@ -148,7 +148,7 @@ class Progress:
         epochs: Epochs in all.
         step: Steps that are done in all.
         steps: Steps in all.
-        loss: Of the last step.
+        loss: Loss of the last step.
         seconds_left: Estimated from the steps and validations so far; None before the first.
         finished_epoch: The row of an epoch that has just ended (see `TrainedRun.history`), else
             None.
@@ -190,13 +190,13 @@ class Simulation:
         whole_from: Share of the epochs after which the training sees whole frames.
         validation_frames: Number of frames of the first facility to validate on. The training
             never sees these frames.
-        reuse: How often the training sees a simulated frame, cut and altered anew each time. An
+        reuse: Number of times that a simulated frame is seen, cut and altered anew each time. An
             epoch simulates `frames / reuse` new frames and draws the others from earlier epochs.
         kept: Largest number of simulated frames on disk. The oldest frames go first.
         places: Facilities with ranges of your own, by names that `facilities` has.
-        melt_pool: Whether liquid metal is a sixth class, `melt pool`.
-        coverage: Whether some recordings have another pixel size than their facility (1 to 6.5 um),
-            and frames are zoomed (0.5 to 1.7) and blurred.
+        melt_pool: True to make liquid metal a sixth class, `melt pool`.
+        coverage: True to cover more than the facilities: some recordings have another pixel size
+            (1 to 6.5 um), and frames are zoomed (0.5 to 1.7) and blurred.
 
     Example:
         >>> str(Simulation({"esrf": 0.75, "aps": 0.25}))

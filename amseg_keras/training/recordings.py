@@ -44,7 +44,7 @@ class Sample:
         background: Grey levels without what moves, on the same scale and of the same shape; None
             for a frame that stands alone.
         labels: Class ids, uint8 of the same shape, 255 where the frame does not show the class.
-        moving_labels: The same for a network that sees what moves, which shows more.
+        moving_labels: Labels for a network that sees what moves; they show more.
         grey_range: Grey levels of the whole recording that become the ends of the network's input.
     """
 
@@ -66,7 +66,7 @@ class Recordings:
         folder: Folder of the files. Trainings of the same simulation, seed and grey levels share
             its files; others use subfolders of their own.
         simulation: Settings of the simulation.
-        scaling: How the network wants its grey levels.
+        scaling: Grey levels of the network.
         seed: Seed of the recordings.
         targets: Number of labelled frames of each recording.
         shape: Height and width of the frames in pixels.

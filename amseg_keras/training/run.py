@@ -125,12 +125,12 @@ class TrainedRun:
     """Results of a training.
 
     Attributes:
-        folder: Of the run.
+        folder: Folder of the run.
         preset: Folder of the best weights, as `from_pretrained` reads it.
         history: A row for each epoch: `epoch` (from 0), `phase`, `step` and `minutes` at its end,
             `learning_rate`, `loss` of the training; `val_loss`, `mean_iou`, `mean_f1`, `score` and
             `iou_<class>` on the validation frames, of the averaged weights.
-        seconds: How long the training took, interruptions not counted.
+        seconds: Duration of the training in s, without interruptions.
 
     Example:
         >>> history = pd.DataFrame({"epoch": [0, 1, 2], "score": [0.61, 0.83, 0.80]})
@@ -173,7 +173,7 @@ def train(
         data: A data set or its folder, with the splits "train" and "validation"; or a
             `Simulation`.
         out: Folder of the run; see `training.run_folder` for what is in it.
-        recipe: By default the paper's.
+        recipe: Recipe of the training; defaults to the paper's.
         mixed_with: Simulated frames beside those of a data set, so that a network that learns a
             few real frames forgets nothing else.
         share: Share of the simulated frames in each batch.
@@ -187,7 +187,7 @@ def train(
             and seed share them there, so that several networks cost one simulation. By default
             they are in `out`, and the recordings are deleted at the end.
         resume: Go on with the training that is in `out`; start it if there is none.
-        progress: Told after each step and epoch.
+        progress: Function called after each step and epoch.
 
     Returns:
         What came out. `from_pretrained(run.preset)` segments with the best weights.
@@ -256,10 +256,10 @@ class Plan:
     """A training that is to be.
 
     Attributes:
-        run: Where to.
+        run: Folder of the run.
         examples: What on.
-        recipe: How.
-        phases: In which order.
+        recipe: Recipe of the training.
+        phases: Phases in their order.
         network: Makes the network, with the weights to start from.
     """
 
@@ -281,7 +281,7 @@ def carry_out(
     Args:
         plan: Network, examples and recipe of the training.
         resume: Go on with what is there.
-        progress: Told after each step.
+        progress: Function called after each step.
         before: Called before the first step of a training that begins or goes on.
     """
     run, examples, recipe = plan.run, plan.examples, plan.recipe
@@ -363,7 +363,7 @@ def make_examples(
 
     Args:
         data: A data set or its folder, or a simulation.
-        recipe: How they are shown.
+        recipe: Recipe, which says how the frames are shown.
         info: Preset that the training starts from, whose classes and grey levels it keeps.
         mixed_with: Simulation beside a data set, or None.
         share: Share of the simulated frames in a batch.

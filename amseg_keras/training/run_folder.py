@@ -69,7 +69,7 @@ class RunFolder:
 
         Args:
             facts: Versions and hardware.
-            resume: Whether to go on with a training that is there.
+            resume: True to go on with a training that is in the folder.
 
         Returns:
             The record of a training that is finished, else None.
@@ -230,8 +230,8 @@ class EventLog:
     """Writes what TensorBoard shows, on every backend.
 
     Args:
-        folder: Of the event files; what is there is written anew, since a resumed training would
-            otherwise show epochs twice.
+        folder: Folder of the event files. Its files are written anew, since a resumed training
+            would otherwise show epochs twice.
         history: Epochs that are finished.
     """
 
@@ -328,7 +328,7 @@ def run_card(info: PresetInfo, asked: dict[str, Any], record: dict[str, Any]) ->
     """Write the card of a run's preset.
 
     Args:
-        info: Of the preset.
+        info: Facts about the preset.
         asked: What was asked for: the recipe.
         record: What came of it.
     """

@@ -32,7 +32,7 @@ def train_repeatedly(
         data: As for `train`.
         out: Folder with a run for each seed, `seed_0` and so on, and `repeats.csv`.
         recipe: As for `train`.
-        repeats: How many times.
+        repeats: Number of trainings.
         **options: Of `train`.
 
     Returns:
@@ -66,7 +66,7 @@ class Student:
     """A network of a size.
 
     Attributes:
-        network: One of `models.NETWORKS`.
+        network: Name out of `models.NETWORKS`.
         width: Number of filters of the first block; None for the network's own.
 
     Example:

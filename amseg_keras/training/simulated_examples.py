@@ -50,7 +50,7 @@ class SimulatedExamples:
         simulation: Settings of the simulation.
         recipe: Batch size, epochs, channels, seed. Batches of whole frames hold as many pixels as
             batches of windows.
-        scaling: How the network wants its grey levels.
+        scaling: Grey levels of the network.
         folder: Folder of the recordings; by default a temporary one.
 
     Raises:

@@ -45,10 +45,10 @@ class Trainer:
     Args:
         model: The network, with the weights to start from.
         examples: What it is trained and validated on.
-        recipe: How.
-        phases: In their order; the recipe's own epochs and rate are not looked at.
-        run: Where checkpoints, tables and the best weights go.
-        report: Told after each step.
+        recipe: Recipe of the training.
+        phases: Phases in their order; they replace the recipe's epochs and rate.
+        run: Folder for checkpoints, tables and the best weights.
+        report: Function called after each step.
     """
 
     def __init__(
@@ -298,7 +298,7 @@ class EachStep(keras.callbacks.Callback):
         after: Called with the loss of each step and the frames of its batch.
 
     Attributes:
-        broken: Whether a loss was not a number.
+        broken: True if a loss was not a number.
     """
 
     def __init__(self, sizes: Mapping[int, int], after: Callable[[float, int], None]) -> None:
@@ -340,7 +340,7 @@ def validate(
     Args:
         predict: The network.
         frames: Input `(height, width, channels)` and class ids `(height, width)`, of any size.
-        class_names: In the order of the ids.
+        class_names: Classes in the order of their ids.
         loss: Loss that the training minimises.
 
     Returns:

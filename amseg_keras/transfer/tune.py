@@ -127,8 +127,9 @@ def fine_tune(
         from_scratch: Train the same network from random weights too and compare (figure 8a-c),
             in `out/from_scratch`, `out/transfer.csv` and `out/transfer.png`.
         resume: Go on with what is in `out`.
-        progress: Told after each step and epoch.
-        expected: Told before the first step how many seconds it will take; it costs a few steps.
+        progress: Function called after each step and epoch.
+        expected: Function called with the expected seconds before the first step; to measure them
+            takes a few steps.
 
     `out` has also `split.csv`, which frames were for what, and `before.json`, the scores on the
     held-out frames before the first step.

@@ -20,7 +20,7 @@ class PageName:
     Attributes:
         stem: Name of the file without its folder and extension.
         page: Counted from 0.
-        pages: How many the file has.
+        pages: Number of pages in the file.
     """
 
     stem: str
@@ -56,8 +56,8 @@ class Masks(Protocol):
 
     Attributes:
         class_names: Classes that they name, in an order that is the same on every run.
-        has_background: Whether pixels without a shape are background, which then needs a class.
-        pages: Where each mask is, to match it with a frame.
+        has_background: True if pixels without a shape are background, which needs a class.
+        pages: Place of each mask, to match it with a frame.
     """
 
     @property

@@ -50,10 +50,10 @@ def open_masks(
     Args:
         path: A TIFF stack or picture, a JSON file of COCO or LabelMe, or a folder of pictures or
             of LabelMe files.
-        kind: One of `KINDS`; ``"auto"`` looks into the files.
+        kind: Kind of the masks out of `KINDS`; ``"auto"`` looks into the files.
         class_names: Name of each id, for label images.
         palette: Colour of each class, for colour-coded pictures.
-        tolerance: For these: how far a pixel may be from the colour of its class.
+        tolerance: Largest distance of a pixel from the colour of its class, for colours.
         axes: Meaning of the axes of TIFF label images, as in `ReadOptions`.
 
     Raises:
@@ -133,11 +133,11 @@ class ImportOptions:
     """How masks are read, and what is known of their frames.
 
     Attributes:
-        kind: Of the masks: one of `KINDS`.
-        class_names: For label images the name of each id; for all, the ids of a new data set.
+        kind: Kind of the masks out of `KINDS`.
+        class_names: Name of each id in label images, and the class ids of a new data set.
         palette: Colour of each class, for colour-coded masks.
-        tolerance: For these: how far a pixel may be from the colour of its class.
-        add_classes: Whether classes that the data set lacks are appended to its own.
+        tolerance: Largest distance of a pixel from the colour of its class, for colours.
+        add_classes: True to append classes that the data set lacks.
         about: Facts about every frame; its sequence, if any, is the sequence of all frames.
         reading: Options of the user, for frames and masks that can be read in two ways.
     """
@@ -157,7 +157,7 @@ class Imported:
 
     Attributes:
         data: The data set, saved.
-        frames: How many frames were added.
+        frames: Number of frames that were added.
         notes: What was assumed or left out, a sentence each.
     """
 
@@ -192,8 +192,8 @@ def import_masks(
     Args:
         images: Files, folders, patterns: whatever `find_stacks` reads.
         masks: What `open_masks` reads.
-        folder: Of the data set.
-        options: How masks are read, and what is known of the frames.
+        folder: Folder of the data set.
+        options: Reading of the masks, and facts about the frames.
         advance: Called after each frame, to draw progress.
 
     Returns:

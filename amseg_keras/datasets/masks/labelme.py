@@ -131,7 +131,7 @@ class LabelMeMasks:
         return inside_polygon(points, size)
 
     def _painted(self, shape: Mapping[str, Any], size: tuple[int, int]) -> np.ndarray:
-        """Draw a mask that was painted, or that LabelMe's network proposed: a picture and its corner."""
+        """Draw a painted mask, or one that LabelMe's network proposed: a picture and its corner."""
         stored = io.BytesIO(base64.b64decode(shape["mask"]))
         with Image.open(stored, formats=("PNG",)) as picture:
             if picture.width * picture.height > _MOST_PIXELS:

@@ -39,7 +39,7 @@ class LabelImages:
     are refused.
 
     Args:
-        files: In the order of the frames.
+        files: Files in the order of the frames.
         class_names: Name of each id in the files; without it the ids are read once, and are the
             paper's classes where they fit, else `class_0`, `class_1`, ...
         axes: Meaning of the axes of TIFF files, as in `ReadOptions`.

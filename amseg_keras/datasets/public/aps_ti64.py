@@ -47,7 +47,7 @@ def make_aps_ti64(given: Path, folder: Path, advance: Callable[[], object]) -> D
 
     Args:
         given: Folder of the numbered TIFF files; they may be part of the published ones.
-        folder: Of the data set.
+        folder: Folder of the data set.
         advance: Called after each frame.
 
     Raises:

@@ -52,7 +52,7 @@ def make_hpdc_video(given: Path, folder: Path, advance: Callable[[], object]) ->
 
     Args:
         given: The video, or its beginning.
-        folder: Of the data set.
+        folder: Folder of the data set.
         advance: Called after each picture of the video.
 
     Returns:
@@ -223,7 +223,7 @@ class Panel:
 
         Args:
             picture: The whole picture, `(height, width, channels)`.
-            mix: How much of each channel to add up, float32 `(channels,)`.
+            mix: Weight of each channel in the sum, float32 `(channels,)`.
 
         Returns:
             float32 `(256, 512)`.

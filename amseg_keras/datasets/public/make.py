@@ -24,7 +24,7 @@ def make_esrf_test_images(given: Path, folder: Path, advance: Callable[[], objec
     Args:
         given: The folder that holds them, or one of them; they are told by their names, in which
             the process is ("LPBF.jpg", "2. Welding.jpg"), whatever else the folder holds.
-        folder: Of the data set.
+        folder: Folder of the data set.
         advance: Called after each frame.
 
     Raises:
@@ -82,9 +82,9 @@ def make_dataset(
     """Turn published files into a data set; `dataset.json` is written last.
 
     Args:
-        name: One of `SOURCES`.
+        name: Name out of `SOURCES`.
         given: The file or folder as its owners publish it.
-        folder: Of the data set; its files are overwritten.
+        folder: Folder of the data set; its files are overwritten.
         advance: Called after each frame that was read.
 
     Returns:

@@ -25,7 +25,7 @@ class PublicFile:
 
     Attributes:
         name: What it is called once downloaded.
-        url: Where it is, pinned to a commit, so that it stays the same file.
+        url: Address of the file, pinned to a commit, so that it stays the same file.
         sha256: Checksum in hexadecimal. None if this project never had the file; the
             checksum of what arrived is then shown and recorded instead.
     """
@@ -43,10 +43,10 @@ class PublicSource:
         name: What `amseg dataset fetch` calls it.
         title: What it holds, in one line.
         files: All the files that it is made of.
-        size: How much is downloaded, in words.
+        size: Size of the download, in words.
         licence: Licence of the owners, in words.
         citation: What to cite.
-        page: Where a person finds it.
+        page: Web page of the data set.
         from_what: What to give to `--from`.
     """
 

@@ -25,7 +25,7 @@ class StackInfo:
             frame.
         first_number: Number of the first frame in a recording of several files, where the file
             says it.
-        is_inverted: Whether the file says that 0 is white.
+        is_inverted: True if the file says that 0 is white.
         whole: Number of frames of the recording that the file is a part of, where it says so.
     """
 

@@ -86,7 +86,7 @@ class JoinedReader(FrameReader):
 
     Args:
         label: The folder or pattern as it was given.
-        files: In order; each may hold several frames.
+        files: Files in the order of their frames; each may hold several frames.
         notes: What was assumed in finding the files.
 
     Raises:

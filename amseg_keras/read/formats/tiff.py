@@ -58,8 +58,8 @@ class TiffReader(FrameReader):
         axes: Meaning of the axes of all its pages together, if the user said it.
 
     Attributes:
-        is_inverted: Whether the file says that 0 is white.
-        is_imagej: Whether ImageJ wrote it.
+        is_inverted: True if the file says that 0 is white.
+        is_imagej: True if ImageJ wrote the file.
     """
 
     kind = "TIFF"

@@ -17,13 +17,13 @@ _SHAPED_PX = 2.5
 
 
 class Cut(NamedTuple):
-    """What a slice shows of one pore, in the window of the frame that holds it.
+    """The cut of a slice through one pore, in the window of the frame that holds it.
 
     Attributes:
         window: Rows and columns of the frame.
         inside: Share of each pixel that is pore, float32.
-        distance: To the pore's wall, negative inside, float32.
-        darkness: What the pore lacks of the alloy's level.
+        distance: Distance to the pore's wall, negative inside, float32.
+        darkness: Grey level that the pore lacks, as a share of the alloy's.
     """
 
     window: tuple[slice, slice]
@@ -42,10 +42,10 @@ class Ellipsoids:
         stretch: Long axis in the slice over its mean.
         tall: Half height over the mean radius.
         tilt: Direction of the long axis.
-        lobe: How far a cut is from an ellipse: three lobes, relative to its radius.
-        turn: Where these are.
+        lobe: Height of three lobes on the ellipse of a cut, relative to its radius.
+        turn: Angle of the lobes.
         soft: Width of the wall in the slice, pixels: wide where the pore fades out.
-        darkness: What the pore lacks of the alloy's level, 0 to 1.
+        darkness: Grey level that the pore lacks, as a share of the alloy's, 0 to 1.
     """
 
     centre: np.ndarray
@@ -59,7 +59,7 @@ class Ellipsoids:
     darkness: np.ndarray
 
     def cuts(self, height: float, shape: tuple[int, ...]) -> list[Cut]:
-        """What a slice at a height shows of them, those inside the frame only."""
+        """Cut the pores at a height; return the cuts inside the frame."""
         off = (height - self.centre[:, 2]) / (self.radius * self.tall)
         radii = self.radius * np.sqrt(np.maximum(1 - off * off, 0))
         return [
@@ -92,8 +92,8 @@ class Shrinkage:
         centre: Column, row and height of each ball, float32 `(balls, 3)`.
         radius: Their radii, float32.
         ragged: Unevenness of the walls, pixels.
-        offset: Where in the table of wall textures this pore's begins (row, column).
-        darkness: What the pore lacks of the alloy's level.
+        offset: Place of the pore's wall texture in the table (row, column).
+        darkness: Grey level that the pore lacks, as a share of the alloy's.
     """
 
     centre: np.ndarray
@@ -103,7 +103,7 @@ class Shrinkage:
     darkness: float
 
     def cut(self, height: float, shape: tuple[int, ...]) -> Cut | None:
-        """What a slice at a height shows of it; None if nothing inside the frame."""
+        """Cut the pore at a height; None if nothing of it is inside the frame."""
         off = np.abs(self.centre[:, 2] - np.float32(height))
         near = off < self.radius + self.ragged
         if not near.any():
@@ -182,7 +182,7 @@ def draw_ellipsoids(
 def draw_shrinkage(
     rng: np.random.Generator, centre: np.ndarray, darkness: float, ranges: CastingRanges
 ) -> Shrinkage:
-    """A shrinkage pore about a centre (column, row, height)."""
+    """Draw a shrinkage pore about a centre (column, row, height)."""
     length = draw_log(rng, ranges.shrinkage_length_px)
     widest = min(draw_log(rng, ranges.shrinkage_width_px), 0.6 * length) / 2
     axis, radius = _limb(rng, length, widest, draw(rng, ranges.neck))
@@ -227,10 +227,10 @@ class Cloud:
     """A grey haze with a texture of its own; pixels.
 
     Attributes:
-        seed: Of its texture.
+        seed: Seed of the texture.
         centre: Column, row and height.
         size: Sigma along each of these.
-        darkness: What the alloy in its middle lacks of its level.
+        darkness: Grey level that the alloy lacks in the middle, as a share.
     """
 
     seed: int
@@ -285,7 +285,7 @@ def _clots() -> np.ndarray:
 
 
 def draw_cloud(rng: np.random.Generator, centre: np.ndarray, ranges: CastingRanges) -> Cloud:
-    """A cloud about a centre (column, row, height)."""
+    """Draw a cloud about a centre (column, row, height)."""
     half = draw_log(rng, ranges.cloud_px)
     high = max(half / draw(rng, (1.5, 5)), 6.0)
     return Cloud(

@@ -37,7 +37,7 @@ class Wedge:
     strength: np.ndarray
 
     def flanks(self, pores: np.ndarray) -> np.ndarray:
-        """What the loss adds to a slice with this darkness of pores, float32."""
+        """Compute what the loss adds to a slice with this darkness of pores, float32."""
         rows, columns = self.strength.shape
         small = cv2.resize(pores, (columns // 2, rows // 2), interpolation=cv2.INTER_AREA)
         # Around the edges it wraps: flanks of pores outside the view come in, as in real slices.
@@ -91,7 +91,7 @@ class Reconstruction:
 
 
 def draw_wedge(rng: np.random.Generator, shape: tuple[int, int], ranges: CastingRanges) -> Wedge:
-    """Which views a casting's slices lack."""
+    """Draw the views that a casting's slices lack."""
     rows = np.fft.fftfreq(shape[0] // 2)[:, None]
     columns = np.fft.rfftfreq(shape[1] // 2)
     half = np.deg2rad(draw(rng, ranges.wedge_deg))
@@ -212,7 +212,7 @@ def draw_casting(
         shape: Height and width of the slices.
         material: Name of the alloy, for the parameters: a reconstruction shows levels
             relative to the alloy's, whichever it is.
-        slices: How many slices there must be at least.
+        slices: Smallest number of slices.
         ranges: What everything is drawn from.
     """
     frames = max(draw_integer(rng, ranges.slices), slices)

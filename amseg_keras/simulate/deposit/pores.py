@@ -32,7 +32,7 @@ class Pass:
         return self.start + self.step * frame
 
     def risen(self, columns: np.ndarray, frame: float) -> np.ndarray:
-        """Share of the new bead that is there at each column, 0 to 1."""
+        """Compute the share of the new bead that is there at each column, 0 to 1."""
         behind = np.sign(self.step) * (self.laser(frame) - columns)
         return np.asarray(1 / (1 + np.exp(-np.clip(4 * behind / self.front, -30, 30))))
 
@@ -111,7 +111,7 @@ class Ground:
 
     Attributes:
         old: Row of the surface at each column before the pass.
-        final: The same after it.
+        final: State after it.
         height: Rows of the frame.
         pixel_um: Micrometres a pixel.
         slope: Absorbance of a micrometre deep in the deposit.
@@ -162,7 +162,7 @@ def draw_new_pores(
 
     Args:
         rng: Source of randomness.
-        ground: Where they form.
+        ground: Ground on which they form.
         flow_px: Speed of the melt, pixels a frame.
         ranges: Ranges that they are drawn from.
     """
@@ -268,7 +268,7 @@ class Stream:
         """Path in flying grains (um) and brightness of specks, both `(height, width)`.
 
         Args:
-            frame: Which frame of the shot.
+            frame: Number of the frame in the shot.
             surface: Row of the deposit's surface at each column.
             height: Rows of the frame.
             laser: Column that the stream points to; it may lie outside the view.
@@ -308,7 +308,7 @@ class Stream:
 
 
 def draw_stream(rng: np.random.Generator, pixel_um: float, ranges: DepositRanges) -> Stream:
-    """How much flies, and how fast."""
+    """Draw the amount and the speed of the powder that flies."""
     low, high = ranges.flying_diameter_um
     return Stream(
         seed=int(rng.integers(2**31)),

@@ -77,7 +77,7 @@ class Look:
 
     Attributes:
         edge: Blur (px) and fringe (px2) of the surface.
-        void: The same of pores and grains.
+        void: Path through pores and grains, as above.
         haze: Share of the light that the scintillator spreads far.
         haze_px: Sigma of that spread.
     """
@@ -184,7 +184,7 @@ class DepositShot(WithoutMotion):
 
 
 def _chord(ball: Ball, shape: tuple[int, ...]) -> tuple[tuple[slice, slice], np.ndarray]:
-    """The window of the frame that holds a ball, and the relative path through it, 0 to 1."""
+    """Find the window of the frame that holds a ball, and the relative path through it, 0 to 1."""
     low, high = ball.radius + 1, ball.radius + 2
     top, bottom = (min(max(int(edge), 0), shape[0]) for edge in (ball.row - low, ball.row + high))
     left, right = (

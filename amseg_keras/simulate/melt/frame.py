@@ -61,7 +61,7 @@ class Moment:
         frame: Its number.
         laser_px: Column of the laser; where it was last when it is off.
         start_px: Column at which it was switched on.
-        direction: Of the scan, +1 or -1.
+        direction: Direction of the scan, +1 or -1.
         melted: How far melting has come at a place, 0 before the laser to 1.
         track: The melted track.
         pool: Its liquid.
@@ -240,7 +240,7 @@ def _add_melt(
     lines: Lines,
     paths: tuple[np.ndarray, np.ndarray],
 ) -> None:
-    """The plate's new surface less the old one."""
+    """Add the plate's new surface less the old one."""
     changed = np.abs(lines.melted - stage.surface) > 0.01
     if not changed.any():
         return
@@ -381,7 +381,7 @@ def _add_fresh(stage: Stage, moment: Moment, lines: Lines, log: np.ndarray) -> N
 
 
 def _labels(stage: Stage, still: Still, moment: Moment, lines: Lines) -> LabelMaps:
-    """Class ids of the frame."""
+    """Label the classes of the frame."""
     base, body = label_layers(stage, moment.track.fill, lines.top, lines.melted)
     maps = LabelSet(base.copy(), base.copy(), base)
     still.label(maps, body)

@@ -164,7 +164,7 @@ def draw_band(rng: np.random.Generator, plate: Plate, ranges: MeltRanges) -> Ban
 
 
 def _band(rng: np.random.Generator, plate: Plate) -> np.ndarray:
-    """A band under the surface where the plate is thinner, as far as a ragged line, 0 to 1."""
+    """Draw a band under the surface where the plate is thinner, down to a ragged line, 0 to 1."""
     view = plate.view
     rows = np.arange(view.shape[0], dtype=np.float32)[:, None]
     columns = np.arange(view.shape[1], dtype=np.float32)
@@ -181,7 +181,7 @@ def _band(rng: np.random.Generator, plate: Plate) -> np.ndarray:
 
 
 def _dent(rng: np.random.Generator, plate: Plate) -> np.ndarray:
-    """A pit in a face that opens at the surface, wider than deep, 0 to 1."""
+    """Draw a pit in a face that opens at the surface, wider than deep, 0 to 1."""
     view = plate.view
     rows = np.arange(view.shape[0], dtype=np.float32)[:, None]
     columns = np.arange(view.shape[1], dtype=np.float32)

@@ -18,9 +18,9 @@ class Pool:
     """The melt pool of a shot and the track that it leaves; lengths in pixels.
 
     Attributes:
-        length: From the laser to its end.
-        front: From the laser to where it begins.
-        depth: Of its deepest place under the surface.
+        length: Distance from the laser to the end of the pool.
+        front: Distance from the laser to the beginning of the pool.
+        depth: Largest depth under the surface.
         edge: Over which the liquid gets as thick as it is: the pool is round along the beam too.
         brightness: Log intensity that the liquid has more than the solid.
         ragged: Factor on its depth at each column of the frame, float32 `(width,)`.
@@ -48,7 +48,7 @@ class Pool:
         Args:
             columns: Columns `(width,)`.
             laser_px: Column of the laser.
-            direction: Of the scan, +1 or -1.
+            direction: Direction of the scan, +1 or -1.
             grown: Share of its full length and of its full depth that the pool has.
         """
         behind = direction * (laser_px - columns)
@@ -118,7 +118,7 @@ class Void:
         outline: Column and row of its outline, `(points, 2)`.
         depth_um: Depth along the beam.
         wall_px: Width of its walls.
-        moves: Whether it differs from the background of its recording.
+        moves: True if it differs from the background of its recording.
     """
 
     outline: np.ndarray
@@ -144,7 +144,7 @@ class Keyhole:
     """Shape of a vapour depression; lengths in pixels.
 
     Attributes:
-        depth: From the surface to the tip.
+        depth: Distance from the surface to the tip.
         aperture: Width at the surface.
         waist: Width at mid-depth.
         lean: Tangent of the front wall's angle to the vertical.
@@ -154,7 +154,7 @@ class Keyhole:
         wave: Amplitude of the wavy rear wall.
         wave_count: Waves on the rear wall.
         phase: Phase of these waves, radians.
-        taper: How much narrower it gets to the tip, 0 to 1: 1 is a V.
+        taper: Narrowing towards the tip, 0 to 1; 1 is a V.
     """
 
     depth: float
@@ -195,7 +195,7 @@ class Keyhole:
         return np.concatenate((outline[:1] - (0, 40), outline, outline[-1:] - (0, 40)))
 
     def _centre(self, t: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """How far the middle lies behind the laser and below the surface, along the keyhole."""
+        """Place the middle line of a keyhole behind the laser and below the surface."""
         behind = self.lean * self.depth * t + self.tail * t**3
         # A long tail runs level at its end.
         return behind, self.depth * (t - 0.25 * min(self.tail / self.depth, 1) * t**4)
@@ -219,7 +219,7 @@ class Keyhole:
 def draw_keyhole(
     rng: np.random.Generator, laser: Laser, pixel_um: float, ranges: MeltRanges
 ) -> Keyhole:
-    """The mean shape of a keyhole: a shallow dent to a deep J with a bulb.
+    """Draw the mean shape of a keyhole: from a shallow dent to a deep J with a bulb.
 
     Its depth follows from the keyhole number, its width from the laser spot, and its front wall
     leans the more the faster the scan is. Under a laser that stands still it is a symmetric V.

@@ -55,7 +55,7 @@ class Scan:
         start_px: Column in which it is switched on, in frame 0.
         step_px: Columns that it goes in a frame, signed.
         keyhole: The mean shape of the keyhole.
-        motion: How that moves in time; its length is that of the scan.
+        motion: Motion of the keyhole in time, as long as the scan.
     """
 
     laser: Laser
@@ -121,7 +121,7 @@ class MeltShot:
 
     @cached_property
     def still(self) -> Still:
-        """What the beam meets in every frame."""
+        """Matter in the beam, the same in every frame."""
         old = [self._outlined(pore, 0, moves=False) for pore in self.pores if _is_old(pore)]
         return draw_still(self.stage, [void for void in old if void is not None])
 
@@ -144,7 +144,7 @@ class MeltShot:
         return compose(self.stage, self.still, self.moment(frame), labelled)
 
     def moment(self, frame: int) -> Moment:
-        """Where everything is in a frame."""
+        """Place everything in a frame."""
         laser_px = self.laser_px(frame)
         on = 0 <= frame < self.frames
         keyhole, hump, plume, glow = None, 0.0, None, None
@@ -181,13 +181,13 @@ class MeltShot:
         )
 
     def _melted(self, frame: int) -> float:
-        """Share of its effect on the surface that the laser has had where it stands."""
+        """Compute the share of its effect on the surface that the laser has had where it stands."""
         if frame < 0:
             return 0.0
         return min((frame + 1) / 4, 1.0)
 
     def _grown(self, frame: int) -> tuple[float, float]:
-        """Share of its full length and depth that the pool has: it forms and freezes."""
+        """Compute the share of full length and depth that the pool has: it forms and freezes."""
         if frame < 0:
             return 0.0, 0.0
         way = abs(self.scan.step_px) * min(frame, self.frames)
@@ -198,7 +198,7 @@ class MeltShot:
         return length * left, depth * left
 
     def _moves(self, pore: Pore, frame: int) -> bool:
-        """Whether a pore is drifting still, or there for less than half of the recording."""
+        """Tell whether a pore still drifts, or is there for less than half of the recording."""
         first, end = self.window
         there = min(pore.gone, end) - max(pore.born, first)
         return frame < pore.frozen or there < 0.45 * (end - first)
@@ -333,7 +333,7 @@ def void_depth(rng: np.random.Generator, stage: Stage, sigmas: Range, extra: Ran
 def _bubbles(
     rng: np.random.Generator, view: View, scan: Scan, pore_um: float, ranges: MeltRanges
 ) -> tuple[Pore, ...]:
-    """A pore for each time that the keyhole pinches off."""
+    """Make a pore for each time that the keyhole pinches off."""
     pixel_um, keyhole, motion = view.pixel_um, scan.keyhole, scan.motion
     if keyhole.depth * pixel_um < SHALLOWEST_UM:
         return ()
@@ -446,7 +446,7 @@ def _draw_airborne(
 
 
 def _parameters(shot: MeltShot) -> dict[str, Any]:
-    """What `dataset.json` says of the shot."""
+    """Describe the shot for `dataset.json`."""
     stage, scan = shot.stage, shot.scan
     laser, pixel_um = scan.laser, stage.view.pixel_um
     depth_um = scan.keyhole.depth * pixel_um

@@ -33,7 +33,7 @@ class Airborne:
     velocity: np.ndarray
 
     def at(self, frame: int) -> "Airborne":
-        """The grains that are there in a frame, flying straight."""
+        """Return the grains in a frame, which fly straight."""
         there = (self.born <= frame) & (frame - self.born < _SEEN_FRAMES) | np.isinf(self.born)
         age = np.where(np.isinf(self.born), frame, frame - self.born)[there, None]
         return Airborne(
@@ -94,7 +94,7 @@ def draw_spatter(
         rng: Source of randomness.
         per_frame: How many in a frame.
         track: Column and row of the laser in each frame, `(frames, 2)`.
-        direction: Of the scan, +1 or -1.
+        direction: Direction of the scan, +1 or -1.
         pixel_um: Size of a pixel.
     """
     born = np.flatnonzero(rng.random(len(track)) < per_frame)

@@ -44,7 +44,7 @@ class PowderLayer:
 def draw_powder(
     rng: np.random.Generator, plate: Plate, material: str, sigma: float, ranges: MeltRanges
 ) -> PowderLayer:
-    """A layer of packed grains: as thick, as absorbing and as lively as drawn.
+    """Draw a layer of packed grains: its thickness, absorbance and liveliness.
 
     Args:
         rng: Source of all randomness.

@@ -41,7 +41,7 @@ class Seen:
     motion: bool
 
     def together(self, other: Seen) -> Seen:
-        """Whether two voids that have become one can both be seen."""
+        """Tell whether two voids that have become one can both be seen."""
         return Seen(self.frame and other.frame, self.motion and other.motion)
 
 

@@ -11,7 +11,7 @@ from amseg_keras.simulate.ranges import CheckedRanges, Range
 
 @dataclass(frozen=True)
 class CastingRanges(CheckedRanges):
-    """What the slices of a casting are drawn from.
+    """Ranges that the slices of a casting are drawn from.
 
     Raises:
         ValueError: A lower end is above its upper end.
@@ -98,7 +98,7 @@ class CastingRanges(CheckedRanges):
     read_noise: Range = (0.0, 0.008)
     """White noise after it."""
     gain: Range = (0.7, 0.9)
-    """Grey level of the alloy above that of air."""
+    """Grey level of the alloy above the grey level of air."""
     dark: Range = (-0.03, 0.04)
     """Grey level of air."""
 

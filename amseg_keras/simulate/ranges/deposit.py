@@ -7,7 +7,7 @@ from amseg_keras.simulate.ranges import CheckedRanges, Range
 
 @dataclass(frozen=True)
 class DepositRanges(CheckedRanges):
-    """What a deposited track, its pores, its powder and the camera are drawn from.
+    """Ranges that a deposited track, its pores, its powder and the camera are drawn from.
 
     Raises:
         ValueError: A lower end is above its upper end.

@@ -7,7 +7,7 @@ from amseg_keras.simulate.ranges import CheckedRanges, Range
 
 @dataclass(frozen=True)
 class MeltRanges(CheckedRanges):
-    """What frames of a melt pool are drawn from; the defaults are those of ESRF ID19.
+    """Ranges that frames of a melt pool are drawn from; the defaults fit ESRF ID19.
 
     Raises:
         ValueError: A lower end is above its upper end.
@@ -35,7 +35,7 @@ class MeltRanges(CheckedRanges):
     crowned: float = 0.3
     """Share of plates that are thinner at the surface, as walls and beads are."""
     crown: Range = (0.03, 0.3)
-    """What these lack of their thickness there: 0.3 in wall_movie."""
+    """Thickness that is missing there, as a share: 0.3 in wall_movie."""
     crown_um: Range = (20.0, 250.0)
     """Depth over which they get as thick as they are: 60 rows in wall_movie."""
     surface_height: Range = (0.22, 0.72)
@@ -56,7 +56,7 @@ class MeltRanges(CheckedRanges):
     narrow: float = 0.12
     """Share of shots with a narrow keyhole, as in the divided frames of aluminium (zhang_5, _7)."""
     narrow_width: Range = (0.25, 0.5)
-    """Its width over that of another keyhole."""
+    """Its width, relative to another keyhole's."""
     faint: float = 0.15
     """Share of shots with a keyhole that only motion shows well."""
     shallow: float = 0.12
@@ -78,7 +78,7 @@ class MeltRanges(CheckedRanges):
     melt_depth_um: Range = (12.0, 70.0)
     """Depth of the melt where there is no keyhole to speak of: 30 rows in wall_movie."""
     liquid_depth: Range = (0.7, 1.5)
-    """Depth of the liquid over that of the keyhole."""
+    """Depth of the liquid, relative to the keyhole's."""
     liquid_lacking: Range = (0.0, 0.08)
     """Share of its density that the liquid lacks: about 0.07 for titanium and aluminium at their
     melting points, against room temperature; 0.012 to 0.015 of the whole plate in wall_movie and
@@ -129,7 +129,7 @@ class MeltRanges(CheckedRanges):
     band: float = 0.25
     """Share of plates with a bright band under the surface, as in wall_movie."""
     band_depth: Range = (0.02, 0.16)
-    """What the band lacks of the plate's thickness: 0.1 in wall_movie."""
+    """Thickness that the band lacks, as a share of the plate's: 0.1 in wall_movie."""
     band_melts: float = 0.5
     """Share of these bands that are gone behind the laser: loose metal that has become dense."""
     dented: float = 0.2
@@ -137,7 +137,7 @@ class MeltRanges(CheckedRanges):
     dents: tuple[int, int] = (1, 5)
     """How many."""
     dent_depth: Range = (0.03, 0.4)
-    """What they lack of the plate's thickness."""
+    """Thickness that they lack, as a share of the plate's."""
     stains: tuple[int, int] = (0, 8)
     """Dirt, rings, arcs, scratches and specks."""
     stain_sigmas: Range = (0.5, 5.0)
@@ -155,9 +155,9 @@ class MeltRanges(CheckedRanges):
     layer_sheets: tuple[int, int] = (3, 9)
     """Sheets of grains that the beam crosses in the layer."""
     layer_absorbance: Range = (0.15, 0.8)
-    """Mean absorbance of the layer over that of the plate."""
+    """Mean absorbance of the layer, relative to the plate's."""
     layer_texture: Range = (0.9, 2.2)
-    """Standard deviation of the layer's log intensity over that of the plate."""
+    """Standard deviation of the layer's log intensity, relative to the plate's."""
     face_sheets: tuple[int, int] = (0, 3)
     """Sheets of grains before and behind the plate (powder bed)."""
     swarm: tuple[int, int] = (0, 160)

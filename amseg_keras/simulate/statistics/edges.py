@@ -62,7 +62,7 @@ def surface_distance(surface: np.ndarray, height: int) -> np.ndarray:
 
     Args:
         surface: Row of the surface in each column `(width,)`, whole rows are pixel centres.
-        height: Of the frame.
+        height: Height of the frame in pixels.
 
     Returns:
         float64 `(height, width)`, positive below the surface.
@@ -78,7 +78,7 @@ def surface_distance(surface: np.ndarray, height: int) -> np.ndarray:
 def edge_profile(
     frame: np.ndarray, distance: np.ndarray, region: np.ndarray, centres: np.ndarray
 ) -> np.ndarray:
-    """Mean grey level at each distance from a boundary.
+    """Measure the mean grey level at each distance from a boundary.
 
     Args:
         frame: Grey levels `(height, width)`.

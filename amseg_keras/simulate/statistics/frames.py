@@ -10,7 +10,7 @@ from scipy.signal.windows import hann
 
 
 def grey_level(frame: np.ndarray, region: np.ndarray) -> tuple[float, float]:
-    """Mean and standard deviation of the grey levels in a region.
+    """Measure mean and standard deviation of the grey levels in a region.
 
     Args:
         frame: Grey levels `(height, width)`, or a stack `(frames, height, width)`.
@@ -26,7 +26,7 @@ def grey_level(frame: np.ndarray, region: np.ndarray) -> tuple[float, float]:
 
 
 def grey_histogram(frame: np.ndarray, region: np.ndarray, edges: np.ndarray) -> np.ndarray:
-    """Share of a region's pixels per grey level.
+    """Measure the share of a region's pixels per grey level.
 
     Args:
         frame: Grey levels `(height, width)`, or a stack `(frames, height, width)`.
@@ -46,14 +46,14 @@ def grey_histogram(frame: np.ndarray, region: np.ndarray, edges: np.ndarray) -> 
 
 
 def high_pass(frame: np.ndarray, region: np.ndarray, sigma: float) -> np.ndarray:
-    """The frame less its Gaussian blur, which sees only the region (normalised convolution).
+    """Subtract the Gaussian blur of a frame, which sees only the region (normalised convolution).
 
     White noise loses about 1 / (4 pi sigma²) of its variance.
 
     Args:
         frame: Grey levels `(height, width)`.
         region: bool `(height, width)`.
-        sigma: Of the blur, in pixels.
+        sigma: Width of the blur in pixels.
 
     Returns:
         float64 `(height, width)`, 0 outside the region.
@@ -78,7 +78,7 @@ def texture_contrast(
     Args:
         frame: Grey levels `(height, width)`.
         region: bool `(height, width)`.
-        sigma: Of the blur that is taken away, in pixels: coarser shading does not count.
+        sigma: Width of the blur that is subtracted, in pixels; coarser shading does not count.
         black: Grey level without a beam.
 
     Example:
@@ -91,7 +91,7 @@ def texture_contrast(
 
 
 def texture_unevenness(frame: np.ndarray, region: np.ndarray, sigma: float) -> float:
-    """How much the strength of the texture changes from place to place, over its mean.
+    """Measure how much the strength of the texture changes from place to place, over its mean.
 
     Spectra and histograms do not tell flakes on a smooth plate from grain all over it; this does.
     Even white noise has about 0.2 / sigma.
@@ -99,7 +99,7 @@ def texture_unevenness(frame: np.ndarray, region: np.ndarray, sigma: float) -> f
     Args:
         frame: Grey levels `(height, width)`.
         region: bool `(height, width)`.
-        sigma: In pixels: of the blur that is taken away, and of the Gaussian window within which
+        sigma: Width in pixels of the blur that is subtracted, and of the Gaussian window in which
             the standard deviation of the rest is taken.
 
     Example:
@@ -144,7 +144,7 @@ def neighbour_correlation(
         frame: Grey levels `(height, width)`.
         region: bool `(height, width)`; pairs that leave it do not count.
         lags: The largest distance in pixels.
-        sigma: Of the blur that is taken away before, in pixels.
+        sigma: Width of the blur that is subtracted first, in pixels.
 
     Returns:
         Along the rows and along the columns, `(lags,)` each, for distances 1, 2, ...
@@ -167,7 +167,7 @@ def split_variance(stack: np.ndarray, region: np.ndarray, sigma: float) -> Stack
     Args:
         stack: Grey levels `(frames, height, width)`, two or more frames of one scene at rest.
         region: bool `(height, width)`, where nothing moves in any frame.
-        sigma: Of the blur that is taken away from each frame before, in pixels.
+        sigma: Width of the blur that is first subtracted from each frame, in pixels.
 
     Example:
         >>> rng = np.random.default_rng(0)
