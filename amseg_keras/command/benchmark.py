@@ -9,7 +9,7 @@ import click
 
 from amseg_keras.command.benchmark_speed import speed_command
 from amseg_keras.command.choices import PAPER, TIMING_ROUNDS
-from amseg_keras.command.dataset.opening import open_and_say
+from amseg_keras.command.dataset.existing import open_and_say
 from amseg_keras.command.ending import finish
 from amseg_keras.command.training_display import TrainingDisplay, training_display
 from amseg_keras.command.training_options import data_option, recipe_options

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from amseg_keras.command.dataset.opening import one_sentence, say
+from amseg_keras.command.dataset.existing import one_sentence, say
 from amseg_keras.command.ending import finish
 
 if TYPE_CHECKING:

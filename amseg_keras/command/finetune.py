@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from amseg_keras.command.choices import FINE_TUNING
-from amseg_keras.command.dataset.opening import one_sentence, open_and_say
+from amseg_keras.command.dataset.existing import one_sentence, open_and_say
 from amseg_keras.command.opencv import opencv_needed
 from amseg_keras.command.training_display import duration, training_display
 from amseg_keras.command.training_options import (

@@ -20,7 +20,7 @@ class Scale(click.ParamType):  # type: ignore[type-arg]
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> float | str:
-        from amseg_keras.preprocess.rescale import checked_scale
+        from amseg_keras.preprocess.inputs import checked_scale
 
         if value == "auto":
             return "auto"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from amseg_keras.command.dataset.opening import one_sentence
+from amseg_keras.command.dataset.existing import one_sentence
 
 if TYPE_CHECKING:
     from tqdm import tqdm

@@ -1,6 +1,7 @@
 """Output folders of runs: who writes into one, which run it belongs to, which frames are done."""
 
 from amseg_keras.outputs.files import (
+    UNFINISHED,
     CannotWriteError,
     OutputError,
     OutputFiles,
@@ -20,7 +21,6 @@ from amseg_keras.outputs.identity import (
     stack_identity,
 )
 from amseg_keras.outputs.label_store import LabelStore, StoreDamagedError
-from amseg_keras.outputs.lock import UNFINISHED
 
 __all__ = [
     "IDENTITY",

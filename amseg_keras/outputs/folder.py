@@ -24,6 +24,7 @@ import numpy as np
 
 from amseg_keras.outputs.files import (
     CannotWriteError,
+    FolderLock,
     OutputFiles,
     OutputTakenError,
     read_record,
@@ -33,7 +34,6 @@ from amseg_keras.outputs.files import (
 )
 from amseg_keras.outputs.identity import RESULT_FORMAT, InputContent, RunIdentity
 from amseg_keras.outputs.label_store import LabelStore
-from amseg_keras.outputs.lock import FolderLock
 
 IDENTITY = "identity.json"
 """File in `.unfinished` that says what the run is."""

@@ -17,7 +17,7 @@ from amseg_keras.preprocess.background_policy import BackgroundPolicy, Backgroun
 from amseg_keras.preprocess.chain import STEP_ORDER, Prepared, Step, prepare
 from amseg_keras.preprocess.crop import Box, Crop, FollowLaser, FoundLaser, LaserPath, find_laser
 from amseg_keras.preprocess.grey import GreyRange, GreyScaling, Stretch
-from amseg_keras.preprocess.inputs import Channels, Inputs, motion
+from amseg_keras.preprocess.inputs import Channels, Inputs, motion, rescale, scale_between
 from amseg_keras.preprocess.lazy import LazyFrames
 from amseg_keras.preprocess.registration import Register, find_shift, move
 from amseg_keras.preprocess.repair import (
@@ -28,7 +28,6 @@ from amseg_keras.preprocess.repair import (
     noise_sigma,
     non_local_means,
 )
-from amseg_keras.preprocess.rescale import rescale, scale_between
 
 __all__ = [
     "STEP_ORDER",

@@ -9,7 +9,7 @@ import numpy as np
 
 from amseg_keras.classes import IGNORE
 from amseg_keras.preprocess import Inputs
-from amseg_keras.preprocess.rescale import labels_of_shape
+from amseg_keras.preprocess.inputs import labels_of_shape
 from amseg_keras.read import ReadError
 from amseg_keras.segment.segmentation import LabelledFrame
 

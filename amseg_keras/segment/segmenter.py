@@ -17,8 +17,8 @@ from amseg_keras.applicability import ApplicabilityWarning, Knowledge, write_kno
 from amseg_keras.applicability.check import check_recording
 from amseg_keras.backend import accelerators
 from amseg_keras.preprocess import BackgroundPolicy, Channels, GreyRange, GreyScaling, Inputs
+from amseg_keras.preprocess.inputs import checked_scale, scale_between
 from amseg_keras.preprocess.lazy import spread
-from amseg_keras.preprocess.rescale import checked_scale, scale_between
 from amseg_keras.pretrained import find_preset, hub
 from amseg_keras.pretrained.preset import (
     CARD,

@@ -12,9 +12,8 @@ from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 
 from amseg_keras.datasets.masks import open_masks
-from amseg_keras.datasets.masks.base import ClassIds, PageName, match_pages
+from amseg_keras.datasets.masks.base import ClassIds, PageName, inside_polygon, match_pages
 from amseg_keras.datasets.masks.coco import decode_counts, inside_segmentation
-from amseg_keras.datasets.masks.outlines import inside_polygon
 from amseg_keras.datasets.masks.pictures import nearest_colours, read_palette
 from amseg_keras.read import ReadError
 

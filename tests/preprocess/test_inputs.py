@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from amseg_keras.preprocess import Channels, GreyRange, motion
-from amseg_keras.preprocess.rescale import (
+from amseg_keras.preprocess.inputs import (
     checked_scale,
     labels_of_shape,
     rescale,

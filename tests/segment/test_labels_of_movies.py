@@ -8,7 +8,7 @@ from shallow_networks import shallow_network
 
 from amseg_keras import PresetError, Segmenter, from_pretrained
 from amseg_keras.preprocess import BackgroundPolicy, GreyScaling, motion
-from amseg_keras.preprocess.rescale import labels_of_shape, rescale
+from amseg_keras.preprocess.inputs import labels_of_shape, rescale
 from amseg_keras.read import ReadError
 
 

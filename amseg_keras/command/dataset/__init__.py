@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import click
 
+from amseg_keras.command.dataset.existing import info, split, validate
 from amseg_keras.command.dataset.fetch import fetch
 from amseg_keras.command.dataset.import_masks import import_
-from amseg_keras.command.dataset.info import info
-from amseg_keras.command.dataset.split import split
-from amseg_keras.command.dataset.validate import validate
 
 
 @click.group()

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from amseg_keras.command.choices import PUBLIC_DATA
-from amseg_keras.command.dataset.opening import one_sentence
+from amseg_keras.command.dataset.existing import one_sentence
 from amseg_keras.command.ending import advance
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from amseg_keras.command.choices import COLOUR_TOLERANCE, MASK_KINDS
-from amseg_keras.command.dataset.opening import one_sentence, say
+from amseg_keras.command.dataset.existing import one_sentence, say
 from amseg_keras.command.input_options import input_options
 
 _POSITIVE = click.FloatRange(min=0, min_open=True)

@@ -10,8 +10,14 @@ from typing import Any
 import numpy as np
 
 from amseg_keras.datasets.dataset import check_class_names
-from amseg_keras.datasets.masks.base import ClassIds, PageName, check_size
-from amseg_keras.datasets.masks.outlines import inside_polygon, inside_rectangle, read_json
+from amseg_keras.datasets.masks.base import (
+    ClassIds,
+    PageName,
+    check_size,
+    inside_polygon,
+    inside_rectangle,
+    read_json,
+)
 from amseg_keras.read import ReadError
 from amseg_keras.read.errors import reading
 

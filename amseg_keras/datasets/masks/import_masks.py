@@ -19,10 +19,9 @@ from amseg_keras.datasets.dataset import (
     check_class_names,
     write_frame,
 )
-from amseg_keras.datasets.masks.base import ClassIds, Masks, PageName, match_pages
+from amseg_keras.datasets.masks.base import ClassIds, Masks, PageName, match_pages, read_json
 from amseg_keras.datasets.masks.coco import CocoMasks
 from amseg_keras.datasets.masks.labelme import LabelMeMasks
-from amseg_keras.datasets.masks.outlines import read_json
 from amseg_keras.datasets.masks.pictures import TOLERANCE, Colour, ColourMasks, LabelImages
 from amseg_keras.datasets.open import LABEL_TYPES, open_dataset
 from amseg_keras.outputs import UNFINISHED, result_of_another

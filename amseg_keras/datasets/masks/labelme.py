@@ -14,9 +14,11 @@ from PIL import Image
 
 from amseg_keras.classes import IGNORE
 from amseg_keras.datasets.dataset import check_class_names
-from amseg_keras.datasets.masks.base import ClassIds, PageName, check_size
-from amseg_keras.datasets.masks.outlines import (
+from amseg_keras.datasets.masks.base import (
+    ClassIds,
+    PageName,
     around_centre,
+    check_size,
     inside_circle,
     inside_polygon,
     inside_rectangle,
