@@ -8,7 +8,15 @@ count is NaN. The functions do the same for label maps in NumPy.
 from typing import TYPE_CHECKING, Any
 
 from amseg_keras._on_demand import on_demand
-from amseg_keras.metrics.scores import confusion_matrix, f1_per_class, iou_per_class
+from amseg_keras.metrics.scores import (
+    BoundaryMatches,
+    PoreMatches,
+    boundary_matches,
+    confusion_matrix,
+    f1_per_class,
+    iou_per_class,
+    pore_matches,
+)
 
 if TYPE_CHECKING:
     from amseg_keras.metrics.pixelwise import (
@@ -18,12 +26,6 @@ if TYPE_CHECKING:
         MeanF1,
         MeanIoU,
         SegmentationScores,
-    )
-    from amseg_keras.metrics.scores import (
-        BoundaryMatches,
-        PoreMatches,
-        boundary_matches,
-        pore_matches,
     )
     from amseg_keras.metrics.shapewise import BoundaryF1, PorePrecision, PoreRecall
 
@@ -52,13 +54,12 @@ _KERAS = {
     ),
     "amseg_keras.metrics.shapewise": ("BoundaryF1", "PorePrecision", "PoreRecall"),
 }
-_NUMPY = ("BoundaryMatches", "PoreMatches", "boundary_matches", "pore_matches")
 
-_get, __dir__ = on_demand(__name__, _KERAS | {"amseg_keras.metrics.scores": _NUMPY})
+_get, __dir__ = on_demand(__name__, _KERAS)
 
 
 def __getattr__(name: str) -> Any:
-    if name in __all__ and name not in _NUMPY:
+    if name in __all__:
         # The import of Keras registers all metrics, not only those of one module.
         import keras  # noqa: F401
     return _get(name)
