@@ -202,7 +202,7 @@ def _check_whole(
     path: Path,
     container: av.container.InputContainer,
     stream: av.VideoStream,
-    packets: list[av.Packet[Any]],
+    packets: "list[av.Packet[Any]]",
 ) -> None:
     """Raise if the file is shorter than its own header says.
 
