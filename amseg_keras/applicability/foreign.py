@@ -94,9 +94,7 @@ def smaller(frames: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return _resized(frames, (height, width), how)
 
 
-def _resized(
-    frames: np.ndarray, shape: tuple[int, ...], how: Image.Resampling
-) -> np.ndarray:
+def _resized(frames: np.ndarray, shape: tuple[int, ...], how: Image.Resampling) -> np.ndarray:
     size = shape[1], shape[0]
     pictures = [Image.fromarray(frame.astype(np.float32)) for frame in frames]
     return _as_counts(np.stack([np.asarray(one.resize(size, how)) for one in pictures]))
