@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from amseg_keras.applicability.certainty import fit_temperature, reliability, tempered
 from amseg_keras.applicability.judge import median_signs
 from amseg_keras.applicability.knowledge import (
     NEIGHBOURS,
@@ -36,7 +37,7 @@ FALSE_ALARMS = 0.025
 _STRENGTH = 0.05
 """Inverse of the penalty on the weights of a detector."""
 
-_FOLDS = 5
+_FOLDS = 4
 
 Signs = Sequence[Mapping[str, float]]
 """Signs of the frames of one recording."""
@@ -48,6 +49,9 @@ def make_knowledge(
     weights_sha256: str,
     pixel_sizes_um: tuple[float, float] | None,
     about: str,
+    probabilities: np.ndarray | None = None,
+    truth: np.ndarray | None = None,
+    interval_factors: Mapping[str, float] | None = None,
 ) -> Knowledge:
     """Calibrate what a preset knows.
 
@@ -57,6 +61,10 @@ def make_knowledge(
         weights_sha256: Digest of the preset's weights.
         pixel_sizes_um: Smallest and largest pixel size of the familiar recordings.
         about: What they are.
+        probabilities: Probabilities of the classes of some pixels, `(pixels, classes)`, in the
+            order of their recordings, to fit the temperature on; None to leave it at 1.
+        truth: True class ids of these pixels.
+        interval_factors: Factor on the interval of each quantity, from `interval_factor`.
     """
     medians = [median_signs(one) for one in familiar]
     strangers = {kind: [median_signs(one) for one in many] for kind, many in foreign.items()}
@@ -72,6 +80,9 @@ def make_knowledge(
         detectors.append(_detector(kind, familiar_deviations, deviations))
         others.append(deviations)
     trees = _trees(familiar_deviations, np.concatenate(others)) if others else None
+    temperature, table_of_certainty = 1.0, ()
+    if probabilities is not None and truth is not None:
+        temperature, table_of_certainty = _certainty(probabilities, truth)
     points = points[:: -(-len(points) // MOST_POINTS)]
     return Knowledge(
         weights_sha256,
@@ -85,7 +96,38 @@ def make_knowledge(
         tuple(detectors),
         pixel_sizes_um,
         about,
+        temperature,
+        table_of_certainty,
+        dict(interval_factors or {}),
     )
+
+
+def interval_factor(errors: np.ndarray, half_widths: np.ndarray, level: float = 0.9) -> float:
+    """Find the factor on intervals that makes them cover the truth as often as they say.
+
+    This is split conformal prediction (Lei et al. 2018): the quantile of the errors, each in units
+    of its own interval, over frames that nothing else was fitted to.
+
+    Args:
+        errors: Distances of the measured values from the true ones.
+        half_widths: Reach of each interval, on the side on which the truth lies.
+        level: Share of the frames that is to be covered.
+
+    Example:
+        >>> float(interval_factor(np.arange(1.0, 11.0), np.full(10, 5.0)))
+        2.0
+    """
+    share = min(np.ceil((len(errors) + 1) * level) / len(errors), 1.0)
+    return float(np.quantile(errors / half_widths, share, method="higher"))
+
+
+def _certainty(
+    probabilities: np.ndarray, truth: np.ndarray
+) -> tuple[float, tuple[tuple[float, ...], ...]]:
+    """Fit the temperature on the first half of the pixels, and judge it on the second half."""
+    half = len(truth) // 2
+    temperature = fit_temperature(probabilities[:half], truth[:half])
+    return temperature, reliability(tempered(probabilities[half:], temperature), truth[half:])
 
 
 def _table(medians: Iterable[Mapping[str, float]], names: Sequence[str]) -> np.ndarray:
@@ -112,7 +154,7 @@ def _trees(familiar: np.ndarray, foreign: np.ndarray) -> Trees:
     is_foreign = np.repeat([0, 1], [len(familiar), len(foreign)])
     weights = len(inputs) / 2 / np.bincount(is_foreign)[is_foreign]
     boosted = GradientBoostingClassifier(
-        n_estimators=300, learning_rate=0.1, max_depth=4, subsample=0.6, max_features=0.2,
+        n_estimators=200, learning_rate=0.1, max_depth=4, subsample=0.6, max_features=0.2,
         min_samples_leaf=5, random_state=0,
     )  # fmt: skip
     scores = np.empty(len(inputs))

@@ -8,7 +8,7 @@ import numpy as np
 
 from amseg_keras.applicability.judge import MOST_FRAMES, ApplicabilityWarning, judge
 from amseg_keras.applicability.knowledge import Knowledge
-from amseg_keras.applicability.signs import measure_signs, of_scaled
+from amseg_keras.applicability.signs import change, measure_signs, of_scaled
 from amseg_keras.classes import IGNORE
 from amseg_keras.preprocess import GreyRange
 from amseg_keras.preprocess.lazy import spread
@@ -36,6 +36,7 @@ def check_recording(
     known: Knowledge | None,
     pixel_size_um: float | None = None,
     scale: float = 1.0,
+    background_of: Callable[[int], np.ndarray | None] | None = None,
 ) -> tuple[ApplicabilityWarning, ...]:
     """Say whether a recording looks like what a preset knows.
 
@@ -47,6 +48,8 @@ def check_recording(
         known: Statistics of the preset; None if the preset has none.
         pixel_size_um: Pixel size of the frames in um; None if it is not known.
         scale: Factor by which frames are enlarged for the network.
+        background_of: Gives the background of a frame, `(height, width)`, or None; by default
+            motion is not looked at.
 
     Returns:
         Warnings; none for a familiar recording, or if the preset knows nothing.
@@ -67,7 +70,11 @@ def check_recording(
             continue
         if labels is None or (labels == IGNORE).all():
             continue
-        found = measure_signs(frame, labels, class_names, levels) if has_contrast else {}
+        if not has_contrast:
+            signs[index] = {}
+            continue
+        moved = change(frame, None if background_of is None else background_of(index))
+        found = measure_signs(frame, labels, class_names, levels, moved)
         signs[index] = of_scaled(found, scale)
     size = None if pixel_size_um is None else pixel_size_um / scale
     return judge(signs, known, has_contrast=has_contrast, pixel_size_um=size, resampled=scale != 1)

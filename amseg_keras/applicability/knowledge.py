@@ -10,11 +10,13 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from amseg_keras.applicability.certainty import COLDEST, HOTTEST
 
 FILE = "applicability.json"
 
@@ -25,6 +27,8 @@ MOST_BYTES = 1 << 20
 
 MOST_DEVIATION = 4.0
 """Widths of the usual range at which a sign stops to count for more."""
+
+MOST_FACTOR = 1000.0
 
 _FARTHEST, _MISSING = 6.0, -8.0
 
@@ -107,6 +111,11 @@ class Knowledge:
         detectors: One for each kind of foreign recordings, which names it.
         pixel_sizes_um: Smallest and largest pixel size of the familiar ones; None if unknown.
         about: Recordings that the statistics were made on.
+        temperature: Number by which scores are divided, so that probabilities mean what they say.
+        reliability: Mean confidence, share of right labels and share of the pixels, for ranges of
+            confidence, at this temperature.
+        interval_factors: Factor on the interval of each quantity that makes it cover the truth in
+            90 % of simulated frames.
 
     Example:
         Without trees and detectors, with one sign whose usual range is 0 to 2:
@@ -129,6 +138,9 @@ class Knowledge:
     detectors: tuple[Detector, ...]
     pixel_sizes_um: tuple[float, float] | None
     about: str
+    temperature: float = 1.0
+    reliability: tuple[tuple[float, ...], ...] = ()
+    interval_factors: Mapping[str, float] = field(default_factory=dict)
 
     def deviations(self, found: Mapping[str, float], left_out: tuple[str, ...] = ()) -> np.ndarray:
         """Give every sign in widths of its usual range from the middle; NaN where it is missing.
@@ -253,7 +265,24 @@ def _read(record: dict[str, Any]) -> Knowledge:
         detectors,
         None if sizes is None else _pair(_numbers(sizes, 2)),
         str(record["about"]),
+        _temperature(record.get("temperature", 1.0)),
+        tuple(_numbers(row, 3) for row in record.get("reliability", ())),
+        {str(name): _factor(value) for name, value in record.get("interval_factors", {}).items()},
     )
+
+
+def _factor(value: Any) -> float:
+    factor = float(value)
+    if not 0 < factor < MOST_FACTOR:
+        raise ValueError(f"factors above 0 and below {MOST_FACTOR:g} were expected")
+    return factor
+
+
+def _temperature(value: Any) -> float:
+    temperature = float(value)
+    if not COLDEST <= temperature <= HOTTEST:
+        raise ValueError(f"a temperature from {COLDEST:g} to {HOTTEST:g} was expected")
+    return temperature
 
 
 def _trees(record: dict[str, Any], signs: int) -> Trees:

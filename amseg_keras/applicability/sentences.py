@@ -25,6 +25,9 @@ SENTENCES = {
     "--scale auto, or reduce the frames",
     "smaller": "objects look much smaller than in the preset's training; give --pixel-size with "
     "--scale auto, or enlarge the frames",
+    "unsteady": "much moves that no laser explains: the camera or the specimen shakes, or the "
+    "frames are not of one recording; try `--background none`",
+    "other_object": "this does not look like a radiograph of a melt pool; is this the right file?",
     "ded": "this looks like directed energy deposition: try `--model amsegnet-dls`",
     "casting": "this looks like a slice of a casting: try `--model amsegnet-hpdc`",
     "lpbf": "this looks like laser powder bed fusion or welding: try `--model amsegnet-esrf`",
@@ -52,6 +55,7 @@ _WORDS = {
     "black": "pixels at the lower end of the grey levels",
     "contrast": "the contrast of gas and metal",
     "edge": "the contrast of gas and metal over noise",
+    "moving": "the share of the frame that moves",
 }
 
 _CLASSES = {"frame": "the frame", "background": "the gas", "substrate": "the metal"}

@@ -7,13 +7,14 @@ so work with every engine.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from amseg_keras.preprocess import GreyRange
+from amseg_keras.classes import MELT_POOL
+from amseg_keras.preprocess import GreyRange, motion
 
-MOST_PIXELS = 1 << 15
+MOST_PIXELS = 1 << 14
 """Pixels of a frame that are looked at: of larger ones every n-th row, and every n-th column."""
 
 _LAGS = (1, 2, 4, 8)
@@ -24,6 +25,18 @@ _LEAST_SHARE = 0.01
 OF_PIXELS = ("noise", "texture", "lean", "detail", "edge", "skewness", "counting", "speckle")
 """Beginnings of the names of signs that change when frames are resampled."""
 
+MOTION_STEP = 2
+"""Motion is looked at on every second row and column."""
+
+_MOVED = 0.4
+"""Change, in tens of standard deviations of the noise, from which on a pixel moves."""
+
+_LEAST_MOVING = 1e-4
+"""Share of moving pixels below which nothing moves."""
+
+_LEAST_PAIRS = 50
+"""Pixels that a mean is taken over at least."""
+
 _BLOCKS = 16
 """Parts of a frame along each side."""
 
@@ -32,7 +45,11 @@ _FLOOR = 1e-3
 
 
 def measure_signs(
-    frame: np.ndarray, labels: np.ndarray, class_names: Sequence[str], levels: GreyRange
+    frame: np.ndarray,
+    labels: np.ndarray,
+    class_names: Sequence[str],
+    levels: GreyRange,
+    moved: np.ndarray | None = None,
 ) -> dict[str, float]:
     """Measure the signs of one frame.
 
@@ -41,6 +58,8 @@ def measure_signs(
         labels: Class ids, uint8 of the same shape.
         class_names: Name of each class id.
         levels: Grey levels of the recording that become the ends of the network's input.
+        moved: Change of the frame against its background, from `change`; None if the preset or
+            the recording has no background.
 
     Returns:
         Values by the name of the sign; NaN where the frame lacks what it is measured on.
@@ -67,6 +86,11 @@ def measure_signs(
         - `counting`: how noise goes with brightness, as a correlation: light is counted.
         - `bright_spots_frame`, `bright_spots_CLASS`: how much farther the brightest pixels are from
           the median than the darkest, from -1 to 1.
+        - `moving`, `moving_CLASS`: share of the pixels that changed by more than four standard
+          deviations of the noise, as a logarithm.
+        - `moving_across`, `moving_down`: how far these pixels are spread, as a standard deviation
+          in widths or heights of the frame.
+        - `moving_brighter`: share of them that became brighter.
         - `keyhole_narrows`: width of the upper half of the keyhole by that of the lower.
 
         CLASS is also `frame`, for all pixels.
@@ -79,12 +103,15 @@ def measure_signs(
         >>> found["share_substrate"], found["changes_down"], found["metal_above_gas"]
         (0.6875, 1.0, 0.0)
     """
+    labels, class_names = _liquid_as_metal(labels, class_names)
     grey = stretched(frame, levels)
     step = max(int(np.ceil(np.sqrt(labels.size / MOST_PIXELS))), 1)
     coarse, coarse_grey = labels[::step, ::step], grey[::step, ::step]
     found: dict[str, float] = {}
     present = {}
     for number, name in enumerate(class_names):
+        if not name:
+            continue
         mask = coarse == number
         share = float(mask.mean())
         found[f"share_{name}"] = share
@@ -102,12 +129,13 @@ def measure_signs(
     found |= _of_labels(labels, class_names, step) | _of_blocks(grey)
     found["white"] = float((frame[::step, ::step] >= frame.max()).mean())
     found["black"] = float((frame[::step, ::step] <= frame.min()).mean())
-    textures = {"frame": None}
+    textures: dict[str, np.ndarray | None] = {"frame": None}
     for name in ("background", "substrate", "powder"):
         if name in class_names and found[f"share_{name}"] >= _LEAST_SHARE:
             textures[name] = labels == class_names.index(name)
-    for name, mask in textures.items():
-        found |= _texture(name, grey, mask, step)
+    found |= _textures(grey, textures, step)
+    if moved is not None:
+        found |= _of_motion(moved, labels[::MOTION_STEP, ::MOTION_STEP], class_names)
     if "background" in present and "substrate" in present:
         noise = np.exp(found.get("noise_substrate", np.nan))
         apart = found["grey_background"] - found["grey_substrate"]
@@ -118,6 +146,36 @@ def measure_signs(
         if name in present:
             found[f"brightness_{name}"] = found[f"grey_{name}"] - metal
     return found
+
+
+def _liquid_as_metal(
+    labels: np.ndarray, class_names: Sequence[str]
+) -> tuple[np.ndarray, Sequence[str]]:
+    """Take the melt pool as substrate: where it ends is too uncertain to judge a recording by."""
+    if MELT_POOL not in class_names or "substrate" not in class_names:
+        return labels, class_names
+    ids = np.arange(256, dtype=np.uint8)
+    ids[class_names.index(MELT_POOL)] = class_names.index("substrate")
+    return ids[labels], ["" if name == MELT_POOL else name for name in class_names]
+
+
+def change(frame: np.ndarray, background: np.ndarray | None) -> np.ndarray | None:
+    """Compute how every second pixel of a frame differs from its background.
+
+    Args:
+        frame: Grey levels, any real dtype, `(height, width)`.
+        background: Grey levels without what moves, same shape; None if there is none.
+
+    Returns:
+        Change in tens of standard deviations of the noise, -1 to 1; None without a background.
+
+    Example:
+        >>> change(np.ones((64, 96)), np.ones((64, 96))).shape, change(np.ones((64, 96)), None)
+        ((32, 48), None)
+    """
+    if background is None:
+        return None
+    return motion(frame[::MOTION_STEP, ::MOTION_STEP], background[::MOTION_STEP, ::MOTION_STEP])
 
 
 def of_scaled(found: dict[str, float], scale: float) -> dict[str, float]:
@@ -223,31 +281,76 @@ def _of_labels(labels: np.ndarray, class_names: Sequence[str], step: int) -> dic
     return found
 
 
-def _texture(name: str, grey: np.ndarray, mask: np.ndarray | None, step: int) -> dict[str, float]:
-    """How grey levels differ over short distances, within a class."""
-    across = _differences(grey[::step].T, None if mask is None else mask[::step].T)
-    down = _differences(grey[:, ::step], None if mask is None else mask[:, ::step])
-    found = {f"noise_{name}": float(np.log(across[0]))}
-    for number, lag in enumerate(_LAGS[1:], 1):
-        found[f"texture_{name}_{lag}"] = float(np.log(across[number] / across[number - 1]))
-    for lag in (1, 4):
-        number = _LAGS.index(lag)
-        found[f"lean_{name}_{lag}"] = float(np.log(down[number] / across[number]))
+def _textures(
+    grey: np.ndarray, masks: Mapping[str, np.ndarray | None], step: int
+) -> dict[str, float]:
+    """How grey levels differ over short distances, within each class."""
+    sides = (
+        (grey[::step], {name: _thinned(mask, step, 1) for name, mask in masks.items()}),
+        (
+            np.ascontiguousarray(grey[:, ::step].T),
+            {name: _thinned(mask, step, 0) for name, mask in masks.items()},
+        ),
+    )
+    across, down = (_differences(part, within) for part, within in sides)
+    found: dict[str, float] = {}
+    for name in masks:
+        found[f"noise_{name}"] = float(np.log(across[name][0]))
+        for number, lag in enumerate(_LAGS[1:], 1):
+            ratio = across[name][number] / across[name][number - 1]
+            found[f"texture_{name}_{lag}"] = float(np.log(ratio))
+        for lag in (1, 4):
+            number = _LAGS.index(lag)
+            ratio = down[name][number] / across[name][number]
+            found[f"lean_{name}_{lag}"] = float(np.log(ratio))
     return found
 
 
-def _differences(grey: np.ndarray, mask: np.ndarray | None) -> list[float]:
-    """Mean absolute difference of pixels in one column of the array, at each of the lags."""
-    found = []
+def _thinned(mask: np.ndarray | None, step: int, axis: int) -> np.ndarray | None:
+    if mask is None:
+        return None
+    return mask[::step] if axis else np.ascontiguousarray(mask[:, ::step].T)
+
+
+def _differences(
+    grey: np.ndarray, masks: Mapping[str, np.ndarray | None]
+) -> dict[str, list[float]]:
+    """Mean absolute difference of pixels in one row of the array, at each of the lags."""
+    found: dict[str, list[float]] = {name: [] for name in masks}
     for lag in _LAGS:
-        if len(grey) <= lag:
-            found.append(np.nan)
+        if grey.shape[1] <= lag:
+            for values in found.values():
+                values.append(np.nan)
             continue
-        apart = np.abs(grey[lag:] - grey[:-lag])
-        if mask is None:
-            found.append(float(apart.mean()) + _FLOOR)
-            continue
-        both = mask[lag:] & mask[:-lag]
-        count = int(both.sum())
-        found.append(float(apart[both].mean()) + _FLOOR if count > 50 else np.nan)
+        apart = np.abs(grey[:, lag:] - grey[:, :-lag])
+        for name, mask in masks.items():
+            if mask is None:
+                found[name].append(float(apart.mean()) + _FLOOR)
+                continue
+            both = mask[:, lag:] & mask[:, :-lag]
+            count = int(np.count_nonzero(both))
+            mean = float(np.vdot(apart, both.astype(np.float32))) / max(count, 1) + _FLOOR
+            found[name].append(mean if count > _LEAST_PAIRS else np.nan)
+    return found
+
+
+def _of_motion(
+    moved: np.ndarray, labels: np.ndarray, class_names: Sequence[str]
+) -> dict[str, float]:
+    """Where and how much a frame differs from its background."""
+    strong = np.abs(moved) > _MOVED
+    share = float(strong.mean())
+    found = {"moving": float(np.log(share + _LEAST_MOVING))}
+    for name in ("background", "substrate", "keyhole"):
+        if name in class_names:
+            mask = labels == class_names.index(name)
+            count = np.count_nonzero(mask)
+            if count > _LEAST_PAIRS:
+                within = np.count_nonzero(strong & mask) / count
+                found[f"moving_{name}"] = float(np.log(within + _LEAST_MOVING))
+    rows, columns = np.nonzero(strong)
+    if len(rows) > _LEAST_PAIRS:
+        found["moving_across"] = float(columns.std() / moved.shape[1])
+        found["moving_down"] = float(rows.std() / moved.shape[0])
+        found["moving_brighter"] = float((moved[strong] > 0).mean())
     return found

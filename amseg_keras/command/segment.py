@@ -114,6 +114,7 @@ def segment(
       labels.tif      class ids, uint8, one page a frame (or labels/*.png, labels.h5, labels.zarr)
       overlay.mp4     the frames with their labels over them (overlay.png for one frame)
       frames.csv      area of every class in every frame
+      bounds.npz      labels between which the truth lies, for the intervals of amseg quantify
       run.json        model, versions, grey levels, pixel size, times, unreadable frames
 
     A run that was interrupted goes on where it stopped when the same command is given again, with

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, get_type_hints
 
@@ -20,6 +20,7 @@ from amseg_keras.quantify.geometry.mask import SMALLEST_PX, mask_of
 from amseg_keras.quantify.geometry.melt_free import melt_free_depth
 from amseg_keras.quantify.geometry.pores import Pore, measure_pores
 from amseg_keras.quantify.geometry.surface import Surface, substrate_surface
+from amseg_keras.quantify.intervals import FrameBounds, edge_at, with_intervals
 from amseg_keras.quantify.scale import IN_PIXELS, Scale, in_units
 from amseg_keras.quantify.summary import summarise
 
@@ -73,6 +74,7 @@ def measure(
     scan_direction: int | None = None,
     smallest_pore_um: float = SMALLEST_PORE_UM,
     absent: Collection[str] = (),
+    bounds: Mapping[int, FrameBounds] | None = None,
 ) -> Quantities:
     """Measure keyhole and pores in every frame, and follow them through time (section 3.2).
 
@@ -94,6 +96,10 @@ def measure(
         absent: Classes of "substrate", "keyhole" and "pore" that the label maps do not have. Needed
             only if `class_names` has names other than those of the paper, among which a missing
             class could hide.
+        bounds: Label maps of some frames between which the truth lies, by the number of the frame:
+            what `amseg segment` leaves in `bounds.npz`. They give 90 % intervals, and the place of
+            the surface where the grey levels step. There are no intervals if the labels of any
+            such frame are others than those that the bounds belong to: a person corrected them.
 
     Returns:
         Tables, in pixels where no other unit is given; columns that end in `_px` have a
@@ -105,7 +111,8 @@ def measure(
           `front_wall_angle_deg`, `keyhole_x_px`, `keyhole_tip_x_px`, `keyhole_tip_y_px` (see
           `measure_keyhole`), `pore_count`, `pore_area_px`, `porosity` (pores / (pores + metal)),
           `melt_free_depth_px` (see `melt_free_depth`), `keyhole_area_delta`,
-          `keyhole_depth_delta` (see `fluctuation`).
+          `keyhole_depth_delta` (see `fluctuation`). With `bounds` the ends of 90 % intervals:
+          `low_keyhole_area_px`, `high_keyhole_area_px` and so on (see `with_intervals`).
         - `pores`: `frame`, `time_s`, `pore` (from 0 in its frame), the columns of `Pore` without
           the lowest pixel, `track`.
         - `tracks` and `events`: see `track_pores`.
@@ -138,17 +145,38 @@ def measure(
     smallest_px = smallest_area_px(scale, smallest_pore_um)
     shape: tuple[int, int] | None = None
     measured = []
+    bounds = bounds or {}
+    are_stale = False
     for index, frame in enumerate(labels):
         shape = _checked_shape(frame, shape, index)
         check_class_ids(frame, class_names, index)
         if (frame != IGNORE).any():
-            measured.append(_measure_frame(index, frame, class_names, smallest_px))
+            are_stale |= index in bounds and not bounds[index].belongs_to(frame)
+            edge = edge_at(bounds, index)
+            surface = _surface(frame, class_names, edge)
+            if edge is not None:
+                frame = without_what_is_above(frame, class_names, surface)
+            measured.append(_measure_frame(index, frame, class_names, smallest_px, surface))
     if scan_direction is None:
         places = [(frame.index, frame.keyhole.x_px) for frame in measured]
         scan_direction = direction.scan_direction(
             pd.DataFrame(places, columns=["frame", "keyhole_x_px"])
         )
-    frames = in_units(_table(_FrameRow, [frame.row(scan_direction) for frame in measured]), scale)
+    rows = _table(_FrameRow, [frame.row(scan_direction) for frame in measured])
+    bounded = [frame for frame in measured if frame.index in bounds and not are_stale]
+    if bounded:
+        ends = [
+            _table(
+                _FrameRow,
+                [
+                    _end(frame, getattr(bounds[frame.index], end), class_names, smallest_px, bounds)
+                    for frame in bounded
+                ],
+            )
+            for end in ("least", "most")
+        ]
+        rows = with_intervals(rows, *ends, bounds[bounded[0].index].factors)
+    frames = in_units(rows, scale)
     for of in ("area", "depth"):
         frames[f"keyhole_{of}_delta"] = fluctuation(frames[f"keyhole_{of}_px"]).delta_i
     pores = in_units(
@@ -258,10 +286,67 @@ class _MeasuredFrame:
         ]
 
 
-def _measure_frame(
-    index: int, labels: np.ndarray, class_names: Sequence[str], smallest_px: float
-) -> _MeasuredFrame:
+def _surface(
+    labels: np.ndarray, class_names: Sequence[str], edge: tuple[float, float] | None
+) -> Surface | None:
+    """Surface of the labels, moved to where the grey levels step if that is known."""
     surface = substrate_surface(labels, class_names)
+    if surface is None or edge is None:
+        return surface
+    return Surface(surface.slope + edge[0], surface.offset + edge[1])
+
+
+def without_what_is_above(
+    labels: np.ndarray, class_names: Sequence[str], surface: Surface | None
+) -> np.ndarray:
+    """Leave out the keyhole above a surface that the grey levels tell: there is no metal there.
+
+    Args:
+        labels: Class ids, uint8 `(height, width)`.
+        class_names: Name of each class id.
+        surface: Surface where the grey levels step.
+
+    Returns:
+        The labels, with 255 in place of keyhole above the surface.
+
+    Example:
+        >>> labels = np.ones((3, 2), np.uint8)
+        >>> without_what_is_above(labels, ["substrate", "keyhole"], Surface(0.0, 0.5)).tolist()
+        [[255, 255], [1, 1], [1, 1]]
+    """
+    if surface is None or "keyhole" not in class_names:
+        return labels
+    rows = surface.row(np.arange(labels.shape[1], dtype=float))
+    above = np.arange(labels.shape[0])[:, None] < rows
+    return np.where(above & (labels == class_names.index("keyhole")), np.uint8(IGNORE), labels)
+
+
+def _end(
+    frame: _MeasuredFrame,
+    labels: np.ndarray,
+    class_names: Sequence[str],
+    smallest_px: float,
+    bounds: Mapping[int, FrameBounds],
+) -> _FrameRow:
+    """Measure one of the bounds of a frame, from the surface of the frame if the grey levels tell.
+
+    Otherwise the surface, too, is as uncertain as the labels are.
+    """
+    surface = frame.surface
+    if edge_at(bounds, frame.index) is None:
+        surface = substrate_surface(labels, class_names)
+    else:
+        labels = without_what_is_above(labels, class_names, surface)
+    return _measure_frame(frame.index, labels, class_names, smallest_px, surface).row(None)
+
+
+def _measure_frame(
+    index: int,
+    labels: np.ndarray,
+    class_names: Sequence[str],
+    smallest_px: float,
+    surface: Surface | None,
+) -> _MeasuredFrame:
     keyhole = measure_keyhole(labels, class_names, surface, smallest_px)
     pores = measure_pores(labels, class_names, surface, smallest_px)
     metal = "substrate" if "substrate" in class_names else "background"

@@ -13,10 +13,12 @@ from amseg_keras.classes import CLASS_NAMES, IGNORE
 from amseg_keras.datasets import Dataset, LabelledFrame, open_dataset
 from amseg_keras.datasets.dataset import DATASET_FILE, check_class_names
 from amseg_keras.outputs import InputContent
+from amseg_keras.quantify.intervals import FrameBounds
 from amseg_keras.read import FrameStack, ReadError, ReadOptions, StackSource, find_stacks
 from amseg_keras.read.formats.tiff import INVERTED_NOTE
 from amseg_keras.read.names import safe_name
 from amseg_keras.read.pixels import class_ids
+from amseg_keras.runs.bounds import read_bounds
 from amseg_keras.runs.labelled_run import open_labelled_run
 
 SEGMENTED = "run.json"
@@ -44,6 +46,7 @@ class LabelledExperiment:
         parameters: Material, laser power (W), speed (mm/s) and what else was set.
         about: What made the labels: `model`, `trained_on`, `origin`.
         labels: Tells the content of the label files of a run; None for other labels.
+        bounds: Gives label maps of a few frames between which the truth lies; empty if unknown.
         notes: What was assumed on reading the label maps, a sentence each.
     """
 
@@ -63,6 +66,7 @@ class LabelledExperiment:
     labels: Callable[[], InputContent] | None = None
     notes: tuple[str, ...] = ()
     trained_pixel_size_um: float | None = None
+    bounds: Callable[[], dict[int, FrameBounds]] = dict
 
 
 def find_experiments(
@@ -124,6 +128,7 @@ def _of_run(folder: Path) -> LabelledExperiment:
         frame_rate_hz=record.get("frame_rate_hz"),
         about={key: record[key] for key in ("model", "trained_on") if key in record},
         labels=run.labels_content,
+        bounds=lambda: read_bounds(folder),
         notes=tuple(f"CAUTION: {one['sentence']}" for one in record.get("warnings") or ()),
     )
 

@@ -22,6 +22,7 @@ from amseg_keras.atomic import complete_or_absent
 from amseg_keras.json_values import json_value
 from amseg_keras.outputs import OutputFiles, OutputFolder, RunIdentity, input_place
 from amseg_keras.quantify import Quantities, Scale, measure
+from amseg_keras.quantify.intervals import SOURCE
 from amseg_keras.quantify.measure import SMALLEST_PORE_UM
 from amseg_keras.quantify.scale import ASSUMED
 from amseg_keras.read import ReadError
@@ -116,6 +117,8 @@ def _measure(
     scale = Scale(size, rate, pixel_size_assumed=size_from == ASSUMED)
     # Before they are measured: labels that change meanwhile are not taken for those measured.
     labels = None if experiment.labels is None else experiment.labels()
+    bounds = experiment.bounds()
+    notes = list(experiment.notes)
     try:
         found = measure(
             _told(experiment.frames(), progress),
@@ -124,11 +127,14 @@ def _measure(
             scan_direction=settings.scan_direction,
             smallest_pore_um=settings.smallest_pore_um,
             absent=settings.absent,
+            bounds=bounds,
         )
     except ValueError as error:
         raise ReadError(f"{experiment.source}: {error}") from error
     if found.frames.empty:
         raise ReadError(f"{experiment.source}: holds no readable label map")
+    if bounds and SOURCE not in found.frames:
+        notes.append("no intervals: the labels were corrected since they were segmented")
     record = {
         "class_names": list(experiment.class_names),
         **experiment.about,
@@ -140,7 +146,7 @@ def _measure(
         "scan_direction": found.scan_direction,
         "scan_direction_from": _direction_from(found, settings),
         "smallest_pore_um": settings.smallest_pore_um,
-        "notes": list(experiment.notes),
+        "notes": notes,
         "parameters": {**experiment.parameters, **settings.parameters},
         "versions": package_versions("numpy", "pandas", "scipy"),
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),

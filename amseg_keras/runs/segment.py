@@ -3,6 +3,8 @@
 labels.tif | labels/*.png | labels.h5 | labels.zarr    label maps, by format
 overlay.png | overlay.mp4                              frames with their labels over them, legend
 frames.csv                                             area of every class, one row a frame
+bounds.npz                                             labels between which the truth lies, a few
+                                                       frames: `amseg quantify` reads them
 run.json                                               what was done with what; written last
 
 Frames are read ahead and files are written behind, each in a thread of its own, so that a stack
@@ -37,10 +39,13 @@ from amseg_keras.pretrained import PresetInfo
 from amseg_keras.quantify.scale import ASSUMED
 from amseg_keras.read import FrameStack, ReadError
 from amseg_keras.report.page import is_own_page
+from amseg_keras.runs.bounds import FILE as BOUNDS
+from amseg_keras.runs.bounds import write_bounds
 from amseg_keras.runs.read_ahead import ReadAhead
 from amseg_keras.runs.segment_outputs import Segmented, SegmentOutputs
 from amseg_keras.runs.unreadable import unreadable_frame
 from amseg_keras.segment import LabelledFrame, Segmenter
+from amseg_keras.segment.bounds import bounded_frames
 from amseg_keras.segment.segmenter import default_batch_size
 from amseg_keras.versions import versions
 
@@ -51,7 +56,7 @@ OUTPUTS = OutputFiles(
     RECORD,
     (
         *("labels.tif", "labels", "labels.h5", "labels.zarr"),
-        *("overlay.png", "overlay.mp4", "frames.csv"),
+        *("overlay.png", "overlay.mp4", "frames.csv", BOUNDS),
     ),
     {"frames.csv": ("frame", "background_area_px")},
 )
@@ -172,7 +177,7 @@ def run_stack(
         >>> with open_stack("sample:esrf-welding") as stack:
         ...     record = run_stack(stack, segmenter, digest, folder, RunSettings())
         >>> record["outputs"]
-        ['labels.tif', 'overlay.mp4', 'frames.csv', 'run.json']
+        ['labels.tif', 'overlay.mp4', 'frames.csv', 'bounds.npz', 'run.json']
         >>> record["shape"], record["pixel_size_um"], record["unreadable_frames"]
         ([12, 256, 512], 4.31, [])
     """
@@ -313,6 +318,7 @@ def complete_run(
     done = resumed
     progress(done)
     kept: dict[int, np.ndarray | None] = dict.fromkeys(looked_at(len(stack)))
+    bounded: dict[int, np.ndarray | None] = dict.fromkeys(bounded_frames(len(stack)))
     with SegmentOutputs(begun.out.path, about, begun.settings.label_format) as outputs:
         for index in range(len(stack)):
             if index in new:
@@ -326,6 +332,8 @@ def complete_run(
                 labels = store.read(index)
             if index in kept:
                 kept[index] = labels
+            if index in bounded and index not in errors:
+                bounded[index] = labels
             drawn = index in about.drawn and index not in errors
             outputs.add(labels, frames.take(index) if drawn else None)
             frames.forget(index)
@@ -339,7 +347,10 @@ def complete_run(
             # An assumed size is that of the training: it tells nothing of the recording.
             None if about.pixel_size_assumed else about.pixel_size_um,
         )
+        bounds = begun.segmenter.bounds(begun.inputs.reading(stack), bounded)
         names = outputs.finish()
+        if bounds:
+            names.append(write_bounds(begun.out.path, bounds))
     written = time.perf_counter()
     return begun.out.finish(
         {

@@ -6,14 +6,19 @@ import contextlib
 import math
 import os
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from amseg_keras.applicability import ApplicabilityWarning, Knowledge, write_knowledge
+from amseg_keras.applicability import (
+    ApplicabilityWarning,
+    Knowledge,
+    tempered,
+    write_knowledge,
+)
 from amseg_keras.applicability.check import check_recording
 from amseg_keras.backend import accelerators
 from amseg_keras.preprocess import BackgroundPolicy, Channels, GreyRange, GreyScaling, Inputs
@@ -29,8 +34,10 @@ from amseg_keras.pretrained.preset import (
     weights_digest,
     write_preset,
 )
+from amseg_keras.quantify.intervals import FrameBounds
 from amseg_keras.read import Frames, ReadError, open_stack
 from amseg_keras.segment.batch import Labelled, Read, label_batch
+from amseg_keras.segment.bounds import VOIDS, find_bounds
 from amseg_keras.segment.segmentation import LabelledFrame, Segmentation
 from amseg_keras.segment.tiling import (
     label_any_size,
@@ -152,6 +159,11 @@ class Segmenter:
     def channels(self) -> Channels:
         """What the network is given of a frame."""
         return self.info.channels
+
+    @property
+    def temperature(self) -> float:
+        """Number by which scores are divided for a confidence that is calibrated; 1 if unknown."""
+        return 1.0 if self.known is None else self.known.temperature
 
     @property
     def engine(self) -> str:
@@ -406,6 +418,28 @@ class Segmenter:
             self.known,
             size,
             inputs.scale,
+            None if inputs.backgrounds is None else inputs.backgrounds.of,
+        )
+
+    def bounds(
+        self, inputs: Inputs, labels: Mapping[int, np.ndarray | None]
+    ) -> dict[int, FrameBounds]:
+        """Find label maps between which the truth lies, for intervals of what is measured.
+
+        Args:
+            inputs: what the network was given, from `inputs`.
+            labels: class ids of some frames, uint8 `(height, width)`, by their numbers. Each of
+                these frames goes through the network three more times.
+
+        Returns:
+            Bounds of each frame, for `quantify.measure`; empty for networks without keyhole and
+            pores.
+        """
+        if not set(VOIDS) & set(self.class_names):
+            return {}
+        factors = {} if self.known is None else self.known.interval_factors
+        return find_bounds(
+            inputs, self.probabilities, self.class_names, self.temperature, labels, factors
         )
 
     def _labels_of(self, scaled: np.ndarray, confidence: bool) -> list[Labelled]:
@@ -414,11 +448,25 @@ class Segmenter:
         if engine is not None and not confidence:
             labels = label_any_size(engine.labels, engine.probabilities, scaled)
             return [(of_frame, None) for of_frame in labels]
-        predict = self.model.predict_on_batch if engine is None else engine.probabilities
-        probabilities = predict_any_size(predict, scaled)
+        probabilities = self.probabilities(scaled)
         labels = probabilities.argmax(axis=-1).astype(np.uint8)
-        sure = probabilities.max(axis=-1) if confidence else [None] * len(labels)
+        if not confidence:
+            return [(of_frame, None) for of_frame in labels]
+        sure = tempered(probabilities, self.temperature).max(axis=-1)
         return list(zip(labels, sure, strict=True))
+
+    def probabilities(self, scaled: np.ndarray) -> np.ndarray:
+        """Run the network, as it was trained: see `temperature` for what its numbers mean.
+
+        Args:
+            scaled: float32 `(batch, height, width, channels)` of any size, from `inputs`.
+
+        Returns:
+            Probabilities of the classes, float32 `(batch, height, width, classes)`.
+        """
+        engine = self._engine
+        predict = self.model.predict_on_batch if engine is None else engine.probabilities
+        return predict_any_size(predict, scaled)
 
     def _sample(self, frames: Frames) -> np.ndarray:
         """Some of the frames as the network sees them, no larger than it sees at once."""

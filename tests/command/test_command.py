@@ -70,6 +70,7 @@ def test_two_stacks_in_one_command_with_exit_code_0(preset, tmp_path):
     for name in ("a", "b"):
         folder = tmp_path / "out" / name
         assert sorted(path.name for path in folder.iterdir()) == [
+            "bounds.npz",
             "frames.csv",
             "labels.h5",
             "overlay.mp4",

@@ -45,6 +45,7 @@ def test_overlay_none_writes_no_movie(preset, movie, tmp_path):
     done = segment(movie, "-o", tmp_path / "out", "-m", preset, "--overlay", "none")
     assert done.exit_code == 0, done.output
     assert sorted(path.name for path in (tmp_path / "out" / "movie").iterdir()) == [
+        "bounds.npz",
         "frames.csv",
         "labels.tif",
         "run.json",

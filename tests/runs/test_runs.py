@@ -61,7 +61,8 @@ def files_of(folder):
 def test_a_run_writes_labels_overlay_table_and_record(run, small_segmenter, stack_file, tmp_path):
     record = run(pixel_size_um=4.31)
     out = tmp_path / "out"
-    assert sorted(files_of(out)) == ["frames.csv", "labels.tif", "overlay.mp4", "run.json"]
+    names = ["bounds.npz", "frames.csv", "labels.tif", "overlay.mp4", "run.json"]
+    assert sorted(files_of(out)) == names
     expected = small_segmenter.segment(stack_file, batch_size=2).labels
     np.testing.assert_array_equal(tifffile.imread(out / "labels.tif"), expected)
     table = pd.read_csv(out / "frames.csv")
@@ -157,6 +158,7 @@ def test_overwrite_replaces_the_result_and_its_files(run, tmp_path):
     (tmp_path / "out" / "notes.txt").write_text("mine")
     run(label_format="hdf5", overwrite=True)
     assert sorted(files_of(tmp_path / "out")) == [
+        "bounds.npz",
         "frames.csv",
         "labels.h5",
         "notes.txt",

@@ -185,7 +185,7 @@ def test_as_many_frames_are_drawn_as_the_user_wants(
 
 def test_no_overlay_is_no_file(small_segmenter, stack_file, tmp_path):
     record = run(small_segmenter, stack_file, tmp_path / "out", drawn=0)
-    assert record["outputs"] == ["labels.tif", "frames.csv", "run.json"]
+    assert record["outputs"] == ["labels.tif", "frames.csv", "bounds.npz", "run.json"]
     assert not list((tmp_path / "out").glob("overlay*"))
 
 

@@ -26,6 +26,10 @@ CHANCE = 0.05
 """Probability below which an old blob that was only missed before is ruled out."""
 
 
+CEASES = 0.3
+"""Probability below which a pore at rest is no longer found, so that it was not formed either."""
+
+
 def moves(track: Sightings) -> bool:
     """Tell whether a pore goes farther than its size and the noise of its centre explain."""
     third = max(len(track.frame) // 3, 1)
@@ -48,7 +52,9 @@ def origins(
       place where nothing was seen before; or it rests, was seen in at least three frames, and an
       old blob would hardly have been missed in all frames before: with m sightings in the n
       frames of its life and none in k frames before, the chance is (n / (n + k))^m, which must be
-      below 5 %. Frames in which the keyhole hides the place do not count.
+      below 5 %. Frames in which the keyhole hides the place do not count. A void in solid metal
+      stays: one that is missed again afterwards, where the chance of that is below 30 %, was found
+      for a while only, and is static.
     - "earlier": it was there in the first readable frame, and moves.
     - "static": it rests, at a place where a blob is in the first frame or was seen in three frames:
       an old pore, or dirt.
@@ -75,7 +81,9 @@ def origins(
             origin = EARLIER if at_first else FORMED if known else UNCLEAR
         elif at_first:
             origin = STATIC
-        elif not before and (from_keyhole[number] or is_new(track, recording)):
+        elif not before and (
+            from_keyhole[number] or (is_new(track, recording) and stays(track, recording))
+        ):
             origin = FORMED
         else:
             origin = UNCLEAR
@@ -100,7 +108,18 @@ def is_gone(track: Sightings, recording: Recording) -> bool:
     return _stands_out(track, recording, slice(_row(track.frame[-1], recording) + 1, None))
 
 
-def _stands_out(track: Sightings, recording: Recording, others: slice) -> bool:
+def stays(track: Sightings, recording: Recording) -> bool:
+    """Tell whether a blob at rest may be there up to the end, though a network misses it at times.
+
+    A network that begins to find an old blob, as the frames around it change, may cease to find it.
+    """
+    after = slice(_row(track.frame[-1], recording) + 1, None)
+    return not _stands_out(track, recording, after, CEASES)
+
+
+def _stands_out(
+    track: Sightings, recording: Recording, others: slice, chance: float = CHANCE
+) -> bool:
     count = len(track.frame)
     if count < LEAST_SIGHTINGS:
         return False
@@ -109,7 +128,7 @@ def _stands_out(track: Sightings, recording: Recording, others: slice) -> bool:
     life = slice(_row(track.frame[0], recording), _row(track.frame[-1], recording) + 1)
     lived = max(int(clear[life].sum()), count)
     without = int(clear[others].sum())
-    return bool((lived / (lived + without)) ** count < CHANCE)
+    return bool((lived / (lived + without)) ** count < chance)
 
 
 def _row(frame: int, recording: Recording) -> int:

@@ -19,6 +19,18 @@ _LEAST_SHARE = 0.1
 
 _LEAST_COLUMNS = 8
 
+_REACH = 12
+"""Pixels from the labels' surface within which the step of the grey levels is looked for."""
+
+_CLEAR = 1.5
+"""Times that the step must be as steep as any other place within reach."""
+
+_ABOVE = 3
+"""Pixels above the surface at which powder is looked for."""
+
+_MOST_POWDER = 0.2
+"""Share of the columns that may have powder there."""
+
 _FIRST_POINTS = 40
 """Points that go into the first line, which takes time with their third power."""
 
@@ -120,6 +132,75 @@ def substrate_surface(labels: np.ndarray, class_names: Sequence[str]) -> Surface
         return None
     slope, offset = robust_line(columns[seen], tops[seen] - 0.5)
     return Surface(slope, offset)
+
+
+def at_grey_edge(
+    surface: Surface, frame: np.ndarray, labels: np.ndarray, class_names: Sequence[str]
+) -> Surface | None:
+    """Move a surface to the steepest step of the grey levels near it.
+
+    Labels of a network begin some pixels above or below the step where the frame has a dark or
+    bright fringe along the plate. The step is looked for up to 12 px from the surface, in the left
+    half and in the right half of the frame: it is the steepest place of the median over the
+    columns, along the surface. It counts only if it stands out from all other places.
+
+    Args:
+        surface: Surface of the frame's labels.
+        frame: Grey levels, any real dtype, `(height, width)`.
+        labels: Class ids of the frame, uint8 of the same shape.
+        class_names: Name of each class id.
+
+    Returns:
+        The surface at the step; None where there is no clear step, or powder lies on the plate,
+        whose grains have steps of their own.
+
+    Example:
+        >>> frame = np.full((60, 80), 900.0)
+        >>> frame[32:] = 400
+        >>> labels = np.zeros((60, 80), np.uint8)
+        >>> found = at_grey_edge(Surface(0.0, 27.5), frame, labels, ["background"])
+        >>> found.slope, found.offset
+        (0.0, 31.5)
+        >>> at_grey_edge(Surface(0.0, 27.5), np.full((60, 80), 900.0), labels, ["background"])
+    """
+    width = frame.shape[1]
+    columns = np.arange(width)
+    above = np.rint(surface.row(columns.astype(float))).astype(int) - _ABOVE
+    seen = (above >= 0) & (above < len(labels))
+    powder = mask_of(labels[above[seen], columns[seen]], class_names, "powder")
+    if not seen.any() or powder.mean() > _MOST_POWDER:
+        return None
+    halves = (0, width // 2), (width // 2, width)
+    steps = [_step(surface, frame, np.arange(*half)) for half in halves]
+    found = [step for step in steps if step is not None]
+    if not found:
+        return None
+    if len(found) == 1 or abs(found[0] - found[1]) > _REACH / 2:
+        whole = _step(surface, frame, np.arange(width))
+        return None if whole is None else Surface(surface.slope, surface.offset + whole)
+    left, right = ((first + last - 1) / 2 for first, last in halves)
+    tilt = (found[1] - found[0]) / (right - left)
+    offset = surface.offset + found[0] - tilt * left
+    return Surface(float(surface.slope + tilt), float(offset))
+
+
+def _step(surface: Surface, frame: np.ndarray, columns: np.ndarray) -> float | None:
+    """Rows from the surface down to the steepest step of the grey levels in some columns."""
+    away = np.arange(-_REACH, _REACH + 1)
+    rows = np.rint(surface.row(columns.astype(float)) + away[:, None]).astype(int)
+    inside = (rows.min(axis=0) >= 0) & (rows.max(axis=0) < len(frame))
+    if inside.sum() < _LEAST_COLUMNS:
+        return None
+    levels = np.median(frame[rows[:, inside], columns[inside]].astype(float), axis=1)
+    steps = np.abs(np.diff(levels))
+    place = int(steps.argmax())
+    elsewhere = np.delete(steps, slice(max(place - 2, 0), place + 3))
+    if steps[place] <= _CLEAR * elsewhere.max():
+        return None
+    near = slice(max(place - 1, 0), place + 2)
+    middle = float(np.average(np.arange(len(steps))[near], weights=steps[near]))
+    # Rows were rounded: on average they are where they should be.
+    return middle + 0.5 - _REACH
 
 
 def robust_line(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:

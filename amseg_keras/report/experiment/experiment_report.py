@@ -14,6 +14,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from PIL import Image
 
+from amseg_keras.quantify.intervals import HIGH, LOW
 from amseg_keras.quantify.measure import Quantities
 from amseg_keras.quantify.scale import SIZE_FROM, column_with_unit
 from amseg_keras.report.colours import class_colours
@@ -180,8 +181,16 @@ def _standing_still(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
 def _of_summary(summary: Mapping[str, Any], quantity: str) -> str:
     name = column_with_unit(pd.DataFrame([dict(summary)]), quantity)
     text = in_words(summary[name])
+    if text == NOTHING:
+        return text
     assumed = SIZE_FROM in summary
-    return text if text == NOTHING else f"{text} {unit_of(name, assumed)}"
+    return f"{text}{_interval(summary, name)} {unit_of(name, assumed)}"
+
+
+def _interval(summary: Mapping[str, Any], name: str) -> str:
+    """The 90 % interval of a number, if it has one."""
+    ends = [in_words(summary.get(end + name)) for end in (LOW, HIGH)]
+    return "" if NOTHING in ends else f" ({ends[0]} to {ends[1]})"
 
 
 def _percent(value: float | None) -> str:
@@ -194,6 +203,11 @@ def _over_time(experiment: Experiment, figures: Figures) -> list[str]:
     if figures.time_series is None:
         return []
     caption = "Each frame stands above its moment."
+    if any(name.startswith(LOW) for name in experiment.quantities.frames):
+        caption += (
+            " Bands, and the numbers in brackets, are 90 % intervals: between what the network is "
+            "sure of and what it cannot rule out."
+        )
     if "keyhole" in experiment.class_names:
         caption += " It shows the surroundings of the keyhole."
     if (experiment.quantities.events["event"] == "pore formed").any():

@@ -13,6 +13,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import ConnectionPatch
 from matplotlib.ticker import MaxNLocator
 
+from amseg_keras.quantify.intervals import HIGH, LOW
 from amseg_keras.quantify.measure import Quantities
 from amseg_keras.quantify.scale import Scale, column_with_unit
 from amseg_keras.report.experiment.film_strip import StripPicture, Window
@@ -67,6 +68,9 @@ _BAR = 0.4
 
 _BRIGHT = "#fefefe"
 """White, but not that which is the background of the page."""
+
+_BAND = 0.28
+"""Opacity of the band between the ends of the 90 % intervals."""
 
 _MARKED = 150
 """Frames up to which each is marked by a point."""
@@ -141,7 +145,7 @@ def panels_of(class_names: Sequence[str]) -> list[Panel]:
 def draw_quantity(
     axes: Axes, frames: pd.DataFrame, column: str, colour: str, axis: TimeAxis
 ) -> None:
-    """Draw one quantity over time.
+    """Draw one quantity over time, with the band of its 90 % intervals where they are known.
 
     Args:
         axes: To draw on.
@@ -158,6 +162,11 @@ def draw_quantity(
     below = axes.fill_between(moments, 0, values, color=colour, alpha=0.12, linewidth=0)
     below.set_rasterized(axis.frames > _LONG)
     highest = float(np.nan_to_num(values).max(initial=0))
+    if LOW + column in frames:
+        low, high = (over_time(frames, end + column, axis.frames) for end in (LOW, HIGH))
+        band = axes.fill_between(moments, low, high, color=colour, alpha=_BAND, linewidth=0)
+        band.set_rasterized(axis.frames > _LONG)
+        highest = max(highest, float(np.nan_to_num(high).max(initial=0)))
     axes.set(xlim=axis.limits, ylim=(0, 1.2 * highest or 1))
     axes.yaxis.set_major_locator(MaxNLocator(4))
     if not highest:
