@@ -80,7 +80,8 @@ def make_knowledge(
         detectors.append(_detector(kind, familiar_deviations, deviations))
         others.append(deviations)
     trees = _trees(familiar_deviations, np.concatenate(others)) if others else None
-    temperature, table_of_certainty = 1.0, ()
+    temperature = 1.0
+    table_of_certainty: tuple[tuple[float, ...], ...] = ()
     if probabilities is not None and truth is not None:
         temperature, table_of_certainty = _certainty(probabilities, truth)
     points = points[:: -(-len(points) // MOST_POINTS)]

@@ -165,7 +165,7 @@ def measure(
     rows = _table(_FrameRow, [frame.row(scan_direction) for frame in measured])
     bounded = [frame for frame in measured if frame.index in bounds and not are_stale]
     if bounded:
-        ends = [
+        least, most = (
             _table(
                 _FrameRow,
                 [
@@ -174,8 +174,8 @@ def measure(
                 ],
             )
             for end in ("least", "most")
-        ]
-        rows = with_intervals(rows, *ends, bounds[bounded[0].index].factors)
+        )
+        rows = with_intervals(rows, least, most, bounds[bounded[0].index].factors)
     frames = in_units(rows, scale)
     for of in ("area", "depth"):
         frames[f"keyhole_{of}_delta"] = fluctuation(frames[f"keyhole_{of}_px"]).delta_i

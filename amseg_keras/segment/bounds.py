@@ -135,7 +135,8 @@ def labels_at(probabilities: np.ndarray, class_names: Sequence[str], limit: floa
 
 def _likeliest(probabilities: np.ndarray, classes: Sequence[int]) -> np.ndarray:
     """Likeliest of some of the classes, uint8."""
-    return np.array(classes, np.uint8)[probabilities[..., classes].argmax(axis=-1)]
+    likeliest: np.ndarray = np.array(classes, np.uint8)[probabilities[..., classes].argmax(axis=-1)]
+    return likeliest
 
 
 def _edge(
