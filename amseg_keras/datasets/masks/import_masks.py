@@ -20,6 +20,7 @@ from amseg_keras.datasets.dataset import (
 from amseg_keras.datasets.masks.base import ClassIds, Masks, PageName, match_pages
 from amseg_keras.datasets.masks.kinds import open_masks
 from amseg_keras.datasets.masks.pictures import TOLERANCE, Colour
+from amseg_keras.datasets.masks.stored_classes import stored_class_names
 from amseg_keras.datasets.open import open_dataset
 from amseg_keras.outputs import UNFINISHED, result_of_another
 from amseg_keras.read import FrameStack, ReadError, ReadOptions, StackSource, find_stacks
@@ -37,7 +38,8 @@ class ImportOptions:
 
     Attributes:
         kind: Of the masks: one of `KINDS`.
-        class_names: For label images the name of each id; for all, the ids of a new data set.
+        class_names: For label images the name of each id, where the file does not say it or says it
+            wrongly; for all, the ids of a new data set.
         palette: Colour of each class, for colour-coded masks.
         tolerance: For these: how far a pixel may be from the colour of its class.
         add_classes: Whether classes that the data set lacks are appended to its own.
@@ -111,7 +113,8 @@ def import_masks(
     check_class_names(tuple(options.palette or ()), "--colours")
     target = Path(folder)
     data, notes = _existing(target)
-    named = options.class_names or (data.class_names if data else None)
+    own = stored_class_names(Path(masks)) if options.palette is None else None
+    named = options.class_names or own or (data.class_names if data else None)
     axes = options.reading.axes
     found = open_masks(masks, options.kind, named, options.palette, options.tolerance, axes)
     sources, errors = find_stacks(images, options.reading)

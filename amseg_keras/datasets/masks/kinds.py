@@ -13,14 +13,16 @@ from amseg_keras.datasets.masks.coco import CocoMasks
 from amseg_keras.datasets.masks.labelme import LabelMeMasks
 from amseg_keras.datasets.masks.outlines import read_json
 from amseg_keras.datasets.masks.pictures import TOLERANCE, Colour, ColourMasks, LabelImages
+from amseg_keras.datasets.masks.rois import ROI_TYPES, RoiMasks
 from amseg_keras.datasets.open import LABEL_TYPES
 from amseg_keras.read import ReadError
 from amseg_keras.read.errors import reading
+from amseg_keras.read.formats import is_store
 from amseg_keras.read.formats.image import open_picture
 from amseg_keras.read.group import natural_order
 from amseg_keras.read.pixels import is_colour
 
-KINDS = ("auto", "label-image", "labelme", "coco", "colours")
+KINDS = ("auto", "label-image", "labelme", "coco", "colours", "imagej-rois")
 _PICTURES = (*LABEL_TYPES, ".jpg", ".jpeg")
 
 
@@ -35,8 +37,8 @@ def open_masks(
     """Open the masks that a file or a folder holds.
 
     Args:
-        path: A TIFF stack or picture, a JSON file of COCO or LabelMe, or a folder of pictures or
-            of LabelMe files.
+        path: A TIFF stack or picture, a Zarr store, a .zip or .roi file of ImageJ, a JSON file of
+            COCO or LabelMe, or a folder of pictures or of LabelMe files.
         kind: One of `KINDS`; ``"auto"`` looks into the files.
         class_names: Name of each id, for label images.
         palette: Colour of each class, for colour-coded pictures.
@@ -53,6 +55,8 @@ def open_masks(
     """
     place = Path(path)
     documents, pictures = _files(place)
+    if kind == "imagej-rois" or (kind == "auto" and place.suffix.lower() in ROI_TYPES):
+        return RoiMasks(place)
     if kind == "auto":
         kind = _find_kind(place, documents, pictures, palette)
     wanted = documents if kind in ("coco", "labelme") else pictures
@@ -76,8 +80,10 @@ def _files(place: Path) -> tuple[list[Path], list[Path]]:
     """The JSON files and the pictures of a path."""
     with reading(str(place), "masks"):
         # Raises for a path that is missing or forbidden.
-        paths = list(place.iterdir()) if os.path.isdir(place) else [place]
         os.stat(place)
+        if is_store(place):
+            return [], [place]
+        paths = list(place.iterdir()) if os.path.isdir(place) else [place]
     paths = sorted((path for path in paths if not path.name.startswith(".")), key=natural_order)
     documents = [path for path in paths if path.suffix.lower() == ".json"]
     return documents, [path for path in paths if path.suffix.lower() in _PICTURES]
@@ -103,7 +109,7 @@ def _find_kind(
             raise ReadError(
                 f"{documents[0]}: is of neither LabelMe nor COCO; give --kind, or another file"
             )
-    if pictures and pictures[0].suffix.lower() not in (".tif", ".tiff"):
+    if pictures and pictures[0].suffix.lower() not in (".tif", ".tiff") and pictures[0].is_file():
         with reading(str(pictures[0]), "a picture"), open_picture(pictures[0]) as picture:
             # A palette's indices are class ids.
             if picture.mode != "P" and is_colour(np.asarray(picture)):
