@@ -25,6 +25,7 @@ from amseg_keras.preprocess.denoise import (
 )
 from amseg_keras.preprocess.grey import GreyRange, GreyScaling, Stretch
 from amseg_keras.preprocess.inputs import Channels, Inputs, motion
+from amseg_keras.preprocess.kymograph import kymograph
 from amseg_keras.preprocess.lazy import LazyFrames
 from amseg_keras.preprocess.registration import Register, find_shift, move
 from amseg_keras.preprocess.repair import Repair
@@ -57,6 +58,7 @@ __all__ = [
     "divide",
     "find_laser",
     "find_shift",
+    "kymograph",
     "median_filter",
     "median_frame",
     "motion",
