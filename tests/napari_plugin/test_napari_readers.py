@@ -7,9 +7,13 @@ import numpy as np
 import pytest
 import tifffile
 import yaml
+from segmented_runs import write_run
+
+pytest.importorskip("napari", reason="needs amseg-keras[test-napari]")
+pytest.importorskip("pytestqt", reason="needs amseg-keras[test-napari]")
+
 from npe2 import PluginManifest
 from npe2.cli import app
-from segmented_runs import write_run
 from typer.testing import CliRunner
 
 from amseg_keras.classes import CLASS_NAMES

@@ -6,6 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+pytest.importorskip("napari", reason="needs amseg-keras[test-napari]")
+pytest.importorskip("pytestqt", reason="needs amseg-keras[test-napari]")
+
 from amseg_keras.classes import IGNORE
 from amseg_keras.napari import readers
 from amseg_keras.napari.correct import CorrectPanel

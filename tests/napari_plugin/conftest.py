@@ -1,13 +1,28 @@
-"""napari without a screen: a virtual one is started where there is none."""
+"""napari without a screen: a virtual one is started where there is none.
+
+These tests run in a process of their own: `pytest --confcutdir tests/napari_plugin
+tests/napari_plugin`. OpenGL and TensorFlow in one process bring each other down on some machines.
+"""
 
 import os
 import shutil
 import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
-pytest.importorskip("napari", reason="needs amseg-keras[napari]")
-pytest.importorskip("pytestqt", reason="needs pytest-qt")
+HERE = Path(__file__).parent
+ELSEWHERE = pytest.mark.skip(
+    reason="in a process of their own: pytest --confcutdir tests/napari_plugin tests/napari_plugin"
+)
+
+
+def pytest_collection_modifyitems(items):
+    if "keras" in sys.modules:
+        for item in items:
+            if item.path.is_relative_to(HERE):
+                item.add_marker(ELSEWHERE)
 
 
 @pytest.fixture(scope="session")
