@@ -20,6 +20,7 @@ from amseg_keras._on_demand import on_demand
 if TYPE_CHECKING:
     from amseg_keras import (
         comparison,
+        corrections,
         datasets,
         engines,
         evaluation,
@@ -62,6 +63,7 @@ __all__ = [
     "Simulation",
     "TrainingError",
     "comparison",
+    "corrections",
     "datasets",
     "engines",
     "evaluate",

@@ -17,6 +17,7 @@ KERAS = {"keras", *BACKENDS}
 HEAVY = KERAS | {"gradio", "matplotlib", "numpy", "pandas", "cv2", "scipy", "imageio", "fabio"}
 
 LIGHT = (
+    "amseg_keras.corrections",
     "amseg_keras.datasets",
     "amseg_keras.datasets.masks",
     "amseg_keras.datasets.public",

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 ENGINES = ("auto", "keras", "openvino", "openvino-bf16", "openvino-int8", "onnxruntime", "ncnn")
 TIMED_ENGINES = ("predict", *ENGINES[1:])
 EXPORT_FORMATS = ("onnx", "openvino", "tf_saved_model", "litert")
+LABEL_EXPORTS = ("imagej-rois", "ome-tiff", "ome-zarr")
+NGFF_VERSIONS = ("0.4", "0.5")
 LABEL_FORMATS = ("tiff", "png", "hdf5", "zarr")
 FRAME_FORMATS = ("tiff", "hdf5")
 PREPARE_STEPS = (
@@ -20,7 +22,7 @@ PREPARE_STEPS = (
 FACILITIES = ("esrf", "aps", "dls", "hpdc")
 PROCESSES = ("lpbf", "welding", "ded", "casting")
 PUBLIC_DATA = ("hpdc-video", "esrf-test-images", "aps-ti64-ampere")
-MASK_KINDS = ("auto", "label-image", "labelme", "coco", "colours")
+MASK_KINDS = ("auto", "label-image", "labelme", "coco", "colours", "imagej-rois")
 SPLITS = ("train", "validation", "test")
 SPLIT_WAYS = ("sequence", "frame", "time")
 CLASS_WEIGHTS = ("median-frequency", "inverse-frequency")

@@ -18,6 +18,7 @@ from amseg_keras.preprocess.chain import STEP_ORDER, Prepared, Step, prepare
 from amseg_keras.preprocess.crop import Box, Crop, FollowLaser, FoundLaser, LaserPath, find_laser
 from amseg_keras.preprocess.grey import GreyRange, GreyScaling, Stretch
 from amseg_keras.preprocess.inputs import Channels, Inputs, motion, rescale, scale_between
+from amseg_keras.preprocess.kymograph import kymograph
 from amseg_keras.preprocess.lazy import LazyFrames
 from amseg_keras.preprocess.registration import Register, find_shift, move
 from amseg_keras.preprocess.repair import (
@@ -56,6 +57,7 @@ __all__ = [
     "divide",
     "find_laser",
     "find_shift",
+    "kymograph",
     "median_filter",
     "median_frame",
     "motion",

@@ -209,6 +209,30 @@ class LaserPath:
         return self.column + self.px_per_frame * index
 
     @staticmethod
+    def through(first: tuple[float, float], second: tuple[float, float]) -> LaserPath:
+        """The path through two places of the laser, as drawn on an x-t image.
+
+        Args:
+            first: Frame and column, in pixels.
+            second: Frame and column at another time.
+
+        Raises:
+            ValueError: Both are of the same frame.
+
+        Example:
+            >>> LaserPath.through((10, 400), (20, 350))
+            LaserPath(column=450.0, px_per_frame=-5.0)
+        """
+        (frame, column), (later, other) = first, second
+        if frame == later:
+            raise ValueError(
+                f"the line stays in frame {frame:g}, so that the laser has no speed; draw a line "
+                "that goes from an early frame to a late one"
+            )
+        speed = (other - column) / (later - frame)
+        return LaserPath(column - speed * frame, speed)
+
+    @staticmethod
     def from_speed(
         column: float, speed_mm_s: float, frame_rate_hz: float, pixel_size_um: float
     ) -> LaserPath:

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import cv2
 import numpy as np
+from scipy import ndimage
 
 GAP_PX = 10
 """Pieces of keyhole that are at most this far apart belong to one keyhole."""
@@ -115,7 +115,7 @@ class Phantoms:
         cleaned = labels.copy()
         for number in wrong:
             piece = numbered == number
-            around = cv2.dilate(piece.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
+            around = ndimage.binary_dilation(piece, np.ones((5, 5), bool))
             beside = labels[around & (labels != keyhole)]
             cleaned[piece] = np.bincount(beside).argmax() if beside.size else 0
         return cleaned
@@ -172,11 +172,9 @@ def _numbered(mask: np.ndarray) -> tuple[np.ndarray, int]:
     """Number the pieces of a mask; pieces that are near each other have one number."""
     if not mask.any():
         return np.zeros(mask.shape, np.int32), 0
-    side = GAP_PX + 1
-    ones = mask.astype(np.uint8)
-    joined = cv2.dilate(ones, cv2.getStructuringElement(cv2.MORPH_RECT, (side, side)))
-    count, numbers = cv2.connectedComponents(joined, connectivity=8)
-    return numbers * ones, count - 1
+    joined = ndimage.maximum_filter(mask, GAP_PX + 1, mode="constant")
+    numbers, count = ndimage.label(joined, np.ones((3, 3)))
+    return np.where(mask, numbers, 0), int(count)
 
 
 def _continue_paths(paths: list[Path], index: int, mask: np.ndarray) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.metadata
 import json
 import os
 import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,8 +27,8 @@ from amseg_keras.read import open_stack
 PREPROCESSING = "preprocessing.json"
 README = "README.md"
 
-_SAMPLE = "sample:esrf-lpbf"
-_MIN_EQUAL = 0.99
+SAMPLE = "sample:esrf-lpbf"
+MIN_EQUAL = 0.99
 
 
 @dataclass(frozen=True)
@@ -69,17 +71,12 @@ def export_network(
     for side in size:
         if side is not None and (side <= 0 or side % MULTIPLE):
             raise ValueError(f"a side of {side} pixels: it must be a multiple of {MULTIPLE}")
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise ExportError(f"{folder} is not an empty folder: give another one")
     written = FORMATS[kind]
-    rewritten = Rewritten(model)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".export-", dir=folder.parent) as scratch:
-        new = Path(scratch) / "export"
-        new.mkdir()
+    with take_place(folder) as new:
+        rewritten = Rewritten(model)
         written.write(rewritten, output, size, new / written.file)
         equal = _equal_labels(rewritten, info, new / written.file, kind, size)
-        if equal < _MIN_EQUAL:
+        if equal < MIN_EQUAL:
             raise ExportError(
                 f"{kind}: only {equal:.2%} of the labels of a sample frame are those of Keras; "
                 "nothing was written"
@@ -89,10 +86,44 @@ def export_network(
         version = importlib.metadata.version("amseg-keras")
         text = readme(info, kind, written, output, size, version)
         (new / README).write_text(text, "utf-8")
+    return Exported(folder / written.file, equal)
+
+
+@contextlib.contextmanager
+def take_place(folder: Path) -> Iterator[Path]:
+    """Give a new folder that takes the place of an empty one when all is written without an error.
+
+    Args:
+        folder: Folder that will be there afterwards.
+
+    Raises:
+        ExportError: The folder is there and not empty.
+    """
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise ExportError(f"{folder} is not an empty folder: give another one")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".export-", dir=folder.parent) as scratch:
+        new = Path(scratch) / "export"
+        new.mkdir()
+        yield new
         if folder.exists():
             folder.rmdir()
         os.replace(new, folder)
-    return Exported(folder / written.file, equal)
+
+
+def sized(frame: np.ndarray, size: Size) -> np.ndarray:
+    """Crop or mirror a frame to a size.
+
+    Args:
+        frame: `(height, width, channels)`.
+        size: Height and width wanted; None keeps a side.
+
+    Returns:
+        `(1, height, width, channels)`.
+    """
+    height, width = (wanted or has for wanted, has in zip(size, frame.shape[:2], strict=True))
+    missing = [(0, max(height - frame.shape[0], 0)), (0, max(width - frame.shape[1], 0)), (0, 0)]
+    return np.pad(frame, missing, mode="symmetric")[None, :height, :width]
 
 
 def _equal_labels(
@@ -107,10 +138,8 @@ def _equal_labels(
 
 def _sample_frame(info: PresetInfo, size: Size) -> np.ndarray:
     """A simulated frame of the size, cropped or mirrored: `(1, height, width, channels)`."""
-    with open_stack(_SAMPLE) as stack:
+    with open_stack(SAMPLE) as stack:
         backgrounds = BackgroundPolicy().of_stack(stack)
         inputs = Inputs(stack, info.channels, info.scaling.measure(stack), backgrounds)
         frame = inputs.make(len(stack) // 2)
-    height, width = (wanted or has for wanted, has in zip(size, frame.shape[:2], strict=True))
-    missing = [(0, max(height - frame.shape[0], 0)), (0, max(width - frame.shape[1], 0)), (0, 0)]
-    return np.pad(frame, missing, mode="symmetric")[None, :height, :width]
+    return sized(frame, size)

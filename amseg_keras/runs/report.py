@@ -17,15 +17,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from amseg_keras.atomic import complete_or_absent
-from amseg_keras.outputs import OutputFiles, OutputFolder, OutputTakenError, input_content
+from amseg_keras.outputs import OutputFiles, OutputFolder, OutputTakenError
 from amseg_keras.preprocess import GreyRange, GreyScaling
 from amseg_keras.quantify.measure import Quantities
-from amseg_keras.read import FrameStack, ReadError, ReadOptions, open_stack
+from amseg_keras.read import FrameStack
 from amseg_keras.read.errors import reading
 from amseg_keras.report.experiment.document.table import in_words
 from amseg_keras.report.page import count, is_own_page
 from amseg_keras.runs.labelled_run import LabelledRun, open_labelled_run
 from amseg_keras.runs.quantified_run import FOLDER, check_labels_unchanged, read_quantities
+from amseg_keras.runs.recording import open_recording
 from amseg_keras.versions import package_versions
 
 if TYPE_CHECKING:
@@ -115,7 +116,7 @@ def report_run(
         held.enter_context(beside)
         beside.claim()
         beside.remove_half_written()
-        recording, why_not = _open_recording(run)
+        recording, why_not = open_recording(run)
         if recording is not None:
             held.callback(recording.close)
         pictures = Pictures(recording, run.class_names, _grey_range(run, recording))
@@ -136,32 +137,6 @@ def _check_free(page: Path, film: Path | None) -> None:
             raise OutputTakenError(f"{page}: is no report of amseg; give another -o")
     elif film is not None and film.exists():
         raise OutputTakenError(f"{film}: is there already, without a report; give another -o")
-
-
-def _open_recording(run: LabelledRun) -> tuple[FrameStack | None, str | None]:
-    """The frames that were segmented, or why they are not shown."""
-    try:
-        options = ReadOptions(**run.record.get("reading", {}))
-        stack = open_stack(run.source, options)
-    except (ReadError, TypeError) as error:
-        return None, str(error)
-    if stack.shape == run.shape:
-        if (changed := _changed_since(stack, run)) is None:
-            return stack, None
-        stack.close()
-        return None, f"{changed}, so its frames are not those of the labels"
-    found, wanted = (" x ".join(map(str, shape)) for shape in (stack.shape, run.shape))
-    stack.close()
-    return None, f"{run.source}: is now {found} and was {wanted} when it was segmented"
-
-
-def _changed_since(stack: FrameStack, run: LabelledRun) -> str | None:
-    """How the recording differs from the one that was segmented; None if it does not."""
-    there = run.record.get("input")
-    if not isinstance(there, dict):
-        return None
-    with reading(stack.source, "a file"):
-        return input_content(stack.made_of.files).difference(there, stack.source)
 
 
 def _grey_range(run: LabelledRun, recording: FrameStack | None) -> GreyRange:

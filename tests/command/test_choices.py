@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from typing import get_args
 
 import pytest
 
@@ -24,6 +25,8 @@ from amseg_keras.preprocess.inputs import HOW
 from amseg_keras.quantify.classes import MEASURED
 from amseg_keras.quantify.measure import SMALLEST_PORE_UM
 from amseg_keras.report.label_files import LABEL_WRITERS
+from amseg_keras.report.label_ome import Ngff
+from amseg_keras.runs.export_labels import LABEL_EXPORTS
 from amseg_keras.runs.prepare import FRAMES
 from amseg_keras.runs.segment import MAX_DRAWN
 from amseg_keras.runs.watch import Timing as WatchTiming
@@ -39,6 +42,8 @@ from amseg_keras.transfer import FINE_TUNING
         ("ENGINES", ENGINES),
         ("TIMED_ENGINES", [PREDICT, *(name for name in ENGINES if name != "auto")]),
         ("LABEL_FORMATS", LABEL_WRITERS),
+        ("LABEL_EXPORTS", LABEL_EXPORTS),
+        ("NGFF_VERSIONS", get_args(Ngff)),
         ("FRAME_FORMATS", FRAMES),
         ("PREPARE_STEPS", STEP_ORDER),
         ("PUBLIC_DATA", SOURCES),

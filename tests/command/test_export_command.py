@@ -3,8 +3,10 @@
 import importlib.util
 
 import click
+import numpy as np
 import pytest
 from click.testing import CliRunner
+from segmented_runs import write_run
 
 from amseg_keras.command.engine_option import FEW_FRAMES, EngineChoice, engine_option
 from amseg_keras.command.export import export
@@ -49,6 +51,25 @@ def test_what_cannot_be_is_said_in_a_sentence(preset, tmp_path, monkeypatch, arg
     assert done.exit_code == code
     assert said in done.output
     assert "Traceback" not in done.output
+
+
+def test_label_maps_are_exported_for_other_programs(tmp_path):
+    labels = np.zeros((2, 8, 9), np.uint8)
+    labels[:, 2:5, 3:6] = 4
+    run = write_run(tmp_path / "scan", labels)
+    done = exported(run, "-o", tmp_path / "out", "--format", "imagej-rois")
+    assert done.exit_code == 0, done.output
+    assert str(tmp_path / "out" / "scan-rois.zip") in done.output
+    done = exported(run, "-o", tmp_path / "out", "--format", "imagej-rois")
+    assert done.exit_code == 1
+    assert "is there already" in done.output
+
+
+def test_a_result_is_no_network(tmp_path):
+    run = write_run(tmp_path / "scan", np.zeros((2, 8, 9), np.uint8))
+    done = exported(run, "-o", tmp_path / "out")
+    assert done.exit_code == 2
+    assert "is a result of amseg segment; give one of imagej-rois" in " ".join(done.output.split())
 
 
 @click.command()

@@ -65,7 +65,9 @@ def import_(
 
     \b
     IMAGES are files, folders or quoted globs; movies and stacks become single frames. Masks are
-      label-image   class ids: a TIFF stack (ImageJ, napari) or a PNG or TIFF a frame
+      label-image   class ids: a TIFF stack (ImageJ, napari), a Zarr or OME-Zarr store, or a PNG
+                    or TIFF a frame
+      imagej-rois   a .zip or .roi of the ROI Manager; the class is in the name, as pore-2
       labelme       a JSON file a frame: polygons, rectangles, circles
       coco          a JSON file of all frames: polygons and run lengths
       colours       a picture a frame with a colour for each class; give --colours

@@ -25,7 +25,7 @@ class PageName:
     Attributes:
         stem: Name of the file without its folder and extension.
         page: Counted from 0.
-        pages: Number of pages in the file.
+        pages: Number of pages in the file; 0 if the file does not say it.
     """
 
     stem: str
@@ -115,7 +115,8 @@ def match_pages(
     """Find the mask of each frame.
 
     By name where any name is equal (`NAME_mask` counts as `NAME`); else in order, where there are
-    as many masks as frames.
+    as many masks as frames. Masks that say their position in a stack of unknown length are matched
+    by it.
 
     Returns:
         For each frame the index of its mask, or None; and what was assumed, a sentence each.
@@ -145,6 +146,12 @@ def match_pages(
                     "which belong together; import one folder at a time"
                 )
         return found, []
+    if masks and not any(mask.pages for mask in masks) and masks[-1].page < len(frames):
+        by_page = {mask.page: number for number, mask in enumerate(masks)}
+        return [by_page.get(number) for number in range(len(frames))], [
+            f"the masks of {masks[0].stem} were matched with the frames by their position in the "
+            "stack"
+        ]
     if len(frames) == len(masks):
         return list(range(len(frames))), [
             "the names of masks and frames differ, so they were matched in order: the first mask "

@@ -23,16 +23,19 @@ from amseg_keras.datasets.masks.base import ClassIds, Masks, PageName, match_pag
 from amseg_keras.datasets.masks.coco import CocoMasks
 from amseg_keras.datasets.masks.labelme import LabelMeMasks
 from amseg_keras.datasets.masks.pictures import TOLERANCE, Colour, ColourMasks, LabelImages
+from amseg_keras.datasets.masks.rois import ROI_TYPES, RoiMasks
+from amseg_keras.datasets.masks.stored_classes import stored_class_names
 from amseg_keras.datasets.open import LABEL_TYPES, open_dataset
 from amseg_keras.outputs import UNFINISHED, result_of_another
 from amseg_keras.read import FrameStack, ReadError, ReadOptions, StackSource, find_stacks
 from amseg_keras.read.errors import reading
+from amseg_keras.read.formats import is_store
 from amseg_keras.read.formats.image import open_picture
 from amseg_keras.read.group import natural_order
 from amseg_keras.read.names import safe_name
 from amseg_keras.read.pixels import is_colour
 
-KINDS = ("auto", "label-image", "labelme", "coco", "colours")
+KINDS = ("auto", "label-image", "labelme", "coco", "colours", "imagej-rois")
 _PICTURES = (*LABEL_TYPES, ".jpg", ".jpeg")
 
 
@@ -47,8 +50,8 @@ def open_masks(
     """Open the masks that a file or a folder holds.
 
     Args:
-        path: A TIFF stack or picture, a JSON file of COCO or LabelMe, or a folder of pictures or
-            of LabelMe files.
+        path: A TIFF stack or picture, a Zarr store, a .zip or .roi file of ImageJ, a JSON file of
+            COCO or LabelMe, or a folder of pictures or of LabelMe files.
         kind: Kind of the masks out of `KINDS`; ``"auto"`` looks into the files.
         class_names: Name of each id, for label images.
         palette: Colour of each class, for colour-coded pictures.
@@ -65,6 +68,8 @@ def open_masks(
     """
     place = Path(path)
     documents, pictures = _files(place)
+    if kind == "imagej-rois" or (kind == "auto" and place.suffix.lower() in ROI_TYPES):
+        return RoiMasks(place)
     if kind == "auto":
         kind = _find_kind(place, documents, pictures, palette)
     wanted = documents if kind in ("coco", "labelme") else pictures
@@ -88,8 +93,10 @@ def _files(place: Path) -> tuple[list[Path], list[Path]]:
     """List the JSON files and the pictures of a path."""
     with reading(str(place), "masks"):
         # Raises for a path that is missing or forbidden.
-        paths = list(place.iterdir()) if os.path.isdir(place) else [place]
         os.stat(place)
+        if is_store(place):
+            return [], [place]
+        paths = list(place.iterdir()) if os.path.isdir(place) else [place]
     paths = sorted((path for path in paths if not path.name.startswith(".")), key=natural_order)
     documents = [path for path in paths if path.suffix.lower() == ".json"]
     return documents, [path for path in paths if path.suffix.lower() in _PICTURES]
@@ -115,7 +122,7 @@ def _find_kind(
             raise ReadError(
                 f"{documents[0]}: is of neither LabelMe nor COCO; give --kind, or another file"
             )
-    if pictures and pictures[0].suffix.lower() not in (".tif", ".tiff"):
+    if pictures and pictures[0].suffix.lower() not in (".tif", ".tiff") and pictures[0].is_file():
         with reading(str(pictures[0]), "a picture"), open_picture(pictures[0]) as picture:
             # A palette's indices are class ids.
             if picture.mode != "P" and is_colour(np.asarray(picture)):
@@ -133,7 +140,8 @@ class ImportOptions:
 
     Attributes:
         kind: Kind of the masks out of `KINDS`.
-        class_names: Name of each id in label images, and the class ids of a new data set.
+        class_names: Name of each id in label images that do not name their classes, or name them
+            wrongly; and the class ids of a new data set.
         palette: Colour of each class, for colour-coded masks.
         tolerance: Largest distance of a pixel from the colour of its class, for colours.
         add_classes: True to append classes that the data set lacks.
@@ -207,7 +215,8 @@ def import_masks(
     check_class_names(tuple(options.palette or ()), "--colours")
     target = Path(folder)
     data, notes = _existing(target)
-    named = options.class_names or (data.class_names if data else None)
+    own = stored_class_names(Path(masks)) if options.palette is None else None
+    named = options.class_names or own or (data.class_names if data else None)
     axes = options.reading.axes
     found = open_masks(masks, options.kind, named, options.palette, options.tolerance, axes)
     sources, errors = find_stacks(images, options.reading)

@@ -20,10 +20,11 @@ from amseg_keras.datasets.label_image import (
     unmirrored,
 )
 from amseg_keras.datasets.masks.base import ClassIds, PageName, check_size
+from amseg_keras.datasets.masks.stored_classes import label_dataset
 from amseg_keras.datasets.open import name_classes
 from amseg_keras.read import ReadError
 from amseg_keras.read.errors import reading
-from amseg_keras.read.formats import FrameReader, open_reader
+from amseg_keras.read.formats import FrameReader, is_store, open_reader
 from amseg_keras.read.formats.image import open_picture
 from amseg_keras.read.pixels import COLOUR_NOTE, class_ids
 
@@ -31,12 +32,12 @@ _TIFF = (".tif", ".tiff")
 
 
 class LabelImages:
-    """Class ids in files: stacks with a page a frame, or a picture a frame.
+    """Class ids in files: stacks with a page a frame, Zarr stores, or a picture a frame.
 
-    ImageJ and napari save such stacks. A palette's indices are the ids, not its colours. Signed,
-    wide and real-valued pixels are accepted as long as each is a whole number from 0 to 255. Masks
-    of 0 and 255 alone are the two classes that are named; where other than two are, or none, they
-    are refused.
+    ImageJ and napari save such stacks. Of an OME-Zarr image its first labels are taken. A palette's
+    indices are the ids, not its colours. Signed, wide and real-valued pixels are accepted as long
+    as each is a whole number from 0 to 255. Masks of 0 and 255 alone are
+    the two classes that are named; where other than two are, or none, they are refused.
 
     Args:
         files: Files in the order of the frames.
@@ -129,7 +130,7 @@ class LabelImages:
 
     def _read(self, index: int) -> np.ndarray:
         file, page = self._where[index]
-        if self._axes is None and self.pages[index].pages == 1:
+        if self._axes is None and self.pages[index].pages == 1 and not is_store(file):
             picture = read_label_picture(file)
         else:
             picture = self._read_page(file, page, self._label(index))
@@ -140,7 +141,7 @@ class LabelImages:
         if self._open is None or self._open[0] != file:
             if self._open is not None:
                 self._open[1].close()
-            reader = open_reader(file, None, self._axes)
+            reader = self._open_reader(file)
             self._open = file, reader
             # Nobody says when the last mask was drawn.
             weakref.finalize(self, reader.close)
@@ -155,9 +156,9 @@ class LabelImages:
                 f"{file}: is a JPEG, whose compression changes class ids; save it as PNG, or say "
                 "what its grey levels mean: --colours"
             )
-        if file.suffix.lower() not in _TIFF:
+        if file.suffix.lower() not in _TIFF and not is_store(file):
             return 1
-        reader = open_reader(file, None, self._axes)
+        reader = self._open_reader(file)
         reader.close()
         if COLOUR_NOTE in reader.info.notes:
             raise ReadError(f"{file}: is a colour picture; say what its colours mean: --colours")
@@ -165,6 +166,10 @@ class LabelImages:
             f"{file.name}: {note}" for note in reader.info.notes if "planes" in note
         )
         return reader.info.frames
+
+    def _open_reader(self, file: Path) -> FrameReader:
+        dataset = label_dataset(file) if is_store(file) else None
+        return open_reader(file, dataset, self._axes)
 
 
 Colour = tuple[int, int, int]

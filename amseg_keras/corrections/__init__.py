@@ -1,0 +1,42 @@
+"""Correct label maps by hand: paint with undo, thresholds on pieces, corrections kept on disk.
+
+A program that lets its user correct labels holds a `LabelStack` of each recording:
+
+    >>> import numpy as np
+    >>> from amseg_keras.corrections import Corrections, LabelStack, brush, polygon
+    >>> stack = LabelStack(np.zeros((24, 256, 512), np.uint8), ("substrate", "pore"))
+    >>> stack.paint(3, brush(stack.shape[1:], [(40, 50), (40, 60)], radius=4), "pore")
+    True
+    >>> stack.remove_piece(3, (40, 55))
+    'substrate'
+    >>> stack.undo(3), stack.corrected
+    (True, (3,))
+
+- `stack[frame]` is the label map as it is now; `stack.found(frame)` as the network found it.
+- `brush`, `polygon`, `piece` and `region` give masks; `stack.paint(frame, mask, class)` paints
+  them. `stack.fill` and `stack.remove_piece` change the piece at a point, `stack.add_piece` finds a
+  missed one in the grey levels, `stack.replace` takes a whole label map from elsewhere (a napari
+  layer). Each call is one step of `stack.undo(frame)` and `stack.redo(frame)`.
+- `Corrections(folder, class_names)` keeps corrected frames on disk in the format of
+  `amseg dataset`; `keep_all(recording, frames, stack)` writes, `put_into(stack, recording)` reads.
+- `Thresholds(smallest_px, least_confidence).apply(labels, class_names, confidence)` takes pieces
+  out that are too small or too uncertain.
+
+None of it needs a network.
+"""
+
+from amseg_keras.corrections.kept import Corrections
+from amseg_keras.corrections.label_stack import LabelStack
+from amseg_keras.corrections.shapes import brush, class_around, piece, polygon, region
+from amseg_keras.corrections.thresholds import Thresholds
+
+__all__ = [
+    "Corrections",
+    "LabelStack",
+    "Thresholds",
+    "brush",
+    "class_around",
+    "piece",
+    "polygon",
+    "region",
+]

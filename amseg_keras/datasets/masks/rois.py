@@ -1,0 +1,194 @@
+"""Masks drawn in ImageJ: a .zip of the ROI Manager, or a single .roi."""
+
+from __future__ import annotations
+
+import logging
+import re
+import zipfile
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from amseg_keras.classes import IGNORE
+from amseg_keras.datasets.dataset import check_class_names
+from amseg_keras.datasets.masks.base import ClassIds, PageName, check_size
+from amseg_keras.datasets.masks.labelme import IGNORE_LABEL
+from amseg_keras.datasets.masks.outlines import inside_polygon, inside_rectangle
+from amseg_keras.datasets.masks.pixel_outlines import fill_outlines, runs_along_pixels
+from amseg_keras.read import ReadError
+from amseg_keras.read.errors import reading
+
+ROI_TYPES = (".zip", ".roi")
+_KIND = "ImageJ ROIs"
+_MOST_BYTES = 1 << 30
+_MOST_ROIS = 1_000_000
+
+
+class RoiMasks:
+    """Regions of ImageJ; a later one lies over an earlier one, pixels without one are background.
+
+    The class of a region is the line `class: NAME` of its properties, or its name without the
+    numbers around it: `pore`, `pore-2` and `0007-pore-2` are pores. The frame is the region's
+    position in the stack. Regions of `amseg export` also say how many frames there are, so that
+    frames without a region are background; of others, such frames have no mask. Points, lines and
+    angles have no area and are left out; `notes` says how many.
+
+    Args:
+        file: A .zip or .roi file.
+
+    Raises:
+        ReadError: It is neither, or the class of a region is not known.
+    """
+
+    has_background = True
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._left_out: Counter[str] = Counter()
+        self._by_page: dict[int, list[tuple[str, Any]]] = {}
+        frames = 0
+        self._size: tuple[int, int] | None = None
+        names: set[str] = set()
+        for roi in read_rois(file):
+            said = _properties(roi)
+            frames = max(frames, _whole(said.get("frames")))
+            if self._size is None and (height := _whole(said.get("height"))):
+                self._size = height, _whole(said.get("width"))
+            if not _has_area(roi):
+                self._left_out[roi.roitype.name.lower()] += 1
+                continue
+            name = said.get("class") or class_in_name(roi.name)
+            if not name:
+                raise ReadError(
+                    f"{file}: the region {roi.name!r} does not say its class; rename it after its "
+                    "class in the ROI Manager, as pore or pore-2"
+                )
+            names.add(name)
+            page = (roi.t_position or roi.position or roi.z_position or 1) - 1
+            self._by_page.setdefault(page, []).append((name, roi))
+        self.class_names = check_class_names(tuple(sorted(names - {IGNORE_LABEL})), str(file))
+        if frames and max(self._by_page, default=0) >= frames:
+            raise ReadError(
+                f"{file}: has regions on frame {max(self._by_page) + 1} of {frames} frames; export "
+                "it again"
+            )
+        numbers = range(frames) if frames else sorted(self._by_page)
+        self.pages = tuple(PageName(file.stem, number, frames) for number in numbers)
+
+    def draw(self, index: int, size: tuple[int, int], ids: ClassIds) -> np.ndarray:
+        if self._size is not None:
+            check_size(str(self._file), self._size, size)
+        labels = np.full(size, ids.unlabelled, np.uint8)
+        for name, roi in self._by_page.get(self.pages[index].page, ()):
+            with reading(f"{self._file}: region {roi.name}", _KIND):
+                inside = inside_roi(roi, size)
+            labels[inside] = IGNORE if name == IGNORE_LABEL else ids.by_name[name]
+        return labels
+
+    def notes(self) -> list[str]:
+        return [
+            f"{count} ImageJ regions of type {kind} have no area and were left out"
+            for kind, count in sorted(self._left_out.items())
+        ]
+
+
+def read_rois(file: Path) -> list[Any]:
+    """Read the regions of a .zip or .roi file, as `roifile.ImagejRoi`, in their order.
+
+    Raises:
+        ReadError: It holds none, or cannot be read.
+    """
+    import roifile
+
+    logging.getLogger("roifile").setLevel(logging.ERROR)
+    with reading(str(file), _KIND):
+        if file.suffix.lower() == ".roi":
+            stored = [file.read_bytes()]
+        else:
+            with zipfile.ZipFile(file) as archive:
+                members = [one for one in archive.infolist() if one.filename.endswith(".roi")]
+                if len(members) > _MOST_ROIS or sum(m.file_size for m in members) > _MOST_BYTES:
+                    raise ReadError(f"{file}: holds more than 1 GiB of regions; split it")
+                stored = [archive.read(one) for one in members]
+        if not stored:
+            raise ReadError(f"{file}: holds no ImageJ regions (.roi); save them in the ROI Manager")
+        return [roifile.ImagejRoi.frombytes(one) for one in stored]
+
+
+def class_in_name(name: str) -> str:
+    """Find the class in the name of a region: the name without numbers in front and behind.
+
+    Example:
+        >>> [class_in_name(name) for name in ("0007-pore-2", "melt pool", "0007-0120-0333")]
+        ['pore', 'melt pool', '']
+    """
+    return re.sub(r"^(\d+[-_ ]+)*|([-_ ]*\d+)+$", "", name).strip("-_ ")
+
+
+def inside_roi(roi: Any, size: tuple[int, int]) -> np.ndarray:
+    """Give the pixels whose centre lies in a region.
+
+    Args:
+        roi: A `roifile.ImagejRoi` with an area.
+        size: Rows and columns of the picture; what lies outside is cut off.
+
+    Returns:
+        bool `(height, width)`.
+    """
+    kind = roi.roitype.name
+    if roi.composite or kind in ("POLYGON", "FREEHAND", "TRACED"):
+        outlines = [_open(np.asarray(one)) for one in roi.coordinates(multi=True)]
+        outlines = [one for one in outlines if len(one) > 2]
+        return fill_any(outlines, size)
+    left, top, width, height = roi.left, roi.top, roi.right - roi.left, roi.bottom - roi.top
+    if roi.subpixelrect:
+        left, top, width, height = roi.xd, roi.yd, roi.widthd, roi.heightd
+    if kind == "RECT":
+        return inside_rectangle(np.array([[left, top], [left + width, top + height]]), size)
+    rows, columns = np.arange(size[0])[:, None] + 0.5, np.arange(size[1])[None] + 0.5
+    across = (columns - left - width / 2) / max(width / 2, 1e-9)
+    down = (rows - top - height / 2) / max(height / 2, 1e-9)
+    inside: np.ndarray = across**2 + down**2 <= 1
+    return inside
+
+
+def fill_any(outlines: Sequence[np.ndarray], size: tuple[int, int]) -> np.ndarray:
+    """Fill outlines of any shape; an outline inside another one is a hole.
+
+    Args:
+        outlines: Corners `(n, 2)` of each, as x, y.
+        size: Rows and columns of the picture.
+
+    Example:
+        >>> fill_any([np.array([[0, 0], [4, 0], [0, 2]])], (2, 4)).astype(int)
+        array([[1, 1, 1, 0],
+               [1, 0, 0, 0]])
+    """
+    if runs_along_pixels(outlines):
+        return fill_outlines(outlines, size)
+    inside = np.zeros(size, bool)
+    for outline in outlines:
+        inside ^= inside_polygon(outline, size)
+    return inside
+
+
+def _open(outline: np.ndarray) -> np.ndarray:
+    """An outline without its first corner at its end."""
+    closed = len(outline) > 1 and (outline[0] == outline[-1]).all()
+    return outline[:-1] if closed else outline
+
+
+def _has_area(roi: Any) -> bool:
+    return roi.composite or roi.roitype.name in ("POLYGON", "FREEHAND", "TRACED", "RECT", "OVAL")
+
+
+def _properties(roi: Any) -> dict[str, str]:
+    pairs = (line.partition(":") for line in roi.props.splitlines())
+    return {key.strip(): value.strip() for key, _, value in pairs}
+
+
+def _whole(text: str | None) -> int:
+    return int(text) if text is not None and text.isdecimal() and len(text) < 9 else 0
