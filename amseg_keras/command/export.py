@@ -56,8 +56,8 @@ def export(
       preprocessing.json   grey levels, class names, pixel size
       README.md            what goes in and what comes out, with an example that runs
 
-    onnx and openvino need `pip install 'amseg-keras[fast]'` and work on every Keras backend;
-    tf_saved_model and litert need TensorFlow.
+    onnx and openvino need OpenVINO or ONNX Runtime, as of `pip install 'amseg-keras[runtime]'`, to
+    run what was written; tf_saved_model and litert need TensorFlow.
 
     Exit codes: 0 done, 1 it could not be written, 2 wrong use.
     """
@@ -82,11 +82,11 @@ def export(
         raise click.BadParameter(str(error), param_hint="PRESET") from error
     output: Output = "labels" if labels else "probabilities"
     try:
-        done = export_network(segmenter.model, segmenter.info, out, kind, output, (height, width))
+        done = export_network(segmenter, out, kind, output, (height, width))
     except (ExportError, EngineMissingError, ValueError) as error:
         click.echo(f"amseg: {error}", err=True)
         raise SystemExit(1) from error
     except OSError as error:
         click.echo(f"amseg: {out}: cannot be written ({error.strerror or error})", err=True)
         raise SystemExit(1) from error
-    click.echo(f"{done.file}: {done.equal_labels:.3%} of the labels of a sample frame as in Keras")
+    click.echo(f"{done.file}: {done.equal_labels:.3%} of the labels of a sample frame as before")

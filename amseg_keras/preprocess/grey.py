@@ -162,10 +162,8 @@ def _specimen_levels(sample: np.ndarray, low: float, high: float) -> tuple[float
     Returns:
         Lower and upper grey level.
     """
-    from skimage.filters import threshold_otsu
-
     levels = np.clip(sample.astype(np.float32), low, high)
-    dark = levels <= threshold_otsu(levels)
+    dark = levels <= _otsu(levels)
     dark_in_row = dark.mean(axis=(0, 2))
     specimen = levels.ravel()
     if 0 < dark_in_row.sum() < len(dark_in_row):
@@ -176,6 +174,19 @@ def _specimen_levels(sample: np.ndarray, low: float, high: float) -> tuple[float
     first, median = np.percentile(specimen, [DARKEST_PERCENT, 50])
     spread = (median - first) or LEAST_SPREAD * (high - low)
     return float(median - spread), float(median + TIMES_ABOVE * spread)
+
+
+def _otsu(levels: np.ndarray) -> float:
+    """Otsu's threshold, as of `skimage.filters.threshold_otsu`, which takes long to import."""
+    if (levels == levels.flat[0]).all():
+        return float(levels.flat[0])
+    histogram, edges = np.histogram(levels, 256)
+    counts, centres = histogram.astype(np.float32), (edges[1:] + edges[:-1]) / 2
+    below, above = np.cumsum(counts), np.cumsum(counts[::-1])[::-1]
+    mean_below = np.cumsum(counts * centres) / below
+    mean_above = (np.cumsum((counts * centres)[::-1]) / above[::-1])[::-1]
+    between = below[:-1] * above[1:] * (mean_below[:-1] - mean_above[1:]) ** 2
+    return float(centres[np.argmax(between)])
 
 
 def _sample(frames: Frames) -> Iterator[np.ndarray]:

@@ -7,7 +7,6 @@ from fractions import Fraction
 from itertools import chain, islice
 from pathlib import Path
 
-import av
 import numpy as np
 from PIL import Image
 
@@ -50,6 +49,8 @@ def write_movie(path: Path, pictures: Iterable[np.ndarray]) -> None:
         path: of the file, ending in `.mp4`.
         pictures: red, green, blue, uint8 `(height, width, 3)`, all of one size, sides even.
     """
+    import av  # takes longer to import than a small network takes to segment a frame
+
     with complete_or_absent(path) as temporary, av.open(str(temporary), "w") as container:
         stream = container.add_stream("libx264", rate=PLAYBACK_RATE, options=dict(X264_OPTIONS))
         stream.pix_fmt = "yuv420p"

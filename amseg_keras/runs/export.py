@@ -9,18 +9,19 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-import keras
 import numpy as np
 
 from amseg_keras.engines.engine import equal_fraction
 from amseg_keras.engines.formats import FORMATS, ExportError
-from amseg_keras.engines.graph import Output, Rewritten, Size
+from amseg_keras.engines.graph import Output
+from amseg_keras.engines.onnx_file import Size
 from amseg_keras.engines.readme import readme
 from amseg_keras.models.ends import MULTIPLE
 from amseg_keras.preprocess import BackgroundPolicy, Inputs
 from amseg_keras.pretrained import PresetInfo
 from amseg_keras.pretrained.preset import description
 from amseg_keras.read import open_stack
+from amseg_keras.segment import Segmenter
 
 PREPROCESSING = "preprocessing.json"
 README = "README.md"
@@ -35,7 +36,8 @@ class Exported:
 
     Attributes:
         file: the network.
-        equal_labels: share of the pixels of a sample frame that have the label of Keras.
+        equal_labels: share of the pixels of a sample frame that have the label that `segment`
+            gives them.
     """
 
     file: Path
@@ -43,8 +45,7 @@ class Exported:
 
 
 def export_network(
-    model: keras.Model,
-    info: PresetInfo,
+    segmenter: Segmenter,
     folder: Path,
     kind: str,
     output: Output = "labels",
@@ -53,8 +54,7 @@ def export_network(
     """Write the rewritten network with what is needed to feed it, and run it once.
 
     Args:
-        model: from `(batch, height, width, channels)` to class probabilities.
-        info: what it was trained on.
+        segmenter: the network.
         folder: where to; must be empty or not there, and is complete or not there afterwards.
         kind: one of `FORMATS`.
         output: `"labels"` or `"probabilities"`.
@@ -62,7 +62,7 @@ def export_network(
 
     Raises:
         ExportError: the folder is not empty, the format cannot be written on this backend, or
-            what was written finds something else than Keras.
+            what was written finds something else than the network here.
         EngineMissingError: a package is not installed.
         ValueError: a side that is not a multiple of 16, or a layer that the format does not know.
     """
@@ -72,17 +72,17 @@ def export_network(
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise ExportError(f"{folder} is not an empty folder: give another one")
     written = FORMATS[kind]
-    rewritten = Rewritten(model)
+    rewritten, info = segmenter.rewritten, segmenter.info
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".export-", dir=folder.parent) as scratch:
         new = Path(scratch) / "export"
         new.mkdir()
         written.write(rewritten, output, size, new / written.file)
-        equal = _equal_labels(rewritten, info, new / written.file, kind, size)
+        equal = _equal_labels(segmenter, new / written.file, kind, size)
         if equal < _MIN_EQUAL:
             raise ExportError(
-                f"{kind}: only {equal:.2%} of the labels of a sample frame are those of Keras; "
-                "nothing was written"
+                f"{kind}: only {equal:.2%} of the labels of a sample frame are those of "
+                f"{segmenter.engine} here; nothing was written"
             )
         record = {**description(info), "file": written.file, "output": output, "size": size}
         (new / PREPROCESSING).write_text(json.dumps(record, indent=2) + "\n", "utf-8")
@@ -95,14 +95,11 @@ def export_network(
     return Exported(folder / written.file, equal)
 
 
-def _equal_labels(
-    rewritten: Rewritten, info: PresetInfo, file: Path, kind: str, size: Size
-) -> float:
-    frames = _sample_frame(info, size)
+def _equal_labels(segmenter: Segmenter, file: Path, kind: str, size: Size) -> float:
+    frames = _sample_frame(segmenter.info, size)
     found = FORMATS[kind].load(file)(frames)
     labels = found if found.ndim == 3 else found.argmax(axis=-1)
-    expected = rewritten.original.predict_on_batch(frames).argmax(axis=-1)
-    return equal_fraction(labels, expected)
+    return equal_fraction(labels, segmenter.probabilities(frames).argmax(axis=-1))
 
 
 def _sample_frame(info: PresetInfo, size: Size) -> np.ndarray:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 import numpy as np
 
 from amseg_keras.atomic import complete_or_absent
+from amseg_keras.classes import IGNORE
 from amseg_keras.preprocess import GreyRange
-from amseg_keras.quantify import class_areas
 from amseg_keras.quantify.scale import ASSUMED, SIZE_FROM
 from amseg_keras.report.label_files import LABEL_WRITERS
 from amseg_keras.report.movie import write_overlays
@@ -108,12 +110,28 @@ class SegmentOutputs:
             yield with_legend(overlay(frame, labels, names, self._about.grey_range), names)
 
     def _write_table(self, labels: Iterator[np.ndarray]) -> str:
+        """Write the areas of `quantify.class_areas`, without pandas, which takes long to import."""
         about = self._about
-        table = class_areas(labels, about.class_names, about.pixel_size_um)
-        if about.frame_names is not None:
-            table.insert(1, "file", [about.frame_names[index] for index in table["frame"]])
-        if about.pixel_size_assumed:
-            table[SIZE_FROM] = ASSUMED
-        with complete_or_absent(self._folder / "frames.csv") as temporary:
-            table.to_csv(temporary, index=False, float_format="%.6g")
+        names, size = about.class_names, about.pixel_size_um
+        head = ["frame", *(["file"] if about.frame_names is not None else [])]
+        head += [f"{name}_area_px" for name in names]
+        head += [f"{name}_area_um2" for name in names] if size is not None else []
+        head += [SIZE_FROM] if about.pixel_size_assumed else []
+        with (
+            complete_or_absent(self._folder / "frames.csv") as temporary,
+            temporary.open("w", encoding="utf-8", newline="") as file,
+        ):
+            table = csv.writer(file, lineterminator="\n")
+            table.writerow(head)
+            for index, frame in enumerate(labels):
+                counts = np.bincount(frame.ravel(), minlength=IGNORE + 1)
+                if counts[IGNORE] == frame.size:
+                    continue
+                areas = counts[: len(names)]
+                row: list[Any] = [index]
+                row += [about.frame_names[index]] if about.frame_names is not None else []
+                row += [int(area) for area in areas]
+                row += [f"{area * size**2:.6g}" for area in areas] if size is not None else []
+                row += [ASSUMED] if about.pixel_size_assumed else []
+                table.writerow(row)
         return "frames.csv"
