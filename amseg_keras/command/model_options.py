@@ -109,14 +109,12 @@ def need_keras() -> None:
     Raises:
         ClickException: No backend of Keras is installed.
     """
+    from amseg_keras._on_demand import NO_KERAS
     from amseg_keras.backend import has_backend
 
     if not has_backend():
         command = click.get_current_context().command_path
-        raise click.ClickException(
-            f"{command} needs Keras with a backend here, and none is installed: run "
-            "pip install 'amseg-keras[tensorflow]' (or [jax], or [torch])"
-        )
+        raise click.ClickException(NO_KERAS.replace("this", command, 1))
 
 
 def model_options(command: Command) -> Command:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from typing import Any, ClassVar, Literal, get_args
 
 import numpy as np
@@ -63,6 +64,13 @@ class GreyRange:
             >>> GreyRange(0, 1000, 1.0, 50, 130).apply(np.array([[25, 50, 90, 130]], "uint16"))
             array([[0.025, 0.05 , 0.45 , 0.85 ]], dtype=float32)
         """
+        levels = {np.dtype(np.uint8): 1 << 8, np.dtype(np.uint16): 1 << 16}.get(frame.dtype)
+        if levels is None or levels > frame.size:
+            return self._scaled(frame)
+        # A frame has more pixels than grey levels.
+        return _table(self, frame.dtype).take(frame)
+
+    def _scaled(self, frame: np.ndarray) -> np.ndarray:
         if self.high <= self.low:
             return np.zeros(frame.shape, np.float32)
         if self.specimen_low is not None and self.specimen_high is not None:
@@ -77,6 +85,12 @@ class GreyRange:
         # float64, so that 12-bit counts and the same counts times 16 scale to the same number
         scaled = (frame.astype(np.float64) - self.low) * (self.top / (self.high - self.low))
         return np.clip(scaled, 0, self.top).astype(np.float32)
+
+
+@lru_cache(maxsize=4)
+def _table(grey_range: GreyRange, dtype: np.dtype) -> np.ndarray:
+    """What every grey level of an integer type is scaled to."""
+    return grey_range._scaled(np.arange(np.iinfo(dtype).max + 1, dtype=dtype))
 
 
 @dataclass(frozen=True)

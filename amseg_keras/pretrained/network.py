@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import h5py
 import numpy as np
 
+from amseg_keras._on_demand import NO_KERAS
+from amseg_keras.backend import has_backend
 from amseg_keras.pretrained.preset import (
     CONFIG,
     PREPROCESSING,
@@ -81,6 +83,8 @@ class PresetNetwork:
             raise PresetError(
                 f"{self.folder / WEIGHTS}: has changed since the preset was loaded; load it again"
             )
+        if not has_backend():
+            raise ImportError(NO_KERAS, name="keras")
         return read_model(self.folder, self.info)
 
 

@@ -66,6 +66,7 @@ class PlainNetwork:
         shapes: Shape of each weight, by its path in a `.weights.h5` file.
         channels: Input channels.
         classes: Output channels.
+        width: Channels of the widest tensor, for each pixel of the frame.
 
     Raises:
         NotPlainError: Only Keras can read it.
@@ -99,6 +100,7 @@ class PlainNetwork:
         _want(_only(described["input_layers"]) == self._start, "it has another input")
         _want(tensors[self._end].scale == 1, "labels have another size than frames")
         self.channels, self.classes = tensors[self._start].width, tensors[self._end].width
+        self.width = max(float(one.width * one.scale**2) for one in tensors.values())
 
     def graph(self, weights: Mapping[str, np.ndarray]) -> Graph:
         """Make the graph of the network.

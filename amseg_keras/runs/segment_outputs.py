@@ -21,8 +21,8 @@ from amseg_keras.report.movie import write_overlays
 from amseg_keras.report.overlay import overlay, with_legend
 from amseg_keras.runs.write_behind import WriteBehind
 
-BEHIND = 16
-"""Frames that may wait for each file."""
+BEHIND, BEHIND_PIXELS = 16, 1 << 26
+"""Frames that may wait for each file, and pixels; one frame in any case."""
 
 
 @dataclass(frozen=True)
@@ -62,16 +62,17 @@ class SegmentOutputs:
     def __init__(self, folder: Path, about: Segmented, label_format: str) -> None:
         self._folder = folder
         self._about = about
+        behind = max(1, min(BEHIND, BEHIND_PIXELS // (about.shape[1] * about.shape[2])))
         self._labels = WriteBehind[np.ndarray, str](
             lambda labels: LABEL_WRITERS[label_format](
                 folder, labels, about.shape, about.class_names
             ),
-            BEHIND,
+            behind,
         )
         self._overlays = WriteBehind[tuple[np.ndarray, np.ndarray], str | None](
-            lambda pairs: write_overlays(folder, self._pictures(pairs)), BEHIND
+            lambda pairs: write_overlays(folder, self._pictures(pairs)), behind
         )
-        self._table = WriteBehind[np.ndarray, str](self._write_table, BEHIND)
+        self._table = WriteBehind[np.ndarray, str](self._write_table, behind)
         self._threads = ExitStack()
 
     def __enter__(self) -> SegmentOutputs:

@@ -33,9 +33,12 @@ from amseg_keras.read import Frames, ReadError, open_stack
 from amseg_keras.segment.batch import Labelled, Read, label_batch
 from amseg_keras.segment.segmentation import LabelledFrame, Segmentation
 from amseg_keras.segment.tiling import (
+    TILE_PIXELS,
+    OnTile,
     label_any_size,
     padded_frames,
     predict_any_size,
+    tile_pixels_for,
     tile_shape,
 )
 
@@ -109,15 +112,18 @@ class Segmenter:
         card: str | None = None,
         known: Knowledge | None = None,
     ) -> None:
-        preset = model if isinstance(model, PresetNetwork) else None
-        channels = model.input_shape[-1] if preset is None else preset.channels
+        if isinstance(model, PresetNetwork):
+            self._preset: PresetNetwork | None = model
+            self._model: keras.Model | None = None
+            channels = model.channels
+        else:
+            self._preset, self._model = None, model
+            channels = model.input_shape[-1]
         if channels != len(info.channels):
             raise ValueError(
                 f"the network takes {channels} channels, but {info.name} describes "
                 f"{len(info.channels)}: {info.channels!s}"
             )
-        self._preset = preset
-        self._model = model if preset is None else None
         self.info = info
         self.card = card
         self.known = known
@@ -361,6 +367,7 @@ class Segmenter:
         start: int = 0,
         batch_size: int | None = None,
         confidence: bool = False,
+        on_tile: OnTile = lambda done, tiles: None,
     ) -> Iterator[LabelledFrame]:
         """Segment a stack of any length frame by frame, holding one batch in memory.
 
@@ -372,6 +379,8 @@ class Segmenter:
                 without `compile_inference`.
             batch_size: as in `segment`.
             confidence: as in `segment`.
+            on_tile: told how many tiles of a frame that is larger than a tile are done, and how
+                many there are.
         """
         inputs = frames if isinstance(frames, Inputs) else self.inputs(frames, grey_range)
         count = len(inputs.frames)
@@ -383,7 +392,7 @@ class Segmenter:
             # those of a resumed run.
             known = last if size == 1 or self._running() is not None else None
             batch = label_batch(
-                inputs, indices, lambda given: self._labels_of(given, confidence), known
+                inputs, indices, lambda given: self._labels_of(given, confidence, on_tile), known
             )
             for read, labelled in batch:
                 yield labelled
@@ -473,16 +482,24 @@ class Segmenter:
             inputs.scale,
         )
 
-    def _labels_of(self, scaled: np.ndarray, confidence: bool) -> list[Labelled]:
+    def _labels_of(self, scaled: np.ndarray, confidence: bool, on_tile: OnTile) -> list[Labelled]:
         """Labels and confidence of each input of `(batch, height, width, channels)`."""
         engine = self._running()
-        if engine is not None and not confidence:
-            labels = label_any_size(engine.labels, engine.probabilities, scaled)
+        if not confidence:
+            label = self._predicted_labels if engine is None else engine.labels
+            labels = label_any_size(label, scaled, self._tile_pixels, on_tile)
             return [(of_frame, None) for of_frame in labels]
         probabilities = self.probabilities(scaled)
         labels = probabilities.argmax(axis=-1).astype(np.uint8)
-        sure = probabilities.max(axis=-1) if confidence else [None] * len(labels)
-        return list(zip(labels, sure, strict=True))
+        return list(zip(labels, probabilities.max(axis=-1), strict=True))
+
+    def _predicted_labels(self, scaled: np.ndarray) -> np.ndarray:
+        return self.model.predict_on_batch(scaled).argmax(axis=-1).astype(np.uint8)
+
+    @property
+    def _tile_pixels(self) -> int:
+        """Most pixels given to the network at once: the more, the smaller its tensors are."""
+        return TILE_PIXELS if self._preset is None else tile_pixels_for(self._preset.plain.width)
 
     def _sample(self, frames: Frames) -> np.ndarray:
         """Some of the frames as the network sees them, no larger than it sees at once."""
