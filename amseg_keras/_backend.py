@@ -19,6 +19,8 @@ from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import ModuleType
 
+from amseg_keras._on_demand import NO_KERAS
+
 BACKENDS = ("tensorflow", "jax", "torch")
 
 REGISTERED = ("amseg_keras.layers", "amseg_keras.losses")
@@ -63,10 +65,11 @@ def choose_backend() -> None:
         if importlib.util.find_spec(name) is not None:
             os.environ["KERAS_BACKEND"] = name
             return
-    raise ImportError(
-        "Keras needs a backend and none is installed: run "
-        "pip install 'amseg-keras[tensorflow]' (or [jax], or [torch])"
-    )
+    raise NoBackendError(NO_KERAS)
+
+
+class NoBackendError(ImportError):
+    """Keras is installed without a backend; the message says how to get one."""
 
 
 def _configured() -> str:

@@ -7,6 +7,11 @@ from collections.abc import Callable, Iterable, Mapping
 from importlib import import_module
 from typing import Any
 
+NO_KERAS = (
+    "this needs Keras with a backend, and none is installed: run "
+    "pip install 'amseg-keras[tensorflow]' (or [jax], or [torch])"
+)
+
 
 def on_demand(
     package: str, names: Mapping[str, Iterable[str]], modules: Iterable[str] = ()
@@ -34,7 +39,12 @@ def on_demand(
             return import_module(f"{package}.{name}")
         if name not in where:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
-        found = getattr(import_module(where[name]), name)
+        try:
+            found = getattr(import_module(where[name]), name)
+        except ModuleNotFoundError as error:
+            if error.name != "keras":
+                raise
+            raise ImportError(NO_KERAS) from error
         setattr(sys.modules[package], name, found)
         return found
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import os
 import platform
+import sys
 from collections.abc import Callable, Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -46,8 +48,29 @@ def usable_cores() -> int:
     return os.cpu_count() or 1
 
 
+def may_have_accelerator() -> bool:
+    """Whether the system shows a GPU or a TPU; without one no backend needs to be asked.
+
+    Example:
+        >>> may_have_accelerator() in (True, False)
+        True
+    """
+    if sys.platform != "linux":
+        return "keras" in sys.modules
+    return any(any(Path("/dev").glob(pattern)) for pattern in _DEVICE_FILES)
+
+
+_DEVICE_FILES = ("nvidia[0-9]*", "kfd", "dxg", "accel*", "vfio/[0-9]*")
+"""Of NVIDIA, AMD, Windows' Linux, and TPUs."""
+
+
 def accelerators() -> list[str]:
-    """The GPUs or TPUs that the backend sees, as `keras.device` takes them."""
+    """The GPUs or TPUs that the backend sees, as `keras.device` takes them.
+
+    Keras is not imported where the system shows none, or where no backend is installed.
+    """
+    if not may_have_accelerator() or not has_backend():
+        return []
     import keras
 
     if keras.backend.backend() == "torch":
@@ -82,6 +105,17 @@ def compile_options() -> dict[str, Any]:
     if keras.backend.backend() == "tensorflow" and not accelerators():
         return {"jit_compile": False}
     return {}
+
+
+def has_backend() -> bool:
+    """Whether Keras and one of its backends are installed.
+
+    Example:
+        >>> has_backend() in (True, False)
+        True
+    """
+    names = ("tensorflow", "jax", "torch")
+    return find_spec("keras") is not None and any(find_spec(name) is not None for name in names)
 
 
 def every_device() -> contextlib.AbstractContextManager[int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.metadata
+import sys
 
 
 def package_versions(*packages: str) -> dict[str, str]:
@@ -19,19 +20,28 @@ def package_versions(*packages: str) -> dict[str, str]:
     return {name: importlib.metadata.version(name) for name in ("amseg-keras", *packages)}
 
 
+ENGINES = ("openvino", "onnxruntime", "ncnn")
+"""Packages that run a network without Keras."""
+
+
 def versions() -> dict[str, str]:
-    """Versions of this package, of Keras and of its backend.
+    """Versions of this package and of what ran the network: the engine, or Keras and its backend.
+
+    What this process has not imported had no part in a result and is left out.
 
     Example:
         >>> sorted(versions())[0]
         'amseg-keras'
     """
-    import keras
-
-    backend = keras.backend.backend()
-    return {
-        "amseg-keras": importlib.metadata.version("amseg-keras"),
-        "keras": keras.__version__,
-        "backend": backend,
-        backend: importlib.import_module(backend).__version__,
-    }
+    found = {"amseg-keras": importlib.metadata.version("amseg-keras")}
+    if (keras := sys.modules.get("keras")) is not None:
+        backend = keras.backend.backend()
+        found |= {
+            "keras": keras.__version__,
+            "backend": backend,
+            backend: importlib.import_module(backend).__version__,
+        }
+    for engine in ENGINES:
+        if (module := sys.modules.get(engine)) is not None:
+            found[engine] = str(module.__version__)
+    return found

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from amseg_keras._on_demand import NO_KERAS
+
 if TYPE_CHECKING:
     from tqdm import tqdm
 
@@ -29,8 +31,14 @@ class InterruptibleGroup(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command."""
-        with one_sentence_when_interrupted():
-            return super().invoke(ctx)
+        try:
+            with one_sentence_when_interrupted():
+                return super().invoke(ctx)
+        except ImportError as error:
+            if error.name != "keras" and NO_KERAS not in str(error):
+                raise
+            command = f"amseg {ctx.invoked_subcommand}"
+            raise click.ClickException(NO_KERAS.replace("this", command, 1)) from error
 
 
 @contextmanager
@@ -65,7 +73,7 @@ def _raise_on_sigterm() -> Any:
     return signal.signal(signal.SIGTERM, end)
 
 
-def advance(bar: tqdm, done: int) -> None:
+def advance(bar: tqdm, done: float) -> None:
     """Bring a progress bar to `done`."""
     if bar.n == 0:
         bar.initial = done  # what an earlier run did says nothing about the time left

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 Command = Callable[..., Any]
 
-FEW_FRAMES = 48
-"""Of a stack of fewer, finding the fastest engine would take longer than it saves."""
+MEASURED = ("openvino-bf16", "openvino-int8")
+"""Engines that are measured on the frames of each stack."""
 
 
 def engine_option(command: Command) -> Command:
@@ -26,9 +26,9 @@ def engine_option(command: Command) -> Command:
         type=click.Choice(ENGINES),
         default="auto",
         show_default=True,
-        help="What runs the network. auto: the fastest of those installed that compute in "
-        "float32, measured once, for stacks of 48 frames and more. openvino-bf16 and "
-        "openvino-int8 are faster and less exact.",
+        help="What runs the network. auto: the first of OpenVINO, ONNX Runtime and Keras that is "
+        "installed, in float32; on a GPU Keras. openvino-bf16 and openvino-int8 are faster and "
+        "less exact.",
     )(command)
 
 
@@ -41,23 +41,22 @@ class EngineChoice:
     """
 
     def __init__(self, segmenter: Segmenter, engine: str) -> None:
-        from amseg_keras.segment import Segmenter
-
-        self._plain, self._engine = segmenter, engine
-        self._fast = Segmenter(segmenter.model, segmenter.info, segmenter.card)
+        self._given, self._engine = segmenter, engine
+        self._ready: tuple[Segmenter, str] | None = None
 
     def for_stack(self, frames: Frames) -> tuple[Segmenter, str | None]:
-        """The segmenter for a stack, and a line to print about it.
-
-        `"auto"` leaves short stacks to Keras as it is, of which there is nothing to say.
+        """The segmenter for a stack, and a line to print about it where it is another than before.
 
         Raises:
             BadParameter: the engine is not installed or cannot run here.
             ReadError: no frame of the stack can be read.
         """
-        if self._engine == "auto" and len(frames) < FEW_FRAMES:
-            return self._plain, None
-        return self._fast, compiled(self._fast, self._engine, frames)
+        if self._ready is not None and self._engine not in MEASURED:
+            return self._ready[0], None
+        segmenter = self._given.another() if self._ready is None else self._ready[0]
+        said = compiled(segmenter, self._engine, frames)
+        self._ready = segmenter, said
+        return segmenter, said
 
 
 def compiled(segmenter: Segmenter, engine: str, frames: Frames | None = None) -> str:

@@ -76,8 +76,9 @@ def export(
       README.md            what goes in and what comes out, with an example that runs
       rdf.yaml             bioimageio only: a model package, valid by bioimage.io's own validator
 
-    onnx and openvino need `pip install 'amseg-keras[fast]'` and work on every Keras backend;
-    bioimageio needs `amseg-keras[bioimageio]`; tf_saved_model and litert need TensorFlow.
+    onnx and openvino need OpenVINO or ONNX Runtime, as of `pip install 'amseg-keras[runtime]'`, to
+    run what was written; bioimageio needs `amseg-keras[bioimageio]`; tf_saved_model and litert need
+    TensorFlow.
 
     RESULT is a folder of amseg segment, a data set, or label maps. Each recording is a file in OUT:
 
@@ -139,10 +140,10 @@ def _export_network(
         segmenter = from_pretrained(folder)
     except PresetError as error:
         raise click.BadParameter(str(error), param_hint="PRESET") from error
-    model, info = segmenter.model, segmenter.info
+    info = segmenter.info
     try:
         if kind == BIOIMAGEIO:
-            done = export_bioimageio(model, info, out, size, Published(*publishing))
+            done = export_bioimageio(segmenter.model, info, out, size, Published(*publishing))
             if not takes_recorded_frames(info):
                 click.echo(
                     f"  {info.name}: the package takes inputs that are made as its README.md says, "
@@ -151,14 +152,14 @@ def _export_network(
                 )
         else:
             output: Output = "probabilities" if labels is False else "labels"
-            done = export_network(model, info, out, kind, output, size)
+            done = export_network(segmenter, out, kind, output, size)
     except (ExportError, EngineMissingError, ValueError) as error:
         click.echo(f"amseg: {error}", err=True)
         raise SystemExit(1) from error
     except OSError as error:
         click.echo(f"amseg: {out}: cannot be written ({error.strerror or error})", err=True)
         raise SystemExit(1) from error
-    click.echo(f"{done.file}: {done.equal_labels:.3%} of the labels of a sample frame as in Keras")
+    click.echo(f"{done.file}: {done.equal_labels:.3%} of the labels of a sample frame as before")
 
 
 def _export_labels(result: str, out: Path, kind: str, ngff: str) -> None:

@@ -23,18 +23,34 @@ class OpenedModel:
         segmenter: The network.
         digest: SHA-256 of its weights.
         device: Where it is, as Keras names it.
-        backend: Backend of Keras.
+        backend: Backend of Keras, None if the network runs without Keras.
     """
 
     segmenter: Segmenter
     digest: str
     device: str
-    backend: str
+    backend: str | None
+
+    def __str__(self) -> str:
+        """Name the network and where it is."""
+        where = self.device if self.backend is None else f"{self.device} ({self.backend})"
+        return f"{self.segmenter.info.name} on {where}"
 
 
 @contextmanager
-def opened_model(model: str, revision: str | None, device: str) -> Iterator[OpenedModel]:
+def opened_model(
+    model: str, revision: str | None, device: str, engine: str = "keras"
+) -> Iterator[OpenedModel]:
     """Load what `model_options` name; what is done inside is done on its device.
+
+    Keras is imported if the engine is Keras, if there may be a GPU, or if only Keras can read the
+    preset.
+
+    Args:
+        model: Name, folder or repository of the preset.
+        revision: Tag, branch or commit of a repository.
+        device: Device as `--device` takes it.
+        engine: Engine as `--engine` takes it.
 
     Raises:
         BadParameter: There is no such device, or the preset cannot be found or read.
@@ -48,9 +64,19 @@ def opened_model(model: str, revision: str | None, device: str) -> Iterator[Open
     except PresetError as error:
         raise click.BadParameter(str(error), param_hint="--model") from error
 
+    from amseg_keras.segment import from_pretrained
+
+    if _without_keras(device, engine):
+        try:
+            segmenter = from_pretrained(preset)
+        except PresetError as error:
+            raise click.BadParameter(str(error), param_hint="--model") from error
+        yield OpenedModel(segmenter, weights_digest(preset), "cpu:0", None)
+        return
+
+    need_keras()
     import keras
 
-    from amseg_keras.segment import from_pretrained
     from amseg_keras.segment.device import choose_device
 
     try:
@@ -63,6 +89,32 @@ def opened_model(model: str, revision: str | None, device: str) -> Iterator[Open
         except PresetError as error:
             raise click.BadParameter(str(error), param_hint="--model") from error
         yield OpenedModel(segmenter, weights_digest(preset), chosen, keras.backend.backend())
+
+
+def _without_keras(device: str, engine: str) -> bool:
+    """Whether an engine runs the network on the processor, with nothing that needs Keras."""
+    from amseg_keras.backend import may_have_accelerator
+    from amseg_keras.engines.engine import installed
+
+    if device.partition(":")[0] not in ("auto", "cpu") or engine == "keras":
+        return False
+    if engine == "auto" and not (installed("openvino") or installed("onnxruntime")):
+        return False
+    return device.startswith("cpu") or not may_have_accelerator()
+
+
+def need_keras() -> None:
+    """Refuse to go on without Keras and a backend, in a sentence that names the extra.
+
+    Raises:
+        ClickException: No backend of Keras is installed.
+    """
+    from amseg_keras._on_demand import NO_KERAS
+    from amseg_keras.backend import has_backend
+
+    if not has_backend():
+        command = click.get_current_context().command_path
+        raise click.ClickException(NO_KERAS.replace("this", command, 1))
 
 
 def model_options(command: Command) -> Command:

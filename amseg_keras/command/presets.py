@@ -46,7 +46,7 @@ def show(preset: PresetInfo) -> None:
 
 def _rank(recording: str) -> None:
     from amseg_keras.pretrained import find_preset, list_presets
-    from amseg_keras.pretrained.hub.pull import preset_folders
+    from amseg_keras.pretrained.hub.download import preset_folders
     from amseg_keras.read import ReadError, open_stack
     from amseg_keras.runs.rank_presets import rank_presets
 

@@ -152,7 +152,7 @@ def segment(
         finish([str(error) for error in failures])
     outcome = Outcome([str(error) for error in failures])
     # The network is loaded here too for what it says of itself; where is then for the workers.
-    with opened_model(model, revision, "cpu" if workers else device) as opened:
+    with opened_model(model, revision, "cpu" if workers else device, engine) as opened:
         settings = RunSettings(
             label_format,
             pixel_size,
@@ -169,8 +169,7 @@ def segment(
             asked = AskedNetwork(model, revision, device, engine)
             segment_many(sources, opened, asked, workers, (out, settings), outcome)
         else:
-            name = opened.segmenter.info.name
-            click.echo(f"{name} on {opened.device} ({opened.backend})", err=True)
+            click.echo(str(opened), err=True)
             choice = EngineChoice(opened.segmenter, engine)
             for source in sources:
                 folder = out / source.name

@@ -87,7 +87,8 @@ def segment_many(
         with connected(workers.count, workers.scheduler) as client, tqdm(unit="frame") as bar:
             there = len(client.scheduler_info(n_workers=-1)["workers"])
             tqdm.write(
-                f"{segmenter.info.name} on {there} workers ({network.backend})", file=sys.stderr
+                f"{segmenter.info.name} on {there} workers ({network.backend or network.engine})",
+                file=sys.stderr,
             )
             if not there:
                 tqdm.write(f"no workers yet: dask worker {workers.scheduler}", file=sys.stderr)

@@ -122,9 +122,11 @@ def watch(folder: Path, out: Path, model: str, revision: str | None, **chosen: A
         check_folders(folder, out)
     except ReadError as error:
         finish([str(error)])
-    with opened_model(model, revision, chosen["device"]) as opened, _stop_signals() as stop:
-        name = opened.segmenter.info.name
-        click.echo(f"{name} on {opened.device} ({opened.backend})", err=True)
+    with (
+        opened_model(model, revision, chosen["device"], chosen["engine"]) as opened,
+        _stop_signals() as stop,
+    ):
+        click.echo(str(opened), err=True)
         click.echo(f"  {compiled(opened.segmenter, chosen['engine'])}", err=True)
         network = Network(opened.segmenter, opened.digest, opened.device)
         try:

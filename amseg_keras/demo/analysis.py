@@ -21,7 +21,7 @@ from amseg_keras.runs.quantified_run import FOLDER
 from amseg_keras.runs.quantify import QuantifySettings, quantify_experiment
 from amseg_keras.runs.report import REPORT, report_run
 
-Progress = Callable[[int], None]
+Progress = Callable[[float], None]
 """Called with the number of frames that are done; may raise to stop."""
 
 RESULTS = "results"

@@ -8,7 +8,6 @@ import importlib
 import importlib.util
 import os
 import sys
-import time
 from typing import Any, Protocol
 
 import numpy as np
@@ -96,10 +95,13 @@ def need(package: str) -> Any:
     try:
         return importlib.import_module(package)
     except ImportError as error:
+        extra = _EXTRA.get(package, "fast")
         raise EngineMissingError(
-            f"{package} is not installed: run pip install 'amseg-keras[fast]'"
+            f"{package} is not installed: run pip install 'amseg-keras[{extra}]'"
         ) from error
 
+
+_EXTRA = {"openvino": "runtime", "tensorflow": "tensorflow"}
 
 THREADS = "AMSEG_ENGINE_THREADS"
 """Environment variable with the number; without it an engine takes all cores."""
@@ -148,24 +150,3 @@ def lost_iou(labels: np.ndarray, reference: np.ndarray, num_classes: int) -> flo
         if union := np.count_nonzero(found | true):
             ious.append(np.count_nonzero(found & true) / union)
     return float(1 - np.mean(ious))
-
-
-ROUNDS = 3
-
-
-def milliseconds_per_frame(engine: Engine, frames: np.ndarray) -> float:
-    """How long an engine takes to label a frame: the shortest of a few rounds.
-
-    Engines are timed one after the other, as two at a time may not fit into memory. The shortest
-    round is the one that what else the machine does has slowed the least.
-
-    Args:
-        engine: has labelled these frames before, so that it is compiled.
-        frames: float32 `(frames, height, width, channels)`, sides multiples of 16.
-    """
-    taken = []
-    for _ in range(ROUNDS):
-        began = time.perf_counter()
-        engine.labels(frames)
-        taken.append(time.perf_counter() - began)
-    return 1000 * min(taken) / len(frames)

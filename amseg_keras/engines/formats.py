@@ -11,12 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 
 from amseg_keras.engines.engine import installed, need
-from amseg_keras.engines.graph import Output, Rewritten, Size, onnx_model
-from amseg_keras.rewrite import label_model
+from amseg_keras.engines.graph import Output, Rewritten
+from amseg_keras.engines.onnx_file import Size, onnx_file
 
 Run = Callable[[np.ndarray], np.ndarray]
 """From frames, float32 `(batch, height, width, channels)`, to labels or probabilities."""
@@ -46,8 +45,7 @@ class Format:
 
 
 def _write_onnx(rewritten: Rewritten, output: Output, size: Size, path: Path) -> None:
-    model = onnx_model(rewritten.nodes(output), [output], size, rewritten.classes)
-    path.write_bytes(model.SerializeToString())
+    path.write_bytes(onnx_file(rewritten.nodes(output), [output], size, rewritten.classes))
 
 
 def _load_onnx(path: Path) -> Run:
@@ -109,6 +107,10 @@ def _litert_interpreter() -> Any:
 def _export_by_keras(
     rewritten: Rewritten, output: Output, size: Size, path: Path, kind: str
 ) -> None:
+    import keras
+
+    from amseg_keras.rewrite import label_model
+
     backend = keras.backend.backend()
     if backend != "tensorflow":
         raise ExportError(

@@ -1,115 +1,67 @@
 """The rewritten network as a graph of ONNX operations, which all engines but Keras start from.
 
-The layers are translated one by one, so the graph does not depend on how a backend traces, and
+The steps are translated one by one, so the graph does not depend on how a backend traces, and
 ONNX Runtime and OpenVINO read the same one. Inside it tensors are `(batch, channels, height,
-width)`, as both want them.
+width)`, as both want them. Nothing here needs Keras for a network that was read without it.
 """
 
 from __future__ import annotations
 
 import functools
-import hashlib
-import json
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Literal, Protocol
 
-import keras
 import numpy as np
 
-from amseg_keras.engines.engine import need
 from amseg_keras.engines.nodes import Nodes, translate
-from amseg_keras.rewrite import inference_model
+from amseg_keras.engines.onnx_file import INPUT, onnx_file
+from amseg_keras.rewrite.graph import Graph, Node, Step, items, kind_of, width
+from amseg_keras.rewrite.rules import in_float32, rewritten
 
 if TYPE_CHECKING:
-    from onnx import ModelProto
-
+    import keras
 
 Output = Literal["labels", "probabilities"]
 
-INPUT = "frames"
 
-Size = tuple[int | None, int | None]
-"""Height and width of the frames, multiples of 16; `None` for any."""
-
-_OPSET = 17
-_IR_VERSION = 8  # of ONNX 1.12, which all readers of this opset know
-
-
-def translated(network: keras.Model, output: Output) -> Nodes:
-    """The network's layers as ONNX operations.
+def translated(network: Graph | keras.Model, output: Output) -> Nodes:
+    """The network's steps as ONNX operations.
 
     Args:
-        network: from `rewrite.inference_model`: plain layers, `(batch, height, width, channels)` to
+        network: a graph, or a functional Keras model, from `(batch, height, width, channels)` to
             class probabilities.
         output: `"probabilities"`, float32 `(batch, height, width, classes)`, or `"labels"`, class
             ids, uint8 `(batch, height, width)`, found inside the graph.
 
     Raises:
-        ValueError: a layer that has no translation.
+        ValueError: a step that has no translation.
     """
-    nodes = Nodes(int(network.input_shape[-1]))
-    names = {id(network.inputs[0]): nodes.add("Transpose", [INPUT], perm=(0, 3, 1, 2))}
-    last = network.outputs[0]
-    for layer in network.operations:
-        if isinstance(layer, keras.layers.InputLayer):
-            continue
-        if output == "labels" and layer.output is last and isinstance(layer, keras.layers.Softmax):
-            last = layer.input  # the largest score has the largest probability
-            break
-        given = layer.input if isinstance(layer.input, list) else [layer.input]
-        names[id(layer.output)] = translate(nodes, layer, [names[id(tensor)] for tensor in given])
+    graph = network if isinstance(network, Graph) else _read(network)
+    (start,), (last,) = items(graph.inputs), items(graph.outputs)
+    nodes = Nodes(int(start.shape[-1] or 0))
+    if output == "labels" and isinstance(last, Step) and kind_of(last.layer) == "Softmax":
+        (last,) = last.inputs  # the largest score has the largest probability
+    names: dict[Node, str] = {}
+    for node in replace(graph, outputs=last).nodes():
+        if node is start:
+            names[node] = nodes.add("Transpose", [INPUT], perm=(0, 3, 1, 2))
+        else:
+            names[node] = translate(nodes, node, [names[before] for before in node.inputs])
     if output == "probabilities":
-        nodes.add("Transpose", [names[id(last)]], perm=(0, 2, 3, 1), output=output)
+        nodes.add("Transpose", [names[last]], perm=(0, 2, 3, 1), output=output)
     else:
-        end_in_labels(nodes, names[id(last)], int(network.output_shape[-1]), output)
+        classes = width(last)
+        if classes is None:
+            raise ValueError(f"{last.name}: the number of classes is not known")
+        end_in_labels(nodes, names[last], classes, output)
     return nodes
 
 
-def onnx_model(
-    nodes: Nodes, outputs: list[str], size: Size = (None, None), classes: int | None = None
-) -> ModelProto:
-    """Make an ONNX model with one input, `frames`, float32 `(batch, height, width, channels)`.
+def _read(model: keras.Model) -> Graph:
+    from amseg_keras.rewrite.convert import read_graph
 
-    Args:
-        nodes: from `translated`.
-        outputs: names of what it gives: `"labels"`, `"probabilities"` or tensors inside.
-        size: of the frames.
-        classes: channels of the probabilities, to write them into the model.
-
-    Raises:
-        EngineMissingError: the package `onnx` is not installed.
-    """
-    onnx = need("onnx")
-    helper, types = onnx.helper, onnx.TensorProto
-    shape: list[Any] = ["batch", size[0] or "height", size[1] or "width"]
-    described = {
-        "labels": helper.make_tensor_value_info("labels", types.UINT8, shape),
-        "probabilities": helper.make_tensor_value_info(
-            "probabilities", types.FLOAT, [*shape, classes or "classes"]
-        ),
-    }
-    graph = helper.make_graph(
-        [
-            helper.make_node(node.kind, node.inputs, [node.output], node.output, **node.options)
-            for node in nodes.all
-        ],
-        "amsegnet",
-        [helper.make_tensor_value_info(INPUT, types.FLOAT, [*shape, nodes.channels])],
-        [
-            described.get(name) or helper.make_tensor_value_info(name, types.FLOAT, None)
-            for name in outputs
-        ],
-        [
-            onnx.numpy_helper.from_array(np.ascontiguousarray(array), name)
-            for name, array in nodes.arrays.items()
-        ],
-    )
-    model: ModelProto = helper.make_model(
-        graph,
-        opset_imports=[helper.make_opsetid("", _OPSET)],
-        ir_version=_IR_VERSION,
-        producer_name="amseg-keras",
-    )
-    return model
+    return read_graph(model, merge_branches=True)
 
 
 _UINT8 = 2  # as ONNX numbers its types
@@ -174,45 +126,84 @@ def _number(nodes: Nodes, value: int) -> str:
     return nodes.array(np.full((1, 1, 1, 1), value, np.float32))
 
 
+class ReadNetwork(Protocol):
+    """A network that was read without Keras."""
+
+    @property
+    def channels(self) -> int:
+        """Input channels."""
+        ...
+
+    @property
+    def classes(self) -> int:
+        """Output channels."""
+        ...
+
+    def graph(self) -> Graph:
+        """The network, not rewritten yet."""
+        ...
+
+
 class Rewritten:
     """A network with less to compute, for inference.
 
     Args:
-        model: from `(batch, height, width, channels)` to class probabilities.
+        model: Keras model from `(batch, height, width, channels)` to class probabilities, or a
+            function that loads it when an engine needs Keras.
+        plain: the same network, read without Keras; by default it is read from the model.
     """
 
-    def __init__(self, model: keras.Model) -> None:
-        functional = isinstance(model, keras.Function)
-        self.original = model if functional else keras.Model(model.inputs, model.outputs)
+    def __init__(
+        self, model: keras.Model | Callable[[], keras.Model], plain: ReadNetwork | None = None
+    ) -> None:
+        self._model, self._plain = model, plain
+
+    @functools.cached_property
+    def original(self) -> keras.Model:
+        """The Keras network as it was trained."""
+        import keras
+
+        model = self._model if isinstance(self._model, keras.Model) else self._model()
+        if isinstance(model, keras.Function):
+            return model
+        return keras.Model(model.inputs, model.outputs)
 
     @functools.cached_property
     def network(self) -> keras.Model:
         """The Keras network, of plain layers."""
+        from amseg_keras.rewrite import inference_model
+
         return inference_model(self.original)
+
+    @functools.cached_property
+    def graph(self) -> Graph:
+        """The rewritten network as a graph, its weights rounded to float32 only now."""
+        given = _read(self.original) if self._plain is None else self._plain.graph()
+        return rewritten(given).changed(in_float32)
 
     @property
     def classes(self) -> int:
         """How many there are."""
-        return int(self.original.output_shape[-1])
+        return int(self.original.output_shape[-1] if self._plain is None else self._plain.classes)
 
     @property
     def channels(self) -> int:
         """Number of input channels."""
-        return int(self.original.input_shape[-1])
+        return int(self.original.input_shape[-1] if self._plain is None else self._plain.channels)
 
-    @functools.cached_property
-    def fingerprint(self) -> str:
-        """SHA-256 of the network's layers and weights."""
-        digest = hashlib.sha256(json.dumps(self.original.get_config(), default=str).encode())
-        for weight in self.original.get_weights():
-            digest.update(np.asarray(weight).tobytes())
-        return digest.hexdigest()
+    def check(self) -> None:
+        """Make sure that the network has a translation.
+
+        Raises:
+            ValueError: a step that has none.
+        """
+        if self._plain is None:  # others were read by what they are made of
+            self.nodes("labels")
 
     def nodes(self, output: Output) -> Nodes:
         """The network as ONNX operations, made anew each time, as they hold all its weights."""
-        return translated(self.network, output)
+        return translated(self.graph, output)
 
     def onnx(self, output: Output) -> bytes:
         """The network as an ONNX file for frames of any size."""
-        model = onnx_model(self.nodes(output), [output], classes=self.classes)
-        return bytes(model.SerializeToString())
+        return onnx_file(self.nodes(output), [output], classes=self.classes)

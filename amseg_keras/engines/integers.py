@@ -13,8 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from amseg_keras.engines.engine import equal_fraction, lost_iou, need
-from amseg_keras.engines.graph import Output, Rewritten, onnx_model
+from amseg_keras.engines.graph import Output, Rewritten
 from amseg_keras.engines.nodes import Nodes
+from amseg_keras.engines.onnx_file import onnx_file
 from amseg_keras.engines.runners import OpenVINOEngine
 
 _OUTPUT_CHANNEL = {"Conv": 0, "ConvTranspose": 1}
@@ -113,7 +114,7 @@ def ranges_of(rewritten: Rewritten, frames: np.ndarray) -> Ranges:
     nodes = rewritten.nodes("labels")
     names = quantisable(nodes)
     core = need("openvino").Core()
-    model = core.read_model(bytes(onnx_model(nodes, list(names)).SerializeToString()))
+    model = core.read_model(onnx_file(nodes, list(names)))
     compiled = core.compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
     ranges = {name: (0.0, 0.0) for name in names}
     for block in _blocks(frames):
@@ -135,7 +136,7 @@ def _blocks(frames: np.ndarray) -> Iterator[np.ndarray]:
 def quantised_onnx(rewritten: Rewritten, ranges: Ranges, output: Output) -> bytes:
     """The network as an ONNX file with integer convolutions."""
     nodes = quantised(rewritten.nodes(output), ranges)
-    return bytes(onnx_model(nodes, [output], classes=rewritten.classes).SerializeToString())
+    return onnx_file(nodes, [output], classes=rewritten.classes)
 
 
 _IN_FLOAT32 = 0.5

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from amseg_keras.engines.formats import Format
-from amseg_keras.engines.graph import Output, Size
+from amseg_keras.engines.graph import Output
+from amseg_keras.engines.onnx_file import Size
 from amseg_keras.models.ends import MULTIPLE
 from amseg_keras.preprocess import background_policy as policy
 from amseg_keras.preprocess import grey, inputs

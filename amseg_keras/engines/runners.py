@@ -11,8 +11,6 @@ import numpy as np
 from amseg_keras.backend import accelerators, forward_pass
 from amseg_keras.engines.engine import installed, need, thread_limit
 from amseg_keras.engines.graph import Output, Rewritten
-from amseg_keras.models.precision import in_precision
-from amseg_keras.rewrite import label_model
 
 
 class KerasEngine:
@@ -26,6 +24,9 @@ class KerasEngine:
     name = "keras"
 
     def __init__(self, rewritten: Rewritten, policy: str = "float32") -> None:
+        from amseg_keras.models.precision import in_precision
+        from amseg_keras.rewrite import label_model
+
         self.precision = policy.removeprefix("mixed_")
         network = rewritten.network
         labels = label_model(rewritten.original)
@@ -119,12 +120,18 @@ def _provider(name: str) -> Any:
     return (name, {"use_tf32": "0"}) if name == "CUDAExecutionProvider" else name
 
 
+_IN_A_ROW = 3
+"""Frames alone, after several at a time, from which on more are expected to come alone."""
+
 _SIZES = 4
 """Compiled networks kept at a time: one for each size of frames and each output."""
 
 
 class OpenVINOEngine:
-    """The network compiled for each size of frames, several frames at work at a time.
+    """The network compiled for each size of frames.
+
+    Of several frames, one a core is at work at a time. A frame that comes alone is computed by all
+    cores.
 
     Args:
         name: `"openvino"`, `"openvino-bf16"` or `"openvino-int8"`.
@@ -145,6 +152,8 @@ class OpenVINOEngine:
         self._graph = graph
         # not a decorated method, which would keep every engine alive
         self._compiled = functools.lru_cache(_SIZES)(self._compile)
+        self._at_once: set[tuple[int, ...]] = set()
+        self._alone = 0
 
     def labels(self, frames: np.ndarray) -> np.ndarray:
         return self._run("labels", frames)
@@ -153,7 +162,11 @@ class OpenVINOEngine:
         return self._run("probabilities", frames)
 
     def _run(self, output: Output, frames: np.ndarray) -> np.ndarray:
-        queue = self._compiled(output, *frames.shape[1:])
+        if self._is_alone(frames):
+            request = self._compiled(output, frames.shape[1:], True)
+            request.infer([np.ascontiguousarray(frames)], share_inputs=True)
+            return request.get_output_tensor().data.copy()
+        queue = self._compiled(output, frames.shape[1:], False)
         found: list[Any] = [None] * len(frames)
 
         def keep(request: Any, index: int) -> None:
@@ -165,20 +178,36 @@ class OpenVINOEngine:
         queue.wait_all()
         return np.concatenate(found)
 
-    def _compile(self, output: Output, height: int, width: int, channels: int) -> Any:
+    def _is_alone(self, frames: np.ndarray) -> bool:
+        """Whether all cores shall compute one frame, for which the network is compiled again.
+
+        The last frame of a stack comes alone too: it goes the way of those before it.
+        """
+        size = frames.shape[1:]
+        if len(frames) > 1:
+            self._at_once.add(size)
+            self._alone = 0
+        else:
+            self._alone += 1
+        return len(frames) == 1 and (size not in self._at_once or self._alone > _IN_A_ROW)
+
+    def _compile(self, output: Output, size: tuple[int, ...], alone: bool) -> Any:
         model = self._core.read_model(self._graph(output))
-        model.reshape([1, height, width, channels])
+        model.reshape([1, *size])
         options: dict[str, Any] = {
             # Its own choice on processors with bfloat16 is bfloat16.
             "INFERENCE_PRECISION_HINT": "bf16" if self.precision == "bfloat16" else "f32",
-            # Streams of few threads each, instead of all threads for one frame.
-            "PERFORMANCE_HINT": "THROUGHPUT",
+            # All threads for one frame, or streams of few threads each.
+            "PERFORMANCE_HINT": "LATENCY" if alone else "THROUGHPUT",
             # A stream that is tied to a core waits for whatever else runs there.
             "ENABLE_CPU_PINNING": False,
         }
         if (threads := thread_limit()) is not None:
             options["INFERENCE_NUM_THREADS"] = threads
-        return self._openvino.AsyncInferQueue(self._core.compile_model(model, "CPU", options))
+        compiled = self._core.compile_model(model, "CPU", options)
+        return (
+            compiled.create_infer_request() if alone else self._openvino.AsyncInferQueue(compiled)
+        )
 
 
 def has_bfloat16() -> bool:

@@ -24,7 +24,7 @@ from qtpy.QtWidgets import (
 from amseg_keras.napari.layers import Labelled, labelled, like, take_corrections
 from amseg_keras.napari.panel import LayerChoice, Panel, Tell, known, optional_number
 from amseg_keras.quantify import Quantities, Scale, measure
-from amseg_keras.quantify.measure import SMALLEST_PORE_UM
+from amseg_keras.quantify.quantities import SMALLEST_PORE_UM
 from amseg_keras.report.experiment.document.table import in_words
 from amseg_keras.report.experiment.time_axis import time_axis
 from amseg_keras.report.experiment.time_series import panels_of, time_series_figure

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from typing import Any, ClassVar, Literal, get_args
 
 import numpy as np
@@ -63,6 +64,13 @@ class GreyRange:
             >>> GreyRange(0, 1000, 1.0, 50, 130).apply(np.array([[25, 50, 90, 130]], "uint16"))
             array([[0.025, 0.05 , 0.45 , 0.85 ]], dtype=float32)
         """
+        levels = {np.dtype(np.uint8): 1 << 8, np.dtype(np.uint16): 1 << 16}.get(frame.dtype)
+        if levels is None or levels > frame.size:
+            return self._scaled(frame)
+        # A frame has more pixels than grey levels.
+        return _table(self, frame.dtype).take(frame)
+
+    def _scaled(self, frame: np.ndarray) -> np.ndarray:
         if self.high <= self.low:
             return np.zeros(frame.shape, np.float32)
         if self.specimen_low is not None and self.specimen_high is not None:
@@ -77,6 +85,12 @@ class GreyRange:
         # float64, so that 12-bit counts and the same counts times 16 scale to the same number
         scaled = (frame.astype(np.float64) - self.low) * (self.top / (self.high - self.low))
         return np.clip(scaled, 0, self.top).astype(np.float32)
+
+
+@lru_cache(maxsize=4)
+def _table(grey_range: GreyRange, dtype: np.dtype) -> np.ndarray:
+    """What every grey level of an integer type is scaled to."""
+    return grey_range._scaled(np.arange(np.iinfo(dtype).max + 1, dtype=dtype))
 
 
 @dataclass(frozen=True)
@@ -162,10 +176,8 @@ def _specimen_levels(sample: np.ndarray, low: float, high: float) -> tuple[float
     Returns:
         Lower and upper grey level.
     """
-    from skimage.filters import threshold_otsu
-
     levels = np.clip(sample.astype(np.float32), low, high)
-    dark = levels <= threshold_otsu(levels)
+    dark = levels <= _otsu(levels)
     dark_in_row = dark.mean(axis=(0, 2))
     specimen = levels.ravel()
     if 0 < dark_in_row.sum() < len(dark_in_row):
@@ -176,6 +188,19 @@ def _specimen_levels(sample: np.ndarray, low: float, high: float) -> tuple[float
     first, median = np.percentile(specimen, [DARKEST_PERCENT, 50])
     spread = (median - first) or LEAST_SPREAD * (high - low)
     return float(median - spread), float(median + TIMES_ABOVE * spread)
+
+
+def _otsu(levels: np.ndarray) -> float:
+    """Otsu's threshold, as of `skimage.filters.threshold_otsu`, which takes long to import."""
+    if (levels == levels.flat[0]).all():
+        return float(levels.flat[0])
+    histogram, edges = np.histogram(levels, 256)
+    counts, centres = histogram.astype(np.float32), (edges[1:] + edges[:-1]) / 2
+    below, above = np.cumsum(counts), np.cumsum(counts[::-1])[::-1]
+    mean_below = np.cumsum(counts * centres) / below
+    mean_above = (np.cumsum((counts * centres)[::-1]) / above[::-1])[::-1]
+    between = below[:-1] * above[1:] * (mean_below[:-1] - mean_above[1:]) ** 2
+    return float(centres[np.argmax(between)])
 
 
 def _sample(frames: Frames) -> Iterator[np.ndarray]:

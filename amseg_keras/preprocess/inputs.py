@@ -119,6 +119,9 @@ QUIETEST = 0.002
 DARKEST = 0.01
 """Grey levels below this fraction of the background's mean count as this fraction."""
 
+ROWS = 1024
+"""Rows of a frame that are scaled at once."""
+
 NO_LIGHT = 1e-20
 """Backgrounds that are darker have no grey levels to compare with."""
 
@@ -261,11 +264,16 @@ class Channels:
             ValueError: The background has another shape than the frame.
         """
         made = np.empty((*frame.shape, len(self.names)), np.float32)
-        made[..., 0] = grey_range.apply(frame)
+        for top in range(0, len(frame), ROWS):
+            made[top : top + ROWS, :, 0] = grey_range.apply(frame[top : top + ROWS])
         if self.has_motion:
             place = self.names.index("motion")
             half = np.float32(grey_range.top / 2)
-            made[..., place] = half * motion(frame, background) + half
+            made[..., place] = half
+            if background is not None:
+                moved = motion(frame, background)
+                moved *= half
+                made[..., place] += moved
         return made
 
     def description(self) -> list[dict[str, str]]:

@@ -7,7 +7,6 @@ from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
 import numpy as np
-from scipy import ndimage
 
 from amseg_keras.preprocess.lazy import EachFrame, LazyFrames, readable, spread
 from amseg_keras.read import Frames, ReadError
@@ -116,6 +115,8 @@ def dead_pixels(frame: np.ndarray) -> np.ndarray:
     marked = frame >= highest - 1 if frame.dtype.itemsize > 2 else frame == highest
     if not marked.any():
         return marked
+    from scipy import ndimage
+
     regions, count = ndimage.label(marked, structure=np.ones((3, 3)))
     around = ndimage.grey_dilation(regions, size=(3, 3))
     around[marked] = 0

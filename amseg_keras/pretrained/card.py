@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import html
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import huggingface_hub
+if TYPE_CHECKING:
+    import huggingface_hub
 
 TAGS = ("amseg-keras", "x-ray", "additive-manufacturing")
 
@@ -122,11 +122,14 @@ def model_card(
         ...     "pixel_size_um": 2.0,
         ...     "trained_on": "simulated frames",
         ... }
+        >>> import huggingface_hub
         >>> scores = Measured("simulated", "test", "On 8 frames", {"gas": 0.9, "melt": 0.8})
         >>> card = huggingface_hub.ModelCard(model_card("mine", record, measured=[scores]))
         >>> [(one.metric_name, one.metric_value) for one in card.data.eval_results]
         [('IoU, gas', 0.9), ('IoU, melt', 0.8)]
     """
+    import huggingface_hub
+
     size = record["pixel_size_um"]
     honesty = _honesty(record["trained_on"])
     metadata = huggingface_hub.ModelCardData(
@@ -201,6 +204,8 @@ def _channels(described: Sequence[Mapping[str, str]]) -> str:
 
 
 def _results(measured: Measured) -> list[huggingface_hub.EvalResult]:
+    import huggingface_hub
+
     scores = {
         ("mean_iou", "mean IoU"): measured.mean_iou,
         ("f1", "mean F1"): measured.mean_f1,
@@ -244,4 +249,6 @@ def _number(score: float | None) -> str:
 
 def _text(value: str) -> str:
     """Text from elsewhere, which must not become markup or a column of its own."""
+    import html
+
     return html.escape(value, quote=False).replace("|", "&#124;").replace("](", "] (")

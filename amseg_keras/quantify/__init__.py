@@ -4,26 +4,31 @@
 recording.
 """
 
-from amseg_keras.quantify.areas import class_areas
-from amseg_keras.quantify.dynamics.fluctuation import Fluctuation, fluctuation
-from amseg_keras.quantify.dynamics.spectrum import Spectrum, oscillation_spectrum
-from amseg_keras.quantify.dynamics.tracks import PoreTracks, track_pores
-from amseg_keras.quantify.geometry import (
-    Boundary,
-    Keyhole,
-    MeltPool,
-    Pore,
-    Surface,
-    measure_keyhole,
-    measure_melt_pool,
-    measure_pores,
-    melt_pool_boundary,
-    scan_direction,
-    substrate_surface,
-)
-from amseg_keras.quantify.measure import Quantities, measure
-from amseg_keras.quantify.phantoms import Phantoms, find_phantoms
-from amseg_keras.quantify.scale import Scale
+from typing import TYPE_CHECKING
+
+from amseg_keras._on_demand import on_demand
+
+if TYPE_CHECKING:
+    from amseg_keras.quantify.areas import class_areas
+    from amseg_keras.quantify.dynamics.fluctuation import Fluctuation, fluctuation
+    from amseg_keras.quantify.dynamics.spectrum import Spectrum, oscillation_spectrum
+    from amseg_keras.quantify.dynamics.tracks import PoreTracks, track_pores
+    from amseg_keras.quantify.geometry import (
+        Boundary,
+        Keyhole,
+        MeltPool,
+        Pore,
+        Surface,
+        measure_keyhole,
+        measure_melt_pool,
+        measure_pores,
+        melt_pool_boundary,
+        scan_direction,
+        substrate_surface,
+    )
+    from amseg_keras.quantify.phantoms import Phantoms, find_phantoms
+    from amseg_keras.quantify.quantities import Quantities, measure
+    from amseg_keras.quantify.scale import Scale
 
 __all__ = [
     "Boundary",
@@ -50,3 +55,27 @@ __all__ = [
     "substrate_surface",
     "track_pores",
 ]
+
+# pandas and SciPy take a second to import, and who needs a scale or a table of areas needs neither.
+__getattr__, __dir__ = on_demand(
+    __name__,
+    {
+        "amseg_keras.quantify.areas": ("class_areas",),
+        "amseg_keras.quantify.dynamics.fluctuation": ("Fluctuation", "fluctuation"),
+        "amseg_keras.quantify.dynamics.spectrum": ("Spectrum", "oscillation_spectrum"),
+        "amseg_keras.quantify.dynamics.tracks": ("PoreTracks", "track_pores"),
+        "amseg_keras.quantify.geometry.direction": ("scan_direction",),
+        "amseg_keras.quantify.geometry.keyhole": ("Keyhole", "measure_keyhole"),
+        "amseg_keras.quantify.geometry.melt_pool": (
+            "Boundary",
+            "MeltPool",
+            "measure_melt_pool",
+            "melt_pool_boundary",
+        ),
+        "amseg_keras.quantify.geometry.pores": ("Pore", "measure_pores"),
+        "amseg_keras.quantify.geometry.surface": ("Surface", "substrate_surface"),
+        "amseg_keras.quantify.phantoms": ("Phantoms", "find_phantoms"),
+        "amseg_keras.quantify.quantities": ("Quantities", "measure"),
+        "amseg_keras.quantify.scale": ("Scale",),
+    },
+)

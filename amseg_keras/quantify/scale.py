@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import pandas as pd
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True)
@@ -97,10 +99,13 @@ def in_units(table: pd.DataFrame, scale: Scale) -> pd.DataFrame:
         says "assumed" in every row.
 
     Example:
+        >>> import pandas as pd
         >>> in_units(pd.DataFrame({"frame": [4], "depth_px": [10.0]}), Scale(2.0, 1000.0))
            frame  time_s  depth_px  depth_um
         0      4   0.004      10.0      20.0
     """
+    import pandas as pd
+
     columns = {}
     for name, values in table.items():
         columns[name] = values
@@ -124,6 +129,7 @@ def column_with_unit(table: pd.DataFrame, quantity: str) -> str:
         ValueError: the quantity has no column.
 
     Example:
+        >>> import pandas as pd
         >>> table = pd.DataFrame({"keyhole_area_px": [10.0], "keyhole_area_um2": [40.0]})
         >>> column_with_unit(table, "keyhole_area")
         'keyhole_area_um2'

@@ -18,6 +18,9 @@ TEXT_SIZE = 13
 ROW_HEIGHT = 20
 SWATCH = 12
 
+ROWS = 1024
+"""Rows of a frame that are coloured at once."""
+
 TABLE_ENTRIES = 1 << 20
 """Colours of all grey levels of all classes are computed once if they are not more than this."""
 
@@ -47,9 +50,12 @@ def overlay(
         return _blended(frame, labels, names, grey_range, opacity)
     # A stack has few colours and many pixels.
     table = _colour_table(frame.dtype, names, grey_range, opacity)
-    return np.asarray(
-        table.take(np.minimum(labels, len(names)).astype(np.int32) * levels + frame, axis=0)
-    )
+    picture = np.empty((*frame.shape, 3), np.uint8)
+    for top in range(0, len(frame), ROWS):  # the places in the table take four times the frame
+        rows = slice(top, top + ROWS)
+        places = np.minimum(labels[rows], len(names)).astype(np.int32) * levels + frame[rows]
+        table.take(places, axis=0, out=picture[rows], mode="clip")
+    return picture
 
 
 def with_legend(picture: np.ndarray, class_names: Sequence[str]) -> np.ndarray:

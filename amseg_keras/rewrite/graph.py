@@ -1,14 +1,80 @@
-"""A network as a graph of nodes, and the parts that networks are made of as nodes."""
+"""A network as a graph of nodes in plain values; a network of our own layers needs no Keras."""
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from types import SimpleNamespace
 from typing import Any
 
-import keras
 import numpy as np
+
+
+class Plain(SimpleNamespace):
+    """A layer in plain values: its kind, and attributes named as those of the Keras layer.
+
+    Example:
+        >>> layer = Plain(kind="Concatenate", axis=-1)
+        >>> kind_of(layer), layer.axis
+        ('Concatenate', -1)
+    """
+
+    kind: str
+
+
+def kind_of(layer: Any) -> str:
+    """Name the class of a layer of Keras, of this package or in plain values; else "".
+
+    Args:
+        layer: Layer or operation.
+    """
+    if isinstance(layer, Plain):
+        return layer.kind
+    made, keras = type(layer), sys.modules["keras"]
+    known = getattr(keras.layers, made.__name__, None) is made
+    return made.__name__ if known or made.__module__.startswith("amseg_keras.layers.") else ""
+
+
+def activation_of(layer: Any) -> str | None:
+    """Name the activation of a layer; None for a function that is not one of Keras.
+
+    Args:
+        layer: Layer with an activation.
+    """
+    given = layer.activation
+    if isinstance(given, str):
+        return given
+    name = getattr(given, "__name__", "")
+    return name if getattr(sys.modules["keras"].activations, name, None) is given else None
+
+
+def mapped(structure: Any, change: Callable[[Any], Any]) -> Any:
+    """Replace every item of nested lists, tuples and dictionaries.
+
+    Args:
+        structure: Item, or a structure of items.
+        change: Function of an item.
+    """
+    if isinstance(structure, dict):
+        return {key: mapped(item, change) for key, item in structure.items()}
+    if isinstance(structure, list | tuple):
+        return type(structure)(mapped(item, change) for item in structure)
+    return change(structure)
+
+
+def items(structure: Any) -> list[Any]:
+    """List the items of nested lists, tuples and dictionaries.
+
+    Args:
+        structure: Item, or a structure of items.
+    """
+    if isinstance(structure, dict):
+        structure = list(structure.values())
+    if isinstance(structure, list | tuple):
+        return [found for part in structure for found in items(part)]
+    return [structure]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -21,9 +87,10 @@ class Node:
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Start(Node):
-    """An input of the network, which its Keras tensor describes."""
+    """An input of the network: its shape with the batch, and its data type."""
 
-    tensor: Any
+    shape: tuple[int | None, ...]
+    dtype: str = "float32"
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -62,10 +129,10 @@ class Place:
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Step(Node):
-    """A Keras layer or operation kept as it is.
+    """A layer or operation kept as it is.
 
     Attributes:
-        layer: what is run, with its weights.
+        layer: what is run: `Plain`, or a Keras layer with its weights.
         call: its positional and its named arguments, each tensor replaced by a `Place`.
         width: channels of its output, if it has one output.
     """
@@ -112,20 +179,18 @@ class Graph:
         """
         nodes = self.nodes()
         uses = Counter([before for node in nodes for before in node.inputs])
-        uses.update(keras.tree.flatten(self.outputs))
+        uses.update(items(self.outputs))
         made: dict[Node, Node] = {}
         for node in nodes:
             alone = tuple(uses[before] == 1 for before in node.inputs)
             before = tuple(made[before] for before in node.inputs)
             made[node] = rule(replace(node, inputs=before), alone)
-        inputs, outputs = (
-            keras.tree.map_structure(made.__getitem__, ends) for ends in (self.inputs, self.outputs)
-        )
+        inputs, outputs = (mapped(ends, made.__getitem__) for ends in (self.inputs, self.outputs))
         return Graph(self.name, inputs, outputs)
 
     def _ends(self) -> Iterator[Node]:
-        yield from keras.tree.flatten(self.outputs)
-        yield from keras.tree.flatten(self.inputs)
+        yield from items(self.outputs)
+        yield from items(self.inputs)
 
 
 def width(node: Node) -> int | None:
@@ -138,57 +203,6 @@ def width(node: Node) -> int | None:
         case Step():
             return node.width
         case Start():
-            return int(node.tensor.shape[-1])
+            return node.shape[-1]
         case _:
             return None
-
-
-def step(layer: keras.layers.Layer, *inputs: Node, name: str, width: int | None) -> Step:
-    """A layer that takes one tensor, or a list of them, and gives one."""
-    places = [Place(number) for number in range(len(inputs))]
-    given = places[0] if len(places) == 1 else places
-    return Step(name=name, inputs=inputs, layer=layer, call=((given,), {}), width=width)
-
-
-def conv(x: Node, layer: keras.layers.Conv2D, name: str) -> Node:
-    """A `Conv2D` with its activation, if it has one."""
-    plain = layer.activation is keras.activations.linear
-    made = Conv(
-        name=name if plain else f"{name}_conv",
-        inputs=(x,),
-        kernel=values(layer.kernel),
-        bias=values(layer.bias) if layer.use_bias else None,
-        strides=layer.strides,
-        padding=layer.padding,
-        dilation=layer.dilation_rate,
-    )
-    if plain:
-        return made
-    if layer.activation is keras.activations.relu:
-        return relu(made, name)
-    return step(keras.layers.Activation(layer.activation), made, name=name, width=width(made))
-
-
-def norm(x: Node, layer: keras.layers.BatchNormalization, name: str) -> Affine:
-    """A `BatchNormalization` of the last axis with the statistics that it has."""
-    scale, shift = scale_and_shift(layer)
-    return Affine(name=name, inputs=(x,), scale=scale, shift=shift)
-
-
-def relu(x: Node, name: str) -> Node:
-    """A ReLU."""
-    return step(keras.layers.ReLU(), x, name=name, width=width(x))
-
-
-def scale_and_shift(layer: keras.layers.BatchNormalization) -> tuple[np.ndarray, np.ndarray]:
-    """A trained batch norm as a factor and a summand for each channel, float64."""
-    mean, variance = values(layer.moving_mean), values(layer.moving_variance)
-    gamma = values(layer.gamma) if layer.scale else np.ones_like(mean)
-    beta = values(layer.beta) if layer.center else np.zeros_like(mean)
-    scale = gamma / np.sqrt(variance + layer.epsilon)
-    return scale, beta - mean * scale
-
-
-def values(variable: Any) -> np.ndarray:
-    """A variable of any precision as float64, in which all arithmetic on weights is done."""
-    return np.asarray(keras.ops.convert_to_numpy(variable)).astype(np.float64)

@@ -12,7 +12,8 @@ import numpy as np
 from amseg_keras.classes import IGNORE
 from amseg_keras.layers import DepthToSpace
 from amseg_keras.rewrite.convert import read_graph, write_model
-from amseg_keras.rewrite.graph import Affine, Conv, Graph, Node, Step, UpConv, step, width
+from amseg_keras.rewrite.graph import Conv, Graph, Node, Step, activation_of, items, kind_of
+from amseg_keras.rewrite.rules import rewritten
 
 
 def inference_model(model: keras.Model, *, merge_branches: bool = True) -> keras.Model:
@@ -53,7 +54,7 @@ def inference_model(model: keras.Model, *, merge_branches: bool = True) -> keras
         >>> round(macs(model) / 1e9, 2), round(macs(plain) / 1e9, 2)
         (22.91, 19.13)
     """
-    return write_model(_rewritten(read_graph(model, merge_branches)))
+    return write_model(rewritten(read_graph(model, merge_branches)))
 
 
 def label_model(model: keras.Model) -> keras.Model:
@@ -87,132 +88,18 @@ def label_model(model: keras.Model) -> keras.Model:
             f"{model.name} gives {shapes}; labels can be had of one tensor of at most {IGNORE} "
             "classes"
         )
-    graph = _rewritten(read_graph(model, merge_branches=True))
+    graph = rewritten(read_graph(model, merge_branches=True))
     return ending_in_labels(graph, model.outputs[0].shape[-1])
-
-
-def _rewritten(graph: Graph) -> Graph:
-    return graph.changed(fold_norm).changed(convolve_before_upsampling)
-
-
-def fold_norm(node: Node, alone: tuple[bool, ...]) -> Node:
-    """A rule for `Graph.changed`: the convolution that a norm and the one before it are together.
-
-    A norm after something else stays what it is, and so does one whose convolution another layer
-    reads as well. It cannot move into what follows: a shift before zero padding is wrong at the
-    borders.
-    """
-    match node:
-        case Affine(inputs=(Conv() as conv,)) if alone[0]:
-            bias = node.shift if conv.bias is None else conv.bias * node.scale + node.shift
-            return replace(conv, name=node.name, kernel=conv.kernel * node.scale, bias=bias)
-    return node
-
-
-# Which of a kernel's three rows meet, in the output rows around them, the two copies that nearest
-# upsampling makes of one row.
-_ROWS = np.array([[0, 0, 1], [0, 1, 1], [1, 1, 0], [1, 0, 0]], np.float64)
-
-
-def upsampled_kernel(kernel: np.ndarray) -> np.ndarray:
-    """The kernel of the transposed convolution that upsampling and a convolution together are.
-
-    Nearest upsampling by two and then a 3x3 convolution padded as 'same' give what a 4x4 transposed
-    convolution of stride 2, padded as 'same', gives with this kernel, at the borders too: outside
-    of the frame both see zeros. It takes 4 multiplications a pixel where the convolution takes 9.
-
-    Args:
-        kernel: `(3, 3, in, out)`.
-
-    Returns:
-        `(4, 4, in, out)`, float64: sums of one, two or four of the weights.
-
-    Example:
-        >>> upsampled_kernel(np.ones((3, 3, 1, 1)))[..., 0, 0].tolist()
-        [[1.0, 2.0, 2.0, 1.0], [2.0, 4.0, 4.0, 2.0], [2.0, 4.0, 4.0, 2.0], [1.0, 2.0, 2.0, 1.0]]
-    """
-    return np.asarray(np.einsum("ar,bc,rcio->abio", _ROWS, _ROWS, kernel))
-
-
-def convolve_before_upsampling(node: Node, alone: tuple[bool, ...]) -> Node:
-    """A rule for `Graph.changed`: a convolution of upsampled channels, done before the upsampling.
-
-    Where they are concatenated with others, as in a decoder, each half is convolved for itself
-    and the two are added. A 3x3 convolution becomes a transposed one, a 1x1 convolution changes
-    places with the upsampling.
-    """
-    if not isinstance(node, Conv) or not _is_3x3_or_1x1(node):
-        return node
-    parts = _concatenated(node.inputs[0])
-    widths = [known for known in map(width, parts) if known is not None]
-    if len(widths) < len(parts) or not any(map(_is_doubling, parts)):
-        return node
-    kernels = np.split(node.kernel, np.cumsum(widths)[:-1], axis=2)
-    halves = list(zip(parts, kernels, strict=True))
-    others = [half for half in halves if not _is_doubling(half[0])]
-    terms = [_at_full_resolution(node, others)] if others else []
-    for part, kernel in halves:
-        if _is_doubling(part):
-            # the bias is added once
-            convolution = replace(node, bias=None) if terms else node
-            terms.append(_at_low_resolution(convolution, part, kernel))
-    if len(terms) == 1:
-        return replace(terms[0], name=node.name)
-    return step(keras.layers.Add(), *terms, name=node.name, width=width(node))
-
-
-def _at_full_resolution(node: Conv, halves: list[tuple[Node, np.ndarray]]) -> Node:
-    parts, kernels = zip(*halves, strict=True)
-    x = parts[0]
-    if len(parts) > 1:
-        total = sum(kernel.shape[2] for kernel in kernels)
-        x = step(keras.layers.Concatenate(), *parts, name=f"{node.name}_rest", width=total)
-    kernel = np.concatenate(kernels, axis=2)
-    return replace(node, name=f"{node.name}_skip", inputs=(x,), kernel=kernel)
-
-
-def _at_low_resolution(node: Conv, upsampling: Node, kernel: np.ndarray) -> Node:
-    (low,) = upsampling.inputs
-    name = f"{node.name}_upsampled"
-    if len(kernel) == 3:
-        return UpConv(name=name, inputs=(low,), kernel=upsampled_kernel(kernel), bias=node.bias)
-    convolved = replace(node, name=f"{node.name}_low", inputs=(low,), kernel=kernel)
-    return step(keras.layers.UpSampling2D(), convolved, name=name, width=width(node))
-
-
-def _is_3x3_or_1x1(conv: Conv) -> bool:
-    size = conv.kernel.shape[:2]
-    plain = conv.strides == (1, 1) and conv.dilation == (1, 1)
-    return plain and (size == (1, 1) or (size == (3, 3) and conv.padding == "same"))
-
-
-def _concatenated(node: Node) -> tuple[Node, ...]:
-    """The tensors that a node concatenates by their channels, or else the node itself."""
-    match node:
-        case Step(layer=keras.layers.Concatenate(axis=-1 | 3)):
-            return node.inputs
-        case _:
-            return (node,)
-
-
-def _is_doubling(node: Node) -> bool:
-    match node:
-        case Step(
-            layer=keras.layers.UpSampling2D(
-                size=(2, 2), interpolation="nearest", data_format="channels_last"
-            )
-        ):
-            return True
-        case _:
-            return False
 
 
 def ending_in_labels(graph: Graph, classes: int) -> keras.Model:
     """The model of a graph that has one output, scores or probabilities of so many classes."""
-    (end,) = keras.tree.flatten(graph.outputs)
+    (end,) = items(graph.outputs)
     scores, block = _before_softmax(end), 1
     match scores:
-        case Step(layer=DepthToSpace() as to_pixels, inputs=(Conv() as cells,)):
+        case Step(layer=to_pixels, inputs=(Conv() as cells,)) if (
+            kind_of(to_pixels) == "DepthToSpace"
+        ):
             scores, block = _class_by_class(cells, classes), to_pixels.block
     model = write_model(replace(graph, outputs=scores))
     return keras.Model(model.input, _labels(model.output, classes, block), name=graph.name)
@@ -220,13 +107,13 @@ def ending_in_labels(graph: Graph, classes: int) -> keras.Model:
 
 def _before_softmax(node: Node) -> Node:
     """The scores that a softmax is given; without one, the node itself."""
-    match node:
-        case Step(layer=keras.layers.Softmax(axis=-1 | 3)):
-            return node.inputs[0]
-        case Step(layer=keras.layers.Activation(activation=keras.activations.softmax)):
-            return node.inputs[0]
-        case _:
-            return node
+    if not isinstance(node, Step):
+        return node
+    kind, layer = kind_of(node.layer), node.layer
+    is_softmax = (kind == "Softmax" and layer.axis in (-1, 3)) or (
+        kind == "Activation" and activation_of(layer) == "softmax"
+    )
+    return node.inputs[0] if is_softmax else node
 
 
 def _class_by_class(cells: Conv, classes: int) -> Conv:

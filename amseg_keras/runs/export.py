@@ -11,18 +11,19 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import keras
 import numpy as np
 
 from amseg_keras.engines.engine import equal_fraction
 from amseg_keras.engines.formats import FORMATS, ExportError
-from amseg_keras.engines.graph import Output, Rewritten, Size
+from amseg_keras.engines.graph import Output
+from amseg_keras.engines.onnx_file import Size
 from amseg_keras.engines.readme import readme
 from amseg_keras.models.ends import MULTIPLE
 from amseg_keras.preprocess import BackgroundPolicy, Inputs
 from amseg_keras.pretrained import PresetInfo
 from amseg_keras.pretrained.preset import description
 from amseg_keras.read import open_stack
+from amseg_keras.segment import Segmenter
 
 PREPROCESSING = "preprocessing.json"
 README = "README.md"
@@ -37,7 +38,8 @@ class Exported:
 
     Attributes:
         file: the network.
-        equal_labels: share of the pixels of a sample frame that have the label of Keras.
+        equal_labels: share of the pixels of a sample frame that have the label that `segment`
+            gives them.
     """
 
     file: Path
@@ -45,8 +47,7 @@ class Exported:
 
 
 def export_network(
-    model: keras.Model,
-    info: PresetInfo,
+    segmenter: Segmenter,
     folder: Path,
     kind: str,
     output: Output = "labels",
@@ -55,8 +56,7 @@ def export_network(
     """Write the rewritten network with what is needed to feed it, and run it once.
 
     Args:
-        model: from `(batch, height, width, channels)` to class probabilities.
-        info: what it was trained on.
+        segmenter: the network.
         folder: where to; must be empty or not there, and is complete or not there afterwards.
         kind: one of `FORMATS`.
         output: `"labels"` or `"probabilities"`.
@@ -64,7 +64,7 @@ def export_network(
 
     Raises:
         ExportError: the folder is not empty, the format cannot be written on this backend, or
-            what was written finds something else than Keras.
+            what was written finds something else than the network here.
         EngineMissingError: a package is not installed.
         ValueError: a side that is not a multiple of 16, or a layer that the format does not know.
     """
@@ -72,14 +72,14 @@ def export_network(
         if side is not None and (side <= 0 or side % MULTIPLE):
             raise ValueError(f"a side of {side} pixels: it must be a multiple of {MULTIPLE}")
     written = FORMATS[kind]
+    rewritten, info = segmenter.rewritten, segmenter.info
     with take_place(folder) as new:
-        rewritten = Rewritten(model)
         written.write(rewritten, output, size, new / written.file)
-        equal = _equal_labels(rewritten, info, new / written.file, kind, size)
+        equal = _equal_labels(segmenter, new / written.file, kind, size)
         if equal < MIN_EQUAL:
             raise ExportError(
-                f"{kind}: only {equal:.2%} of the labels of a sample frame are those of Keras; "
-                "nothing was written"
+                f"{kind}: only {equal:.2%} of the labels of a sample frame are those of "
+                f"{segmenter.engine} here; nothing was written"
             )
         record = {**description(info), "file": written.file, "output": output, "size": size}
         (new / PREPROCESSING).write_text(json.dumps(record, indent=2) + "\n", "utf-8")
@@ -126,14 +126,11 @@ def sized(frame: np.ndarray, size: Size) -> np.ndarray:
     return np.pad(frame, missing, mode="symmetric")[None, :height, :width]
 
 
-def _equal_labels(
-    rewritten: Rewritten, info: PresetInfo, file: Path, kind: str, size: Size
-) -> float:
-    frames = _sample_frame(info, size)
+def _equal_labels(segmenter: Segmenter, file: Path, kind: str, size: Size) -> float:
+    frames = _sample_frame(segmenter.info, size)
     found = FORMATS[kind].load(file)(frames)
     labels = found if found.ndim == 3 else found.argmax(axis=-1)
-    expected = rewritten.original.predict_on_batch(frames).argmax(axis=-1)
-    return equal_fraction(labels, expected)
+    return equal_fraction(labels, segmenter.probabilities(frames).argmax(axis=-1))
 
 
 def _sample_frame(info: PresetInfo, size: Size) -> np.ndarray:

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from amseg_keras.outputs import InputContent
-from amseg_keras.quantify.measure import Quantities
+from amseg_keras.quantify.quantities import Quantities
 from amseg_keras.quantify.scale import ASSUMED, Scale
 from amseg_keras.read import ReadError
 from amseg_keras.read.errors import reading

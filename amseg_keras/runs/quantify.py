@@ -23,7 +23,7 @@ from amseg_keras.json_values import json_value
 from amseg_keras.outputs import OutputFiles, OutputFolder, RunIdentity, input_place
 from amseg_keras.quantify import Quantities, Scale, measure
 from amseg_keras.quantify.intervals import SOURCE
-from amseg_keras.quantify.measure import SMALLEST_PORE_UM
+from amseg_keras.quantify.quantities import SMALLEST_PORE_UM
 from amseg_keras.quantify.scale import ASSUMED
 from amseg_keras.read import ReadError
 from amseg_keras.runs.labelled_experiment import LabelledExperiment

@@ -19,7 +19,7 @@ import numpy as np
 from amseg_keras.atomic import complete_or_absent
 from amseg_keras.outputs import OutputFiles, OutputFolder, OutputTakenError
 from amseg_keras.preprocess import GreyRange, GreyScaling
-from amseg_keras.quantify.measure import Quantities
+from amseg_keras.quantify.quantities import Quantities
 from amseg_keras.read import FrameStack
 from amseg_keras.read.errors import reading
 from amseg_keras.report.experiment.document.table import in_words

@@ -70,8 +70,9 @@ MAX_DRAWN = 2000
 BATCHES_AHEAD = 3
 """Batches that are read before the network asks for them."""
 
-Progress = Callable[[int], None]
-"""Called with the number of frames that are segmented, those of an earlier run included."""
+Progress = Callable[[float], None]
+"""Called with the number of frames that are segmented, those of an earlier run included; of a large
+frame, with the fraction that is done too."""
 
 
 @dataclass(frozen=True)
@@ -190,8 +191,15 @@ def run_stack(
         wanted = sorted({*begun.about.drawn, *missing})
         begun.inputs.load()
         with ReadAhead(stack, wanted, BATCHES_AHEAD * begun.batch_size) as frames:
-            coming = _segmented(segmenter, frames, begun)
-            return complete_run(stack, begun, frames, coming, progress)
+            done = 0.0
+
+            def count(frames_done: float) -> None:
+                nonlocal done
+                done = frames_done
+                progress(done)
+
+            coming = _segmented(segmenter, frames, begun, lambda part: progress(done + part))
+            return complete_run(stack, begun, frames, coming, count)
 
 
 def begin_run(
@@ -404,11 +412,18 @@ def missing_batches(store: LabelStore, frames: int, batch_size: int) -> list[ran
     return found
 
 
-def _segmented(segmenter: Segmenter, frames: ReadAhead, begun: BegunRun) -> Iterator[LabelledFrame]:
+def _segmented(
+    segmenter: Segmenter, frames: ReadAhead, begun: BegunRun, progress: Progress
+) -> Iterator[LabelledFrame]:
     """Segment the missing frames; each is in the store when it is given on."""
     for part in begun.missing:
         inputs = begun.inputs.reading(frames.until(part.stop))
-        for frame in segmenter.iter_labels(inputs, start=part.start, batch_size=begun.batch_size):
+        for frame in segmenter.iter_labels(
+            inputs,
+            start=part.start,
+            batch_size=begun.batch_size,
+            on_tile=lambda done, tiles: progress(round(done / tiles, 2)) if done < tiles else None,
+        ):
             keep(begun.store, frame)
             yield frame
 

@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 import numpy as np
 
 from amseg_keras.atomic import complete_or_absent
+from amseg_keras.classes import IGNORE
 from amseg_keras.preprocess import GreyRange
-from amseg_keras.quantify import class_areas
 from amseg_keras.quantify.scale import ASSUMED, SIZE_FROM
 from amseg_keras.report.label_files import LABEL_WRITERS
 from amseg_keras.report.movie import write_overlays
 from amseg_keras.report.overlay import overlay, with_legend
 from amseg_keras.runs.write_behind import WriteBehind
 
-BEHIND = 16
-"""Frames that may wait for each file."""
+BEHIND, BEHIND_PIXELS = 16, 1 << 26
+"""Frames that may wait for each file, and pixels; one frame in any case."""
 
 
 @dataclass(frozen=True)
@@ -60,16 +62,17 @@ class SegmentOutputs:
     def __init__(self, folder: Path, about: Segmented, label_format: str) -> None:
         self._folder = folder
         self._about = about
+        behind = max(1, min(BEHIND, BEHIND_PIXELS // (about.shape[1] * about.shape[2])))
         self._labels = WriteBehind[np.ndarray, str](
             lambda labels: LABEL_WRITERS[label_format](
                 folder, labels, about.shape, about.class_names
             ),
-            BEHIND,
+            behind,
         )
         self._overlays = WriteBehind[tuple[np.ndarray, np.ndarray], str | None](
-            lambda pairs: write_overlays(folder, self._pictures(pairs)), BEHIND
+            lambda pairs: write_overlays(folder, self._pictures(pairs)), behind
         )
-        self._table = WriteBehind[np.ndarray, str](self._write_table, BEHIND)
+        self._table = WriteBehind[np.ndarray, str](self._write_table, behind)
         self._threads = ExitStack()
 
     def __enter__(self) -> SegmentOutputs:
@@ -108,12 +111,28 @@ class SegmentOutputs:
             yield with_legend(overlay(frame, labels, names, self._about.grey_range), names)
 
     def _write_table(self, labels: Iterator[np.ndarray]) -> str:
+        """Write the areas of `quantify.class_areas`, without pandas, which takes long to import."""
         about = self._about
-        table = class_areas(labels, about.class_names, about.pixel_size_um)
-        if about.frame_names is not None:
-            table.insert(1, "file", [about.frame_names[index] for index in table["frame"]])
-        if about.pixel_size_assumed:
-            table[SIZE_FROM] = ASSUMED
-        with complete_or_absent(self._folder / "frames.csv") as temporary:
-            table.to_csv(temporary, index=False, float_format="%.6g")
+        names, size = about.class_names, about.pixel_size_um
+        head = ["frame", *(["file"] if about.frame_names is not None else [])]
+        head += [f"{name}_area_px" for name in names]
+        head += [f"{name}_area_um2" for name in names] if size is not None else []
+        head += [SIZE_FROM] if about.pixel_size_assumed else []
+        with (
+            complete_or_absent(self._folder / "frames.csv") as temporary,
+            temporary.open("w", encoding="utf-8", newline="") as file,
+        ):
+            table = csv.writer(file, lineterminator="\n")
+            table.writerow(head)
+            for index, frame in enumerate(labels):
+                if frame.flat[0] == IGNORE and (frame == IGNORE).all():
+                    continue
+                # For a few classes in a quarter of the time that a histogram takes.
+                areas = [np.count_nonzero(frame == number) for number in range(len(names))]
+                row: list[Any] = [index]
+                row += [about.frame_names[index]] if about.frame_names is not None else []
+                row += [int(area) for area in areas]
+                row += [f"{area * size**2:.6g}" for area in areas] if size is not None else []
+                row += [ASSUMED] if about.pixel_size_assumed else []
+                table.writerow(row)
         return "frames.csv"

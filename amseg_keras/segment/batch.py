@@ -51,7 +51,7 @@ def label_batch(
         if before is None or not _same(read, before):
             new.append(read)
         places.append(len(new) - 1)
-    found = label(np.stack([inputs.make_of(*read) for read in new])) if new else []
+    found = label(_stacked([inputs.make_of(*read) for read in new])) if new else []
     own = inputs.frames.shape[1:]
     for index, place in zip(indices, places, strict=True):
         if isinstance(place, str):
@@ -65,6 +65,11 @@ def label_batch(
                 labels = labels_of_shape(labels, own)
                 sure = None if sure is None else labels_of_shape(sure, own)
             yield new[place], LabelledFrame(index, labels, sure)
+
+
+def _stacked(made: list[np.ndarray]) -> np.ndarray:
+    """The inputs as a batch; one alone is not copied, which may be large."""
+    return made[0][None] if len(made) == 1 else np.stack(made)
 
 
 def _same(read: Read, before: Read) -> bool:

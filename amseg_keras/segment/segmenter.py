@@ -25,12 +25,12 @@ from amseg_keras.preprocess import BackgroundPolicy, Channels, GreyRange, GreySc
 from amseg_keras.preprocess.inputs import checked_scale, scale_between
 from amseg_keras.preprocess.lazy import spread
 from amseg_keras.pretrained import find_preset, hub
+from amseg_keras.pretrained.network import PresetNetwork, read_network
 from amseg_keras.pretrained.preset import (
     CARD,
     PresetInfo,
     read_info,
     read_known,
-    read_model,
     weights_digest,
     write_preset,
 )
@@ -40,9 +40,12 @@ from amseg_keras.segment.batch import Labelled, Read, label_batch
 from amseg_keras.segment.bounds import VOIDS, find_bounds
 from amseg_keras.segment.segmentation import LabelledFrame, Segmentation
 from amseg_keras.segment.tiling import (
+    TILE_PIXELS,
+    OnTile,
     label_any_size,
     padded_frames,
     predict_any_size,
+    tile_pixels_for,
     tile_shape,
 )
 
@@ -51,6 +54,7 @@ if TYPE_CHECKING:
 
     from amseg_keras.engines.choose import Compiled
     from amseg_keras.engines.engine import Engine
+    from amseg_keras.engines.graph import Rewritten
 
 MAX_BATCH = 4
 MAX_BATCH_PIXELS = 1 << 20
@@ -83,7 +87,7 @@ def from_pretrained(name: str | os.PathLike[str], revision: str | None = None) -
     info = read_info(folder)
     card = folder / CARD
     return Segmenter(
-        read_model(folder, info),
+        read_network(folder, info),
         info,
         card.read_text("utf-8") if card.is_file() else None,
         read_known(folder),
@@ -93,9 +97,13 @@ def from_pretrained(name: str | os.PathLike[str], revision: str | None = None) -
 class Segmenter:
     """A network, its class names, its input channels, its grey levels and its pixel size.
 
+    A preset runs on OpenVINO or ONNX Runtime if one of them is installed and there is no GPU; then
+    Keras and its backend are imported only for what needs the Keras model. A Keras model of your
+    own runs in Keras until `compile_inference` is called.
+
     Args:
         model: Keras model from `(batch, height, width, channels)` to class probabilities; sides of
-            the input multiples of 16.
+            the input multiples of 16. Or the network of a preset.
         info: what the network was trained on.
         card: text of its model card, written with it.
         known: what recordings of its kind look like; `None` if nobody calibrated it.
@@ -106,21 +114,28 @@ class Segmenter:
 
     def __init__(
         self,
-        model: keras.Model,
+        model: keras.Model | PresetNetwork,
         info: PresetInfo,
         card: str | None = None,
         known: Knowledge | None = None,
     ) -> None:
-        if model.input_shape[-1] != len(info.channels):
+        if isinstance(model, PresetNetwork):
+            self._preset: PresetNetwork | None = model
+            self._model: keras.Model | None = None
+            channels = model.channels
+        else:
+            self._preset, self._model = None, model
+            channels = model.input_shape[-1]
+        if channels != len(info.channels):
             raise ValueError(
-                f"the network takes {model.input_shape[-1]} channels, but {info.name} describes "
+                f"the network takes {channels} channels, but {info.name} describes "
                 f"{len(info.channels)}: {info.channels!s}"
             )
-        self.model = model
         self.info = info
         self.card = card
         self.known = known
         self._engine: Engine | None = None
+        self._asked = False
 
     def __repr__(self) -> str:
         """The network in a line, as a prompt or a notebook shows it.
@@ -128,17 +143,45 @@ class Segmenter:
         Example:
             >>> from_pretrained("amsegnet-esrf-lite")
             Segmenter('amsegnet-esrf-lite': background, powder, substrate, keyhole, pore; input
-            frame; 4.31 um; 531,281 parameters; engine predict, float32)
+            frame; 4.31 um; 531,281 parameters; engine openvino, float32)
         """
+        count = self.model.count_params() if self._preset is None else self._preset.parameters
         size = "pixel size unknown" if self.pixel_size_um is None else f"{self.pixel_size_um:g} um"
         parts = (
             f"{self.info.name!r}: {', '.join(self.class_names)}",
             f"input {self.channels!s}",
             size,
-            f"{self.model.count_params():,} parameters",
+            f"{count:,} parameters",
             f"engine {self.engine}, {self.precision}",
         )
         return f"Segmenter({'; '.join(parts)})"
+
+    @property
+    def model(self) -> keras.Model:
+        """The Keras model; of a preset it is made when it is first asked for.
+
+        Raises:
+            PresetError: The files of the preset have changed.
+            ImportError: No backend of Keras is installed; the message says how to get one.
+        """
+        if self._model is None:
+            assert self._preset is not None
+            self._model = self._preset.load()
+        return self._model
+
+    @property
+    def rewritten(self) -> Rewritten:
+        """The network with less to compute, for engines and exports."""
+        from amseg_keras.engines.graph import Rewritten
+
+        if self._preset is None:
+            return Rewritten(self.model)
+        return Rewritten(lambda: self.model, self._preset)
+
+    def another(self) -> Segmenter:
+        """The same network, to be put on another engine."""
+        network = self.model if self._preset is None else self._preset
+        return Segmenter(network, self.info, self.card, self.known)
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -167,13 +210,26 @@ class Segmenter:
 
     @property
     def engine(self) -> str:
-        """What runs the network: Keras' `"predict"`, or the engine of `compile_inference`."""
-        return "predict" if self._engine is None else self._engine.name
+        """What runs the network: Keras' `"predict"`, or an engine, as of `compile_inference`."""
+        engine = self._running()
+        return "predict" if engine is None else engine.name
 
     @property
     def precision(self) -> str:
         """In which it computes; labels in `"float32"` are the same on every engine but for ties."""
-        return "float32" if self._engine is None else self._engine.precision
+        engine = self._running()
+        return "float32" if engine is None else engine.precision
+
+    def _running(self) -> Engine | None:
+        """The engine; for a preset the automatic one, if it does without Keras."""
+        if self._engine is None and self._preset is not None and not self._asked:
+            from amseg_keras.engines.choose import WITHOUT_KERAS, automatic
+
+            self._asked = True
+            name = automatic(self.rewritten)
+            if name in WITHOUT_KERAS:
+                self.compile_inference(name)
+        return self._engine
 
     def compile_inference(
         self, engine: str = "auto", sample: Frames | None = None, *, exact: bool = True
@@ -189,14 +245,15 @@ class Segmenter:
                 `"onnxruntime"` and `"ncnn"`, in float32, the last with Winograd convolutions;
                 `"openvino-bf16"` in bfloat16, twice as fast on processors that have it;
                 `"openvino-int8"` in 8-bit integers but for what would lose too much, kept only if
-                it finds nearly the same on `sample`; or `"auto"`, the fastest of those that are
-                installed, measured once and remembered in the user's cache.
+                it finds nearly the same on `sample`; or `"auto"`: the first of OpenVINO, ONNX
+                Runtime and Keras that is installed, and on a GPU Keras.
             sample: frames like those to come, `(frames, height, width)` before scaling. A few are
                 enough; of longer stacks 16 are taken. `"openvino-int8"` needs them.
-            exact: let `"auto"` choose among engines in float32 only; without it also bfloat16.
+            exact: have `"auto"` compute in float32; without it in bfloat16 where the processor
+                has it.
 
         Returns:
-            What was chosen and what was measured; its `str` is one line to print.
+            The engine and what was measured; its `str` is one line to print.
 
         Raises:
             EngineMissingError: a package is not installed; the message says how to get it.
@@ -207,16 +264,30 @@ class Segmenter:
             >>> print(segmenter.compile_inference("keras"))
             engine keras, float32
         """
-        # Most of it is needed by engines only: training, metrics.
+        # Most of it is needed by engines only.
         from amseg_keras.engines.choose import compile_engine
         from amseg_keras.engines.engine import give_back_memory
-        from amseg_keras.engines.graph import Rewritten
 
-        scaled = None if sample is None else self._sample(sample)
-        compiled = compile_engine(Rewritten(self.model), engine, scaled, exact)
+        # Only what is less than exact is measured on frames.
+        measured = sample is not None and engine in ("auto", "openvino-bf16", "openvino-int8")
+        if engine == "auto" and exact:
+            measured = False
+        scaled = self._sample(sample) if measured and sample is not None else None
+        compiled = compile_engine(self.rewritten, engine, scaled, exact)
         self._engine = compiled.engine
         give_back_memory()
         return compiled
+
+    def probabilities(self, scaled: np.ndarray) -> np.ndarray:
+        """Class probabilities of what the network takes, float32 `(batch, height, width, classes)`.
+
+        Args:
+            scaled: inputs as `Inputs.make` gives them, float32 `(batch, height, width, channels)`,
+                of any size.
+        """
+        engine = self._running()
+        predict = self.model.predict_on_batch if engine is None else engine.probabilities
+        return predict_any_size(predict, scaled)
 
     def inputs(
         self,
@@ -308,6 +379,7 @@ class Segmenter:
         start: int = 0,
         batch_size: int | None = None,
         confidence: bool = False,
+        on_tile: OnTile = lambda done, tiles: None,
     ) -> Iterator[LabelledFrame]:
         """Segment a stack of any length frame by frame, holding one batch in memory.
 
@@ -319,6 +391,8 @@ class Segmenter:
                 without `compile_inference`.
             batch_size: as in `segment`.
             confidence: as in `segment`.
+            on_tile: told how many tiles of a frame that is larger than a tile are done, and how
+                many there are.
         """
         inputs = frames if isinstance(frames, Inputs) else self.inputs(frames, grey_range)
         count = len(inputs.frames)
@@ -328,9 +402,9 @@ class Segmenter:
             indices = range(first, min(first + size, count))
             # Only where a frame's labels do not depend on its batch: others would differ from
             # those of a resumed run.
-            known = last if size == 1 or self._engine is not None else None
+            known = last if size == 1 or self._running() is not None else None
             batch = label_batch(
-                inputs, indices, lambda given: self._labels_of(given, confidence), known
+                inputs, indices, lambda given: self._labels_of(given, confidence, on_tile), known
             )
             for read, labelled in batch:
                 yield labelled
@@ -442,31 +516,25 @@ class Segmenter:
             inputs, self.probabilities, self.class_names, self.temperature, labels, factors
         )
 
-    def _labels_of(self, scaled: np.ndarray, confidence: bool) -> list[Labelled]:
+    def _labels_of(self, scaled: np.ndarray, confidence: bool, on_tile: OnTile) -> list[Labelled]:
         """Labels and confidence of each input of `(batch, height, width, channels)`."""
-        engine = self._engine
-        if engine is not None and not confidence:
-            labels = label_any_size(engine.labels, engine.probabilities, scaled)
+        engine = self._running()
+        if not confidence:
+            label = self._predicted_labels if engine is None else engine.labels
+            labels = label_any_size(label, scaled, self._tile_pixels, on_tile)
             return [(of_frame, None) for of_frame in labels]
         probabilities = self.probabilities(scaled)
         labels = probabilities.argmax(axis=-1).astype(np.uint8)
-        if not confidence:
-            return [(of_frame, None) for of_frame in labels]
         sure = tempered(probabilities, self.temperature).max(axis=-1)
         return list(zip(labels, sure, strict=True))
 
-    def probabilities(self, scaled: np.ndarray) -> np.ndarray:
-        """Run the network, as it was trained: see `temperature` for what its numbers mean.
+    def _predicted_labels(self, scaled: np.ndarray) -> np.ndarray:
+        return self.model.predict_on_batch(scaled).argmax(axis=-1).astype(np.uint8)
 
-        Args:
-            scaled: float32 `(batch, height, width, channels)` of any size, from `inputs`.
-
-        Returns:
-            Probabilities of the classes, float32 `(batch, height, width, classes)`.
-        """
-        engine = self._engine
-        predict = self.model.predict_on_batch if engine is None else engine.probabilities
-        return predict_any_size(predict, scaled)
+    @property
+    def _tile_pixels(self) -> int:
+        """Most pixels given to the network at once: the more, the smaller its tensors are."""
+        return TILE_PIXELS if self._preset is None else tile_pixels_for(self._preset.plain.width)
 
     def _sample(self, frames: Frames) -> np.ndarray:
         """Some of the frames as the network sees them, no larger than it sees at once."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from itertools import pairwise
 
 import numpy as np
 
@@ -12,11 +13,20 @@ from amseg_keras.models.ends import MULTIPLE
 TILE_PIXELS = 5 << 18
 """Frames of more pixels than this, 1.3 million, are cut into tiles of at most as many."""
 
+WIDEST = 48
+"""Channels of AM-SegNet at the resolution of the frame, for which this is chosen."""
+
+LARGEST_TILE = 6 << 20
+"""Pixels of a tile for the smallest networks: the larger, the less is computed twice."""
+
 MARGIN = 112
 """Pixels at a tile's inner edge that are thrown away: all networks here look 107 pixels far."""
 
 OVERLAP = 256
 """Pixels that neighbouring tiles share; between the margins they are blended."""
+
+OnTile = Callable[[int, int], None]
+"""Called with the number of tiles that are done, and of all."""
 
 Predict = Callable[[np.ndarray], np.ndarray]
 """From `(batch, height, width, channels)`, sides multiples of 16, to
@@ -53,29 +63,48 @@ def predict_any_size(
 
 
 def label_any_size(
-    label: Predict, predict: Predict, frames: np.ndarray, tile_pixels: int = TILE_PIXELS
+    label: Predict,
+    frames: np.ndarray,
+    tile_pixels: int = TILE_PIXELS,
+    on_tile: OnTile = lambda done, tiles: None,
 ) -> np.ndarray:
     """Class ids of frames of any size.
 
-    Those that need no tiles are labelled by the network itself; of others the probabilities of the
-    tiles are blended first.
+    Larger frames are cut into overlapping tiles, one at a time in memory. A pixel takes the label
+    of the tile whose edges are farthest from it. As the networks see no farther than the margin,
+    that is the label of the whole frame.
 
     Args:
         label: the network up to class ids, `(batch, height, width)`.
-        predict: the network up to probabilities.
         frames: as for `predict_any_size`.
         tile_pixels: likewise.
+        on_tile: told the number of the tiles that are done, and of all, after each tile.
 
     Returns:
         uint8 `(batch, height, width)`.
     """
+    if frames.ndim == 3:
+        frames = frames[..., None]
     height, width = frames.shape[1:3]
-    padded = padded_frames(frames)
-    if tile_shape(*padded.shape[1:3], tile_pixels) == padded.shape[1:3]:
-        return label(padded)[:, :height, :width]
-    return np.asarray(
-        predict_any_size(predict, frames, tile_pixels).argmax(axis=-1).astype(np.uint8)
-    )
+    whole = height + -height % MULTIPLE, width + -width % MULTIPLE
+    tile = tile_shape(*whole, tile_pixels)
+    if tile == whole:
+        return label(padded_frames(frames))[:, :height, :width]
+    parts = [
+        (number, rows, columns)
+        for number in range(len(frames))
+        for rows in _cores(height, whole[0], tile[0])
+        for columns in _cores(width, whole[1], tile[1])
+    ]
+    labels = np.empty(frames.shape[:3], np.uint8)
+    for done, (number, (top, rows), (left, columns)) in enumerate(parts, start=1):
+        window = frames[number, None, top : top + tile[0], left : left + tile[1]]
+        found = label(padded_frames(window))[0]
+        inner_rows = slice(rows.start - top, rows.stop - top)
+        inner_columns = slice(columns.start - left, columns.stop - left)
+        labels[number, rows, columns] = found[inner_rows, inner_columns]
+        on_tile(done, len(parts))
+    return labels
 
 
 def padded_frames(frames: np.ndarray) -> np.ndarray:
@@ -91,6 +120,8 @@ def padded_frames(frames: np.ndarray) -> np.ndarray:
     if frames.ndim == 3:
         frames = frames[..., None]
     bottom, right = (-side % MULTIPLE for side in frames.shape[1:3])
+    if not bottom and not right:
+        return frames
     return np.pad(frames, ((0, 0), (0, bottom), (0, right), (0, 0)), mode="symmetric")
 
 
@@ -146,12 +177,38 @@ def _tiled(predict: Predict, frame: np.ndarray, tile: tuple[int, int]) -> np.nda
     return total / weights
 
 
+def tile_pixels_for(width: float) -> int:
+    """Pixels of a tile for a network, so that its tensors take the memory that AM-SegNet's take.
+
+    Args:
+        width: channels of its widest tensor, for each pixel of the frame.
+
+    Example:
+        >>> tile_pixels_for(48) == TILE_PIXELS, tile_pixels_for(5) == LARGEST_TILE
+        (True, True)
+    """
+    return int(min(max(TILE_PIXELS * WIDEST / width, TILE_PIXELS), LARGEST_TILE))
+
+
+def _cores(length: int, padded: int, tile: int) -> list[tuple[int, slice]]:
+    """Start of each tile along an axis, and the part of the axis that is taken from it."""
+    starts = _starts(padded, tile)
+    # Between two tiles, in the middle of what they share.
+    cuts = [(start + tile + after) // 2 for start, after in pairwise(starts)]
+    ends = zip([0, *cuts], [*cuts, length], strict=True)
+    return [(start, slice(*span)) for start, span in zip(starts, ends, strict=True)]
+
+
+def _starts(length: int, tile: int) -> list[int]:
+    last = length - tile
+    return [*range(0, last, tile - OVERLAP), last] if last > 0 else [0]
+
+
 def _spans(length: int, tile: int) -> list[tuple[int, np.ndarray]]:
     """Start of each tile along an axis, and the weight of each of its pixels."""
     if length <= tile:
         return [(0, np.ones(length, np.float32))]
-    last = length - tile
-    starts = [*range(0, last, tile - OVERLAP), last]
+    last, starts = length - tile, _starts(length, tile)
     rise = np.clip((np.arange(tile) - MARGIN + 0.5) / (OVERLAP - 2 * MARGIN), 0, 1)
     spans = []
     for start in starts:

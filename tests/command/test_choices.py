@@ -23,7 +23,7 @@ from amseg_keras.models.titles import TITLES
 from amseg_keras.preprocess import STEP_ORDER
 from amseg_keras.preprocess.inputs import HOW
 from amseg_keras.quantify.classes import MEASURED
-from amseg_keras.quantify.measure import SMALLEST_PORE_UM
+from amseg_keras.quantify.quantities import SMALLEST_PORE_UM
 from amseg_keras.report.label_files import LABEL_WRITERS
 from amseg_keras.report.label_ome import Ngff
 from amseg_keras.runs.export_labels import LABEL_EXPORTS

@@ -6,7 +6,8 @@ import pytest
 from plain_layers import JOINING, LAYERS, copied, joined
 from random_networks import applied, randomise
 
-from amseg_keras.engines.graph import Rewritten, onnx_model, translated
+from amseg_keras.engines.graph import Rewritten, translated
+from amseg_keras.engines.onnx_file import onnx_file
 from amseg_keras.models import AMSegNet
 
 onnx = pytest.importorskip("onnx")
@@ -14,7 +15,7 @@ from onnx.reference import ReferenceEvaluator  # noqa: E402
 
 
 def by_reference(model, frames, output="probabilities"):
-    graph = onnx_model(translated(model, output), [output])
+    graph = onnx.load_from_string(onnx_file(translated(model, output), [output]))
     onnx.checker.check_model(graph, full_check=True)
     return ReferenceEvaluator(graph).run([output], {"frames": frames})[0]
 

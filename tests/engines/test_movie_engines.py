@@ -65,17 +65,11 @@ def test_integers_are_calibrated_on_both_channels():
     assert compiled.engine.labels(two_channels(1, 32, 48)).shape == (1, 32, 48)
 
 
-def test_auto_times_engines_without_frames():
-    pytest.importorskip("openvino")
-    pytest.importorskip("onnx")
-    assert movie_segmenter().compile_inference("auto").milliseconds["keras"] > 0
-
-
 @pytest.mark.parametrize("kind", ["onnx", "openvino"])
 def test_an_export_takes_two_channels(tmp_path, kind):
     pytest.importorskip("onnx")
     segmenter = movie_segmenter()
-    done = export_network(segmenter.model, segmenter.info, tmp_path / "out", kind)
+    done = export_network(segmenter, tmp_path / "out", kind)
     assert done.equal_labels >= 0.999
     labels = FORMATS[kind].load(done.file)(two_channels(1, 32, 48))
     assert labels.shape == (1, 32, 48)
@@ -97,7 +91,7 @@ def code_of_readme(folder):
 def test_the_readme_makes_the_input_that_inputs_makes(tmp_path, monkeypatch, method, count):
     pytest.importorskip("onnx")
     segmenter = Segmenter(movie_segmenter().model, movie_info(method))
-    export_network(segmenter.model, segmenter.info, tmp_path / "out", "onnx")
+    export_network(segmenter, tmp_path / "out", "onnx")
     monkeypatch.chdir(tmp_path / "out")
     stack = movie(count)
     stack[:, :12] = 9000  # bright gas
@@ -113,7 +107,7 @@ def test_the_readme_makes_the_input_that_inputs_makes(tmp_path, monkeypatch, met
 def test_the_readme_says_what_the_second_channel_is(tmp_path):
     pytest.importorskip("onnx")
     segmenter = movie_segmenter()
-    export_network(segmenter.model, segmenter.info, tmp_path / "out", "onnx")
+    export_network(segmenter, tmp_path / "out", "onnx")
     text = (tmp_path / "out" / "README.md").read_text("utf-8")
     assert "`(batch, height, width, 2)`" in text
     assert "The second channel is the motion" in text

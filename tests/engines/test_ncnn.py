@@ -80,12 +80,10 @@ def test_of_two_classes_with_the_same_score_the_first_wins():
     assert not NcnnEngine(translated(model, "probabilities")).labels(noise(1, 4, 4, 1)).any()
 
 
-def test_what_has_no_translation_is_named_and_not_chosen_by_itself(tmp_path, monkeypatch):
-    monkeypatch.setenv("AMSEG_CACHE", str(tmp_path))
+def test_what_has_no_translation_is_named():
     inputs = keras.Input((None, None, 1))
     by_row = keras.layers.Softmax(axis=2)(keras.layers.Conv2D(2, 1)(inputs))
     rewritten = Rewritten(keras.Model(inputs, keras.layers.Softmax()(by_row)))
     frames = noise(1, 16, 16, 1)
     with pytest.raises(ValueError, match="this Softmax has no translation to ncnn"):
         compile_engine(rewritten, "ncnn", frames)
-    assert "ncnn" not in compile_engine(rewritten, "auto", frames).milliseconds

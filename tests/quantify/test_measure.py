@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from amseg_keras.classes import IGNORE
 from amseg_keras.quantify import Scale, class_areas, measure, measure_keyhole
-from amseg_keras.quantify.measure import smallest_area_px
+from amseg_keras.quantify.quantities import smallest_area_px
 from amseg_keras.quantify.scale import IN_PIXELS, in_units
 
 SCALE = Scale(2.0, 50_000.0)

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import signal
 
-from amseg_keras.rewrite.inference import upsampled_kernel
+from amseg_keras.rewrite.rules import upsampled_kernel
 
 
 def upsampled_and_convolved(x, kernel):

@@ -11,6 +11,7 @@ from amseg_keras.segment.tiling import (
     MARGIN,
     OVERLAP,
     TILE_PIXELS,
+    label_any_size,
     predict_any_size,
     tile_shape,
 )
@@ -49,6 +50,33 @@ def test_tiles_cover_the_frame_once_blended(height, width):
     out = predict_any_size(network, frames, tile_pixels=320 * 320)
     np.testing.assert_allclose(out[..., 0], frames, atol=1e-6)
     assert max(sizes) <= 320 * 320
+
+
+@given(height=st.integers(1, 900), width=st.integers(270, 900))
+@settings(deadline=None, max_examples=30)
+def test_tiles_label_every_pixel_of_the_frame(height, width):
+    frames = np.random.default_rng(0).integers(0, 200, (2, height, width)).astype(np.float32)
+    said = []
+    labels = label_any_size(
+        lambda batch: batch[..., 0].astype(np.uint8),
+        frames,
+        320 * 320,
+        lambda *done: said.append(done),
+    )
+    np.testing.assert_array_equal(labels, frames)
+    assert said == [(number + 1, len(said)) for number in range(len(said))]
+
+
+def test_labels_of_tiles_are_those_of_the_whole_frame():
+    model = randomise(AMSegNet(base_filters=2))
+    frames = np.random.default_rng(0).random((1, 60, 700), np.float32)
+
+    def label(batch):
+        return model.predict_on_batch(batch).argmax(axis=-1).astype(np.uint8)
+
+    whole = label_any_size(label, frames, tile_pixels=64 * 704)
+    tiled = label_any_size(label, frames, tile_pixels=64 * 512)
+    assert (tiled == whole).mean() > 0.999
 
 
 @pytest.mark.parametrize("network", [AMSegNet, UNet, ResUNet, SqueezeUNet])

@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from amseg_keras.quantify.dynamics.spectrum import oscillation_spectrum
-from amseg_keras.quantify.measure import Quantities
+from amseg_keras.quantify.quantities import Quantities
 from amseg_keras.quantify.scale import column_with_unit
 from amseg_keras.report.experiment.look import KEYHOLE, TEXT, WHITE, plain_axes, unit_of
 from amseg_keras.report.experiment.time_series import over_time

@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from amseg_keras.quantify.intervals import HIGH, LOW
-from amseg_keras.quantify.measure import Quantities
+from amseg_keras.quantify.quantities import Quantities
 from amseg_keras.quantify.scale import SIZE_FROM, column_with_unit
 from amseg_keras.report.colours import class_colours
 from amseg_keras.report.experiment.document.definitions import definitions

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from amseg_keras.quantify.measure import Quantities
+from amseg_keras.quantify.quantities import Quantities
 from amseg_keras.report.experiment.look import GRID, TEXT, font_file
 from amseg_keras.report.experiment.pictures import Pictures
 from amseg_keras.report.experiment.running_plots import RunningPlots

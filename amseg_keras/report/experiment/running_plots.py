@@ -11,7 +11,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from PIL import Image, ImageDraw, ImageFont
 
-from amseg_keras.quantify.measure import Quantities
+from amseg_keras.quantify.quantities import Quantities
 from amseg_keras.quantify.scale import column_with_unit
 from amseg_keras.report.experiment.look import SOFT, TEXT, font_file, unit_of
 from amseg_keras.report.experiment.time_axis import TimeAxis

@@ -14,7 +14,7 @@ from matplotlib.patches import ConnectionPatch
 from matplotlib.ticker import MaxNLocator
 
 from amseg_keras.quantify.intervals import HIGH, LOW
-from amseg_keras.quantify.measure import Quantities
+from amseg_keras.quantify.quantities import Quantities
 from amseg_keras.quantify.scale import Scale, column_with_unit
 from amseg_keras.report.experiment.film_strip import StripPicture, Window
 from amseg_keras.report.experiment.look import KEYHOLE, PORE, SOFT, TEXT, WHITE, plain_axes

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-
-import keras
+import sys
 
 from amseg_keras.engines.engine import THREADS
 
@@ -24,7 +23,5 @@ def take_part_of_machine(threads: int) -> None:
     # What XLA on a CPU takes for the number of cores.
     os.environ["NPROC"] = str(threads)
     os.environ["XLA_PYTHON_CLIENT_PREALLOCATE"] = "false"
-    if keras.backend.backend() == "torch":
-        import torch
-
+    if (torch := sys.modules.get("torch")) is not None:
         torch.set_num_threads(threads)

@@ -7,10 +7,9 @@ import socket
 import threading
 import zlib
 from collections.abc import Hashable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
-
-import keras
 
 from amseg_keras.engines import EngineMissingError
 from amseg_keras.preprocess import GreyRange, Inputs
@@ -33,7 +32,7 @@ class NetworkSpec:
         model: Name, folder or repository of the preset.
         revision: Of a repository.
         weights_sha256: Of the weights; others under the same name are refused.
-        backend: Of Keras.
+        backend: Of Keras; None for a network that runs without Keras.
         device: As `--device` takes it.
         engine: Of `engines.ENGINES`, what it is to run on; None for Keras as it is.
         threads: For one worker; by default what its backend takes.
@@ -42,7 +41,7 @@ class NetworkSpec:
     model: str
     revision: str | None
     weights_sha256: str
-    backend: str
+    backend: str | None
     device: str = "auto"
     engine: str | None = None
     threads: int | None = None
@@ -98,7 +97,7 @@ def segment_chunk(task: ChunkTask) -> ChunkLabels | ChunkFailed:
                 f"{error} (on worker {socket.gethostname()}; every worker must see the files "
                 "and presets that you name, under the same path)"
             )
-        with keras.device(device):
+        with _on_device(task.network, device):
             return _labels(segmenter, stack, task)
 
 
@@ -162,18 +161,22 @@ class _Kept:
 
 def _load(spec: NetworkSpec) -> tuple[Segmenter, str]:
     """The network and the device it is on. The one place that knows what it runs with."""
-    if keras.backend.backend() != spec.backend:
-        raise PresetError(
-            f"the worker runs Keras on {keras.backend.backend()}, this command on {spec.backend}; "
-            f"start the workers with KERAS_BACKEND={spec.backend}"
-        )
     if spec.threads is not None:
         take_part_of_machine(spec.threads)
-    device = choose_device(spec.device)
+    device = "cpu:0"
+    if spec.backend is not None:
+        import keras
+
+        if keras.backend.backend() != spec.backend:
+            raise PresetError(
+                f"the worker runs Keras on {keras.backend.backend()}, this command on "
+                f"{spec.backend}; start the workers with KERAS_BACKEND={spec.backend}"
+            )
+        device = choose_device(spec.device)
     preset = find_preset(spec.model, spec.revision)
     if weights_digest(preset) != spec.weights_sha256:
         raise PresetError(f"{spec.model}: has other weights there than here; copy the preset again")
-    with keras.device(device):
+    with _on_device(spec, device):
         segmenter = from_pretrained(preset)
         if spec.engine is not None:
             try:
@@ -181,6 +184,16 @@ def _load(spec: NetworkSpec) -> tuple[Segmenter, str]:
             except (EngineMissingError, ValueError) as error:
                 raise PresetError(f"on a worker: {error}; or give --engine keras") from error
         return segmenter, device
+
+
+def _on_device(spec: NetworkSpec, device: str) -> AbstractContextManager[Any]:
+    """Have Keras compute on a device, if it computes at all."""
+    if spec.backend is None:
+        return nullcontext()
+    import keras
+
+    context: AbstractContextManager[Any] = keras.device(device)
+    return context
 
 
 _kept = _Kept()

@@ -13,7 +13,7 @@ from amseg_keras.quantify import (
     measure_pores,
     substrate_surface,
 )
-from amseg_keras.quantify.measure import smallest_area_px
+from amseg_keras.quantify.quantities import smallest_area_px
 from amseg_keras.quantify.scale import ASSUMED, SIZE_FROM
 
 

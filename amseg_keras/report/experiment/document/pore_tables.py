@@ -7,7 +7,7 @@ from html import escape
 import numpy as np
 import pandas as pd
 
-from amseg_keras.quantify.measure import Quantities
+from amseg_keras.quantify.quantities import Quantities
 from amseg_keras.quantify.scale import SIZE_FROM, column_with_unit
 from amseg_keras.report.experiment.document.table import data_table
 from amseg_keras.report.experiment.look import unit_of

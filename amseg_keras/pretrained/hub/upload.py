@@ -10,7 +10,7 @@ import huggingface_hub
 from huggingface_hub import constants
 
 from amseg_keras.pretrained.card import for_repository
-from amseg_keras.pretrained.hub.pull import (
+from amseg_keras.pretrained.hub.download import (
     FAILURES,
     as_preset_error,
     failure,
