@@ -204,7 +204,7 @@ def train(
         >>> import tempfile
         >>> from amseg_keras import from_pretrained
         >>> frames = Simulation(frames=2, crop=(64, 96), validation_frames=1)
-        >>> recipe = Recipe(network="amsegnet-lite", epochs=1, batch_size=2)
+        >>> recipe = Recipe(network="amsegnet-lite", width=4, epochs=1, batch_size=2)
         >>> run = train(frames, Path(tempfile.mkdtemp()) / "run", recipe)
         >>> len(run.history), from_pretrained(run.preset).model.name
         (1, 'amsegnet_lite')
