@@ -47,9 +47,9 @@ class EngineChoice:
         self._fast = Segmenter(segmenter.model, segmenter.info, segmenter.card)
 
     def for_stack(self, frames: Frames) -> tuple[Segmenter, str | None]:
-        """The segmenter for a stack, and a line to print about it.
+        """Return the segmenter for a stack, and a line to print about it.
 
-        `"auto"` leaves short stacks to Keras as it is, of which there is nothing to say.
+        `"auto"` leaves short stacks to plain Keras, and then there is no line to print.
 
         Raises:
             BadParameter: the engine is not installed or cannot run here.
