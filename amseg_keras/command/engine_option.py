@@ -45,7 +45,7 @@ class EngineChoice:
         self._ready: tuple[Segmenter, str] | None = None
 
     def for_stack(self, frames: Frames) -> tuple[Segmenter, str | None]:
-        """The segmenter for a stack, and a line to print about it where it is another than before.
+        """Return the segmenter for a stack, and a line to print if it is another than before.
 
         Raises:
             BadParameter: the engine is not installed or cannot run here.

@@ -97,7 +97,7 @@ def explain(
 
 
 def parse_frames(text: str) -> tuple[int, ...] | None:
-    """The frames that a list like 0,5,10-20 means, rising, each once; None for all.
+    """Parse a list of frames like 0,5,10-20: rising, each once; None for all.
 
     Raises:
         BadParameter: it is no such list.

@@ -64,10 +64,10 @@ def finetune(
 ) -> None:
     """Fine-tune a trained network on your own labelled frames.
 
-    Five frames are enough to begin with. The classes are those of the data set; those that the
-    network knows by name keep what it knows of them. Without a split in the data set, whole
-    sequences or the last fifth of each are held out, and training stops when they gain nothing
-    more. How long it will take is measured and said beforehand.
+    Five frames are enough to begin with. The network gets the classes of the data set; classes that
+    it knows by name keep their weights. Without a split in the data set, whole sequences or the
+    last fifth of each are held out. Training stops when the scores on held-out frames no longer
+    rise. Before it begins, amseg measures and prints how long the training will take.
 
     \b
     amseg finetune --data my_frames -o tuned

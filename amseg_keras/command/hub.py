@@ -21,7 +21,7 @@ def hub() -> None:
     amseg hub info owner/mine                 what it is, without downloading its weights
     amseg hub list owner                      what an owner has published
 
-    The token is that of `hf auth login`, or HF_TOKEN. HF_ENDPOINT names another Hub or a mirror,
+    The token comes from `hf auth login` or HF_TOKEN. HF_ENDPOINT names another Hub or a mirror,
     HF_HOME another place for the cache; HF_HUB_OFFLINE=1 keeps to the cache.
     """
 
@@ -90,7 +90,7 @@ def pull(repository: str, revision: str | None, out: Path | None) -> None:
 @click.argument("preset")
 @click.option("--revision", help="Tag, branch or commit of a repository.")
 def info(preset: str, revision: str | None) -> None:
-    """Say what PRESET is: a name, a folder, or owner/repo, of which no weights are downloaded."""
+    """Say what PRESET is: a name, a folder, or owner/repo, whose weights are not downloaded."""
     from amseg_keras.pretrained import find_preset, list_presets
     from amseg_keras.pretrained import hub as the_hub
     from amseg_keras.pretrained.preset import WEIGHTS, read_info, weights_digest
@@ -112,7 +112,7 @@ def info(preset: str, revision: str | None) -> None:
 @hub.command("list")
 @click.argument("owner", required=False)
 def list_(owner: str | None) -> None:
-    """List the presets at hand: in the package and in the cache; or those of OWNER on the Hub."""
+    """List the presets in the package and in the cache, or the presets of OWNER on the Hub."""
     from amseg_keras.pretrained import hub as the_hub
     from amseg_keras.pretrained import list_presets
     from amseg_keras.pretrained.preset import read_info

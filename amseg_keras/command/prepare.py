@@ -30,7 +30,7 @@ class LaserSetting:
 
 
 def _parsed(parse: Callable[[str], T]) -> Callable[[click.Context, click.Parameter, Any], Any]:
-    """A click callback that turns the text of an option into what it means; None stays."""
+    """Make a click callback that parses the text of an option; None stays None."""
 
     def callback(context: click.Context, option: click.Parameter, text: str | None) -> T | None:
         if text is None:
@@ -234,7 +234,7 @@ def prepare(inputs: tuple[str, ...], out: Path, steps: list[str] | None, **chose
 
 
 def _steps(chosen: dict[str, Any], laser: LaserSetting | None) -> dict[str, Step]:
-    """The steps that the options ask for, by name."""
+    """Return the steps that the options ask for, by name."""
     from amseg_keras.preprocess import Median, NonLocalMeans, Register, Repair
 
     found: list[Step | None] = [chosen["background"], chosen["stretch"], chosen["crop"]]
@@ -285,7 +285,7 @@ def _flat_field(flats: str, dark: str | None) -> FlatField:
 
 
 def _ordered(steps: dict[str, Step], names: list[str] | None) -> list[Step]:
-    """The steps in the order of `--steps`, with defaults for those that only it names."""
+    """Put the steps in the order of `--steps`; steps that only it names get their defaults."""
     from amseg_keras.preprocess import (
         Median,
         NonLocalMeans,
@@ -354,7 +354,7 @@ def _prepare_one(
 def _on_path(
     step: Step, laser: LaserSetting | None, stack: FrameStack, settings: PrepareSettings
 ) -> Step:
-    """The step itself, but for what depends on the stack.
+    """Return the step, completed with what depends on the stack.
 
     That is a window along a laser whose speed is known in mm/s, and whether 0 is white.
     """

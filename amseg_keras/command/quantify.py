@@ -54,7 +54,7 @@ def _parse_parameters(
 @click.option(
     "--assume-pixel-size",
     is_flag=True,
-    help="Without a pixel size, take that of the frames that the network was trained on. "
+    help="Without a pixel size, take the pixel size of the network's training frames. "
     "All results in um are then marked as assumed.",
 )
 @click.option(

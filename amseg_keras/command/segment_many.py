@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Workers:
-    """Where the user wants it done: so many processes here, or those of a scheduler.
+    """Where frames are segmented: in a number of processes here, or by a scheduler.
 
     Attributes:
         count: Processes of this machine.
@@ -107,7 +107,7 @@ def segment_many(
 
 
 def _on_engine(segmenter: Segmenter, engine: str, sources: Sequence[StackSource]) -> Segmenter:
-    """The network as the workers shall run it: chosen here once, that all do the same."""
+    """Choose the engine here once, so that all workers run the network in the same way."""
     from amseg_keras.read import ReadError
 
     choice = EngineChoice(segmenter, engine)
@@ -124,5 +124,5 @@ def _on_engine(segmenter: Segmenter, engine: str, sources: Sequence[StackSource]
 
 
 def _seen_from_anywhere(model: str) -> str:
-    """A preset folder with its whole path, the name of any other preset as it is."""
+    """Return a preset folder with its whole path, and any other preset by its name."""
     return str(Path(model).resolve()) if Path(model).is_dir() else model

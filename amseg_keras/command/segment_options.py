@@ -88,7 +88,7 @@ _OPTIONS: list[Callable[[Command], Command]] = [
     click.option(
         "--assume-pixel-size",
         is_flag=True,
-        help="Without a pixel size, take that of the preset's training frames. All "
+        help="Without a pixel size, take the pixel size of the preset's training frames. All "
         "results in um are then marked as assumed.",
     ),
     click.option(

@@ -100,7 +100,7 @@ def training_display() -> Iterator[TrainingDisplay]:
 
 
 def duration(seconds: float) -> str:
-    """A time in words.
+    """Write a duration in words.
 
     Example:
         >>> duration(45), duration(600), duration(9000)

@@ -77,7 +77,7 @@ def run_option() -> Callable[[Command], Command]:
 
 
 def recipe_options(default: RecipeDefaults) -> Callable[[Command], Command]:
-    """What may be changed of a recipe in every command that trains."""
+    """Add the options of a recipe that every command which trains has."""
 
     def with_options(command: Command) -> Command:
         for option in reversed(_of_recipe(default)):

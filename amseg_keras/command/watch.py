@@ -88,9 +88,10 @@ def watch(folder: Path, out: Path, model: str, revision: str | None, **chosen: A
       labels.tif, overlay.mp4, frames.csv, run.json
                       as of amseg segment, when the stack is complete
 
-    Grey levels of a growing stack are scaled by its first frames, 16 at most, to the end; those of
-    a file that is whole when it is found by all of it. run.json tells. A network that sees what
-    moves compares each frame with up to 18 frames before it; the first nine have none.
+    The grey levels of a growing stack are scaled by its first frames, 16 at most; the grey levels
+    of a file that is complete when it is found, by the whole file. run.json says which. A network
+    that sees what moves compares each frame with up to 18 frames before it; the first nine have
+    none.
 
     Ctrl-C writes the files of all stacks and ends; a second one ends at once. The same command goes
     on with what is new, and with what was not written.
@@ -139,7 +140,7 @@ def watch(folder: Path, out: Path, model: str, revision: str | None, **chosen: A
 
 @contextmanager
 def _stop_signals() -> Iterator[threading.Event]:
-    """An event that Ctrl-C and SIGTERM set; a second Ctrl-C interrupts."""
+    """Make an event that Ctrl-C and SIGTERM set; a second Ctrl-C interrupts."""
     stop = threading.Event()
 
     def end(number: int, frame: FrameType | None) -> None:
@@ -176,7 +177,7 @@ def _show(event: Event) -> list[str]:
 
 
 def turn_line(turn: Turn) -> str:
-    """What was done, how fast, and what is behind.
+    """Write what was done, how fast, and what is waiting.
 
     Example:
         >>> from amseg_keras.runs.watch import Turn

@@ -133,7 +133,7 @@ class Peak:
 def measurable_peaks() -> list[Peak]:
     """Measure the peak of each precision that this machine has.
 
-    On a GPU or TPU those of Keras, else those of OpenVINO, without it NumPy's in float32.
+    On a GPU or TPU Keras computes, else OpenVINO; without OpenVINO NumPy computes in float32.
     """
     if accelerators():
         mixed = best_precision().removeprefix("mixed_")

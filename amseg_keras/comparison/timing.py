@@ -126,7 +126,7 @@ def summarise_times(times: pd.DataFrame, reference: str = REFERENCE) -> pd.DataF
     Returns:
         A row for each network, by its name: `training_s_per_frame`, `segmentation_ms_per_frame`;
         `training_ratio` and `segmentation_ratio`, the medians over the rounds of its time divided
-        by that of the reference, NaN where that was not timed.
+        by the time of the reference, NaN if the reference was not timed.
 
     Example:
         In the second round the machine was busy:

@@ -47,17 +47,17 @@ def without_background(data: Dataset, frames: Sequence[LabelledFrame]) -> int:
 class ScaledFrames:
     """Reads labelled frames, scales them as inference does, and keeps them decoded in memory.
 
-    Decoding a PNG or TIFF costs more than all the rest, so frames stay in memory as they are in
-    the file until `cache_bytes` are full; those that come later are read anew each time. Nothing
-    is thrown out: with random order, the oldest frame is as likely to be wanted as the newest.
+    To decode a PNG or TIFF costs more than all other steps. So decoded frames stay in memory until
+    `cache_bytes` are full; later frames are read anew each time. No frame is thrown out: in random
+    order, the oldest frame is needed as often as the newest.
 
-    The grey range is that of a frame's whole sequence, measured once over all frames of the
-    sequence that the data set has, labelled or not, of whatever split: so a network sees in
-    training what `Segmenter` shows it of the same movie. In the same way the background of a frame
-    is made of the other frames of its sequence, as `BackgroundPolicy` makes it of a movie. A
-    sequence of too few frames has no background, and the motion channel is blank.
+    The grey range of a frame is measured once over its whole sequence: over all frames of the data
+    set, labelled or not, in any split. So a network sees the same grey levels in training as
+    `Segmenter` shows it of the same movie. In the same way, `BackgroundPolicy` makes the background
+    of a frame of the other frames of its sequence. If a sequence has too few frames, it has no
+    background, and the motion channel is blank.
 
-    May be used by several threads at once.
+    Several threads may use it at once.
 
     Args:
         data: The whole data set.

@@ -181,7 +181,7 @@ def _match(
         by_stem.setdefault(plain_stem(label.name), label)
     # An exact name goes before one that had to be shortened.
     by_stem |= {label.stem: label for label in labels}
-    # nnU-Net numbers the channels of an image, of which a grey frame has one.
+    # nnU-Net numbers the channels of an image; a grey frame has one channel.
     has_channels = _has_channels(images)
     pairs: dict[Path, Path | None] = {}
     for image in images:

@@ -64,7 +64,7 @@ def evaluate(
         >>> about = LabelledFrame("", None, "shot", 1, split="test")
         >>> frame = write_frame(folder, grey, np.zeros((32, 48), np.uint8), about)
         >>> Dataset(folder, ("background", "pore"), (frame,)).save()
-        >>> result = evaluate("amsegnet-esrf", folder)
+        >>> result = evaluate("amsegnet-esrf-lite", folder)
         >>> result.confusion.sum(axis=1)
         array([1536,    0,    0,    0,    0])
     """

@@ -30,10 +30,10 @@ class FrameCounts:
     Attributes:
         frame: The frame.
         confusion: Pixels of each class that were found as each class, int64 `(truth, found)`.
-        boundaries: Of each class the boundary pixels of the truth, those of them that are met,
-            the boundary pixels found, those of them that are right; int64 `(classes, 4)`.
-        pores: True pores, those of them that were found, pores found, those of them that are
-            right; int64 `(4,)`, zeros for a network without a class "pore".
+        boundaries: Boundary pixels of each class: true ones, true ones that were found, found
+            ones, found ones that are right; int64 `(classes, 4)`.
+        pores: Numbers of pores: true ones, true ones that were found, found ones, found ones that
+            are right; int64 `(4,)`, zeros for a network without a class "pore".
 
     Example:
         Of a frame in which 2 of 10 gas pixels were taken for melt:

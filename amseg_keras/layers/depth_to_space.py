@@ -21,7 +21,7 @@ class DepthToSpace(keras.layers.Layer):
     Shapes:
         `(batch, height, width, block^2 * channels)` to
         `(batch, block * height, block * width, channels)`; the channels of the upper left pixel
-        come first, then those of the one right of it.
+        come first, then the channels of the pixel right of it.
 
     Example:
         >>> import numpy as np

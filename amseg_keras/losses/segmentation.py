@@ -71,7 +71,7 @@ class SegmentationLoss(keras.losses.Loss):
         return value if len(value.shape) else ops.reshape(value, (1,))
 
     def _truth(self, y_true: Any, classes: int) -> tuple[Any, Any]:
-        """One-hot labels `(batch, height, width, classes)` and whether a pixel is seen, `(.., 1)`.
+        """Return one-hot labels `(batch, height, width, classes)` and 1 where seen, `(.., 1)`.
 
         An ignored pixel is 0 in both.
         """

@@ -1,7 +1,7 @@
 """How good a segmentation is: of pixels, of boundaries, of pores.
 
 The classes are Keras metrics for `model.compile`, on every backend. They gather counts over the
-whole set: a score is that of all pixels and no mean over batches. A score that has nothing to
+whole set: a score is over all pixels, and not a mean over batches. A score that has nothing to
 count is NaN. The functions do the same for label maps in NumPy.
 """
 
@@ -60,6 +60,6 @@ _get, __dir__ = on_demand(__name__, _KERAS)
 
 def __getattr__(name: str) -> Any:
     if name in __all__:
-        # The import of Keras registers all metrics, not only those of one module.
+        # The import of Keras registers all metrics, not only the metrics of one module.
         import keras  # noqa: F401
     return _get(name)

@@ -139,7 +139,7 @@ def boundary_matches(
     tolerance: int = 2,
     seen: np.ndarray | None = None,
 ) -> BoundaryMatches:
-    """Count the boundary pixels of a class in one frame that lie near those of the other mask.
+    """Count the boundary pixels of a class in one frame that lie near the other mask's boundary.
 
     Boundary pixels are the pixels of the class with a 4-neighbour that is not of the class; the
     edge of the frame makes none, nor does the edge of what is to be ignored. Near is within
@@ -147,7 +147,7 @@ def boundary_matches(
 
     Args:
         truth_mask: Pixels of the class, bool `(height, width)`.
-        found_mask: Pixels that were found to be of it, bool of the same shape.
+        found_mask: Pixels that were found to be of the class, bool of the same shape.
         tolerance: Tolerance in pixels; 0 asks for the same pixel.
         seen: False for pixels to be ignored, of the same shape; None: all are seen.
 

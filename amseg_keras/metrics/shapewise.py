@@ -117,7 +117,7 @@ class PoreShare(CountingMetric):
         self.min_overlap = float(min_overlap)
 
     def count_on(self, pores: Any, others: Any, seen: Any) -> Any:
-        """Number of pores in one label map, and of those of them that lie on the other's."""
+        """Count the pores in one label map, and how many of them lie on the other's pores."""
         return count_covered(
             (pores == self.class_id) & seen, (others == self.class_id) & seen, self.min_overlap
         )
@@ -252,7 +252,7 @@ def label_components(mask: Any) -> Any:
     def spread(labels: Any, _: Any) -> tuple[Any, Any]:
         # A label is the number of a pixel of the same component. Taken from neighbours alone, it
         # would go one pixel a step, through every bend; so the pixel that a label names, too,
-        # takes the highest that any of those of its label has seen, and all take its label.
+        # takes the highest number that any pixel of its label has seen, and all take its label.
         near = inside * highest_near(labels, 1, 1)
         named = ops.segment_max(
             ops.reshape(near, (-1,)), _named_pixels(labels), batch * height * width
@@ -270,7 +270,7 @@ def label_components(mask: Any) -> Any:
 
 
 def _named_pixels(labels: Any) -> Any:
-    """Where in the whole batch, flattened, the pixels are whose numbers are the labels: int32.
+    """Return the place in the flattened batch of the pixel that each label names, int32.
 
     Outside of components it is the first pixel of the frame.
     """

@@ -74,8 +74,8 @@ def _output_shapes(
 
 def _macs(layer: keras.layers.Layer, pixels: int) -> int:
     """Count the multiplications of a layer and all layers inside it, for its output pixels."""
-    # A kernel's number of weights is that of multiplications for a pixel, depthwise or not: of the
-    # output, or of the input of a transposed convolution.
+    # A kernel has as many weights as multiplications for a pixel of the output, depthwise or not;
+    # for a transposed convolution, for a pixel of the input.
     total = 0
     for inner in layer._flatten_layers():
         if isinstance(inner, keras.layers.Conv2D | keras.layers.DepthwiseConv2D):

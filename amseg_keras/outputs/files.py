@@ -210,7 +210,7 @@ class FolderLock:
         (self.unfinished / _HOLDER).unlink(missing_ok=True)
         if not keep:
             self.empty()
-            # The lock's file goes before the lock is released: whoever opened the file in
+            # The lock's file goes before the lock is released: a process that opened the file in
             # between sees that it is gone and makes a new one.
             (self.unfinished / _LOCK).unlink(missing_ok=True)
             for folder in (self.unfinished, *self._made):

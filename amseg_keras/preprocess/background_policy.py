@@ -298,7 +298,7 @@ class _Previous(Backgrounds):
 class _SoFar(Backgrounds):
     """The median of up to 18 frames before the frame, at a distance that doubles as they grow.
 
-    The frames of one distance are among those of half the distance, so that each is read once.
+    The frames at one distance are also frames at half the distance, so each is read once.
     """
 
     kind = "so-far"

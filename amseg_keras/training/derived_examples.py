@@ -189,14 +189,14 @@ def translation(old: Sequence[str], new: Sequence[str]) -> np.ndarray:
 class DistilledExamples(WrappedExamples):
     """Examples for a small network that learns from a large one (Hinton et al. 2015).
 
-    The target of a pixel is the mean of its label and of the teacher's probabilities, and those
-    alone where nobody could tell the label. The teacher says more than the labels do: how sure one
-    can be of a pixel.
+    The target of a pixel is the mean of its label and of the teacher's probabilities. If the pixel
+    has no label, the target is the teacher's probabilities alone. The teacher says more than the
+    labels do: how certain the class of a pixel is.
 
     Args:
         examples: Frames and labels.
         teacher: A trained network.
-        info: Its preset's.
+        info: Facts about the teacher's preset.
         digest: SHA-256 of its weights, for the record of the run.
 
     Raises:

@@ -131,7 +131,7 @@ def _windowed(
 def _window_with_surface(
     rng: np.random.Generator, labels: np.ndarray, crop: tuple[int, int]
 ) -> tuple[slice, slice]:
-    """A window in which the plate's surface can be seen, half of them on the keyhole."""
+    """Choose a window that shows the plate's surface, in half of the cases on the keyhole."""
     height, width = labels.shape
     keyhole = np.flatnonzero((labels == _KEYHOLE).any(axis=0))
     centred = rng.random() < 0.5
@@ -150,7 +150,7 @@ def _window_with_surface(
 def _deep_window(
     rng: np.random.Generator, labels: np.ndarray, crop: tuple[int, int]
 ) -> tuple[slice, slice] | None:
-    """A window of plate and pores alone; None where the plate is not so deep."""
+    """Choose a window of plate and pores alone; None if the plate is not deep enough."""
     height, width = labels.shape
     left = int(rng.uniform(0, max(width - crop[1], 0) + 1))
     columns = slice(left, left + crop[1])
@@ -175,7 +175,7 @@ def _mirrored(sample: Sample) -> Sample:
 
 
 def _blurred(sample: Sample, rng: np.random.Generator) -> Sample:
-    """A softer lens, which frame and background share."""
+    """Blur frame and background alike, as a softer lens does."""
     blurred, sigma = rng.random() < BLURRED, float(rng.uniform(0.4, 1.1))
     if not blurred:
         return sample

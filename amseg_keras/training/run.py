@@ -102,7 +102,7 @@ def _widened(kernel: np.ndarray, shape: tuple[int, ...], known: Channels) -> np.
 
 
 RARER = 2.0
-"""How much lower the bias of a new class is than that of the substrate."""
+"""Difference between the bias of the substrate and the lower bias of a new class."""
 
 
 def _with_classes(
@@ -174,15 +174,15 @@ def train(
             `Simulation`.
         out: Folder of the run; see `training.run_folder` for what is in it.
         recipe: Recipe of the training; defaults to the paper's.
-        mixed_with: Simulated frames beside those of a data set, so that a network that learns a
-            few real frames forgets nothing else.
+        mixed_with: Simulated frames beside the frames of a data set, so that a network that learns
+            a few real frames forgets nothing else.
         share: Share of the simulated frames in each batch.
-        start_from: Preset whose weights are the first; by default they are random. The training
-            keeps the preset's channels and grey levels, unless the recipe adds channels: then the
-            new channels begin with weights of zero, and the recipe's grey levels are taken.
+        start_from: Preset with the first weights; random weights by default. The training keeps
+            the preset's channels and grey levels. If the recipe adds channels, the new channels
+            begin with weights of zero, and the training takes the recipe's grey levels.
         teacher: Preset of a trained network whose probabilities are learned besides the labels.
-        kept_epochs: After so many epochs their batches come again, kept on disk: for a simulator or
-            a teacher that takes longer than the training itself.
+        kept_epochs: Number of epochs whose batches are kept on disk and come again: for a simulator
+            or a teacher that is slower than the training itself.
         store: Folder of simulated recordings and kept batches. Trainings of the same simulation
             and seed share them there, so that several networks cost one simulation. By default
             they are in `out`, and the recordings are deleted at the end.
@@ -190,7 +190,7 @@ def train(
         progress: Function called after each step and epoch.
 
     Returns:
-        What came out. `from_pretrained(run.preset)` segments with the best weights.
+        Results of the training. `from_pretrained(run.preset)` segments with the best weights.
 
     Raises:
         TrainingError: `out` holds another training, `start_from` is another network, the teacher
@@ -204,7 +204,7 @@ def train(
         >>> import tempfile
         >>> from amseg_keras import from_pretrained
         >>> frames = Simulation(frames=2, crop=(64, 96), validation_frames=1)
-        >>> recipe = Recipe(network="amsegnet-lite", epochs=1, batch_size=2)
+        >>> recipe = Recipe(network="amsegnet-lite", width=4, epochs=1, batch_size=2)
         >>> run = train(frames, Path(tempfile.mkdtemp()) / "run", recipe)
         >>> len(run.history), from_pretrained(run.preset).model.name
         (1, 'amsegnet_lite')

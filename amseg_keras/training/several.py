@@ -33,11 +33,11 @@ def train_repeatedly(
         out: Folder with a run for each seed, `seed_0` and so on, and `repeats.csv`.
         recipe: As for `train`.
         repeats: Number of trainings.
-        **options: Of `train`.
+        **options: More arguments of `train`.
 
     Returns:
         A row for each seed, then `mean` and `sd` (of a sample): mean IoU, mean F1 and IoU of each
-        class on the test frames, or on those of the validation where there is no test.
+        class on the test frames, or on the validation frames if there is no test.
     """
     if not isinstance(data, Simulation | Dataset):
         data = open_dataset(data)

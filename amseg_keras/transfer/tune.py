@@ -53,7 +53,7 @@ FINE_TUNING = Recipe(
 """The default recipe of `fine_tune`."""
 
 HEAD_SHARE, HEAD_RATE = 0.25, 1e-3
-"""In the first quarter of the epochs the encoder rests, and the rate is that of a new network."""
+"""Share of the epochs in which the encoder rests, and the learning rate in these epochs."""
 
 BEFORE = "before.json"
 """File of the scores on the held-out frames before the first step."""
@@ -73,8 +73,8 @@ class FineTunedRun:
         tuned: The training; `tuned.preset` is the network.
         from_scratch: The same network trained on the same frames from random weights, if asked
             for.
-        comparison: IoU of each class, `mean` among them, on the test frames (on those of the
-            validation where no test is split off): a column for each training.
+        comparison: IoU of each class and `mean`, a column for each training; on the test frames, or
+            on the validation frames if there is no test.
         before: Scores on the held-out frames before the first step, named as in `tuned.history`;
             a class that the preset does not know by name begins with the mean of all classes.
 
@@ -110,10 +110,10 @@ def fine_tune(
 ) -> FineTunedRun:
     """Fine-tune a trained network on labelled frames of your own (section 3.3 of the paper).
 
-    Five frames are enough to begin with. The classes are those of the data set; those that the
-    network knows by name keep their weights. First the encoder rests, then all is trained at a
-    lower rate. With fewer than `TINY` frames the statistics of the batch norms are measured once
-    on these frames and kept. Training stops when held-out frames gain nothing any more.
+    Five frames are enough to begin with. The network gets the classes of the data set; classes that
+    it knows by name keep their weights. First the encoder rests, then all layers train at a lower
+    rate. With fewer than `TINY` frames, the statistics of the batch norms are measured once on
+    these frames and kept. Training stops when the scores on held-out frames no longer rise.
 
     Args:
         data: A data set or its folder. Without a split, whole sequences or the last fifth of each

@@ -63,24 +63,30 @@ def test_a_data_set_is_mixed_with_simulated_frames(command, share, folder, tmp_p
     assert asked["data"]["mixed_with"][0]["simulated"]["facilities"] == {"aps": 1.0}
 
 
-def test_finetune_says_how_long_it_takes_and_what_it_reached(folder, tmp_path):
+@pytest.fixture(scope="module")
+def tuned(tmp_path_factory):
+    """A fine-tuning: what the command said, its run, and its data."""
+    place = tmp_path_factory.mktemp("tuned")
+    data = make_dataset(place / "frames", sequences=6, frames=2).folder
     info = PresetInfo("small", ("gas", "pore"), GreyScaling(), None, "nothing: random weights")
-    preset = Segmenter(randomise(small_network(2)), info).save_pretrained(tmp_path / "preset")
-    done = amseg("finetune", "--data", folder, "-m", preset, "-o", tmp_path / "run", *SMALL)
+    preset = Segmenter(randomise(small_network(2)), info).save_pretrained(place / "preset")
+    done = amseg("finetune", "--data", data, "-m", preset, "-o", place / "run", *SMALL)
     assert done.exit_code == 0, done.output
+    return done, place / "run", data
+
+
+def test_finetune_says_how_long_it_takes_and_what_it_reached(tuned):
+    done, _, _ = tuned
     assert "less if it stops early" in done.output
     assert "no simulated frames are mixed in" in done.output
     assert "on the held-out frames after epoch" in done.output
     assert re.search(r"IoU before +IoU after", done.output)
 
 
-def test_evaluate_scores_the_frames_that_a_fine_tuning_held_out(folder, tmp_path):
-    info = PresetInfo("small", ("gas", "pore"), GreyScaling(), None, "nothing: random weights")
-    preset = Segmenter(randomise(small_network(2)), info).save_pretrained(tmp_path / "preset")
-    run = tmp_path / "run"
-    amseg("finetune", "--data", folder, "-m", preset, "-o", run, *SMALL)
+def test_evaluate_scores_the_frames_that_a_fine_tuning_held_out(tuned, tmp_path):
+    _, run, data = tuned
     split = pd.read_csv(run / "split.csv")["split"]
-    evaluated = amseg("evaluate", "--run", run, "--data", folder, "-o", tmp_path / "scores")
+    evaluated = amseg("evaluate", "--run", run, "--data", data, "-o", tmp_path / "scores")
     assert evaluated.exit_code == 0, evaluated.output
     record = json.loads((tmp_path / "scores" / "evaluation.json").read_text())
     assert record["frames"] == (split == record["split"]).sum() > 0

@@ -30,6 +30,7 @@ BOTH = Channels(("frame", "motion"))
 RECIPE = Recipe(
     epochs=2, batch_size=4, shape=(32, 48), averaging=0.8, channels=BOTH.names, augment=None
 )
+RECORDINGS = Simulation({"aps": 1.0}, frames=16, crop=(32, 48), validation_frames=2, reuse=2)
 FRAMES = 20
 
 
@@ -70,18 +71,32 @@ def test_a_training_on_simulated_melt_pools_gives_a_preset_of_six_classes(tmp_pa
     assert "iou_melt pool" in run.history
 
 
-def test_a_training_that_adds_motion_takes_its_own_grey_levels(movies, tmp_path):
-    first = train(movies, tmp_path / "first", replace(RECIPE, channels=("frame",), epochs=1))
+@pytest.fixture(scope="module")
+def on_frames(small_networks, movies, tmp_path_factory):
+    """The preset of a training on the frames of the movies alone."""
+    recipe = replace(RECIPE, channels=("frame",), epochs=1)
+    return train(movies, tmp_path_factory.mktemp("frames") / "run", recipe).preset
+
+
+@pytest.fixture(scope="module")
+def on_recordings(small_networks, tmp_path_factory):
+    """A training on simulated recordings, which nothing interrupted."""
+    recipe = replace(RECIPE, precision="float32")
+    return train(RECORDINGS, tmp_path_factory.mktemp("recordings") / "whole", recipe)
+
+
+def test_a_training_that_adds_motion_takes_its_own_grey_levels(movies, on_frames, tmp_path):
     recipe = replace(RECIPE, epochs=1, grey_levels="specimen")
-    second = train(movies, tmp_path / "second", recipe, start_from=first.preset)
+    second = train(movies, tmp_path / "second", recipe, start_from=on_frames)
     info = from_pretrained(second.preset).info
     assert info.channels.names == BOTH.names
     assert info.scaling.method == "specimen"
 
 
-@pytest.fixture
-def movies(tmp_path):
+@pytest.fixture(scope="module")
+def movies(tmp_path_factory):
     """Two movies of 20 frames, `(48, 64)`, one to train on and one to stop by: a pore moves."""
+    folder = tmp_path_factory.mktemp("data") / "movies"
     rng = np.random.default_rng(1)
     made = []
     for number, split in enumerate(("train", "validation")):
@@ -92,9 +107,9 @@ def movies(tmp_path):
             labels[26:34, 2 * index + 4 : 2 * index + 14] = 2
             image = plate + 40 * labels + rng.normal(0, 2, labels.shape)
             about = LabelledFrame("", None, f"shot{number}", index, split=split)
-            frame = write_frame(tmp_path / "movies", image.astype(np.uint8), labels, about)
+            frame = write_frame(folder, image.astype(np.uint8), labels, about)
             made.append(frame)
-    data = Dataset(tmp_path / "movies", ("gas", "plate", "pore"), tuple(made))
+    data = Dataset(folder, ("gas", "plate", "pore"), tuple(made))
     data.save()
     return data
 
@@ -167,22 +182,22 @@ class StoppedError(Exception):
     """As a kill, but one that a test outlives."""
 
 
-def test_a_resumed_training_on_recordings_equals_one_without_interruption(tmp_path, monkeypatch):
-    simulation = Simulation({"aps": 1.0}, frames=16, crop=(32, 48), validation_frames=2, reuse=2)
+def test_a_resumed_training_on_recordings_equals_one_without_interruption(
+    on_recordings, tmp_path, monkeypatch
+):
     recipe = replace(RECIPE, precision="float32")
-    whole = train(simulation, tmp_path / "whole", recipe)
     monkeypatch.setattr(trainer, "CHECKPOINT_SECONDS", -1.0)
     # The first run deleted its recordings, so that the other makes them anew.
-    assert not (tmp_path / "whole" / "recordings").exists()
+    assert not (on_recordings.folder / "recordings").exists()
 
     def stop(progress):
         if progress.step == 5:
             raise StoppedError
 
     with pytest.raises(StoppedError):
-        train(simulation, tmp_path / "part", recipe, progress=stop)
-    part = train(simulation, tmp_path / "part", recipe, resume=True)
-    weights = [from_pretrained(run.preset).model.get_weights() for run in (whole, part)]
+        train(RECORDINGS, tmp_path / "part", recipe, progress=stop)
+    part = train(RECORDINGS, tmp_path / "part", recipe, resume=True)
+    weights = [from_pretrained(run.preset).model.get_weights() for run in (on_recordings, part)]
     for before, after in zip(*weights, strict=True):
         np.testing.assert_array_equal(after, before)
 
@@ -225,9 +240,8 @@ def test_students_learn_the_same_recordings(tmp_path):
     assert (tmp_path / "out" / "amsegnet-6" / "preset").is_dir()
 
 
-def test_a_teacher_of_frames_alone_teaches_a_student_of_movies(movies, tmp_path):
-    teacher = train(movies, tmp_path / "teacher", replace(RECIPE, channels=("frame",)))
-    student = train(movies, tmp_path / "student", RECIPE, teacher=teacher.preset)
+def test_a_teacher_of_frames_alone_teaches_a_student_of_movies(movies, on_frames, tmp_path):
+    student = train(movies, tmp_path / "student", replace(RECIPE, epochs=1), teacher=on_frames)
     assert from_pretrained(student.preset).channels == BOTH
 
 
@@ -254,11 +268,9 @@ def test_fine_tuning_can_go_on_with_simulated_frames(movies, tmp_path):
     assert not (run.tuned.folder / "recordings").exists()
 
 
-def test_the_card_has_the_command_that_makes_the_preset(tmp_path):
-    simulation = Simulation({"aps": 1.0}, frames=8, crop=(32, 48), validation_frames=1)
-    run = train(simulation, tmp_path / "run", replace(RECIPE, epochs=1))
-    card = (run.preset / "README.md").read_text()
-    assert "amseg train --simulate aps=1 --frames-per-epoch 8 --reuse 4" in card
+def test_the_card_has_the_command_that_makes_the_preset(on_recordings):
+    card = (on_recordings.preset / "README.md").read_text()
+    assert "amseg train --simulate aps=1 --frames-per-epoch 16 --reuse 2" in card
     assert "--channels frame,motion" in card
-    asked = json.loads((run.folder / "run.json").read_text())["asked"]
+    asked = json.loads((on_recordings.folder / "run.json").read_text())["asked"]
     assert command_of(asked) in card

@@ -94,7 +94,7 @@ def info(folder: Path, out: Path | None, weights: str) -> None:
         _print_head(data, labelled)
         for by in ("material", "facility", "process", "split"):
             table = count_frames(data, by)
-            # Of what nobody wrote down there is nothing to count, but the paper's table stays.
+            # A field that no frame has is not counted, but the table of the paper stays.
             if by == "material" or any(getattr(frame, by) for frame in data.frames):
                 click.echo(f"\n{table.to_string()}")
         click.echo(f"\n{shares.to_string(formatters={'share': '{:.4%}'.format})}")

@@ -81,7 +81,7 @@ def _show_terms(source: PublicSource) -> None:
 
 
 def _is_done(out: Path, name: str) -> bool:
-    """Whether the folder holds this data set; anything else in it is refused."""
+    """Tell whether the folder holds this data set, and refuse a folder with anything else."""
     from amseg_keras.datasets.dataset import DATASET_FILE
     from amseg_keras.datasets.open import open_dataset
 
@@ -144,7 +144,7 @@ def _make(source: PublicSource, given: Path, out: Path) -> Dataset:
 
 @contextmanager
 def _workplace(out: Path) -> Iterator[Path]:
-    """A folder beside `out`, which is missing or empty, that takes its place when all is there."""
+    """Make a folder beside `out` that replaces `out`, which is missing or empty, at the end."""
     out = out.resolve()
     folder = out.with_name(f".{out.name}-fetching")
     shutil.rmtree(folder, ignore_errors=True)  # of a fetch that was killed

@@ -78,9 +78,9 @@ class Masks(Protocol):
         """Draw the class ids of one mask.
 
         Args:
-            index: Into `pages`.
+            index: Index of the mask in `pages`.
             size: Rows and columns of the frame.
-            ids: The id of each name; those of `class_names` are all there.
+            ids: Class id of each name, with all names of `class_names`.
 
         Returns:
             uint8 `(height, width)`, 255 for "ignore".

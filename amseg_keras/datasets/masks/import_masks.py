@@ -190,21 +190,21 @@ def import_masks(
     options: ImportOptions | None = None,
     advance: Callable[[], object] | None = None,
 ) -> Imported:
-    """Add frames and their masks to the data set of a folder, which is made if need be.
+    """Add frames and their masks to the data set of a folder, or make a new data set.
 
-    Frames without a mask are left out. Nothing in the folder is overwritten, and either all
-    frames are added or none. Class ids are those of the data set that is there; classes that it
-    lacks are appended behind its own if `add_classes` says so, so that no id changes its meaning.
+    Frames without a mask are left out. Nothing in the folder is overwritten. Either all frames are
+    added or none. The class ids of a data set stay: `add_classes` appends the classes that it
+    lacks, so that no id changes its meaning.
 
     Args:
         images: Files, folders, patterns: whatever `find_stacks` reads.
-        masks: What `open_masks` reads.
+        masks: Masks, as `open_masks` reads them.
         folder: Folder of the data set.
         options: Reading of the masks, and facts about the frames.
         advance: Called after each frame, to draw progress.
 
     Returns:
-        The data set and what there is to say.
+        Data set, and notes on what was assumed or left out.
 
     Raises:
         ReadError: Something cannot be read, masks and frames do not fit, or a class or sequence

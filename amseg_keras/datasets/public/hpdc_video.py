@@ -56,7 +56,7 @@ def make_hpdc_video(given: Path, folder: Path, advance: Callable[[], object]) ->
         advance: Called after each picture of the video.
 
     Returns:
-        Its `other["authors_prediction_scores"]` are those of `authors_scores`.
+        Data set; its `other["authors_prediction_scores"]` holds the result of `authors_scores`.
 
     Raises:
         ReadError: It is no video, or not this one.

@@ -251,7 +251,7 @@ def _go_on(client: httpx.Client, url: str, kept: tuple[Path, Path], progress: Pr
         else:
             have = 0
             part.unlink(missing_ok=True)
-            # Without a version nobody could tell later whether the beginning belongs to the rest.
+            # Without a version, a later call cannot know whether the beginning belongs to the rest.
             version.unlink(missing_ok=True)
             if tag:
                 version.write_text(tag, "utf-8")

@@ -213,8 +213,8 @@ class TiffReader(FrameReader):
     def _are_planes(self, page: tifffile.TiffPage, frames: int, channels: int) -> bool:
         """Tell whether the "colours" of the only page are frames.
 
-        tifffile, and scikit-image and napari through it, take three or four frames for colours
-        where nobody says what they are, with and without metadata of its own.
+        tifffile writes three or four frames as colours if it is not told what they are, with and
+        without metadata of its own. scikit-image and napari write with tifffile.
         """
         return (
             frames == 1

@@ -147,7 +147,9 @@ def test_a_download_that_a_busy_server_refuses_ends_in_the_right_file(
 # Without a network
 
 
-@pytest.fixture(scope="module", params=["no server", "offline"])
+@pytest.fixture(
+    scope="module", params=["no server", pytest.param("offline", marks=pytest.mark.slow)]
+)
 def cut_off(request, server, puller):
     """A process with the puller's cache that cannot reach the server."""
     with socket.create_server(("127.0.0.1", 0)) as free:
