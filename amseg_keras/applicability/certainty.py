@@ -41,7 +41,7 @@ def tempered(probabilities: np.ndarray, temperature: float) -> np.ndarray:
     if temperature == 1:
         return given
     powers = np.maximum(given, np.float32(_LEAST)) ** np.float32(1 / temperature)
-    return powers / powers.sum(axis=-1, keepdims=True)
+    return np.asarray(powers / powers.sum(axis=-1, keepdims=True))
 
 
 def fit_temperature(probabilities: np.ndarray, truth: np.ndarray) -> float:

@@ -62,7 +62,7 @@ def check_recording(
         'no_contrast'
     """
     has_contrast = levels.high > levels.low
-    signs = {}
+    signs: dict[int, dict[str, float]] = {}
     for index in looked_at(len(frames)):
         try:
             frame, labels = np.asarray(frames[index]), labels_of(index)

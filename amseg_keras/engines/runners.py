@@ -165,7 +165,7 @@ class OpenVINOEngine:
         if self._is_alone(frames):
             request = self._compiled(output, frames.shape[1:], True)
             request.infer([np.ascontiguousarray(frames)], share_inputs=True)
-            return request.get_output_tensor().data.copy()
+            return np.array(request.get_output_tensor().data)
         queue = self._compiled(output, frames.shape[1:], False)
         found: list[Any] = [None] * len(frames)
 

@@ -76,7 +76,7 @@ def values(variable: Any) -> np.ndarray:
     """A variable of any precision as float64, in which all arithmetic on weights is done."""
     if not isinstance(variable, np.ndarray):
         variable = np.asarray(sys.modules["keras"].ops.convert_to_numpy(variable))
-    return variable.astype(np.float64)
+    return np.asarray(variable, np.float64)
 
 
 Kernel = tuple[np.ndarray, np.ndarray]

@@ -82,7 +82,7 @@ def upsampled_kernel(kernel: np.ndarray) -> np.ndarray:
         >>> upsampled_kernel(np.ones((3, 3, 1, 1)))[..., 0, 0].tolist()
         [[1.0, 2.0, 2.0, 1.0], [2.0, 4.0, 4.0, 2.0], [2.0, 4.0, 4.0, 2.0], [1.0, 2.0, 2.0, 1.0]]
     """
-    return np.einsum("ar,bc,rcio->abio", _ROWS, _ROWS, kernel)
+    return np.asarray(np.einsum("ar,bc,rcio->abio", _ROWS, _ROWS, kernel))
 
 
 def convolve_before_upsampling(node: Node, alone: tuple[bool, ...]) -> Node:

@@ -27,7 +27,8 @@ from PIL import Image
 
 from amseg_keras.engines.engine import EngineMissingError, equal_fraction
 from amseg_keras.engines.formats import FORMATS, ExportError
-from amseg_keras.engines.graph import Rewritten, Size
+from amseg_keras.engines.graph import Rewritten
+from amseg_keras.engines.onnx_file import Size
 from amseg_keras.models.ends import MULTIPLE
 from amseg_keras.preprocess import BackgroundPolicy, GreyRange, GreyScaling, Inputs
 from amseg_keras.pretrained import PresetInfo
@@ -261,12 +262,11 @@ def _readme(info: PresetInfo) -> str:
 
 def _bioimageio_spec() -> ModuleType:
     try:
-        import bioimageio.spec as spec
+        return importlib.import_module("bioimageio.spec")
     except ModuleNotFoundError as error:
         raise EngineMissingError(
             "a bioimage.io package needs bioimageio.spec: pip install 'amseg-keras[bioimageio]'"
         ) from error
-    return spec
 
 
 def _validate(spec: ModuleType, rdf: Path) -> None:

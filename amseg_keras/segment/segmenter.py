@@ -529,7 +529,8 @@ class Segmenter:
         return list(zip(labels, sure, strict=True))
 
     def _predicted_labels(self, scaled: np.ndarray) -> np.ndarray:
-        return self.model.predict_on_batch(scaled).argmax(axis=-1).astype(np.uint8)
+        probabilities = np.asarray(self.model.predict_on_batch(scaled))
+        return np.asarray(probabilities.argmax(axis=-1), np.uint8)
 
     @property
     def _tile_pixels(self) -> int:

@@ -147,7 +147,8 @@ def inside_roi(roi: Any, size: tuple[int, int]) -> np.ndarray:
     if roi.subpixelrect:
         left, top, width, height = roi.xd, roi.yd, roi.widthd, roi.heightd
     if kind == "RECT":
-        return inside_rectangle(np.array([[left, top], [left + width, top + height]]), size)
+        corners = np.array([[left, top], [left + width, top + height]])
+        return np.asarray(inside_rectangle(corners, size))
     rows, columns = np.arange(size[0])[:, None] + 0.5, np.arange(size[1])[None] + 0.5
     across = (columns - left - width / 2) / max(width / 2, 1e-9)
     down = (rows - top - height / 2) / max(height / 2, 1e-9)
