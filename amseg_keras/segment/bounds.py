@@ -16,8 +16,8 @@ import numpy as np
 from amseg_keras.applicability import tempered
 from amseg_keras.classes import MELT_POOL
 from amseg_keras.preprocess import Inputs
+from amseg_keras.preprocess.inputs import labels_of_shape
 from amseg_keras.preprocess.lazy import spread
-from amseg_keras.preprocess.rescale import labels_of_shape
 from amseg_keras.quantify.geometry.surface import at_grey_edge, substrate_surface
 from amseg_keras.quantify.intervals import FrameBounds
 from amseg_keras.read import ReadError

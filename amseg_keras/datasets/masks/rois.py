@@ -14,9 +14,14 @@ import numpy as np
 
 from amseg_keras.classes import IGNORE
 from amseg_keras.datasets.dataset import check_class_names
-from amseg_keras.datasets.masks.base import ClassIds, PageName, check_size
+from amseg_keras.datasets.masks.base import (
+    ClassIds,
+    PageName,
+    check_size,
+    inside_polygon,
+    inside_rectangle,
+)
 from amseg_keras.datasets.masks.labelme import IGNORE_LABEL
-from amseg_keras.datasets.masks.outlines import inside_polygon, inside_rectangle
 from amseg_keras.datasets.masks.pixel_outlines import fill_outlines, runs_along_pixels
 from amseg_keras.read import ReadError
 from amseg_keras.read.errors import reading
