@@ -438,7 +438,7 @@ def measured(labels):
     return pore_table(pores), pd.DataFrame(frames)
 
 
-@pytest.fixture(scope="module", params=[29, 39])
+@pytest.fixture(scope="module", params=[39, 56])
 def shot(request):
     """A simulated shot, its tracks, and the pore that each row of the table is."""
     shape = (320, 640)
