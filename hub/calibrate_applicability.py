@@ -68,7 +68,7 @@ PIXELS = 400
 LATEST = 60
 """Frames whose pixels fit the temperature at which intervals are found."""
 
-BOUNDED_ONE_IN = 2
+BOUNDED_ONE_IN = 3
 """Recordings of which one is measured with intervals: its frame goes through the network again."""
 
 LEAST_ERRORS = 20
@@ -97,8 +97,8 @@ def main() -> None:
     parser.add_argument(
         "--scales", action="store_true", help="the training drew melt pools at all pixel sizes"
     )
-    parser.add_argument("--recordings", type=int, default=400, help="familiar recordings")
-    parser.add_argument("--foreign", type=int, default=90, help="foreign recordings of each kind")
+    parser.add_argument("--recordings", type=int, default=560, help="familiar recordings")
+    parser.add_argument("--foreign", type=int, default=160, help="foreign recordings of each kind")
     parser.add_argument("--engine", default="openvino", help="as of amseg segment")
     parser.add_argument("--signs", type=Path, help="keep what was measured in this .npz file")
     options = parser.parse_args()

@@ -155,7 +155,7 @@ def _trees(familiar: np.ndarray, foreign: np.ndarray) -> Trees:
     is_foreign = np.repeat([0, 1], [len(familiar), len(foreign)])
     weights = len(inputs) / 2 / np.bincount(is_foreign)[is_foreign]
     boosted = GradientBoostingClassifier(
-        n_estimators=200, learning_rate=0.1, max_depth=4, subsample=0.6, max_features=0.2,
+        n_estimators=300, learning_rate=0.1, max_depth=4, subsample=0.6, max_features=0.2,
         min_samples_leaf=5, random_state=0,
     )  # fmt: skip
     scores = np.empty(len(inputs))

@@ -55,7 +55,8 @@ _WORDS = {
     "black": "pixels at the lower end of the grey levels",
     "contrast": "the contrast of gas and metal",
     "edge": "the contrast of gas and metal over noise",
-    "moving": "the share of the frame that moves",
+    "moving": "what moves",
+    "blobs": "whether voids are bright or dark",
 }
 
 _CLASSES = {"frame": "the frame", "background": "the gas", "substrate": "the metal"}

@@ -37,6 +37,9 @@ _LEAST_MOVING = 1e-4
 _LEAST_PAIRS = 50
 """Pixels that a mean is taken over at least."""
 
+_BIN = 4
+"""Pixels along each side over which blobs are smoothed."""
+
 _BLOCKS = 16
 """Parts of a frame along each side."""
 
@@ -91,6 +94,10 @@ def measure_signs(
         - `moving_across`, `moving_down`: how far these pixels are spread, as a standard deviation
           in widths or heights of the frame.
         - `moving_brighter`: share of them that became brighter.
+        - `moving_rough`: change from row to row by the noise of the change, as a logarithm: small
+          where the whole scene moved.
+        - `blobs_frame`, `blobs_metal`: how much farther what stands out from its rows is from them
+          on the bright side than on the dark side, from -1 to 1, on means of 4 x 4 pixels.
         - `keyhole_narrows`: width of the upper half of the keyhole by that of the lower.
 
         CLASS is also `frame`, for all pixels.
@@ -127,6 +134,7 @@ def measure_signs(
         found[f"grey_{name}"], found[f"levels_{name}"] = float(middle), float(high - low)
         found[f"bright_spots_{name}"] = float((high + low - 2 * middle) / (high - low + _FLOOR))
     found |= _of_labels(labels, class_names, step) | _of_blocks(grey)
+    found |= _of_blobs(grey, labels, class_names)
     found["white"] = float((frame[::step, ::step] >= frame.max()).mean())
     found["black"] = float((frame[::step, ::step] <= frame.min()).mean())
     textures: dict[str, np.ndarray | None] = {"frame": None}
@@ -247,6 +255,30 @@ def _of_blocks(grey: np.ndarray) -> dict[str, float]:
     return found
 
 
+def _of_blobs(grey: np.ndarray, labels: np.ndarray, class_names: Sequence[str]) -> dict[str, float]:
+    """Whether what stands out from its rows is bright, as voids are, or dark."""
+    height, width = (side // _BIN for side in grey.shape)
+    if min(height, width) < 4:
+        return {}
+    whole = grey[: height * _BIN, : width * _BIN]
+    coarse = whole.reshape(height, _BIN, width, _BIN).mean(axis=(1, 3))
+    coarse = coarse - np.median(coarse, axis=1, keepdims=True)
+    found = {}
+    places: dict[str, np.ndarray] = {"frame": np.ones((height, width), bool)}
+    if "substrate" in class_names:
+        middle = labels[_BIN // 2 :: _BIN, _BIN // 2 :: _BIN][:height, :width]
+        names = ("substrate", "keyhole", "pore")
+        metal = [class_names.index(name) for name in names if name in class_names]
+        places["metal"] = np.isin(middle, metal)
+    for name, place in places.items():
+        values = coarse[place]
+        if len(values) > _LEAST_PAIRS:
+            low, middle_level, high = np.percentile(values, (0.5, 50, 99.5))
+            apart = (high + low - 2 * middle_level) / (high - low + _FLOOR)
+            found[f"blobs_{name}"] = float(apart)
+    return found
+
+
 def _of_labels(labels: np.ndarray, class_names: Sequence[str], step: int) -> dict[str, float]:
     columns, rows = labels[:, ::step], labels[::step]
     found = {
@@ -353,4 +385,6 @@ def _of_motion(
         found["moving_across"] = float(columns.std() / moved.shape[1])
         found["moving_down"] = float(rows.std() / moved.shape[0])
         found["moving_brighter"] = float((moved[strong] > 0).mean())
+    rough = np.abs(np.diff(moved[:, ::2], axis=0))
+    found["moving_rough"] = float(np.log(np.median(rough) + _FLOOR))
     return found

@@ -10,6 +10,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from amseg_keras.applicability import tempered
+from amseg_keras.applicability.check import check_recording
+from amseg_keras.preprocess import Inputs
+from amseg_keras.preprocess.rescale import labels_of_shape
 from amseg_keras.read import Frames, ReadError, open_stack
 from amseg_keras.segment import Segmenter
 from amseg_keras.segment.segmenter import checked_frames
@@ -18,9 +22,9 @@ from amseg_keras.segment.tiling import Predict, predict_any_size
 LOW_MARGIN = 0.2
 """A pixel whose best class is ahead of the second by less than this could be either."""
 
-SHIFTS = ((1, 2), (3, 7), (8, 5))
+SHIFTS = ((3, 7),)
 """Pixels, down and right, by which a frame is moved to see whether labels depend on where the
-network's poolings happen to fall."""
+network's poolings happen to fall. Each takes as long as the segmentation."""
 
 EDGE = 16
 """Pixels at each edge of a frame that do not count (an eighth of a side where that is less): there
@@ -36,7 +40,7 @@ still none to look at."""
 LARGE_LOW_MARGIN_SHARE = 0.02
 """A larger share of pixels of low margin is high, whatever the recording's median."""
 
-LARGE_UNSTABLE_SHARE = 0.04
+LARGE_UNSTABLE_SHARE = 0.025
 """Likewise for pixels whose label is not stable."""
 
 LIMITS = {
@@ -49,6 +53,9 @@ LIMITS = {
     "large_unstable_share": LARGE_UNSTABLE_SHARE,
 }
 """All of these, for the record of a run."""
+
+FOREIGN = "foreign"
+"""Column that says whether a frame looks unlike what the preset knows."""
 
 COLUMNS = ("frame", "mean_confidence", "low_margin_share", "unstable_share")
 
@@ -123,9 +130,10 @@ class Confidence:
 def confidence(segmenter: Segmenter, frames: Any) -> Confidence:
     """How sure the network is, per pixel and per frame, and which frames to look at.
 
-    Each frame goes through the network four times: as it is, and moved by 1, 2; 3, 7; and 8, 5
-    pixels (down, right; mirrored where it leaves a gap), which moves it over the grid of the
-    poolings. A label that changes with that is not stable.
+    Each frame goes through the network twice: as it is, and moved by 3 pixels down and 7 to the
+    right (mirrored where it leaves a gap), which moves it over the grid of the poolings. A label
+    that changes with that is not stable. Confidence and margin are those at the temperature of the
+    preset.
 
     Args:
         segmenter: the network.
@@ -151,7 +159,12 @@ def confidence(segmenter: Segmenter, frames: Any) -> Confidence:
     return _confidence(segmenter, checked_frames(frames))
 
 
-def frame_confidence(predict: Predict, scaled: np.ndarray) -> FrameConfidence:
+def frame_confidence(
+    predict: Predict,
+    scaled: np.ndarray,
+    temperature: float = 1.0,
+    probabilities: np.ndarray | None = None,
+) -> FrameConfidence:
     """How sure a network is of one frame; see `confidence`.
 
     Args:
@@ -159,6 +172,10 @@ def frame_confidence(predict: Predict, scaled: np.ndarray) -> FrameConfidence:
             class probabilities `(batch, height, width, classes)`.
         scaled: what it takes, float32 `(height, width, channels)` of any size, or `(height, width)`
             for one channel.
+        temperature: number by which scores are divided, so that a confidence means what it says:
+            `segmenter.temperature`.
+        probabilities: what the network gives for the frame, float32 `(height, width, classes)`, if
+            it was asked already.
 
     Returns:
         Confidence, margin and stability of each pixel.
@@ -172,33 +189,76 @@ def frame_confidence(predict: Predict, scaled: np.ndarray) -> FrameConfidence:
         >>> found.margin.shape, found.shares()["mean_confidence"] > 0.5
         ((48, 64), True)
     """
-    probabilities = predict_any_size(predict, scaled[None])[0]
+    if probabilities is None:
+        probabilities = predict_any_size(predict, scaled[None])[0]
     labels = probabilities.argmax(axis=-1)
     unstable = np.zeros(labels.shape, bool)
+    height, width = labels.shape
     for down, right in SHIFTS:
+        # The moved frame keeps its size, for which the network is ready; what leaves it at the
+        # lower right is not compared.
         gap = [(down, 0), (right, 0), (0, 0)][: scaled.ndim]
-        moved = np.pad(scaled, gap, mode="symmetric")
+        moved = np.pad(scaled, gap, mode="symmetric")[:height, :width]
         again = predict_any_size(predict, moved[None])[0, down:, right:].argmax(axis=-1)
-        unstable |= again != labels
-    first, second = _two_best(probabilities)
+        unstable[: height - down, : width - right] |= (
+            again != labels[: height - down, : width - right]
+        )
+    first, second = _two_best(tempered(probabilities, temperature))
     return FrameConfidence(first, first - second, unstable)
+
+
+def is_foreign(segmenter: Segmenter, inputs: Inputs, index: int, labels: np.ndarray) -> bool | None:
+    """Tell whether one frame looks unlike what the preset knows; see `amseg_keras.applicability`.
+
+    Args:
+        segmenter: the network.
+        inputs: what it was given of the recording.
+        index: number of the frame.
+        labels: class ids of the frame, `(height, width)`.
+
+    Returns:
+        None if nobody calibrated the preset.
+
+    Example:
+        >>> from amseg_keras import from_pretrained
+        >>> segmenter = from_pretrained("amsegnet-esrf-lite")
+        >>> noise = np.random.default_rng(0).poisson(40, (1, 96, 160))
+        >>> labels = segmenter.segment(noise).labels[0]
+        >>> is_foreign(segmenter, segmenter.inputs(noise), 0, labels)
+        True
+    """
+    if segmenter.known is None:
+        return None
+    frame, background = inputs.read(index)
+    warnings = check_recording(
+        frame[None],
+        lambda _: labels_of_shape(labels, frame.shape).astype(np.uint8),
+        segmenter.class_names,
+        inputs.grey_range,
+        segmenter.known,
+        scale=inputs.scale,
+        background_of=None if background is None else lambda _: background,
+    )
+    return bool(warnings)
 
 
 def rank_frames(rows: Iterable[dict[str, float]]) -> pd.DataFrame:
     """The frames of a recording, those most worth a look, or labels, first.
 
     `look_at` is true when `low_margin_share` or `unstable_share` is high: more than 1.5 times the
-    recording's median and more than 0.2 %, or more than 2 % (low margin) or 4 % (unstable)
+    recording's median and more than 0.2 %, or more than 2 % (low margin) or 2.5 % (unstable)
     whatever the median. So of a recording that the network knows, only the frames that differ from
     the others are flagged; where every frame is, the network does not know such a recording, and
     the first rows are those to label for `amseg finetune`. A single frame has no others to differ
-    from.
+    from. A frame is flagged, too, if it looks unlike what the preset knows.
 
     Args:
-        rows: `frame`, and what `FrameConfidence.shares` gives for it.
+        rows: `frame`, what `FrameConfidence.shares` gives for it, and `foreign`, from `is_foreign`,
+            if the preset was calibrated.
 
     Returns:
-        Columns `frame`, `mean_confidence`, `low_margin_share`, `unstable_share`, `look_at`; frames
+        Columns `frame`, `mean_confidence`, `low_margin_share`, `unstable_share`, `foreign` (if it
+        is known), `look_at`; frames
         to look at first, and of these and of the others those with the most doubtful pixels.
 
     Example:
@@ -210,11 +270,17 @@ def rank_frames(rows: Iterable[dict[str, float]]) -> pd.DataFrame:
         1      2             0.98             0.005           0.004    False
         2      0             0.98             0.004           0.003    False
     """
-    table = pd.DataFrame(rows, columns=list(COLUMNS)).astype({"frame": int})
+    rows = list(rows)
+    calibrated = any(FOREIGN in row for row in rows)
+    columns = [*COLUMNS, *([FOREIGN] if calibrated else [])]
+    table = pd.DataFrame(rows, columns=columns).astype({"frame": int})
     low_margin, unstable = table["low_margin_share"], table["unstable_share"]
     table["look_at"] = _is_high(low_margin, LARGE_LOW_MARGIN_SHARE) | _is_high(
         unstable, LARGE_UNSTABLE_SHARE
     )
+    if calibrated:
+        table[FOREIGN] = table[FOREIGN].astype(bool)
+        table["look_at"] |= table[FOREIGN]
     order = pd.DataFrame(
         {"look_at": table["look_at"], "doubt": low_margin + unstable, "frame": -table["frame"]}
     )
@@ -258,11 +324,16 @@ def _confidence(segmenter: Segmenter, frames: Frames) -> Confidence:
         except ReadError as error:
             errors.append((index, str(error)))
             continue
-        found = frame_confidence(segmenter.model.predict_on_batch, made)
+        probabilities = segmenter.probabilities(made[None])[0]
+        found = frame_confidence(
+            segmenter.probabilities, made, segmenter.temperature, probabilities
+        )
+        foreign = is_foreign(segmenter, inputs, index, probabilities.argmax(axis=-1))
         first[index], margin[index], unstable[index] = (
             found.confidence,
             found.margin,
             found.unstable,
         )
-        rows.append({"frame": index, **found.shares()})
+        known = {} if foreign is None else {FOREIGN: foreign}
+        rows.append({"frame": index, **found.shares(), **known})
     return Confidence(first, margin, unstable, rank_frames(rows), tuple(errors))

@@ -12,7 +12,12 @@ from keras import ops
 from PIL import Image
 
 from amseg_keras.explain.gradient import gradient
-from amseg_keras.explain.inner_layers import default_layer, layer_tensor, score_tensor
+from amseg_keras.explain.inner_layers import (
+    default_layer,
+    layer_tensor,
+    score_tensor,
+    tensors_beside,
+)
 from amseg_keras.explain.tiles import Tile, cut
 from amseg_keras.models.ends import MULTIPLE
 from amseg_keras.segment import Segmenter
@@ -21,6 +26,11 @@ from amseg_keras.segment.segmenter import checked_frames
 PASS_PIXELS = 1 << 19
 """Frames of more pixels than this, half a million, go through the network in several parts: the
 gradient in the first layer of AM-SegNet takes 4 GB for so many."""
+
+
+KEPT_PARTS = 4
+"""Parts of a frame whose inner values are kept for the gradient; of more they would fill the
+memory, and are computed again."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +42,7 @@ class ClassMap:
             layer speaks for the class.
         found: where the network finds the class, bool `(height, width)`; where it is nowhere,
             `heat` explains the class's score over all pixels.
+        scores: scores of the classes before the softmax, float32 `(height, width, classes)`.
 
     Example:
         How much hotter the map is on the keyhole than elsewhere:
@@ -51,6 +62,7 @@ class ClassMap:
 
     heat: np.ndarray
     found: np.ndarray
+    scores: np.ndarray
 
 
 def grad_cam(
@@ -130,9 +142,10 @@ class GradCam:
     Frames are scaled by you: with the grey range of their recording the maps of all its frames can
     be compared, while `grad_cam` scales each frame by itself.
 
-    The network is read as two functions: from the frame to the layer's output, and from the frame
-    and any values in place of the layer's output to the scores. So layers before a skip connection
-    and behind it are alike, and the gradient is that of a plain function of one array.
+    The network is read as two functions: from the frame to the layer's output and what skip
+    connections carry past it, and from these to the scores. So layers before a skip connection and
+    behind it are alike, the gradient is that of a plain function of one array, and what lies before
+    the layer is computed once.
 
     Args:
         model: a functional or sequential model from `(batch, height, width, channels)` to
@@ -172,8 +185,10 @@ class GradCam:
         self.class_index = class_index
         self.pass_pixels = pass_pixels
         tensor, scores = layer_tensor(model, self.layer), score_tensor(model)
-        self._both = keras.Function(model.inputs, [tensor, scores])
-        self._scores_from = keras.Function([*model.inputs, tensor], scores)
+        self._has_softmax = isinstance(model.layers[-1], keras.layers.Softmax)
+        beside = tensors_beside(model, tensor)
+        self._forward = keras.Function(model.inputs, [tensor, scores, *beside])
+        self._scores_from = keras.Function([tensor, *beside], scores)
 
     def explain(self, scaled: np.ndarray) -> ClassMap:
         """The map of one frame.
@@ -191,43 +206,62 @@ class GradCam:
         bottom, right = -height % MULTIPLE, -width % MULTIPLE
         padded = np.pad(scaled, ((0, bottom), (0, right), (0, 0)), mode="symmetric")
         tiles = cut(padded.shape[0], padded.shape[1], self.pass_pixels)
-        found = np.zeros(padded.shape[:2], bool)
-        activations = []
+        scores: np.ndarray | None = None
+        activations, kept = [], []
         for tile in tiles:
-            inside, classes = self._forward(padded[tile.window])
-            activations.append(inside)
-            found[tile.core] = (classes == self.class_index)[tile.core_in_window()]
+            inside, of_classes, *beside = self._forward_of(padded, tile)
+            activations.append(np.asarray(ops.convert_to_numpy(ops.cast(inside, "float32")))[0])
+            kept.append(beside if len(tiles) <= KEPT_PARTS else None)
+            here = np.asarray(ops.convert_to_numpy(ops.cast(of_classes, "float32")))[0]
+            if scores is None:
+                scores = np.empty((*padded.shape[:2], here.shape[-1]), np.float32)
+            scores[tile.core] = here[tile.core_in_window()]
+        assert scores is not None
+        found = scores.argmax(axis=-1) == self.class_index
         in_frame = np.pad(np.ones((height, width), bool), ((0, bottom), (0, right)))
         found &= in_frame
         counted = found if found.any() else in_frame
         weights = np.zeros(activations[0].shape[-1], np.float32)
-        for tile, inside in zip(tiles, activations, strict=True):
-            weights += self._channel_weights(padded, counted, tile, inside)
+        for tile, inside, beside in zip(tiles, activations, kept, strict=True):
+            if beside is None:
+                _, _, *beside = self._forward_of(padded, tile)
+            weights += self._channel_weights(counted, tile, inside, beside)
         coarse = _weighted(padded.shape[:2], tiles, activations, weights)
         size = padded.shape[1], padded.shape[0]
         enlarged = Image.fromarray(coarse).resize(size, Image.Resampling.BILINEAR)
         heat = np.asarray(enlarged)[:height, :width]
-        return ClassMap(heat / (heat.max() or 1), found[:height, :width])
+        return ClassMap(heat / (heat.max() or 1), found[:height, :width], scores[:height, :width])
 
-    def _forward(self, image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Output of the layer `(height, width, channels)`, and class ids `(height, width)`."""
-        inside, scores = self._both([ops.convert_to_tensor(image[None])])
-        inside = ops.convert_to_numpy(ops.cast(inside, "float32"))
-        return inside[0], ops.convert_to_numpy(ops.argmax(scores, axis=-1))[0]
+    def probabilities(self, found: ClassMap) -> np.ndarray:
+        """Give the probabilities of the classes, without another way through the network.
+
+        Args:
+            found: what `explain` gave for the frame.
+
+        Returns:
+            float32 `(height, width, classes)`.
+        """
+        if not self._has_softmax:
+            return found.scores
+        powers = np.exp(found.scores - found.scores.max(axis=-1, keepdims=True))
+        return powers / powers.sum(axis=-1, keepdims=True)
+
+    def _forward_of(self, padded: np.ndarray, tile: Tile) -> list[Any]:
+        """Output of the layer, class scores, and what goes past the layer, of one part."""
+        return self._forward([ops.convert_to_tensor(padded[tile.window][None])])
 
     def _channel_weights(
-        self, padded: np.ndarray, counted: np.ndarray, tile: Tile, inside: np.ndarray
+        self, counted: np.ndarray, tile: Tile, inside: np.ndarray, beside: list[Any]
     ) -> np.ndarray:
         """What one tile's pixels contribute to the weight of each channel, `(channels,)`."""
-        here = np.zeros(padded[tile.window].shape[:2], np.float32)
+        here = np.zeros(counted[tile.window].shape, np.float32)
         here[tile.core_in_window()] = counted[tile.core]
         if not here.any():
             return np.zeros(inside.shape[-1], np.float32)
-        image = ops.convert_to_tensor(padded[tile.window][None])
         mask = ops.convert_to_tensor(here)
 
         def score(values: Any) -> Any:
-            of_class = self._scores_from([image, values])[0, ..., self.class_index]
+            of_class = self._scores_from([values, *beside])[0, ..., self.class_index]
             return ops.sum(ops.cast(of_class, "float32") * mask)
 
         positions = counted.size / _stride(tile, inside) ** 2

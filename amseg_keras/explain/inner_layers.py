@@ -71,6 +71,27 @@ def layer_tensor(model: keras.Model, name: str) -> Any:
     return tensors[name]
 
 
+def tensors_beside(model: keras.Model, tensor: Any) -> list[Any]:
+    """Tensors that, with a layer's output, are enough to compute the class scores.
+
+    They are what skip connections carry past the layer: known once the frame went through the
+    network, they save a second way through all that lies before the layer.
+
+    Args:
+        model: as for `layer_names`.
+        tensor: output of the layer, from `layer_tensor`.
+    """
+    behind, beside = {id(tensor)}, {}
+    for layer in keras.Function(model.inputs, score_tensor(model)).operations:
+        if isinstance(layer, keras.layers.InputLayer):
+            continue
+        inputs = keras.tree.flatten(layer.input)
+        if any(id(one) in behind for one in inputs):
+            behind.update(id(one) for one in keras.tree.flatten(layer.output))
+            beside.update({id(one): one for one in inputs})
+    return [one for key, one in beside.items() if key not in behind]
+
+
 def _tensors(model: keras.Model) -> dict[str, Any]:
     tensors = {}
     for layer in keras.Function(model.inputs, score_tensor(model)).operations:

@@ -24,7 +24,13 @@ import tifffile
 
 from amseg_keras.atomic import complete_or_absent
 from amseg_keras.explain import GradCam, class_index, frame_confidence, rank_frames
-from amseg_keras.explain.confidence import LIMITS, LOW_MARGIN, inner_part
+from amseg_keras.explain.confidence import (
+    FOREIGN,
+    LIMITS,
+    LOW_MARGIN,
+    inner_part,
+    is_foreign,
+)
 from amseg_keras.json_values import json_value
 from amseg_keras.outputs import (
     LabelStore,
@@ -229,8 +235,13 @@ def _explain(scaled: np.ndarray, number: int, work: _Work) -> tuple[np.ndarray, 
     pictures = work.pictures
     grey = scaled[..., 0] / pictures.grey_range.top
     of_class = work.explainer.explain(scaled)
-    sure = frame_confidence(work.segmenter.model.predict_on_batch, scaled)
-    shares = sure.shares()
+    probabilities = work.explainer.probabilities(of_class)
+    segmenter = work.segmenter
+    sure = frame_confidence(segmenter.probabilities, scaled, segmenter.temperature, probabilities)
+    shares: dict[str, Any] = sure.shares()
+    foreign = is_foreign(segmenter, work.inputs, number, probabilities.argmax(axis=-1))
+    if foreign is not None:
+        shares[FOREIGN] = foreign
     name = pictures.class_name
     over = "" if of_class.found.any() else "; nowhere found, so of all pixels"
     title = f"Frame {number}: what speaks for {name} (Grad-CAM in layer {pictures.layer}{over})"

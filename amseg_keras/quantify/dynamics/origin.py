@@ -53,8 +53,8 @@ def origins(
       old blob would hardly have been missed in all frames before: with m sightings in the n
       frames of its life and none in k frames before, the chance is (n / (n + k))^m, which must be
       below 5 %. Frames in which the keyhole hides the place do not count. A void in solid metal
-      stays: one that is missed again afterwards, where the chance of that is below 30 %, was found
-      for a while only, and is static.
+      stays: one that was missed now and then, and is missed throughout afterwards, where the chance
+      of that is below 30 %, was found for a while only, and is static.
     - "earlier": it was there in the first readable frame, and moves.
     - "static": it rests, at a place where a blob is in the first frame or was seen in three frames:
       an old pore, or dirt.
@@ -112,7 +112,10 @@ def stays(track: Sightings, recording: Recording) -> bool:
     """Tell whether a blob at rest may be there up to the end, though a network misses it at times.
 
     A network that begins to find an old blob, as the frames around it change, may cease to find it.
+    It misses such a blob in between, too; one that was found in every frame of its life is real.
     """
+    if len(track.frame) == track.frame[-1] - track.frame[0] + 1:
+        return True
     after = slice(_row(track.frame[-1], recording) + 1, None)
     return not _stands_out(track, recording, after, CEASES)
 

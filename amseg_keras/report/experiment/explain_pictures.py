@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.cm import ScalarMappable
-from matplotlib.colors import to_rgba
-from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
-from matplotlib.patches import Patch
-from matplotlib.patheffects import AbstractPathEffect, withStroke
+from matplotlib import colormaps
+from PIL import Image, ImageDraw, ImageFont
 
 from amseg_keras.atomic import complete_or_absent
+from amseg_keras.report.experiment.look import font_file
 
 OPACITY = 0.5
 """Of the colours over the frame."""
@@ -28,8 +24,9 @@ BOTH_COLOUR = "#d55e00"
 """Okabe and Ito's, told apart by the colour-blind."""
 
 _NARROWEST = 560
-_DPI = 100
 _TITLE, _LEGEND, _BAR, _EDGE = 34, 34, 96, 10
+_COMPRESSION = 3
+"""Level of the PNG files: higher ones take several times as long for a few per cent."""
 
 
 def draw_grad_cam(
@@ -46,16 +43,14 @@ def draw_grad_cam(
         path: PNG to write.
     """
     page = _Page(grey.shape, panels=1)
-    axes = page.panel(0, title)
-    axes.imshow(grey, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
-    colours = axes.imshow(heat, cmap="jet", vmin=0, vmax=1, alpha=OPACITY, interpolation="nearest")
-    _outline(axes, found)
-    page.colour_bar(0, colours, "relative to the highest value", [0, 0.5, 1])
+    colours = _colours("jet")
+    over = colours[_bytes(heat)] * OPACITY + (1 - OPACITY) * _bytes(grey)[..., None]
+    page.panel(0, over.astype(np.uint8), title, found)
+    page.colour_bar(0, colours, "relative to the highest value", (0.0, 1.0), [0, 0.5, 1])
     if found.any():
-        edge = Line2D([], [], color="white", linewidth=1.5, path_effects=_HALO)
-        page.legend([edge], [f"{class_name}, as segmented"])
+        page.legend([("outline", f"{class_name}, as segmented")])
     else:
-        page.legend([Line2D([], [], linestyle="none")], [f"no {class_name} found in this frame"])
+        page.legend([("", f"no {class_name} found in this frame")])
     page.save(path)
 
 
@@ -78,28 +73,32 @@ def draw_confidence(
         path: PNG to write.
     """
     page = _Page(grey.shape, panels=2)
-    axes = page.panel(0, title)
-    colours = axes.imshow(confidence, cmap="viridis", vmin=0.2, vmax=1, interpolation="nearest")
-    page.colour_bar(0, colours, "probability of the label", [0.2, 0.4, 0.6, 0.8, 1])
-    axes = page.panel(1, "Pixels in doubt (at the frame's edge they do not count)")
+    colours = _colours("viridis")
+    page.panel(0, colours[_bytes((confidence - _UNSURE) / (1 - _UNSURE))], title)
+    page.colour_bar(0, colours, "probability of the label", (_UNSURE, 1.0), [0.2, 0.4, 0.6, 0.8, 1])
     # Paler than it is, so that single pixels are seen on it.
-    axes.imshow(0.5 + grey / 2, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+    doubtful = np.repeat(_bytes(0.5 + grey / 2)[..., None], 3, axis=-1)
     doubts = {
         "two classes nearly equal": (LOW_MARGIN_COLOUR, low_margin & ~unstable),
         "label changes with a small shift": (UNSTABLE_COLOUR, unstable & ~low_margin),
         "both": (BOTH_COLOUR, low_margin & unstable),
     }
     for colour, where in doubts.values():
-        axes.imshow(_coloured(where, colour), interpolation="nearest")
-    page.legend([Patch(color=colour) for colour, _ in doubts.values()], list(doubts))
+        doubtful[where] = _rgb(colour)
+    page.panel(1, doubtful, "Pixels in doubt (at the frame's edge they do not count)")
+    page.legend([(colour, text) for text, (colour, _) in doubts.items()])
     page.save(path)
 
 
-_HALO: list[AbstractPathEffect] = [withStroke(linewidth=3, foreground="black")]
+_UNSURE = 0.2
+"""Probability at the lower end of the colours: that of a guess among five classes."""
 
 
 class _Page:
-    """A figure whose panels have whole pixels of the frame, one below the other or side by side."""
+    """A picture whose panels have whole pixels of the frame, one below the other or side by side.
+
+    It is put together pixel by pixel: a plotting library takes longer than the network.
+    """
 
     def __init__(self, shape: tuple[int, ...], panels: int) -> None:
         height, width = shape
@@ -108,65 +107,101 @@ class _Page:
         self.size = round(width * times), round(height * times)
         self.beside = height > width
         across, down = (panels, 1) if self.beside else (1, panels)
-        cell = max(self.size[0] + _BAR, _NARROWEST if across == 1 else 0), self.size[1] + _TITLE
-        self.cell = cell
-        self.pixels = across * cell[0] + 2 * _EDGE, down * cell[1] + _LEGEND + _EDGE
-        # A figure of its own, not pyplot's: that works in threads and without a display.
-        self.figure = Figure(figsize=(self.pixels[0] / _DPI, self.pixels[1] / _DPI), dpi=_DPI)
+        self.cell = (
+            max(self.size[0] + _BAR, _NARROWEST if across == 1 else 0),
+            self.size[1] + _TITLE,
+        )
+        size = across * self.cell[0] + 2 * _EDGE, down * self.cell[1] + _LEGEND + _EDGE
+        self.image = Image.new("RGB", size, "white")
+        self.draw = ImageDraw.Draw(self.image)
 
-    def panel(self, number: int, title: str) -> Axes:
-        axes = self._axes(*self._corner(number), *self.size)
-        axes.set_axis_off()
-        axes.set_title(title, loc="left", fontsize=11, pad=7, parse_math=False)
-        return axes
-
-    def colour_bar(
-        self, number: int, colours: ScalarMappable, label: str, ticks: list[float]
+    def panel(
+        self, number: int, picture: np.ndarray, title: str, outlined: np.ndarray | None = None
     ) -> None:
         left, top = self._corner(number)
-        axes = self._axes(left + self.size[0] + 12, top, 14, self.size[1])
-        self.figure.colorbar(colours, cax=axes, ticks=ticks)
-        axes.set_ylabel(label, fontsize=9)
-        axes.tick_params(labelsize=9)
+        enlarged = Image.fromarray(picture).resize(self.size, Image.Resampling.NEAREST)
+        if outlined is not None:
+            enlarged = _with_outline(enlarged, outlined)
+        self.image.paste(enlarged, (left, top))
+        self.draw.text((left, top - 8), title, "black", _font(15), "ls")
 
-    def legend(self, handles: list[Any], texts: list[str]) -> None:
-        legend = self.figure.legend(
-            handles, texts, loc="lower left", ncols=len(texts), fontsize=9, frameon=False,
-            bbox_to_anchor=(_EDGE / self.pixels[0], 0), borderaxespad=0.3, borderpad=0.3,
-        )  # fmt: skip
-        for text in legend.get_texts():
-            text.set_parse_math(False)
+    def colour_bar(
+        self,
+        number: int,
+        colours: np.ndarray,
+        label: str,
+        ends: tuple[float, float],
+        ticks: list[float],
+    ) -> None:
+        left, top = self._corner(number)
+        left, height = left + self.size[0] + 12, self.size[1]
+        levels = np.linspace(255, 0, height).round().astype(int)
+        self.image.paste(
+            Image.fromarray(np.repeat(colours[levels][:, None], 14, axis=1)), (left, top)
+        )
+        for tick in ticks:
+            row = top + round((ends[1] - tick) / (ends[1] - ends[0]) * (height - 1))
+            self.draw.line((left + 14, row, left + 18, row), "black")
+            self.draw.text((left + 21, row), f"{tick:.1f}", "black", _font(12), "lm")
+        width = round(self.draw.textlength(label, _font(12)))
+        upright = Image.new("RGB", (width, 16), "white")
+        ImageDraw.Draw(upright).text((0, 1), label, "black", _font(12))
+        upright = upright.rotate(90, expand=True)
+        self.image.paste(upright, (left + 48, top + max((height - width) // 2, 0)))
+
+    def legend(self, entries: list[tuple[str, str]]) -> None:
+        """Write what colours mean: a colour, "outline" or nothing, and its text."""
+        left, middle = _EDGE, self.image.height - _LEGEND // 2 - 2
+        for colour, text in entries:
+            if colour == "outline":
+                self.draw.rectangle((left, middle - 2, left + 20, middle + 2), "white", "black")
+            elif colour:
+                self.draw.rectangle((left, middle - 5, left + 20, middle + 4), colour)
+            left += 28 if colour else 0
+            self.draw.text((left, middle), text, "black", _font(12), "lm")
+            left += round(self.draw.textlength(text, _font(12))) + 24
 
     def save(self, path: Path) -> None:
         with complete_or_absent(path) as temporary:
-            self.figure.savefig(temporary, dpi=_DPI)
+            self.image.save(temporary, "png", compress_level=_COMPRESSION)
 
     def _corner(self, number: int) -> tuple[int, int]:
         """Left and top of a panel, in pixels from the top left of the page."""
         across, down = (number, 0) if self.beside else (0, number)
         return _EDGE + across * self.cell[0], _TITLE + down * self.cell[1]
 
-    def _axes(self, left: float, top: float, width: float, height: float) -> Axes:
-        page_width, page_height = self.pixels
-        return self.figure.add_axes(
-            (
-                left / page_width,
-                1 - (top + height) / page_height,
-                width / page_width,
-                height / page_height,
-            )
-        )
+
+def _with_outline(picture: Image.Image, found: np.ndarray) -> Image.Image:
+    """Draw a white line with black sides along the edge of a mask."""
+    mask = np.asarray(Image.fromarray(found).resize(picture.size, Image.Resampling.NEAREST))
+    edge = np.zeros(mask.shape, bool)
+    edge[:-1] |= mask[:-1] != mask[1:]
+    edge[:, :-1] |= mask[:, :-1] != mask[:, 1:]
+    wide = edge.copy()
+    for axis in (0, 1):
+        for step in (-2, -1, 1, 2):
+            wide |= np.roll(edge, step, axis)
+    pixels = np.array(picture)
+    pixels[wide] = 0
+    pixels[edge | np.roll(edge, 1, 0) | np.roll(edge, 1, 1)] = 255
+    return Image.fromarray(pixels)
 
 
-def _outline(axes: Axes, found: np.ndarray) -> None:
-    # A contour needs both values; a class that is everywhere or nowhere has no edge.
-    if found.any() and not found.all():
-        lines = axes.contour(found, [0.5], colors="white", linewidths=1.2)
-        lines.set_path_effects(_HALO)
+def _bytes(levels: np.ndarray) -> np.ndarray:
+    """From 0..1 to 0..255, clipped."""
+    return (np.clip(levels, 0, 1) * 255 + 0.5).astype(np.uint8)
 
 
-def _coloured(where: np.ndarray, colour: str) -> np.ndarray:
-    """A colour where something is, nothing elsewhere, red, green, blue, opacity."""
-    picture = np.zeros((*where.shape, 4))
-    picture[where] = to_rgba(colour)
-    return picture
+@functools.cache
+def _colours(name: str) -> np.ndarray:
+    """A colour map, uint8 `(256, 3)`."""
+    return colormaps[name](np.arange(256), bytes=True)[:, :3]
+
+
+@functools.cache
+def _font(size: int) -> ImageFont.FreeTypeFont:
+    return ImageFont.truetype(font_file(), size)
+
+
+def _rgb(colour: str) -> tuple[int, ...]:
+    return tuple(bytes.fromhex(colour.removeprefix("#")))
