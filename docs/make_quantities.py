@@ -24,7 +24,7 @@ from amseg_keras.quantify import (
     measure_pores,
     substrate_surface,
 )
-from amseg_keras.quantify.geometry.melt_free import melt_free_depth
+from amseg_keras.quantify.geometry.melt_pool import melt_free_depth
 from amseg_keras.report.colours import class_colours
 
 HERE = Path(__file__).parent

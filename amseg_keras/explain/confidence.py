@@ -13,7 +13,7 @@ import pandas as pd
 from amseg_keras.applicability import tempered
 from amseg_keras.applicability.check import check_recording
 from amseg_keras.preprocess import Inputs
-from amseg_keras.preprocess.rescale import labels_of_shape
+from amseg_keras.preprocess.inputs import labels_of_shape
 from amseg_keras.read import Frames, ReadError, open_stack
 from amseg_keras.segment import Segmenter
 from amseg_keras.segment.segmenter import checked_frames

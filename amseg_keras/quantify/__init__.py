@@ -9,9 +9,13 @@ from typing import TYPE_CHECKING
 from amseg_keras._on_demand import on_demand
 
 if TYPE_CHECKING:
-    from amseg_keras.quantify.areas import class_areas
-    from amseg_keras.quantify.dynamics.fluctuation import Fluctuation, fluctuation
-    from amseg_keras.quantify.dynamics.spectrum import Spectrum, oscillation_spectrum
+    from amseg_keras.quantify.classes import class_areas
+    from amseg_keras.quantify.dynamics.fluctuation import (
+        Fluctuation,
+        Spectrum,
+        fluctuation,
+        oscillation_spectrum,
+    )
     from amseg_keras.quantify.dynamics.tracks import PoreTracks, track_pores
     from amseg_keras.quantify.geometry import (
         Boundary,
@@ -60,12 +64,19 @@ __all__ = [
 __getattr__, __dir__ = on_demand(
     __name__,
     {
-        "amseg_keras.quantify.areas": ("class_areas",),
-        "amseg_keras.quantify.dynamics.fluctuation": ("Fluctuation", "fluctuation"),
-        "amseg_keras.quantify.dynamics.spectrum": ("Spectrum", "oscillation_spectrum"),
+        "amseg_keras.quantify.classes": ("class_areas",),
+        "amseg_keras.quantify.dynamics.fluctuation": (
+            "Fluctuation",
+            "Spectrum",
+            "fluctuation",
+            "oscillation_spectrum",
+        ),
         "amseg_keras.quantify.dynamics.tracks": ("PoreTracks", "track_pores"),
-        "amseg_keras.quantify.geometry.direction": ("scan_direction",),
-        "amseg_keras.quantify.geometry.keyhole": ("Keyhole", "measure_keyhole"),
+        "amseg_keras.quantify.geometry.keyhole": (
+            "Keyhole",
+            "measure_keyhole",
+            "scan_direction",
+        ),
         "amseg_keras.quantify.geometry.melt_pool": (
             "Boundary",
             "MeltPool",

@@ -1,12 +1,13 @@
-"""Which classes are measured, and whether class names and class ids mean what they should."""
+"""Names and ids of the classes: whether they mean what they should, and where and how large."""
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from functools import lru_cache
 
 import numpy as np
+import pandas as pd
 
 from amseg_keras.classes import CLASS_NAMES, IGNORE, MELT_POOL
 
@@ -96,3 +97,71 @@ def check_class_ids(labels: np.ndarray, class_names: Sequence[str], index: int) 
             f"frame {index}: has the class id {low if low < 0 else high}, but there are "
             f"{len(class_names)} class names: {', '.join(class_names)}"
         )
+
+
+SMALLEST_PX = 6
+"""Pixels below which a piece of keyhole, or of pore, is a speckle, where no pixel size is known."""
+
+
+def mask_of(labels: np.ndarray, class_names: Sequence[str], *names: str) -> np.ndarray:
+    """Where the pixels are of any of these classes.
+
+    Args:
+        labels: Class ids, uint8 of any shape.
+        class_names: Name of each class id.
+        names: The wanted ones; a class that is not in `class_names` is nowhere.
+
+    Returns:
+        bool, of the same shape.
+
+    Raises:
+        ValueError: A name in `class_names` is nearly a known one, as "keyhoel".
+
+    Example:
+        >>> mask_of(np.array([0, 1, 2, 255], np.uint8), ["gas", "pore", "plate"], "pore", "keyhole")
+        array([False,  True, False, False])
+    """
+    check_near_names(tuple(class_names))
+    found = np.zeros(labels.shape, bool)
+    for number, name in enumerate(class_names):
+        if name in names:
+            found |= labels == number
+    return found
+
+
+def class_areas(
+    labels: Iterable[np.ndarray], class_names: Sequence[str], pixel_size_um: float | None = None
+) -> pd.DataFrame:
+    """Area of every class, one row a frame.
+
+    Args:
+        labels: class ids of each frame, uint8 `(height, width)`, for example a label stack
+            `(frames, height, width)`; frames that are 255 all over (unreadable) get no row.
+        class_names: name of each class id.
+        pixel_size_um: size of a pixel in um; without it only areas in pixels are given.
+
+    Returns:
+        Columns `frame` (from 0), `<class>_area_px` and, with a pixel size, `<class>_area_um2`.
+
+    Raises:
+        ValueError: A class id has no name; the message names the id and the frame.
+
+    Example:
+        >>> class_areas(np.array([[[0, 1], [1, 1]]], "uint8"), ["gas", "pore"], 2.0)
+           frame  gas_area_px  pore_area_px  gas_area_um2  pore_area_um2
+        0      0            1             3           4.0           12.0
+    """
+    frames, counts = [], []
+    for index, frame in enumerate(labels):
+        check_class_ids(frame, class_names, index)
+        histogram = np.bincount(frame.ravel(), minlength=256)
+        if histogram[IGNORE] < frame.size:
+            frames.append(index)
+            counts.append(histogram[: len(class_names)])
+    areas = np.array(counts, np.int64).reshape(len(frames), len(class_names))
+    columns: dict[str, np.ndarray | list[int]] = {"frame": frames}
+    columns.update(zip((f"{name}_area_px" for name in class_names), areas.T, strict=True))
+    if pixel_size_um is not None:
+        in_um2 = areas * pixel_size_um**2
+        columns.update(zip((f"{name}_area_um2" for name in class_names), in_um2.T, strict=True))
+    return pd.DataFrame(columns)

@@ -11,13 +11,12 @@ import numpy as np
 import pandas as pd
 
 from amseg_keras.classes import IGNORE
-from amseg_keras.quantify.classes import check_class_ids, check_class_names
+from amseg_keras.quantify.classes import SMALLEST_PX, check_class_ids, check_class_names, mask_of
 from amseg_keras.quantify.dynamics.fluctuation import fluctuation
 from amseg_keras.quantify.dynamics.tracks import track_pores
-from amseg_keras.quantify.geometry import direction
 from amseg_keras.quantify.geometry.keyhole import Keyhole, measure_keyhole
-from amseg_keras.quantify.geometry.mask import SMALLEST_PX, mask_of
-from amseg_keras.quantify.geometry.melt_free import melt_free_depth
+from amseg_keras.quantify.geometry.keyhole import scan_direction as keyhole_direction
+from amseg_keras.quantify.geometry.melt_pool import melt_free_depth
 from amseg_keras.quantify.geometry.pores import Pore, measure_pores
 from amseg_keras.quantify.geometry.surface import Surface, substrate_surface
 from amseg_keras.quantify.intervals import FrameBounds, edge_at, with_intervals
@@ -159,9 +158,7 @@ def measure(
             measured.append(_measure_frame(index, frame, class_names, smallest_px, surface))
     if scan_direction is None:
         places = [(frame.index, frame.keyhole.x_px) for frame in measured]
-        scan_direction = direction.scan_direction(
-            pd.DataFrame(places, columns=["frame", "keyhole_x_px"])
-        )
+        scan_direction = keyhole_direction(pd.DataFrame(places, columns=["frame", "keyhole_x_px"]))
     rows = _table(_FrameRow, [frame.row(scan_direction) for frame in measured])
     bounded = [frame for frame in measured if frame.index in bounds and not are_stale]
     if bounded:

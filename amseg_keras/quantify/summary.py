@@ -7,9 +7,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from amseg_keras.quantify.dynamics.fluctuation import fluctuation
-from amseg_keras.quantify.dynamics.origin import STATIC, UNCLEAR
-from amseg_keras.quantify.dynamics.spectrum import oscillation_spectrum
+from amseg_keras.quantify.dynamics.fate import STATIC, UNCLEAR
+from amseg_keras.quantify.dynamics.fluctuation import fluctuation, oscillation_spectrum
 from amseg_keras.quantify.dynamics.tracks import PoreTracks
 from amseg_keras.quantify.intervals import HIGH, LOW
 from amseg_keras.quantify.scale import ASSUMED, SIZE_FROM, Scale

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from amseg_keras.quantify.geometry.direction import scan_direction
+from amseg_keras.quantify.geometry.keyhole import scan_direction
 
 
 def table(x, frame=None):

@@ -1,7 +1,6 @@
 """What is measured in one frame: the substrate's surface, the keyhole, the pores."""
 
-from amseg_keras.quantify.geometry.direction import scan_direction
-from amseg_keras.quantify.geometry.keyhole import Keyhole, measure_keyhole
+from amseg_keras.quantify.geometry.keyhole import Keyhole, measure_keyhole, scan_direction
 from amseg_keras.quantify.geometry.melt_pool import (
     Boundary,
     MeltPool,

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import ndimage
 
-from amseg_keras.quantify.geometry.mask import SMALLEST_PX, mask_of
+from amseg_keras.quantify.classes import SMALLEST_PX, mask_of
 from amseg_keras.quantify.geometry.surface import Surface
 
 

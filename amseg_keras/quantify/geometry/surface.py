@@ -10,7 +10,7 @@ import numpy as np
 from scipy import ndimage
 
 from amseg_keras.classes import MELT_POOL
-from amseg_keras.quantify.geometry.mask import mask_of
+from amseg_keras.quantify.classes import mask_of
 
 Numbers = TypeVar("Numbers", float, np.ndarray)
 

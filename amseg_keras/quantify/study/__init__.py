@@ -5,15 +5,15 @@ from amseg_keras.quantify.study.correlation import (
     correlations,
     covariance_ellipse,
 )
-from amseg_keras.quantify.study.dividing_line import DividingLine, dividing_line
 from amseg_keras.quantify.study.errors import error_statistics, frame_errors
-from amseg_keras.quantify.study.experiments import (
+from amseg_keras.quantify.study.plane import DividingLine, Plane, describe_plane, dividing_line
+from amseg_keras.quantify.study.study import (
+    Study,
     experiments_table,
     keyhole_frames,
     largest_keyhole_pore,
+    study_experiments,
 )
-from amseg_keras.quantify.study.plane import Plane, describe_plane
-from amseg_keras.quantify.study.study import Study, study_experiments
 
 __all__ = [
     "CovarianceEllipse",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.figure import Figure
 
-from amseg_keras.quantify.dynamics.spectrum import oscillation_spectrum
+from amseg_keras.quantify.dynamics.fluctuation import oscillation_spectrum
 from amseg_keras.quantify.quantities import Quantities
 from amseg_keras.quantify.scale import column_with_unit
 from amseg_keras.report.experiment.look import KEYHOLE, TEXT, WHITE, plain_axes, unit_of

@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from amseg_keras.quantify.scale import column_with_unit
-from amseg_keras.quantify.study.experiments import KEYHOLE_PORE
+from amseg_keras.quantify.study.study import KEYHOLE_PORE
 
 _LARGEST_POINTS = 21.0
 """Diameter in points of the bubble of the largest pore."""

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.signal import welch
 
-from amseg_keras.quantify.dynamics.spectrum import oscillation_spectrum
+from amseg_keras.quantify.dynamics.fluctuation import oscillation_spectrum
 from amseg_keras.simulate.process import move_keyhole
 
 RATE_HZ = 40_000.0
