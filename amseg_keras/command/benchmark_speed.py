@@ -88,7 +88,7 @@ def speed_command(
     )
     from amseg_keras.engines import EngineMissingError
     from amseg_keras.outputs import write_json
-    from amseg_keras.report.speed_table import speed_markdown
+    from amseg_keras.report.comparison_table import speed_markdown
     from amseg_keras.versions import versions
 
     if any(side % 16 for shape in shapes for side in shape):

@@ -17,12 +17,10 @@ from amseg_keras.quantify.scale import column_with_unit
 from amseg_keras.read import open_stack
 from amseg_keras.report.colours import class_colours
 from amseg_keras.report.experiment.distributions import LEAST_FRAMES, area_histogram_figure
-from amseg_keras.report.experiment.document.inline_svg import inline_svg
-from amseg_keras.report.experiment.document.pore_tables import pore_tables
-from amseg_keras.report.experiment.document.table import in_words
-from amseg_keras.report.experiment.look import PAGE_COLOURS, unit_of
-from amseg_keras.report.experiment.pictures import Pictures
-from amseg_keras.report.experiment.time_axis import time_axis
+from amseg_keras.report.experiment.film_strip import Pictures
+from amseg_keras.report.experiment.inline_svg import inline_svg
+from amseg_keras.report.experiment.look import PAGE_COLOURS, time_axis, unit_of
+from amseg_keras.report.experiment.tables import in_words, pore_tables
 from amseg_keras.report.experiment.time_series import panels_of, time_series_figure
 
 CARDS = {

@@ -25,8 +25,8 @@ from amseg_keras.napari.layers import Labelled, labelled, like, take_corrections
 from amseg_keras.napari.panel import LayerChoice, Panel, Tell, known, optional_number
 from amseg_keras.quantify import Quantities, Scale, measure
 from amseg_keras.quantify.quantities import SMALLEST_PORE_UM
-from amseg_keras.report.experiment.document.table import in_words
-from amseg_keras.report.experiment.time_axis import time_axis
+from amseg_keras.report.experiment.look import time_axis
+from amseg_keras.report.experiment.tables import in_words
 from amseg_keras.report.experiment.time_series import panels_of, time_series_figure
 from amseg_keras.runs.corrected import write_corrected
 from amseg_keras.runs.labelled_experiment import find_experiments

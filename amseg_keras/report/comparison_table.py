@@ -1,13 +1,19 @@
-"""Networks compared, as a table to be read (the paper's Table 2)."""
+"""Networks against each other: tables and a figure of their scores, and their speed."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
+from amseg_keras.atomic import complete_or_absent
 from amseg_keras.models.titles import TITLES
 
 _PREFIX = "iou_"
@@ -116,3 +122,153 @@ def _score(value: float) -> str:
 def _time(value: float, ratio: float) -> str:
     shown = f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
     return shown + ("" if math.isnan(ratio) else f" ({ratio:.2f} x)")
+
+
+@dataclass(frozen=True)
+class _Look:
+    """Colour, marker and line: what tells networks apart must not be colour alone."""
+
+    colour: str
+    marker: str
+    line: str
+
+
+_LOOKS = {
+    "amsegnet": _Look("#d55e00", "o", "-"),
+    "amsegnet-no-gate": _Look("#e69f00", "s", "--"),
+    "resunet": _Look("#009e73", "^", "-."),
+    "unet": _Look("#0072b2", "D", "-"),
+    "squeezeunet": _Look("#cc79a7", "v", ":"),
+    "amsegnet-lite": _Look("#56b4e9", "P", "--"),
+}
+
+
+def draw_comparison(table: pd.DataFrame, curves: pd.DataFrame, path: Path) -> None:
+    """Draw mean IoU against segmentation time, IoU of each class, and IoU over training time.
+
+    Args:
+        table: A row for each network, with the columns of `comparison.Comparison.table`.
+        curves: A row for each epoch of each network, as `comparison.Comparison.curves`.
+        path: Picture to write; the ending chooses the type: png, pdf, svg.
+    """
+    # A figure of its own, not pyplot's: that works in threads and without a display.
+    figure = Figure(figsize=(12, 8), layout="constrained")
+    panels = figure.subplot_mosaic([["time", "training"], ["classes", "classes"]])
+    _draw_against_time(panels["time"], table)
+    _draw_curves(panels["training"], curves)
+    _draw_classes(panels["classes"], table)
+    for axes in panels.values():
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.grid(axis="y", color="#dfe3e8", linewidth=0.7)
+        axes.set_axisbelow(True)
+    handles, labels = panels["time"].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), frameon=False)
+    with complete_or_absent(path) as temporary:
+        figure.savefig(temporary, dpi=150)
+
+
+def _draw_against_time(axes: Axes, table: pd.DataFrame) -> None:
+    """As the paper's Figure 4a."""
+    for name, time, iou in zip(
+        table["network"], table["segmentation_ms_per_frame"], table["mean_iou"], strict=True
+    ):
+        look = _LOOKS[name]
+        axes.plot(
+            time, iou, look.marker, color=look.colour, linestyle=look.line, markersize=11,
+            label=TITLES[name],
+        )  # fmt: skip
+    axes.margins(0.15)
+    axes.set_xlim(left=0)
+    axes.set(xlabel="segmentation of a frame (ms)", ylabel="mean IoU on the test frames")
+    axes.set_title("Accuracy against time of segmentation", loc="left")
+
+
+def _draw_curves(axes: Axes, curves: pd.DataFrame) -> None:
+    """As the paper's Figure 4d."""
+    for name, epochs in curves.groupby("network", sort=False):
+        look = _LOOKS[str(name)]
+        # A line of one point cannot be seen.
+        marker = look.marker if len(epochs) == 1 else ""
+        axes.plot(
+            epochs["minutes"], epochs["mean_iou"], look.line, color=look.colour, marker=marker
+        )
+    axes.set(xlabel="training (min)", ylabel="mean IoU on the validation frames", ylim=(0, 1))
+    axes.set_xlim(left=0)
+    axes.set_title("Accuracy against time of training", loc="left")
+
+
+def _draw_classes(axes: Axes, table: pd.DataFrame) -> None:
+    """Grouped bars, a group for each class."""
+    names = classes_of(table)
+    width = 0.84 / len(table)
+    for number, (_, row) in enumerate(table.iterrows()):
+        places = np.arange(len(names)) + (number + 0.5) * width - 0.42
+        values = row[[f"iou_{name}" for name in names]].to_numpy(float)
+        bars = axes.bar(places, np.nan_to_num(values), width, color=_LOOKS[row["network"]].colour)
+        texts = ["none" if np.isnan(value) else f"{value:.2f}" for value in values]
+        axes.bar_label(bars, texts, padding=2, fontsize=8)
+    axes.set_xticks(range(len(names)), names)
+    axes.tick_params(axis="x", length=0)
+    axes.set(ylabel="IoU on the test frames", ylim=(0, 1.05))
+    axes.set_title("IoU of each class", loc="left")
+
+
+def speed_markdown(table: pd.DataFrame, conditions: Mapping[str, Any]) -> str:
+    """The table with the conditions that it was made under, as Markdown.
+
+    Args:
+        table: From `comparison.speed.summarise_speed`.
+        conditions: `rounds`, `hardware`, `versions`, `peaks` (1e9 operations a second of each
+            precision) and `notes` of the engines.
+    """
+    said = ["network", "engine", "precision", "frame"]
+    numbers = ["batch", "ms/frame", "faster", "GMAC/s", "of the peak"]
+    lines = [
+        _speed_row(said + numbers),
+        _speed_row(["---"] * len(said) + ["---:"] * len(numbers)),
+    ]
+    for _, row in table.iterrows():
+        lines.append(
+            _speed_row(
+                [
+                    TITLES[row["network"]],
+                    row["engine"],
+                    row["precision"],
+                    f"{row['height']} x {row['width']}",
+                    str(row["batch"]),
+                    f"{row['ms_per_frame']:.3g}",
+                    _or_nothing(row["faster"], "{:.1f} x"),
+                    f"{row['gmac_per_second']:.0f}",
+                    _or_nothing(row["of_peak"], "{:.0%}"),
+                ]
+            )
+        )
+    notes = [
+        f"Medians of {conditions['rounds']} rounds in which all take turns; *faster* than Keras' "
+        "predict of AM-SegNet on the same frames, within rounds.",
+        "GMAC of the network as the paper draws it, whatever the engine makes of it."
+        + _peaks(conditions),
+        *conditions["notes"],
+        f"{conditions['hardware']}. Made with "
+        + ", ".join(f"{name} {version}" for name, version in conditions["versions"].items())
+        + ".",
+    ]
+    return "\n".join(["# Speed", "", *lines, "", *(f"- {note}" for note in notes), ""])
+
+
+def _peaks(conditions: Mapping[str, Any]) -> str:
+    found = ", ".join(f"{value:.0f} in {name}" for name, value in conditions["peaks"].items())
+    if not found:
+        return ""
+    return (
+        " The peak is a large matrix product, the fastest of these rounds: "
+        f"{found} (1e9 operations a second)."
+    )
+
+
+def _speed_row(cells: list[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _or_nothing(value: float, form: str) -> str:
+    return "-" if math.isnan(value) else form.format(value)

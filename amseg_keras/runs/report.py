@@ -22,7 +22,7 @@ from amseg_keras.preprocess import GreyRange, GreyScaling
 from amseg_keras.quantify.quantities import Quantities
 from amseg_keras.read import FrameStack
 from amseg_keras.read.errors import reading
-from amseg_keras.report.experiment.document.table import in_words
+from amseg_keras.report.experiment.tables import in_words
 from amseg_keras.report.page import count, is_own_page
 from amseg_keras.runs.labelled_run import LabelledRun, open_labelled_run
 from amseg_keras.runs.quantified_run import FOLDER, check_labels_unchanged, read_quantities
@@ -31,8 +31,8 @@ from amseg_keras.versions import package_versions
 
 if TYPE_CHECKING:
     from amseg_keras.report.experiment.experiment_report import Figures
-    from amseg_keras.report.experiment.pictures import Pictures
-    from amseg_keras.report.experiment.time_axis import TimeAxis
+    from amseg_keras.report.experiment.film_strip import Pictures
+    from amseg_keras.report.experiment.look import TimeAxis
 
 REPORT = "report.html"
 
@@ -99,8 +99,8 @@ def report_run(
             files are damaged.
         OutputTakenError: The HTML file is somebody else's.
     """
-    from amseg_keras.report.experiment.pictures import Pictures
-    from amseg_keras.report.experiment.time_axis import time_axis
+    from amseg_keras.report.experiment.film_strip import Pictures
+    from amseg_keras.report.experiment.look import time_axis
 
     run = open_labelled_run(folder)
     quantities, record = read_quantities(folder, run.shape[0])

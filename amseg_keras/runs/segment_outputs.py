@@ -17,8 +17,7 @@ from amseg_keras.classes import IGNORE
 from amseg_keras.preprocess import GreyRange
 from amseg_keras.quantify.scale import ASSUMED, SIZE_FROM
 from amseg_keras.report.label_files import LABEL_WRITERS
-from amseg_keras.report.movie import write_overlays
-from amseg_keras.report.overlay import overlay, with_legend
+from amseg_keras.report.overlay import overlay, with_legend, write_overlays
 from amseg_keras.runs.write_behind import WriteBehind
 
 BEHIND, BEHIND_PIXELS = 16, 1 << 26

@@ -16,8 +16,7 @@ from amseg_keras.classes import CLASS_NAMES
 from amseg_keras.preprocess import GreyRange
 from amseg_keras.report.colours import class_colours
 from amseg_keras.report.label_files import write_hdf5, write_png, write_tiff
-from amseg_keras.report.movie import write_overlays
-from amseg_keras.report.overlay import overlay, with_legend
+from amseg_keras.report.overlay import overlay, with_legend, write_overlays
 
 
 @pytest.fixture

@@ -8,9 +8,8 @@ from matplotlib.figure import Figure
 from amseg_keras.quantify.dynamics.fluctuation import oscillation_spectrum
 from amseg_keras.quantify.quantities import Quantities
 from amseg_keras.quantify.scale import column_with_unit
-from amseg_keras.report.experiment.look import KEYHOLE, TEXT, WHITE, plain_axes, unit_of
+from amseg_keras.report.experiment.look import KEYHOLE, TEXT, WHITE, axis_label, plain_axes, unit_of
 from amseg_keras.report.experiment.time_series import over_time
-from amseg_keras.report.study.axis_labels import axis_label
 
 LEAST_FRAMES = 20
 """Frames with a keyhole below which a histogram would be one of chance."""

@@ -1,12 +1,15 @@
-"""What the figures of an experiment have in common."""
+"""What the figures of an experiment have in common: colours, axes, labels with units, time."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
+import numpy as np
 from matplotlib import font_manager
 from matplotlib.axes import Axes
 
+from amseg_keras.quantify.scale import Scale
 from amseg_keras.report.colours import PAPER_COLOURS
-from amseg_keras.report.study.axis_labels import axis_label
 
 KEYHOLE = f"#{bytes(PAPER_COLOURS['keyhole']).hex()}"
 PORE = f"#{bytes(PAPER_COLOURS['pore']).hex()}"
@@ -55,3 +58,117 @@ def unit_of(column: str, assumed: bool = False) -> str:
         ('µm²', 'px²', '')
     """
     return axis_label(column, assumed).partition(" (")[2].rstrip(")")
+
+
+_UNITS = (("µs", 1e6), ("ms", 1e3), ("s", 1.0))
+
+
+@dataclass(frozen=True)
+class TimeAxis:
+    """The axis of a recording.
+
+    Attributes:
+        frames: Its length.
+        unit: "µs", "ms", "s", or "" where no frame rate is known: then frames are counted.
+        per_frame: From one frame to the next, in the unit.
+    """
+
+    frames: int
+    unit: str
+    per_frame: float
+
+    @property
+    def label(self) -> str:
+        """Of the axis."""
+        return f"time ({self.unit})" if self.unit else "frame"
+
+    @property
+    def limits(self) -> tuple[float, float]:
+        """From the first to the last frame, with half a frame on each side."""
+        return -0.5 * self.per_frame, (self.frames - 0.5) * self.per_frame
+
+    def at(self, frame: np.ndarray | float) -> np.ndarray:
+        """Where frames, counted from 0, are on the axis; float64 of the same shape."""
+        return np.asarray(frame, np.float64) * self.per_frame
+
+    def text(self, frame: int) -> str:
+        """A frame in words.
+
+        Example:
+            >>> time_axis(Scale(None, 40_000), 60).text(24), time_axis(Scale(), 60).text(24)
+            ('0.600 ms', 'frame 24')
+        """
+        return f"{self.number(frame)} {self.unit}" if self.unit else f"frame {frame}"
+
+    def number(self, frame: int) -> str:
+        """The moment of a frame without its unit, as finely as frames are apart."""
+        if not self.unit:
+            return str(frame)
+        # One more decimal than neighbouring frames need to be told apart: steps are seldom round.
+        decimals = max(0, int(np.ceil(-np.log10(self.per_frame))) + 1)
+        return f"{self.at(frame):.{decimals}f}"
+
+
+def time_axis(scale: Scale, frames: int) -> TimeAxis:
+    """The axis of a recording: in µs below 1 ms, in ms below 1 s, else in s.
+
+    Args:
+        scale: Its frame rate, if that is known.
+        frames: Its length.
+
+    Example:
+        >>> time_axis(Scale(None, 40_000), 60).limits
+        (-0.0125, 1.4875)
+        >>> time_axis(Scale(None, 40_000), 20).label, time_axis(Scale(), 20).label
+        ('time (µs)', 'frame')
+    """
+    if scale.frame_rate_hz is None:
+        return TimeAxis(frames, "", 1.0)
+    duration = frames / scale.frame_rate_hz
+    unit, factor = next(one for one in _UNITS if duration * one[1] < 1000 or one[0] == "s")
+    return TimeAxis(frames, unit, factor / scale.frame_rate_hz)
+
+
+_AXIS_UNITS = {
+    "um2": "µm²",
+    "um": "µm",
+    "px": "px",
+    "mm_s": "mm/s",
+    "W": "W",
+    "deg": "°",
+    "hz": "Hz",
+    "percent": "%",
+}
+
+_TITLES = {
+    "area_delta_avg": "mean fluctuation of the keyhole's area, $\\delta_\\mathrm{avg}$",
+    "area_delta_max": "largest fluctuation of the keyhole's area, $\\delta_\\mathrm{max}$",
+    "depth_delta_avg": "mean fluctuation of the keyhole's depth, $\\delta_\\mathrm{avg}$",
+    "depth_delta_max": "largest fluctuation of the keyhole's depth, $\\delta_\\mathrm{max}$",
+    "power": "laser power",
+    "speed": "scan speed",
+}
+
+
+def axis_label(column: str, assumed: bool = False) -> str:
+    """What a column of a table is called on an axis, with its unit.
+
+    Args:
+        column: Name of the column.
+        assumed: Whether nobody measured the pixel size behind its unit; the label then says so.
+
+    Example:
+        >>> axis_label("keyhole_depth_um", assumed=True)
+        'keyhole depth (µm, assumed)'
+        >>> axis_label("median_keyhole_depth_um"), axis_label("power_W"), axis_label("porosity")
+        ('median keyhole depth (µm)', 'laser power (W)', 'porosity')
+    """
+    name, unit = column, ""
+    for ending, shown in _AXIS_UNITS.items():
+        if column.endswith(f"_{ending}"):
+            said = f"{shown}, assumed" if assumed and "µm" in shown else shown
+            name, unit = column.removesuffix(f"_{ending}"), f" ({said})"
+            # An area counts pixels.
+            unit = unit.replace("px", "px²") if "area" in name else unit
+            break
+    return _TITLES.get(name, name.replace("_", " ")) + unit

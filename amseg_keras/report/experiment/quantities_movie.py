@@ -1,8 +1,4 @@
-"""A recording, its labels and its quantities as one movie (as the paper's Supplementary Video S1).
-
-Frame and labels are above each other where frames are wide, beside each other where they are
-tall; the plots stand at their right.
-"""
+"""A movie of the frames, their labels, and the quantities as they run along."""
 
 from __future__ import annotations
 
@@ -10,15 +6,23 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
 from PIL import Image, ImageDraw, ImageFont
 
 from amseg_keras.quantify.quantities import Quantities
-from amseg_keras.report.experiment.look import GRID, TEXT, font_file
-from amseg_keras.report.experiment.pictures import Pictures
-from amseg_keras.report.experiment.running_plots import RunningPlots
-from amseg_keras.report.experiment.time_axis import TimeAxis
-from amseg_keras.report.movie import write_movie
-from amseg_keras.report.overlay import with_legend
+from amseg_keras.quantify.scale import column_with_unit
+from amseg_keras.report.experiment.film_strip import Pictures
+from amseg_keras.report.experiment.look import GRID, SOFT, TEXT, TimeAxis, font_file, unit_of
+from amseg_keras.report.experiment.time_series import (
+    draw_quantity,
+    mark_formed,
+    over_time,
+    panels_of,
+)
+from amseg_keras.report.overlay import with_legend, write_movie
 
 _LEAST_WIDTH, _MOST_SIDE = 480, 960
 """Of a frame in the movie, in pixels: others are enlarged or reduced."""
@@ -157,3 +161,121 @@ def _put(canvas: np.ndarray, picture: np.ndarray, place: tuple[int, int]) -> Non
     left, top = place
     height, width = picture.shape[:2]
     canvas[top : top + height, left : left + width] = picture
+
+
+_DPI = 100
+
+_PALE = 0.25
+"""What is left of a line that the movie has not reached."""
+
+_VALUE_SIZE = 14
+
+_VALUE_ABOVE = 8
+"""Baseline of a value above its plot in pixels: that of the plot's title."""
+
+_POINT = 4
+"""Radius of the point that moves along a line, in pixels."""
+
+
+class RunningPlots:
+    """Keyhole area, keyhole depth and pore area, drawn in full colour up to a frame.
+
+    Args:
+        quantities: Of the experiment.
+        class_names: Of the labels: without keyhole or pore its plots are left out.
+        axis: Of time.
+        size: Width and height in pixels.
+    """
+
+    def __init__(
+        self,
+        quantities: Quantities,
+        class_names: Sequence[str],
+        axis: TimeAxis,
+        size: tuple[int, int],
+    ) -> None:
+        width, height = size
+        panels = panels_of(class_names)
+        figure = Figure(figsize=(width / _DPI, height / _DPI), dpi=_DPI, layout="constrained")
+        canvas = FigureCanvasAgg(figure)
+        rows: list[Axes] = []
+        if panels:
+            rows = list(figure.subplots(len(panels), 1, sharex=True, squeeze=False)[:, 0])
+            rows[-1].set_xlabel(axis.label)
+        columns = [column_with_unit(quantities.frames, panel.quantity) for panel in panels]
+        for axes, panel, column in zip(rows, panels, columns, strict=True):
+            draw_quantity(axes, quantities.frames, column, panel.colour, axis)
+            axes.set_title(panel.quantity.replace("_", " "), loc="left", fontsize=10, color=TEXT)
+        mark_formed(rows, quantities.events, axis)
+        self._past = _rendered(canvas)
+        # The lines must not move when they are drawn once more.
+        figure.set_layout_engine("none")
+        for axes in rows:
+            for artist in (*axes.lines, *axes.collections):
+                artist.set_alpha(_PALE * (artist.get_alpha() or 1))
+        self._future = _rendered(canvas)
+        self._plots = [
+            _Plot(
+                axes,
+                over_time(quantities.frames, column, axis.frames),
+                unit_of(column, quantities.scale.pixel_size_assumed),
+                panel.colour,
+            )
+            for axes, panel, column in zip(rows, panels, columns, strict=True)
+        ]
+        moments = axis.at(np.arange(axis.frames))
+        self._columns = (
+            _pixels(rows[0], moments, np.zeros(len(moments)))[0] if rows else moments.astype(int)
+        )
+        self._font = ImageFont.truetype(font_file(), _VALUE_SIZE)
+
+    def at(self, frame: int) -> np.ndarray:
+        """The plots at the moment of a frame, uint8 `(height, width, 3)`."""
+        canvas = self._future.copy()
+        column = int(self._columns[frame])
+        canvas[:, :column] = self._past[:, :column]
+        picture = Image.fromarray(canvas)
+        draw = ImageDraw.Draw(picture)
+        for plot in self._plots:
+            plot.draw_cursor(draw, column, frame, self._font)
+        return np.asarray(picture)
+
+
+class _Plot:
+    """What moves on one of the plots."""
+
+    def __init__(self, axes: Axes, values: np.ndarray, unit: str, colour: str) -> None:
+        self.values = values
+        self.unit = unit
+        self.colour = tuple(round(255 * part) for part in to_rgb(colour))
+        _, self.rows = _pixels(axes, np.zeros(len(values)), np.nan_to_num(values))
+        box = axes.get_window_extent()
+        height = axes.figure.bbox.height
+        self.top, self.bottom = round(height - box.y1), round(height - box.y0)
+        self.right = round(box.x1)
+
+    def draw_cursor(
+        self, draw: ImageDraw.ImageDraw, column: int, frame: int, font: ImageFont.FreeTypeFont
+    ) -> None:
+        """Draw the line of the moment, the point on the curve, and the value in words."""
+        draw.line((column, self.top, column, self.bottom), SOFT)
+        value = self.values[frame]
+        text = "\N{EN DASH}"
+        if np.isfinite(value):
+            row = int(self.rows[frame])
+            box = (column - _POINT, row - _POINT, column + _POINT, row + _POINT)
+            draw.ellipse(box, self.colour, "white")
+            text = f"{value:,.0f} {self.unit}"
+        draw.text((self.right, self.top - _VALUE_ABOVE), text, TEXT, font, "rs")
+
+
+def _rendered(canvas: FigureCanvasAgg) -> np.ndarray:
+    canvas.draw()
+    return np.asarray(canvas.buffer_rgba())[..., :3].copy()
+
+
+def _pixels(axes: Axes, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Columns and rows of points of a plot."""
+    column, row = axes.transData.transform(np.column_stack((x, y))).T
+    height = axes.figure.bbox.height
+    return column.round().astype(int), (height - row).round().astype(int)

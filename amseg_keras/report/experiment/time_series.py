@@ -17,9 +17,16 @@ from amseg_keras.quantify.intervals import HIGH, LOW
 from amseg_keras.quantify.quantities import Quantities
 from amseg_keras.quantify.scale import Scale, column_with_unit
 from amseg_keras.report.experiment.film_strip import StripPicture, Window
-from amseg_keras.report.experiment.look import KEYHOLE, PORE, SOFT, TEXT, WHITE, plain_axes
-from amseg_keras.report.experiment.time_axis import TimeAxis
-from amseg_keras.report.study.axis_labels import axis_label
+from amseg_keras.report.experiment.look import (
+    KEYHOLE,
+    PORE,
+    SOFT,
+    TEXT,
+    WHITE,
+    TimeAxis,
+    axis_label,
+    plain_axes,
+)
 
 
 @dataclass(frozen=True)

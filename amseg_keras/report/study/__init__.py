@@ -1,9 +1,16 @@
 """Figures over many experiments."""
 
-from amseg_keras.report.study.correlation_figure import draw_plane, plane_figure, study_figure
-from amseg_keras.report.study.error_figure import error_figure
-from amseg_keras.report.study.histogram_figure import area_histograms, draw_area_histograms
-from amseg_keras.report.study.process_map import process_map
+from amseg_keras.report.study.correlation_figure import (
+    draw_plane,
+    error_figure,
+    plane_figure,
+    study_figure,
+)
+from amseg_keras.report.study.histogram_figure import (
+    area_histograms,
+    draw_area_histograms,
+    process_map,
+)
 
 __all__ = [
     "area_histograms",

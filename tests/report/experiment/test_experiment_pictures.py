@@ -5,7 +5,7 @@ import numpy as np
 from amseg_keras.preprocess import GreyRange
 from amseg_keras.read import ReadError
 from amseg_keras.report.colours import class_colours
-from amseg_keras.report.experiment.pictures import Pictures
+from amseg_keras.report.experiment.film_strip import Pictures
 from amseg_keras.report.overlay import overlay
 
 NAMES = ("substrate", "pore")

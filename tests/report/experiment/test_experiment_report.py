@@ -14,14 +14,14 @@ from PIL import Image
 
 from amseg_keras.classes import CLASS_NAMES
 from amseg_keras.quantify import Scale
-from amseg_keras.report.experiment.document.table import ROWS, data_table
 from amseg_keras.report.experiment.experiment_report import (
     Experiment,
     Figures,
     experiment_report,
 )
 from amseg_keras.report.experiment.film_strip import StripPicture
-from amseg_keras.report.experiment.time_axis import time_axis
+from amseg_keras.report.experiment.look import time_axis
+from amseg_keras.report.experiment.tables import ROWS, data_table
 
 NASTY = '<script>alert("1")</script>&'
 VOID = {"meta", "img"}

@@ -11,11 +11,11 @@ from amseg_keras.classes import CLASS_NAMES
 from amseg_keras.preprocess import GreyRange
 from amseg_keras.report.colours import class_colours
 from amseg_keras.report.experiment.film_strip import (
+    Pictures,
     draw_strip,
     strip_frames,
     windows_around_keyhole,
 )
-from amseg_keras.report.experiment.pictures import Pictures
 
 LABELS_ALONE = Pictures(None, CLASS_NAMES, GreyRange(0, 1, 1))
 

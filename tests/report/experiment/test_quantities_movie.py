@@ -19,11 +19,13 @@ from amseg_keras.classes import CLASS_NAMES
 from amseg_keras.preprocess import GreyRange
 from amseg_keras.read import ReadError
 from amseg_keras.report.colours import class_colours
-from amseg_keras.report.experiment.look import SOFT
-from amseg_keras.report.experiment.pictures import Pictures
-from amseg_keras.report.experiment.quantities_movie import movie_frames, write_quantities_movie
-from amseg_keras.report.experiment.running_plots import RunningPlots
-from amseg_keras.report.experiment.time_axis import time_axis
+from amseg_keras.report.experiment.film_strip import Pictures
+from amseg_keras.report.experiment.look import SOFT, time_axis
+from amseg_keras.report.experiment.quantities_movie import (
+    RunningPlots,
+    movie_frames,
+    write_quantities_movie,
+)
 
 AXIS = time_axis(SCALE, FRAMES)
 RECORDED = Pictures(draw_frames(draw_labels()), CLASS_NAMES, GreyRange(1000, 4300, 1.0))

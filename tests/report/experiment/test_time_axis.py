@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from amseg_keras.quantify import Scale
-from amseg_keras.report.experiment.time_axis import time_axis
+from amseg_keras.report.experiment.look import time_axis
 
 
 @pytest.mark.parametrize(

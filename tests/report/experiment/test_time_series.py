@@ -13,9 +13,9 @@ from matplotlib.colors import to_hex
 from amseg_keras.classes import CLASS_NAMES
 from amseg_keras.quantify import Scale
 from amseg_keras.report.colours import PAPER_COLOURS
-from amseg_keras.report.experiment.document.inline_svg import inline_svg
 from amseg_keras.report.experiment.film_strip import StripPicture, Window, strip_frames
-from amseg_keras.report.experiment.time_axis import time_axis
+from amseg_keras.report.experiment.inline_svg import inline_svg
+from amseg_keras.report.experiment.look import time_axis
 from amseg_keras.report.experiment.time_series import over_time, time_series_figure
 
 AXIS = time_axis(SCALE, FRAMES)
