@@ -149,3 +149,26 @@ def test_frames_that_cannot_be_read_are_named_and_have_no_row(small_segmenter, f
     assert index == 1
     assert "1.tif" in reason
     assert not found.confidence[1].any()
+
+
+def test_a_frame_unlike_what_the_preset_knows_is_to_be_looked_at():
+    names = ("frame", "mean_confidence", "low_margin_share", "unstable_share", "foreign")
+    rows = [(0, 0.99, 0.001, 0.001, False), (1, 0.99, 0.001, 0.001, True)]
+    table = rank_frames(dict(zip(names, row, strict=True)) for row in rows)
+    assert table["frame"].tolist() == [1, 0]
+    assert table["look_at"].tolist() == [True, False]
+    assert table["foreign"].tolist() == [True, False]
+
+
+def test_probabilities_that_are_known_are_not_asked_for_again():
+    asked = []
+
+    def by_brightness_once(batch):
+        asked.append(batch.shape)
+        return by_brightness(batch)
+
+    x = np.random.default_rng(0).random((32, 48)).astype(np.float32)
+    known = by_brightness(x[None, ..., None])[0]
+    found = frame_confidence(by_brightness_once, x, probabilities=known)
+    assert len(asked) == len(SHIFTS)
+    np.testing.assert_array_equal(found.confidence, known.max(axis=-1))

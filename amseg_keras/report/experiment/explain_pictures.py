@@ -195,7 +195,7 @@ def _bytes(levels: np.ndarray) -> np.ndarray:
 @functools.cache
 def _colours(name: str) -> np.ndarray:
     """A colour map, uint8 `(256, 3)`."""
-    return colormaps[name](np.arange(256), bytes=True)[:, :3]
+    return np.asarray(colormaps[name](np.arange(256), bytes=True), np.uint8)[:, :3]
 
 
 @functools.cache

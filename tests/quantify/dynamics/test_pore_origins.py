@@ -46,6 +46,13 @@ def test_a_pore_that_stays_from_one_frame_on_is_formed():
     assert found.events["event"].tolist() == ["pore formed"]
 
 
+def test_a_blob_that_is_found_now_and_then_for_a_while_is_static():
+    seen = [6, 9, 11, 12, 13, 14, 15, 16, 17, 18, 19]
+    track, found = only(resting(seen), range(25))
+    assert track["origin"] == "static"
+    assert (found.events["event"] != "pore formed").all()
+
+
 def test_a_speckle_of_one_frame_is_unclear():
     track, found = only(resting([12]), range(30))
     assert track["origin"] == "unclear"
