@@ -153,9 +153,7 @@ def with_intervals(
             if not known.any():
                 continue
             at = frames[places][known]
-            down, up = (
-                factor * np.interp(frames[group], at, side[known]) for side in (below, above)
-            )
+            down, up = (np.interp(frames[group], at, side[known]) for side in (below, above))
             low[group] = np.maximum(values[group] - factor * down, 0)
             high[group] = values[group] + factor * up
         columns[LOW + name], columns[HIGH + name] = low, high

@@ -187,7 +187,9 @@ def at_grey_edge(
 def _step(surface: Surface, frame: np.ndarray, columns: np.ndarray) -> float | None:
     """Rows from the surface down to the steepest step of the grey levels in some columns."""
     away = np.arange(-_REACH, _REACH + 1)
-    rows = np.rint(surface.row(columns.astype(float)) + away[:, None]).astype(int)
+    line = surface.row(columns.astype(float))
+    nearest = np.floor(line + 0.5).astype(int)
+    rows = nearest + away[:, None]
     inside = (rows.min(axis=0) >= 0) & (rows.max(axis=0) < len(frame))
     if inside.sum() < _LEAST_COLUMNS:
         return None
@@ -199,8 +201,7 @@ def _step(surface: Surface, frame: np.ndarray, columns: np.ndarray) -> float | N
         return None
     near = slice(max(place - 1, 0), place + 2)
     middle = float(np.average(np.arange(len(steps))[near], weights=steps[near]))
-    # Rows were rounded: on average they are where they should be.
-    return middle + 0.5 - _REACH
+    return middle + 0.5 - _REACH + float((nearest - line)[inside].mean())
 
 
 def robust_line(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
