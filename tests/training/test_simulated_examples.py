@@ -164,6 +164,7 @@ def test_a_network_without_motion_sees_the_same_frames_and_windows():
         np.testing.assert_allclose(plain[..., 0], image[..., 0], atol=1e-6)
 
 
+@pytest.mark.usefixtures("short_recordings")
 def test_examples_of_an_epoch_are_the_same_when_made_again(tmp_path):
     simulation = Simulation({"aps": 1.0}, frames=8, crop=(48, 64), validation_frames=1, reuse=2)
     recipe = Recipe(batch_size=4, channels=("frame", "motion"), epochs=2, shape=(48, 64))
