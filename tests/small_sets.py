@@ -38,12 +38,14 @@ def make_dataset(folder, sequences, frames, class_names=("gas", "plate", "pore")
 def small_recordings(monkeypatch):
     """Have trainings simulate 24 frames of 64 x 96 pixels a recording, in a thread.
 
-    A recording of full size, in a process of its own, takes seconds.
+    A recording of full size, in a process of its own, takes seconds, and so do the textures of
+    another pixel size.
     """
     from amseg_keras.training import recordings, simulated_examples
 
     small = functools.partial(recordings.Recordings, shape=(64, 96))
     monkeypatch.setattr(recordings, "LENGTHS", (24, 24))
+    monkeypatch.setattr(recordings, "OWN_SCALE", 1.0)
     monkeypatch.setattr(simulated_examples, "Recordings", small)
     monkeypatch.setattr(simulated_examples, "FULL_FRAME", (64, 96))
     monkeypatch.setattr(simulated_examples, "simulating_processes", lambda: ThreadPoolExecutor(1))

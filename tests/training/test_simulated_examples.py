@@ -27,7 +27,9 @@ SMALL = {"targets": 2, "shape": (48, 80)}
 
 
 def recordings(folder, facility="aps", **changes):
-    return Recordings(folder, Simulation({facility: 1.0}), GreyScaling(), 3, **(SMALL | changes))
+    # Another pixel size takes seconds, for textures of its own.
+    simulation = Simulation({facility: 1.0}, coverage=False)
+    return Recordings(folder, simulation, GreyScaling(), 3, **(SMALL | changes))
 
 
 def sample_with_a_spot():
