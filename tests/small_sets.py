@@ -1,4 +1,7 @@
-"""Small labelled data sets, and a small network that can learn them."""
+"""Small labelled data sets and recordings, and a small network that can learn them."""
+
+import functools
+from concurrent.futures import ThreadPoolExecutor
 
 import keras
 import numpy as np
@@ -30,6 +33,22 @@ def make_dataset(folder, sequences, frames, class_names=("gas", "plate", "pore")
     data = Dataset(folder, tuple(class_names), tuple(made))
     data.save()
     return data
+
+
+def small_recordings(monkeypatch):
+    """Have trainings simulate 24 frames of 64 x 96 pixels a recording, in a thread.
+
+    A recording of full size, in a process of its own, takes seconds, and so do the textures of
+    another pixel size.
+    """
+    from amseg_keras.training import recordings, simulated_examples
+
+    small = functools.partial(recordings.Recordings, shape=(64, 96))
+    monkeypatch.setattr(recordings, "LENGTHS", (24, 24))
+    monkeypatch.setattr(recordings, "OWN_SCALE", 1.0)
+    monkeypatch.setattr(simulated_examples, "Recordings", small)
+    monkeypatch.setattr(simulated_examples, "FULL_FRAME", (64, 96))
+    monkeypatch.setattr(simulated_examples, "simulating_processes", lambda: ThreadPoolExecutor(1))
 
 
 def small_network(num_classes, base_filters=6, input_shape=(None, None, 1)):

@@ -40,6 +40,8 @@ LIGHT = (
     "amseg_keras.samples",
     "amseg_keras.segment",
     "amseg_keras.simulate",
+    "amseg_keras.training",
+    "amseg_keras.training.recordings",
 )
 """Modules that need no network, or none until they are given one."""
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from amseg_keras.backend import PRECISIONS
 from amseg_keras.classes import CLASS_NAMES, MELT_POOL
-from amseg_keras.models.networks import NETWORKS
+from amseg_keras.models.titles import TITLES
 from amseg_keras.preprocess import Channels
 
 if TYPE_CHECKING:
@@ -93,9 +93,9 @@ class Recipe:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if self.network not in NETWORKS:
+        if self.network not in TITLES:
             raise ValueError(
-                f"network is {self.network!r}, it must be one of {', '.join(NETWORKS)}"
+                f"network is {self.network!r}, it must be one of {', '.join(TITLES)}"
             )
         object.__setattr__(self, "channels", Channels(self.channels).names)
         if self.grey_levels not in GREY_LEVELS:

@@ -110,7 +110,7 @@ def test_one_sequence_is_split_by_time(movies):
     masks = movies / "masks" / "a.tif"
     done = amseg("import", movies / "movies" / "a.tif", "--masks", masks, "-o", out)
     assert done.exit_code == 0, done.output
-    assert "the class ids are those of the paper" in done.stderr
+    assert "the class ids follow the order of the paper" in done.stderr
     done = amseg("split", out)
     assert done.exit_code == 1
     assert "--by time" in done.stderr

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 from random_networks import randomise
-from small_sets import make_dataset, small_network
+from small_sets import make_dataset, small_network, small_recordings
 
 from amseg_keras import PresetInfo, Segmenter
 from amseg_keras.command import main
@@ -50,8 +50,9 @@ def test_repeats_report_mean_and_spread_on_the_test_frames(folder, tmp_path):
 @pytest.mark.parametrize(
     ("command", "share"), [("train", "--simulated-share"), ("finetune", "--replay")]
 )
-def test_a_data_set_is_mixed_with_simulated_frames(command, share, folder, tmp_path):
+def test_a_data_set_is_mixed_with_simulated_frames(command, share, folder, tmp_path, monkeypatch):
     pytest.importorskip("cv2")
+    small_recordings(monkeypatch)
     info = PresetInfo("small", ("gas", "pore"), GreyScaling(), None, "nothing: random weights")
     preset = Segmenter(randomise(small_network(2)), info).save_pretrained(tmp_path / "preset")
     start = ["-m", preset] if command == "finetune" else []

@@ -1,7 +1,7 @@
 """A small labelled data set, and networks small enough to train in a test."""
 
 import pytest
-from small_sets import make_dataset, small_network
+from small_sets import make_dataset, small_network, small_recordings
 
 from amseg_keras.models.networks import NETWORKS
 
@@ -11,6 +11,14 @@ def small_networks():
     """`amsegnet` is two convolutions, which compile in no time."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(NETWORKS, "amsegnet", small_network)
+        yield
+
+
+@pytest.fixture(scope="module")
+def short_recordings():
+    """Simulated recordings are short and small."""
+    with pytest.MonkeyPatch.context() as patch:
+        small_recordings(patch)
         yield
 
 

@@ -27,7 +27,9 @@ SMALL = {"targets": 2, "shape": (48, 80)}
 
 
 def recordings(folder, facility="aps", **changes):
-    return Recordings(folder, Simulation({facility: 1.0}), GreyScaling(), 3, **(SMALL | changes))
+    # Another pixel size takes seconds, for textures of its own.
+    simulation = Simulation({facility: 1.0}, coverage=False)
+    return Recordings(folder, simulation, GreyScaling(), 3, **(SMALL | changes))
 
 
 def sample_with_a_spot():
@@ -164,6 +166,7 @@ def test_a_network_without_motion_sees_the_same_frames_and_windows():
         np.testing.assert_allclose(plain[..., 0], image[..., 0], atol=1e-6)
 
 
+@pytest.mark.usefixtures("short_recordings")
 def test_examples_of_an_epoch_are_the_same_when_made_again(tmp_path):
     simulation = Simulation({"aps": 1.0}, frames=8, crop=(48, 64), validation_frames=1, reuse=2)
     recipe = Recipe(batch_size=4, channels=("frame", "motion"), epochs=2, shape=(48, 64))

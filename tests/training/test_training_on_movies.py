@@ -25,7 +25,7 @@ from amseg_keras.training.run_folder import command_of
 from amseg_keras.training.several import Student, train_students
 from amseg_keras.transfer import FINE_TUNING
 
-pytestmark = pytest.mark.usefixtures("small_networks")
+pytestmark = pytest.mark.usefixtures("small_networks", "short_recordings")
 BOTH = Channels(("frame", "motion"))
 RECIPE = Recipe(
     epochs=2, batch_size=4, shape=(32, 48), averaging=0.8, channels=BOTH.names, augment=None
@@ -79,7 +79,7 @@ def on_frames(small_networks, movies, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def on_recordings(small_networks, tmp_path_factory):
+def on_recordings(small_networks, short_recordings, tmp_path_factory):
     """A training on simulated recordings, which nothing interrupted."""
     recipe = replace(RECIPE, precision="float32")
     return train(RECORDINGS, tmp_path_factory.mktemp("recordings") / "whole", recipe)
