@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 
 from amseg_keras.quantify.dynamics.keyhole_place import KeyholePlaces
 
@@ -131,6 +130,8 @@ class _OpenTracks:
 
     def _assigned(self, pores: Discs, frame: int) -> tuple[np.ndarray, np.ndarray]:
         """Which tracks go on with which pores."""
+        from scipy.optimize import linear_sum_assignment  # takes half a second to import
+
         passed = frame - self.last_frame
         lately = passed <= MEMORY + 1
         step = np.where(lately, passed, 0)
