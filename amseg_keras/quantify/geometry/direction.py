@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
-import pandas as pd
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _LEAST_FRAMES = 3
 
@@ -25,6 +29,7 @@ def scan_direction(frames: pd.DataFrame) -> int | None:
         frames, or moves by less than 3 px in all, as it does where the camera follows the laser.
 
     Example:
+        >>> import pandas as pd
         >>> scan_direction(pd.DataFrame({"frame": range(5), "keyhole_x_px": [90, 87, 84, 81, 78]}))
         -1
     """
