@@ -15,6 +15,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import keras
+import numpy as np
 import pandas as pd
 
 from amseg_keras import from_pretrained
@@ -72,10 +74,17 @@ def main() -> None:
     parser.add_argument("--trained-on", help="a sentence in place of the run's own")
     parser.add_argument("--evaluation", type=Path, help="evaluation.json of amseg evaluate")
     parser.add_argument("--accuracy", type=Path, help="what benchmarks/accuracy wrote")
+    parser.add_argument(
+        "--last",
+        action="store_true",
+        help="the weights at the end of the training, not those of its best epoch",
+    )
     parser.add_argument("--average-with", type=Path, help="preset whose weights are averaged in")
     parser.add_argument("--note", default="", help="Markdown on what came before this run")
     arguments = parser.parse_args()
     trained = from_pretrained(arguments.run / "preset")
+    if arguments.last:
+        _put_last_weights(trained.model, arguments.run / "checkpoint.npz")
     if arguments.average_with is not None:
         other = from_pretrained(arguments.average_with).model.get_weights()
         own = trained.model.get_weights()
@@ -100,6 +109,13 @@ def main() -> None:
         source=name if name in IN_PACKAGE else f"hub/{name}",
     )
     write_preset(arguments.preset, trained.model, info, card, half_precision=True)
+
+
+def _put_last_weights(model: keras.Model, checkpoint: Path) -> None:
+    """Put the weights of a checkpoint into a network: at the end the learning rate is zero."""
+    with np.load(checkpoint) as stored:
+        for number, variable in enumerate(model.variables):
+            variable.assign(stored[f"model_{number:04d}"])
 
 
 def training(run: Path, command: str | None) -> str:
