@@ -49,6 +49,8 @@ def _write_onnx(rewritten: Rewritten, output: Output, size: Size, path: Path) ->
 
 
 def _load_onnx(path: Path) -> Run:
+    if not installed("onnxruntime"):
+        return _load_openvino(path)  # which reads this format too
     session = need("onnxruntime").InferenceSession(
         path.read_bytes(), providers=["CPUExecutionProvider"]
     )
