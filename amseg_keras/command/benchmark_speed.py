@@ -54,6 +54,26 @@ from amseg_keras.models.titles import TITLES
     help="Frames at once; may be given several times.",
 )
 @click.option("--rounds", type=click.IntRange(min=1), default=7, show_default=True)
+@click.option(
+    "--waits/--no-waits",
+    default=True,
+    show_default=True,
+    help="Measure too what people wait for: start, first label, one frame at a time, file to file.",
+)
+@click.option(
+    "--only-waits",
+    is_flag=True,
+    help="Measure nothing else; needs no Keras.",
+)
+@click.option(
+    "--waits-of",
+    "presets",
+    multiple=True,
+    default=("amsegnet-movie", "amsegnet-esrf"),
+    show_default=True,
+    help="Presets to wait for; may be given several times.",
+)
+@click.option("--note", default="", help="What else the machine did, for the record.")
 def speed_command(
     out: Path,
     networks: tuple[str, ...],
@@ -61,6 +81,10 @@ def speed_command(
     shapes: tuple[tuple[int, int], ...],
     batch_sizes: tuple[int, ...],
     rounds: int,
+    waits: bool,
+    only_waits: bool,
+    presets: tuple[str, ...],
+    note: str,
 ) -> None:
     """Time the networks on every engine, in turn.
 
@@ -73,6 +97,7 @@ def speed_command(
       speed.md     ms per frame, ratios, GMAC/s and the share of the machine's peak
       speed.csv    the same, all digits
       rounds.csv   seconds of every round
+      waits.md     what people wait for, each with its limit (waits.csv: every round)
 
     Exit codes: 0 done, 1 an engine is not installed or cannot run here, 2 wrong use.
     """
@@ -93,6 +118,9 @@ def speed_command(
 
     if any(side % 16 for shape in shapes for side in shape):
         raise click.UsageError("--shape: height and width must be multiples of 16")
+    if only_waits:
+        _measure_waits(out, presets, min(rounds, _ROUNDS_OF_WAITS), note)
+        return
     try:
         cases, notes = timed_networks(networks, engines, shapes[0])
     except (EngineMissingError, ValueError) as error:
@@ -120,3 +148,35 @@ def speed_command(
         temporary.write_text(text, "utf-8")
     write_json(out / "speed.json", conditions)
     click.echo(text)
+    if waits:
+        _measure_waits(out, presets, min(rounds, _ROUNDS_OF_WAITS), note)
+
+
+_ROUNDS_OF_WAITS = 3
+
+
+def _measure_waits(out: Path, presets: tuple[str, ...], rounds: int, note: str) -> None:
+    """Measure the waits on the engine that needs no Keras, and print their table."""
+    from tqdm import tqdm
+
+    from amseg_keras.backend import hardware
+    from amseg_keras.engines.choose import WITHOUT_KERAS
+    from amseg_keras.engines.engine import installed
+    from amseg_keras.runs.waits import measure_waits, write_waits
+    from amseg_keras.versions import versions
+
+    engine = next((name for name in WITHOUT_KERAS if installed(name)), None)
+    if engine is None:
+        click.echo("no waits measured: run pip install 'amseg-keras[runtime]'", err=True)
+        return
+    with tqdm(total=rounds, unit="round") as bar:
+        found = measure_waits(
+            presets, engine, rounds=rounds, progress=lambda done, _: bar.update(done - bar.n)
+        )
+    about: dict[str, object] = {
+        "rounds": rounds,
+        "hardware": hardware(),
+        "versions": versions(),
+        "beside": note or "not said",
+    }
+    click.echo(write_waits(out, found, about))

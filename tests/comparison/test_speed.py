@@ -79,7 +79,7 @@ def test_frames_are_scaled_and_of_the_size_asked_for(shape):
 
 def test_the_command_writes_a_table_with_its_conditions(narrow, tmp_path):
     options = ["--networks", "amsegnet", "--engines", "predict", "--engines", "keras"]
-    small = ["--shape", "32x48", "--batch-size", "1", "--rounds", "1"]
+    small = ["--shape", "32x48", "--batch-size", "1", "--rounds", "1", "--no-waits"]
     result = CliRunner().invoke(
         main, ["benchmark", "speed", *options, *small, "-o", str(tmp_path / "speed")]
     )

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy.signal import lombscargle
-from scipy.special import gammainccinv, gammaincinv
 
 
 @dataclass(frozen=True, eq=False)
@@ -182,6 +180,8 @@ def _from_build_up_on(values: np.ndarray) -> np.ndarray:
 
 def _periodogram(segment: np.ndarray, cycles: np.ndarray) -> np.ndarray:
     """One-sided power per cycle a frame, at frequencies given in cycles per segment."""
+    from scipy.signal import lombscargle  # takes a second to import
+
     time = np.flatnonzero(np.isfinite(segment)).astype(np.float64)
     values = segment[np.isfinite(segment)]
     values = values - np.polyval(np.polyfit(time, values, 1), time)
@@ -192,6 +192,8 @@ def _periodogram(segment: np.ndarray, cycles: np.ndarray) -> np.ndarray:
 
 def _peak(power: np.ndarray, segments: int) -> int | None:
     """Index of the frequency that stands out most."""
+    from scipy.special import gammainccinv, gammaincinv
+
     candidates = np.arange(_FEWEST_CYCLES - 1, len(power) - _BESIDE - 1)
     background = [
         max(np.median(power[: place - _BESIDE + 1]), np.median(power[place + _BESIDE :]))

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
-from scipy.optimize import linear_sum_assignment
 
 MEMORY = 2
 """Readable frames in a row in which a moving pore may be missed and still be known again."""
@@ -130,6 +129,8 @@ class _OpenTracks:
 
     def _assigned(self, pores: Discs, frame: int) -> tuple[np.ndarray, np.ndarray]:
         """Which tracks go on with which pores."""
+        from scipy.optimize import linear_sum_assignment  # takes half a second to import
+
         passed = frame - self.last_frame
         lately = passed <= MEMORY + 1
         step = np.where(lately, passed, 0)
