@@ -101,6 +101,9 @@ def speed_command(
 
     Exit codes: 0 done, 1 an engine is not installed or cannot run here, 2 wrong use.
     """
+    if only_waits:
+        _measure_waits(out, presets, min(rounds, _ROUNDS_OF_WAITS), note)
+        return
     from tqdm import tqdm
 
     from amseg_keras.atomic import complete_or_absent
@@ -118,9 +121,6 @@ def speed_command(
 
     if any(side % 16 for shape in shapes for side in shape):
         raise click.UsageError("--shape: height and width must be multiples of 16")
-    if only_waits:
-        _measure_waits(out, presets, min(rounds, _ROUNDS_OF_WAITS), note)
-        return
     try:
         cases, notes = timed_networks(networks, engines, shapes[0])
     except (EngineMissingError, ValueError) as error:
