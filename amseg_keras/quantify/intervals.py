@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 BOUNDED = ("keyhole_area_px", "keyhole_depth_px", "pore_area_px")
 """Columns that get an interval."""
@@ -126,6 +129,7 @@ def with_intervals(
         known; and `interval_from`, "network" in frames with bounds, "interpolated" in others.
 
     Example:
+        >>> import pandas as pd
         >>> columns = {"keyhole_area_px": [10, 10], "keyhole_depth_px": [5.0, 5.0]}
         >>> table = pd.DataFrame({"frame": [0, 1], **columns, "pore_area_px": [0, 0]})
         >>> at_first = table.head(1)
@@ -135,6 +139,8 @@ def with_intervals(
         >>> found["high_keyhole_area_px"].round(1).tolist()
         [13.2, 13.2]
     """
+    import pandas as pd
+
     columns: dict[str, object] = {}
     frames = table["frame"].to_numpy()
     places = np.searchsorted(frames, least["frame"].to_numpy())

@@ -56,6 +56,9 @@ if TYPE_CHECKING:
     from amseg_keras.engines.engine import Engine
     from amseg_keras.engines.graph import Rewritten
 
+LARGEST_BOUNDED = 1 << 23
+"""Pixels of the largest frames whose probabilities are looked at for bounds."""
+
 MAX_BATCH = 4
 MAX_BATCH_PIXELS = 1 << 20
 GPU_BATCHES = 4
@@ -507,8 +510,11 @@ class Segmenter:
 
         Returns:
             Bounds of each frame, for `quantify.measure`; empty for networks without keyhole and
-            pores.
+            pores, and for frames of more than eight megapixels, whose probabilities take too much
+            memory.
         """
+        if math.prod(inputs.frame_shape) > LARGEST_BOUNDED:
+            return {}
         if not set(VOIDS) & set(self.class_names):
             return {}
         factors = {} if self.known is None else self.known.interval_factors

@@ -8,7 +8,6 @@ from typing import NamedTuple
 
 import numpy as np
 from scipy import ndimage
-from scipy.interpolate import make_smoothing_spline
 
 from amseg_keras.classes import MELT_POOL
 from amseg_keras.quantify.classes import SMALLEST_PX, mask_of
@@ -204,6 +203,8 @@ def melt_pool_boundary(
         return None
     rows = lowest[columns] + 0.5
     # A flat boundary leaves the cross-validation nothing to choose.
+    from scipy.interpolate import make_smoothing_spline  # takes long to import
+
     curve = rows if np.ptp(rows) == 0 else make_smoothing_spline(columns, rows)(columns)
     away = np.abs(rows - curve)
     window = min(15, len(columns))
