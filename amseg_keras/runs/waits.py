@@ -85,7 +85,7 @@ sys.exit(code)
 def measure_waits(
     presets: Sequence[str],
     engine: str,
-    frames: int = 96,
+    frames: int = 288,
     rounds: int = 3,
     progress: Callable[[int, int], None] = lambda done, all_rounds: None,
 ) -> pd.DataFrame:
