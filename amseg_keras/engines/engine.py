@@ -93,12 +93,32 @@ def need(package: str) -> Any:
         EngineMissingError: it is not installed.
     """
     try:
+        if package == "openvino":
+            return _without_converter()
         return importlib.import_module(package)
     except ImportError as error:
         extra = _EXTRA.get(package, "fast")
         raise EngineMissingError(
             f"{package} is not installed: run pip install 'amseg-keras[{extra}]'"
         ) from error
+
+
+_CONVERTER = "openvino.tools.ovc"
+
+
+def _without_converter() -> Any:
+    """OpenVINO without its converter of models, which nothing here needs.
+
+    The converter takes half of the time of the import, and loads a client that reports its use.
+    """
+    here = "openvino" not in sys.modules and _CONVERTER not in sys.modules
+    if here:
+        sys.modules[_CONVERTER] = None  # type: ignore[assignment]
+    try:
+        return importlib.import_module("openvino")
+    finally:
+        if here:
+            del sys.modules[_CONVERTER]
 
 
 _EXTRA = {"openvino": "runtime", "tensorflow": "tensorflow"}
