@@ -255,11 +255,11 @@ def _paragraph(text: str) -> str:
     return f'<p class="told">{_plain(text)}</p>'
 
 
-def _told(analysis: Analysis, visitor: Visitor, progress: gr.Progress) -> Callable[[int], None]:
+def _told(analysis: Analysis, visitor: Visitor, progress: gr.Progress) -> Callable[[float], None]:
     with analysis.recording.open() as stack:
         total = len(stack)
 
-    def tell(done: int) -> None:
+    def tell(done: float) -> None:
         visitor.check()
         progress((done, total), desc="Segmenting", unit="frames")
 

@@ -121,7 +121,7 @@ def segment(asked: Asked, tell: Tell) -> Segmented:
         total = len(stack)
         record = run_stack(
             *(stack, segmenter, digest, folder, settings),
-            lambda done: tell(done, total, f"Segmenting: {done} of {total} frames"),
+            lambda done: tell(int(done), total, f"Segmenting: {done:g} of {total} frames"),
         )
     layer = run_layer(folder, asked.source)
     found = layer[1]["metadata"][KEY]
