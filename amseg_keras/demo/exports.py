@@ -6,7 +6,9 @@ import json
 import shutil
 import zipfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -103,25 +105,27 @@ def _labels(packing: Packing) -> Path:
     return path
 
 
-def _ome_tiff(packing: Packing) -> Path:
-    import tifffile
+def _exported(packing: Packing, kind: str) -> Path:
+    """Label maps for other programs, as `amseg export` writes them, with the present scale."""
+    from amseg_keras.runs.export_labels import export_labels
+    from amseg_keras.runs.labelled_experiment import find_experiments
 
+    (experiment,), _ = find_experiments([str(packing.folder)])
     size, rate = packing.scale
-    path = packing.out / f"{packing.name}-labels.ome.tif"
-    about: dict[str, Any] = {"axes": "TYX", "Name": f"{packing.name}, class ids"}
-    if size is not None:
-        about |= {f"PhysicalSize{axis}": size for axis in "XY"}
-        about |= {f"PhysicalSize{axis}Unit": "µm" for axis in "XY"}
-    if rate is not None:
-        about |= {"TimeIncrement": 1 / rate, "TimeIncrementUnit": "s"}
-    tifffile.imwrite(path, np.array(packing.shown), ome=True, metadata=about, compression="zlib")
+    scaled = replace(experiment, pixel_size_um=size, frame_rate_hz=rate)
+    return export_labels(scaled, packing.out, kind).file
+
+
+def _ome_zarr(packing: Packing) -> Path:
+    store = _exported(packing, "ome-zarr")
+    path = packing.out / f"{store.name}.zip"
+    _zip(path, _files_below(store, store.name))
     return path
 
 
 def _tables(packing: Packing) -> Path:
     path = packing.out / f"{packing.name}-tables.zip"
-    folder = packing.folder / "quantities"
-    _zip(path, {f"{packing.name}-tables/{file.name}": file for file in sorted(folder.iterdir())})
+    _zip(path, _files_below(packing.folder / "quantities", f"{packing.name}-tables"), packing)
     return path
 
 
@@ -129,15 +133,15 @@ def _report(packing: Packing) -> Path:
     from amseg_keras.runs.report import report_run
 
     page = report_run(packing.folder).page
-    _hide_folders(packing)
-    return Path(shutil.copy(page, packing.out / f"{packing.name}-report.html"))
+    path = packing.out / f"{packing.name}-report.html"
+    path.write_text(_hidden(page.read_text("utf-8"), packing), "utf-8")
+    return path
 
 
 def _movie(packing: Packing) -> Path:
     from amseg_keras.runs.report import report_run
 
     movie = report_run(packing.folder, movie=True).movie
-    _hide_folders(packing)
     assert movie is not None
     return Path(shutil.copy(movie, packing.out / f"{packing.name}.mp4"))
 
@@ -146,27 +150,33 @@ def _everything(packing: Packing) -> Path:
     from amseg_keras.runs.report import report_run
 
     report_run(packing.folder, movie=True)
-    _hide_folders(packing)
     files = {
-        str(Path(packing.name) / file.relative_to(packing.folder)): file
-        for file in sorted(packing.folder.rglob("*"))
-        # The overlay of the network's own labels; the movie shows those that were corrected.
-        if file.is_file() and not file.name.startswith((".", "overlay."))
+        name: file
+        for name, file in _files_below(packing.folder, packing.name).items()
+        # The overlay shows the network's own labels; the movie shows those that were corrected.
+        if not file.name.startswith((".", "overlay."))
     }
-    for one in (_labels(packing), _ome_tiff(packing)):
-        files[f"{packing.name}/{one.name}"] = one
+    for kind in EXPORTS:
+        if kind in (*_OF_LIBRARY, "labels"):
+            file = EXPORTS[kind].make(packing)
+            files[f"{packing.name}/{file.name}"] = file
     if packing.corrections is not None:
-        for file in sorted(packing.corrections.rglob("*")):
-            if file.is_file():
-                files[f"corrected/{file.relative_to(packing.corrections)}"] = file
+        files |= _files_below(packing.corrections, "corrected")
     path = packing.out / f"{packing.name}.zip"
-    _zip(path, files)
+    _zip(path, files, packing)
     return path
 
 
+_OF_LIBRARY = {
+    "ome-tiff": ("tifffile", Export("Label maps, OME-TIFF", partial(_exported, kind="ome-tiff"))),
+    "ome-zarr": ("zarr", Export("Label maps, OME-Zarr", _ome_zarr)),
+    "imagej-rois": ("roifile", Export("ImageJ ROIs", partial(_exported, kind="imagej-rois"))),
+}
+"""What `amseg export` writes, and the package that it needs."""
+
 EXPORTS = {
     "labels": Export("Label maps, TIFF with scale", _labels),
-    "ome-tiff": Export("Label maps, OME-TIFF", _ome_tiff),
+    **{name: made for name, (needs, made) in _OF_LIBRARY.items() if find_spec(needs)},
     "tables": Export("Tables, CSV and Parquet", _tables),
     "movie": Export("Movie with labels and plots", _movie),
     "report": Export("Report", _report),
@@ -175,16 +185,22 @@ EXPORTS = {
 """By the name in the address."""
 
 
-def _zip(path: Path, files: dict[str, Path]) -> None:
+def _files_below(folder: Path, name: str) -> dict[str, Path]:
+    """The files of a folder by their names in an archive."""
+    files = (file for file in sorted(folder.rglob("*")) if file.is_file())
+    return {f"{name}/{file.relative_to(folder).as_posix()}": file for file in files}
+
+
+def _zip(path: Path, files: dict[str, Path], packing: Packing | None = None) -> None:
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as packed:
         for name, file in files.items():
-            packed.write(file, name)
+            if packing is not None and file.suffix in _TEXTS:
+                packed.writestr(name, _hidden(file.read_text("utf-8"), packing))
+            else:
+                packed.write(file, name)
 
 
-def _hide_folders(packing: Packing) -> None:
-    """Take the folders of the server out of reports and records."""
-    for path in packing.folder.rglob("*"):
-        if path.suffix in _TEXTS:
-            results = str(Path(packing.about["home"]) / RESULTS)
-            folders = [packing.about, results]
-            path.write_text(without_folders(path.read_text("utf-8"), folders), "utf-8")
+def _hidden(text: str, packing: Packing) -> str:
+    """Take the folders of the server out of a report or a record."""
+    results = str(Path(packing.about["home"]) / RESULTS)
+    return without_folders(text, [packing.about, results])

@@ -174,7 +174,7 @@ def measure(about: dict[str, Any], chosen: dict[str, Any], tell: Tell) -> dict[s
         Pieces of the page: plots, pores, histogram; the cards of every frame.
     """
     from amseg_keras.demo import pictures
-    from amseg_keras.quantify.measure import SMALLEST_PORE_UM
+    from amseg_keras.quantify.quantities import SMALLEST_PORE_UM
     from amseg_keras.report.label_files import write_tiff
     from amseg_keras.runs.labelled_experiment import find_experiments
     from amseg_keras.runs.quantified_run import FOLDER

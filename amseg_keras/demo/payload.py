@@ -21,7 +21,7 @@ from amseg_keras.classes import IGNORE
 from amseg_keras.demo import pictures
 from amseg_keras.demo.recordings import Recording
 from amseg_keras.quantify import Scale, measure
-from amseg_keras.quantify.measure import SMALLEST_PORE_UM
+from amseg_keras.quantify.quantities import SMALLEST_PORE_UM
 
 VIEWS = ("frame", "background", "motion")
 
