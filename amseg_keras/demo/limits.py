@@ -31,6 +31,7 @@ class Limits:
         frame_pixels: Pixels of a frame.
         decoded_mb: Size of all frames of a recording in memory.
         recordings: Recordings of a visitor at a time.
+        visitor_mb: Size of all files of a visitor.
         read_s: Seconds that reading the files of an upload may take.
         job_s: Seconds that segmenting, measuring or packing a recording may take.
         teach_s: Seconds that teaching may take.
@@ -41,6 +42,7 @@ class Limits:
     frame_pixels: int = 1 << 22
     decoded_mb: int = 2000
     recordings: int = 32
+    visitor_mb: int = 8000
     read_s: int = 60
     job_s: int = 1800
     teach_s: int = 1800

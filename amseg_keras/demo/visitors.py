@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from amseg_keras.corrections import Corrections
+from amseg_keras.datasets.dataset import read_dataset_file
 from amseg_keras.demo.limits import Limits
 from amseg_keras.demo.networks import Networks
 from amseg_keras.demo.recordings import (
@@ -33,6 +34,9 @@ from amseg_keras.demo.workers import UNKNOWN, JobError, JobStopped, Pool
 from amseg_keras.pretrained.preset import read_info
 
 _LOGGER = logging.getLogger(__name__)
+
+EMPTY_S = 300.0
+"""A visitor without a recording is gone after so many seconds; a page that is open asks oftener."""
 
 MEASURE_AFTER_S = 0.4
 """Labels that were changed are measured anew when nothing changed for so long."""
@@ -129,7 +133,17 @@ class Visitor:
             return self.recordings[number]
 
     def new_uploads(self) -> Path:
-        """Make a folder for the files of an upload."""
+        """Make a folder for the files of an upload.
+
+        Raises:
+            JobError: The visitor has too many files already.
+        """
+        size = sum(path.stat().st_size for path in self.folder.rglob("*") if path.is_file())
+        if size > self._limits.visitor_mb * 1_000_000:
+            raise JobError(
+                f"your recordings and results take {size // 1_000_000:,} MB, and this page has "
+                f"{self._limits.visitor_mb:,} MB for a visitor; remove a recording first"
+            )
         return Path(tempfile.mkdtemp(prefix="uploads-", dir=self.folder))
 
     def read(self, uploads: Path, preset: str, stop: threading.Event) -> list[Recording]:
@@ -175,6 +189,13 @@ class Visitor:
             recording = self.recordings.pop(number)
         recording.stop.set()
         shutil.rmtree(recording.home, ignore_errors=True)
+        with self._lock:
+            uploads = recording.about["uploads"]
+            if all(one.about["uploads"] != uploads for one in self.recordings.values()):
+                shutil.rmtree(uploads, ignore_errors=True)
+            for kept in self.corrections.glob("*/dataset.json"):
+                names = read_dataset_file(kept.parent).class_names
+                Corrections(kept.parent, names).forget(_sequence(recording))
 
     def run(self, recordings: list[Recording]) -> None:
         """Segment and measure recordings, one after the other.
@@ -236,6 +257,8 @@ class Visitor:
                 recording.take(record, names)
                 recording.said = self._put_back(recording)
                 recording.state, recording.share = DONE, 1.0
+            if recording.chosen.least_confidence > 0:
+                self._find_confidence(recording)
             self.measure(recording)
 
         self._watched(recording, stop, work)
@@ -289,30 +312,32 @@ class Visitor:
         threading.Thread(target=later, daemon=True).start()
 
     def find_confidence(self, recording: Recording) -> None:
-        """Compute the confidence that a threshold needs, in the background."""
+        """Compute the confidence that a threshold needs, and measure, in the background."""
 
         def work() -> None:
-            chosen = recording.chosen
-            arguments = {
-                "about": recording.about,
-                "preset": str(self.presets[chosen.preset]),
-                "chosen": _as_json(chosen),
-            }
-
-            def told(stage: str, share: float) -> None:
-                recording.said = f"{stage}: {share:.0%}"
-
-            stop = recording.stop
-            self._pools.network.do("confidence", arguments, self._limits.job_s, stop, told)
-            with recording.lock:
-                if recording.stop is stop and not stop.is_set():
-                    recording.has_confidence, recording.said = True, ""
-                    recording.changed()
+            self._find_confidence(recording)
             self.measure(recording)
 
         threading.Thread(
             target=self._watched, args=(recording, recording.stop, work), daemon=True
         ).start()
+
+    def _find_confidence(self, recording: Recording) -> None:
+        stop, chosen = recording.stop, recording.chosen
+        arguments = {
+            "about": recording.about,
+            "preset": str(self.presets[chosen.preset]),
+            "chosen": _as_json(chosen),
+        }
+
+        def told(stage: str, share: float) -> None:
+            recording.said = f"{stage}: {share:.0%}"
+
+        self._pools.network.do("confidence", arguments, self._limits.job_s, stop, told)
+        with recording.lock:
+            if recording.stop is stop and not stop.is_set():
+                recording.has_confidence, recording.said = True, ""
+                recording.changed()
 
     def explain(self, recording: Recording, frame: int, class_name: str) -> dict[str, str]:
         """Draw why a class was found in a frame; gives the paths of two pictures."""
@@ -569,7 +594,7 @@ class Visitors:
                     token
                     for token, visitor in self._here.items()
                     if (visitor.left is not None and now > visitor.left + self._grace_s)
-                    or now > visitor.seen + self._idle_s
+                    or now > visitor.seen + (self._idle_s if visitor.recordings else EMPTY_S)
                 ]
                 visitors = [self._here.pop(token) for token in gone]
             for visitor in visitors:
