@@ -46,7 +46,8 @@ class Packing:
     @property
     def shown(self) -> np.ndarray:
         """Label maps as they are shown and measured."""
-        return np.load(Path(self.about["home"]) / "shown.npy", mmap_mode="r")
+        shown: np.ndarray = np.load(Path(self.about["home"]) / "shown.npy", mmap_mode="r")
+        return shown
 
     @property
     def scale(self) -> tuple[float | None, float | None]:

@@ -138,7 +138,8 @@ def segment(
     ):
         for index in range(total):
             found[index] = labels[index]
-    return json.loads(without_folders(json.dumps(json_value(record)), about))
+    told: dict[str, Any] = json.loads(without_folders(json.dumps(json_value(record)), about))
+    return told
 
 
 def confidence(

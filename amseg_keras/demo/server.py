@@ -600,7 +600,7 @@ async def _form(request: Request) -> dict[str, str]:
 async def _zipped(folder: Path, path: Path, name: str | None = None) -> Response:
     def work() -> None:
         with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as packed:
-            for file in sorted(folder.rglob("*")):
+            for file in sorted(path for path in folder.rglob("*") if path.is_file()):
                 packed.write(file, Path(name or "") / file.relative_to(folder))
 
     await run_in_threadpool(work)

@@ -275,8 +275,8 @@ class Visitor:
             if recording.stop is stop and not stop.is_set():
                 recording.state, recording.said = FAILED, str(error)
         except Exception:
-            _LOGGER.exception("the work on a visitor's recording failed")
-            if recording.stop is stop:
+            if not stop.is_set():  # else the visitor left, and the files with the visitor
+                _LOGGER.exception("the work on a visitor's recording failed")
                 recording.state, recording.said = FAILED, UNKNOWN
 
     def measure(self, recording: Recording) -> None:
