@@ -3,16 +3,22 @@
 from amseg_keras import PresetError
 from amseg_keras.demo.limits import Limits
 from amseg_keras.demo.networks import Networks
-from amseg_keras.demo.page import build_page
-from amseg_keras.demo.serve import launch_options
+from amseg_keras.demo.serve import Address, listening_socket, server_of
+from amseg_keras.demo.server import Access, Demo
 
-LIMITS = Limits(upload_mb=200, frames=60, frame_pixels=1 << 20)
+LIMITS = Limits(upload_mb=200, frames=60, frame_pixels=1 << 20, recordings=8, teach_s=900)
 """Those who wait behind a recording of this size wait for minutes, not hours."""
+
+ACCESS = Access(
+    hosts=("*.hf.space",), frames=("https://huggingface.co", "https://*.huggingface.co")
+)
+"""A Space has a name of its own, and is shown within a page of the Hub."""
+
+ADDRESS = Address("0.0.0.0", 7860, ACCESS)
 
 if __name__ == "__main__":
     try:
-        page = build_page(Networks(["amsegnet-esrf"]), LIMITS)
+        demo = Demo(Networks(["amsegnet-movie"]), LIMITS)
     except PresetError as error:
         raise SystemExit(str(error)) from None
-    page.launch(**launch_options(LIMITS))
-    page.block_thread()
+    server_of(demo, ADDRESS).run([listening_socket(ADDRESS)])

@@ -14,7 +14,7 @@ from amseg_keras import _backend
 from amseg_keras._backend import BACKENDS
 
 KERAS = {"keras", *BACKENDS}
-HEAVY = KERAS | {"gradio", "matplotlib", "numpy", "pandas", "cv2", "scipy", "imageio", "fabio"}
+HEAVY = KERAS | {"starlette", "matplotlib", "numpy", "pandas", "cv2", "scipy", "imageio", "fabio"}
 
 LIGHT = (
     "amseg_keras.corrections",

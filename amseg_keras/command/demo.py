@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import click
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -33,6 +35,14 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
     "environment, which other users of this computer do not see.",
 )
 @click.option(
+    "--allow-host",
+    "hosts",
+    multiple=True,
+    metavar="NAME",
+    help="Name by which browsers reach this computer, such as that of a web server in front of it; "
+    "* stands for any characters. Its own name and addresses in numbers are always allowed.",
+)
+@click.option(
     "--max-upload",
     type=click.IntRange(min=1),
     metavar="MB",
@@ -52,10 +62,11 @@ def demo(
     host: str,
     port: int | None,
     password: str | None,
+    hosts: tuple[str, ...],
     max_upload: int,
     max_frames: int,
 ) -> None:
-    """Segment frames in the browser.
+    """Segment frames in the browser, correct the labels, and teach a network.
 
     \b
     amseg demo                                   on this computer alone
@@ -70,30 +81,34 @@ def demo(
     from amseg_keras.pretrained import PresetError
 
     try:
-        import gradio  # noqa: F401
+        import starlette  # noqa: F401
+        import uvicorn  # noqa: F401
     except ModuleNotFoundError as error:
         raise click.ClickException(
-            "the demo needs Gradio: pip install gradio, or amseg-keras with its extra, "
-            "amseg-keras[demo]"
+            "the demo needs a web server: pip install starlette uvicorn, or amseg-keras with its "
+            "extra, amseg-keras[demo]"
         ) from error
     from amseg_keras.demo.limits import Limits
     from amseg_keras.demo.networks import Networks
-    from amseg_keras.demo.page import build_page
-    from amseg_keras.demo.serve import Address, launch_options
+    from amseg_keras.demo.serve import Address, listening_socket, server_of, url_of
+    from amseg_keras.demo.server import Access, Demo
 
-    limits = Limits(max_upload, max_frames)
     try:
-        page = build_page(Networks(models), limits)
+        networks = Networks(models)
     except PresetError as error:
         raise click.BadParameter(str(error), param_hint="--model") from error
     if host not in LOOPBACK and not password:
         click.echo("Anybody who can reach this computer can use the page: no password.", err=True)
+    address = Address(host, port, Access(password or None, hosts))
     try:
-        page.launch(**launch_options(limits, Address(host, port, password)))
+        taken = listening_socket(address)
     except OSError as error:
         raise click.ClickException(
             f"{host}, port {port or 'from 7860 on'}: is taken by another program, or no address of "
             "this computer; give another --port or --host"
         ) from error
-    click.echo(f"{page.local_url} (Ctrl-C to end)")
-    page.block_thread()
+    served = Demo(networks, Limits(max_upload, max_frames))
+    click.echo(f"{url_of(taken)} (Ctrl-C to end)")
+    with contextlib.suppress(KeyboardInterrupt):
+        server_of(served, address).run([taken])
+    served.visitors.close()

@@ -21,22 +21,37 @@ A program that lets its user correct labels holds a `LabelStack` of each recordi
   `amseg dataset`; `keep_all(recording, frames, stack)` writes, `put_into(stack, recording)` reads.
 - `Thresholds(smallest_px, least_confidence).apply(labels, class_names, confidence)` takes pieces
   out that are too small or too uncertain.
+- `teach(corrections.dataset, folder, preset)` fine-tunes a preset on the corrected frames, beside
+  simulated ones, and scores it before and after; `progress` may raise to end it.
 
-None of it needs a network.
+Only `teach` needs Keras, and it is imported on demand.
 """
 
+from typing import TYPE_CHECKING
+
+from amseg_keras._on_demand import on_demand
 from amseg_keras.corrections.kept import Corrections
 from amseg_keras.corrections.label_stack import LabelStack
 from amseg_keras.corrections.shapes import brush, class_around, piece, polygon, region
 from amseg_keras.corrections.thresholds import Thresholds
 
+if TYPE_CHECKING:
+    from amseg_keras.corrections.teaching import Taught, TeachProgress, teach
+
 __all__ = [
     "Corrections",
     "LabelStack",
+    "Taught",
+    "TeachProgress",
     "Thresholds",
     "brush",
     "class_around",
     "piece",
     "polygon",
     "region",
+    "teach",
 ]
+
+__getattr__, __dir__ = on_demand(
+    __name__, {"amseg_keras.corrections.teaching": ("Taught", "TeachProgress", "teach")}
+)

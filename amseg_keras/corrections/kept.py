@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -177,6 +177,22 @@ class Corrections:
         for name in (named.image, named.label):
             (self.folder / str(name)).unlink(missing_ok=True)
 
+    def forget(self, recording: str) -> None:
+        """Take all frames of a recording out of the data set, with their files.
+
+        Args:
+            recording: Name of the recording.
+        """
+        gone = self._of(recording)
+        left = tuple(frame for frame in self._data.frames if frame not in gone)
+        if len(left) == len(self._data.frames):
+            return
+        self._data = replace(self._data, frames=left)
+        self._data.save()
+        for frame in gone:
+            for name in filter(None, (frame.image, frame.label)):
+                (self.folder / name).unlink(missing_ok=True)
+
     def put_into(self, stack: LabelStack, recording: str) -> tuple[int, ...]:
         """Put the kept label maps of a recording into a stack, to go on with the work.
 
@@ -197,7 +213,7 @@ class Corrections:
                 stack.replace(frame.frame, self._data.labels(frame))
         return tuple(numbers)
 
-    def _of(self, recording: str) -> Iterable[LabelledFrame]:
+    def _of(self, recording: str) -> list[LabelledFrame]:
         name = safe_name(recording)
         return [frame for frame in self._data.frames if frame.sequence == name]
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import ndimage
 
 from amseg_keras.classes import IGNORE
 from amseg_keras.corrections.shapes import Point, class_around, piece, region
@@ -140,6 +141,39 @@ class LabelStack:
         painted = self[frame].copy()
         painted[mask] = self.class_id(name)
         return self.replace(frame, painted)
+
+    def erase(self, frame: int, mask: np.ndarray, name: str | int) -> bool:
+        """Take a class away from the pixels of a mask: they get the nearest other class.
+
+        Args:
+            frame: Number of the frame, from 0.
+            mask: Pixels to erase, bool `(height, width)`; those of other classes stay.
+            name: Name or id of the class to take away.
+
+        Returns:
+            Whether any pixel changed.
+
+        Raises:
+            ValueError: There is no such class, or the mask has another shape than the frames.
+
+        Example:
+            >>> labels = np.zeros((1, 20, 20), np.uint8)
+            >>> labels[0, 5:9, 5:9] = 1
+            >>> stack = LabelStack(labels, ("plate", "pore"))
+            >>> stack.erase(0, np.ones((20, 20), bool), "pore"), int(stack[0].sum())
+            (True, 0)
+        """
+        if mask.shape != self.shape[1:]:
+            raise ValueError(f"the mask is {mask.shape}, and the frames are {self.shape[1:]}")
+        number, labels = self.class_id(name), self[frame].copy()
+        lost = mask & (labels == number)
+        if not lost.any() or (labels == number).all():
+            return False
+        row, column = ndimage.distance_transform_edt(
+            labels == number, return_distances=False, return_indices=True
+        )
+        labels[lost] = self[frame][row[lost], column[lost]]
+        return self.replace(frame, labels)
 
     def fill(self, frame: int, point: Point, name: str | int) -> bool:
         """Give the piece that a point lies in another class.

@@ -1,10 +1,6 @@
-"""The browser demo, `amseg demo`: frames in; segmentation, numbers and files out.
+"""The browser demo, `amseg demo`: frames in; labels to correct, numbers and files out.
 
-It only shows: reading, segmenting, measuring and writing are the library's. Needs the extra
-`amseg-keras[demo]`.
+It only shows: reading, segmenting, correcting, measuring, teaching and writing are the library's.
+The server opens no foreign file itself and runs no network: its workers do, which it may end.
+Needs the extra `amseg-keras[demo]`.
 """
-
-import os
-
-# Gradio reads it when it is imported: nothing is told to anybody.
-os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"

@@ -29,11 +29,23 @@ class Limits:
         upload_mb: Size of a file.
         frames: Frames of a recording.
         frame_pixels: Pixels of a frame.
+        decoded_mb: Size of all frames of a recording in memory.
+        recordings: Recordings of a visitor at a time.
+        visitor_mb: Size of all files of a visitor.
+        read_s: Seconds that reading the files of an upload may take.
+        job_s: Seconds that segmenting, measuring or packing a recording may take.
+        teach_s: Seconds that teaching may take.
     """
 
     upload_mb: int = 200
     frames: int = 500
     frame_pixels: int = 1 << 22
+    decoded_mb: int = 2000
+    recordings: int = 32
+    visitor_mb: int = 8000
+    read_s: int = 60
+    job_s: int = 1800
+    teach_s: int = 1800
 
 
 def check_file(path: Path, limits: Limits) -> None:
@@ -59,6 +71,12 @@ def check_stack(stack: FrameStack, limits: Limits) -> None:
     frames, height, width = stack.shape
     _check_count(stack.name, frames, limits)
     _check_size(stack.name, (height, width), limits)
+    size = math.prod(stack.shape) * stack.dtype.itemsize
+    if size > limits.decoded_mb * 1_000_000:
+        raise ReadError(
+            f"{stack.name}: takes {size // 1_000_000:,} MB once it is read, and this page has "
+            f"{limits.decoded_mb:,} MB for a recording; give a part of it, {_ELSEWHERE}"
+        )
 
 
 def _check_count(name: str, frames: int, limits: Limits) -> None:

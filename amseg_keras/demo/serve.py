@@ -1,62 +1,103 @@
-"""Start the page."""
+"""Start the server."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from importlib.resources import files
-from typing import Any
+import contextlib
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 
-import gradio as gr
+import uvicorn
 
-from amseg_keras.demo.limits import Limits
+from amseg_keras.demo.server import Access, Demo
 
-USER = "amseg"
-"""Name to log in with, where there is a password."""
+FIRST_PORT = 7860
 
-FONTS = ("system-ui", "Segoe UI", "Roboto", "sans-serif")
-FIXED_FONTS = ("ui-monospace", "Consolas", "monospace")
-"""Of the visitor's computer: none is fetched from anywhere."""
-
-VISITORS = 64
-"""Pages whose results are kept in memory at a time."""
+OPEN = Access()
+"""Everybody may ask."""
 
 
 @dataclass(frozen=True)
 class Address:
-    """Where the page is.
+    """Where the page is, and who may open it.
 
     Attributes:
         host: Name or address of this computer that is listened on.
-        port: Likewise; None for the first that is free from 7860 on.
-        password: Asked of visitors, None for nothing.
+        port: Port; None for the first that is free from 7860 on.
+        access: Password, and further names of the server.
     """
 
     host: str = "127.0.0.1"
     port: int | None = None
-    password: str | None = None
+    access: Access = field(default_factory=Access)
 
 
-def launch_options(limits: Limits, address: Address = Address()) -> dict[str, Any]:
-    """Arguments for the page's `launch`, after which `block_thread` waits for Ctrl-C.
+def listening_socket(address: Address) -> socket.socket:
+    """Take a port.
 
-    Nothing is fetched from elsewhere, shared or kept.
+    Args:
+        address: Where to listen.
+
+    Raises:
+        OSError: The port is taken, or the host is no address of this computer.
     """
-    return {
-        "server_name": address.host,
-        "server_port": address.port,
-        "auth": None if address.password is None else (USER, address.password),
-        "max_file_size": limits.upload_mb * 1_000_000,
-        "theme": gr.themes.Default(
-            primary_hue="teal", neutral_hue="slate", font=FONTS, font_mono=FIXED_FONTS
-        ),
-        "css": (files("amseg_keras.demo") / "assets" / "page.css").read_text("utf-8"),
-        "footer_links": ["api"],
-        "run_history": False,
-        "share": False,
-        "enable_monitoring": False,
-        "mcp_server": False,
-        "ssr_mode": False,
-        "prevent_thread_lock": True,
-        "quiet": True,
-        "state_session_capacity": VISITORS,
-    }
+    ports = [address.port] if address.port else range(FIRST_PORT, FIRST_PORT + 100)
+    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
+    last: OSError | None = None
+    for port in ports:
+        taken = socket.socket(family)
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            taken.bind((address.host, port))
+            taken.listen()
+            return taken
+        except OSError as error:
+            taken.close()
+            last = error
+    assert last is not None
+    raise last
+
+
+def server_of(demo: Demo, address: Address) -> uvicorn.Server:
+    """Make the web server of a demo."""
+    config = uvicorn.Config(
+        demo.app(address.access),
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=2,
+    )
+    return uvicorn.Server(config)
+
+
+def url_of(taken: socket.socket) -> str:
+    """Give the address of a port for a browser on this computer."""
+    host, port = taken.getsockname()[:2]
+    host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
+    return f"http://{host}:{port}"
+
+
+@contextlib.contextmanager
+def served(demo: Demo, access: Access = OPEN) -> Iterator[str]:
+    """Serve a demo in a thread, for tests and notebooks; gives its address.
+
+    Args:
+        demo: What to serve.
+        access: Who may ask.
+    """
+    taken = socket.socket()
+    taken.bind(("127.0.0.1", 0))
+    taken.listen()
+    server = server_of(demo, Address(access=access))
+    thread = threading.Thread(target=server.run, args=([taken],), daemon=True)
+    thread.start()
+    try:
+        while not server.started:
+            time.sleep(0.02)
+        yield url_of(taken)
+    finally:
+        server.should_exit = True
+        thread.join()

@@ -1,76 +1,601 @@
-"""Who is on the page: a folder for each visitor, and the word to stop."""
+"""Who is on the page: a folder and recordings for each visitor, and their work in turn."""
 
 from __future__ import annotations
 
+import logging
+import secrets
 import shutil
 import tempfile
 import threading
+import time
+from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-import gradio as gr
-from gradio.utils import get_upload_folder
+import numpy as np
 
-_RESULT = "run"
+from amseg_keras.corrections import Corrections
+from amseg_keras.datasets.dataset import read_dataset_file
+from amseg_keras.demo.limits import Limits
+from amseg_keras.demo.networks import Networks
+from amseg_keras.demo.recordings import (
+    CANCELLED,
+    DONE,
+    FAILED,
+    READY,
+    RUNNING,
+    WAITING,
+    Chosen,
+    Recording,
+)
+from amseg_keras.demo.workers import UNKNOWN, JobError, JobStopped, Pool
+from amseg_keras.pretrained.preset import read_info
 
+_LOGGER = logging.getLogger(__name__)
 
-class Stopped(Exception):  # noqa: N818 - it is no error
-    """The visitor asked to stop, or left."""
+EMPTY_S = 300.0
+"""A visitor without a recording is gone after so many seconds; a page that is open asks oftener."""
+
+MEASURE_AFTER_S = 0.4
+"""Labels that were changed are measured anew when nothing changed for so long."""
 
 
 @dataclass
-class Visitor:
-    """One open page.
+class Pools:
+    """The workers of a server.
 
     Attributes:
-        folder: For files of this visitor; nobody else can guess its path.
-        stop: Set when what is being computed for the visitor is no longer wanted.
+        files: Those that open foreign files, measure and pack.
+        network: That which segments and explains.
+        teaching: That which teaches.
     """
 
-    folder: Path
+    files: Pool = field(default_factory=lambda: Pool(2, limited=True))
+    network: Pool = field(default_factory=lambda: Pool(1, limited=False))
+    teaching: Pool = field(default_factory=lambda: Pool(1, limited=False))
+
+    def close(self) -> None:
+        """End all workers."""
+        for pool in (self.files, self.network, self.teaching):
+            pool.close()
+
+
+@dataclass
+class Teaching:
+    """The last teaching of a visitor.
+
+    Attributes:
+        state: As of a recording.
+        said: What is being done, or what went wrong.
+        share: Part of it that is done, 0 to 1.
+        scores: Rows of `Taught.scores`; None before the end.
+        preset: Name of the tuned network; None before the end.
+        stop: Set when the visitor wants it no more.
+    """
+
+    state: str = READY
+    said: str = ""
+    share: float = 0.0
+    scores: list[dict[str, Any]] | None = None
+    preset: str | None = None
     stop: threading.Event = field(default_factory=threading.Event)
 
-    def new_folder(self, purpose: str = _RESULT) -> Path:
-        """A folder for another recording."""
-        return Path(tempfile.mkdtemp(prefix=f"{purpose}-", dir=self.folder))
 
-    def keep_only(self, folder: Path) -> None:
-        """Delete the results of earlier recordings."""
-        for other in self.folder.glob(f"{_RESULT}-*"):
-            if other != folder:
-                shutil.rmtree(other, ignore_errors=True)
+class Visitor:
+    """One page that is open.
 
-    def check(self) -> None:
-        """Raise `Stopped` if the visitor wants no more."""
-        if self.stop.is_set():
-            raise Stopped
+    Args:
+        token: What the page proves itself with; nobody else can guess it.
+        folder: Folder of this visitor's files.
+        networks: Presets that every visitor can choose.
+        pools: Workers.
+        limits: What a visitor may send.
+    """
+
+    def __init__(
+        self, token: str, folder: Path, networks: Networks, pools: Pools, limits: Limits
+    ) -> None:
+        self.token, self.folder = token, folder
+        self.seen = time.monotonic()
+        self.left: float | None = None
+        self.recordings: dict[int, Recording] = {}
+        self.teaching = Teaching()
+        self._networks, self._pools, self._limits = networks, pools, limits
+        self._tuned: dict[str, Path] = {}
+        self._next = 1
+        self._lock = threading.RLock()
+        self._line: deque[Recording] = deque()
+        self._running = False
+
+    @property
+    def presets(self) -> dict[str, Path]:
+        """Folder of each network that this visitor can choose, by its name."""
+        return {**self._tuned, **self._networks.folders}
+
+    @property
+    def corrections(self) -> Path:
+        """Folder of the data sets of corrected frames."""
+        return self.folder / "corrections"
+
+    def touch(self) -> None:
+        """Note that the visitor is here."""
+        self.seen, self.left = time.monotonic(), None
+
+    def recording(self, number: int) -> Recording:
+        """Give a recording by its number.
+
+        Raises:
+            KeyError: There is none.
+        """
+        with self._lock:
+            return self.recordings[number]
+
+    def new_uploads(self) -> Path:
+        """Make a folder for the files of an upload.
+
+        Raises:
+            JobError: The visitor has too many files already.
+        """
+        size = sum(path.stat().st_size for path in self.folder.rglob("*") if path.is_file())
+        if size > self._limits.visitor_mb * 1_000_000:
+            raise JobError(
+                f"your recordings and results take {size // 1_000_000:,} MB, and this page has "
+                f"{self._limits.visitor_mb:,} MB for a visitor; remove a recording first"
+            )
+        return Path(tempfile.mkdtemp(prefix="uploads-", dir=self.folder))
+
+    def read(self, uploads: Path, preset: str, stop: threading.Event) -> list[Recording]:
+        """Read files that were sent, each of their recordings into a new entry of the list.
+
+        Args:
+            uploads: Folder of the files.
+            preset: Name of the network to segment them with.
+            stop: Set when the visitor wants them no more.
+
+        Raises:
+            JobError: They cannot be read.
+            JobStopped: It was stopped.
+        """
+        arguments = {
+            "folder": str(self.folder),
+            "uploads": str(uploads),
+            "limits": vars(self._limits),
+        }
+        try:
+            found = self._pools.files.do("read", arguments, self._limits.read_s, stop)
+        except (JobError, JobStopped):
+            shutil.rmtree(uploads, ignore_errors=True)
+            raise
+        made = []
+        with self._lock:
+            if len(self.recordings) + len(found) > self._limits.recordings:
+                for about in found:
+                    shutil.rmtree(about["home"], ignore_errors=True)
+                raise JobError(
+                    f"this page holds {self._limits.recordings} recordings; remove one first"
+                )
+            for about in found:
+                chosen = Chosen(preset, about["pixel_size_um"], about["frame_rate_hz"])
+                made.append(Recording(self._next, about, chosen))
+                self.recordings[self._next] = made[-1]
+                self._next += 1
+        return made
+
+    def remove(self, number: int) -> None:
+        """Remove a recording, its files, and the work on it."""
+        with self._lock:
+            recording = self.recordings.pop(number)
+        recording.stop.set()
+        shutil.rmtree(recording.home, ignore_errors=True)
+        with self._lock:
+            uploads = recording.about["uploads"]
+            if all(one.about["uploads"] != uploads for one in self.recordings.values()):
+                shutil.rmtree(uploads, ignore_errors=True)
+            for kept in self.corrections.glob("*/dataset.json"):
+                names = read_dataset_file(kept.parent).class_names
+                Corrections(kept.parent, names).forget(_sequence(recording))
+
+    def run(self, recordings: list[Recording]) -> None:
+        """Segment and measure recordings, one after the other.
+
+        Args:
+            recordings: Those that wait or run already are passed over.
+        """
+        with self._lock:
+            for recording in recordings:
+                with recording.lock:
+                    if recording.state in (WAITING, RUNNING):
+                        continue
+                    recording.forget_labels()
+                    recording.state, recording.said = WAITING, "waiting"
+                    recording.stop = threading.Event()
+                    self._line.append(recording)
+            if not self._running and self._line:
+                self._running = True
+                threading.Thread(target=self._work, daemon=True).start()
+
+    def cancel(self, recording: Recording) -> None:
+        """Stop the work on a recording."""
+        recording.stop.set()
+        with self._lock:
+            if recording in self._line:
+                self._line.remove(recording)
+                recording.state, recording.said = CANCELLED, "cancelled"
+
+    def _work(self) -> None:
+        while True:
+            with self._lock:
+                if not self._line:
+                    self._running = False
+                    return
+                recording = self._line.popleft()
+            self._segment(recording)
+
+    def _segment(self, recording: Recording) -> None:
+        stop, chosen = recording.stop, recording.chosen
+
+        def told(stage: str, share: float) -> None:
+            if not stop.is_set():
+                recording.state, recording.said, recording.share = RUNNING, stage, share
+
+        arguments = {
+            "about": recording.about,
+            "preset": str(self.presets[chosen.preset]),
+            "chosen": _as_json(chosen),
+        }
+        seconds = self._limits.job_s
+
+        def work() -> None:
+            with recording.folder_in_use:
+                record = self._pools.network.do("segment", arguments, seconds, stop, told)
+            with recording.lock:
+                if stop.is_set():
+                    raise JobStopped
+                names = tuple(record["class_names"])
+                recording.take(record, names)
+                recording.said = self._put_back(recording)
+                recording.state, recording.share = DONE, 1.0
+            if recording.chosen.least_confidence > 0:
+                self._find_confidence(recording)
+            self.measure(recording)
+
+        self._watched(recording, stop, work)
+
+    def _watched(
+        self, recording: Recording, stop: threading.Event, work: Callable[[], None]
+    ) -> None:
+        try:
+            work()
+        except JobStopped:
+            if recording.stop is stop:
+                recording.state, recording.said = CANCELLED, "cancelled"
+        except JobError as error:
+            if recording.stop is stop and not stop.is_set():
+                recording.state, recording.said = FAILED, str(error)
+        except Exception:
+            if not stop.is_set():  # else the visitor left, and the files with the visitor
+                _LOGGER.exception("the work on a visitor's recording failed")
+                recording.state, recording.said = FAILED, UNKNOWN
+
+    def measure(self, recording: Recording) -> None:
+        """Measure what is shown of a recording; returns at once if it is known."""
+        with recording.folder_in_use:
+            self._measure(recording)
+
+    def _measure(self, recording: Recording) -> None:
+        with recording.lock:
+            if recording.labels is None or recording.measured is not None:
+                return
+            version, stop, chosen = recording.save_shown(), recording.stop, recording.chosen
+        arguments = {
+            "about": recording.about,
+            "chosen": _as_json(chosen)
+            | {"smallest_pore_um": chosen.smallest_pore if chosen.pixel_size_um else 0},
+        }
+        found = self._pools.files.do("measure", arguments, self._limits.job_s, stop)
+        with recording.lock:
+            if recording.version == version:
+                recording.measured, recording.measured_at = found, version
+
+    def measure_soon(self, recording: Recording) -> None:
+        """Measure a recording when its labels have not changed for a moment."""
+        version = recording.version
+
+        def later() -> None:
+            time.sleep(MEASURE_AFTER_S)
+            if recording.version != version or recording.state != DONE:
+                return
+            self._watched(recording, recording.stop, lambda: self.measure(recording))
+
+        threading.Thread(target=later, daemon=True).start()
+
+    def find_confidence(self, recording: Recording) -> None:
+        """Compute the confidence that a threshold needs, and measure, in the background."""
+
+        def work() -> None:
+            self._find_confidence(recording)
+            self.measure(recording)
+
+        threading.Thread(
+            target=self._watched, args=(recording, recording.stop, work), daemon=True
+        ).start()
+
+    def _find_confidence(self, recording: Recording) -> None:
+        stop, chosen = recording.stop, recording.chosen
+        arguments = {
+            "about": recording.about,
+            "preset": str(self.presets[chosen.preset]),
+            "chosen": _as_json(chosen),
+        }
+
+        def told(stage: str, share: float) -> None:
+            recording.said = f"{stage}: {share:.0%}"
+
+        self._pools.network.do("confidence", arguments, self._limits.job_s, stop, told)
+        with recording.lock:
+            if recording.stop is stop and not stop.is_set():
+                recording.has_confidence, recording.said = True, ""
+                recording.changed()
+
+    def explain(self, recording: Recording, frame: int, class_name: str) -> dict[str, str]:
+        """Draw why a class was found in a frame; gives the paths of two pictures."""
+        arguments = {
+            "about": recording.about,
+            "preset": str(self.presets[recording.chosen.preset]),
+            "background": recording.chosen.background,
+            "frame": frame,
+            "class_name": class_name,
+        }
+        made: dict[str, str] = self._pools.network.do(
+            "explain", arguments, self._limits.job_s, recording.stop
+        )
+        return made
+
+    def pack(self, recording: Recording, wanted: str) -> Path:
+        """Make a file of a recording to take along.
+
+        Raises:
+            JobError: There is nothing to be packed yet, or it fails.
+        """
+        if recording.labels is None:
+            raise JobError(f"{recording.name}: is not segmented yet; segment it first")
+        kept = self.corrections / _of_classes(recording.labels.class_names)
+        arguments = {
+            "about": recording.about,
+            "wanted": wanted,
+            "corrections": str(kept) if kept.is_dir() else None,
+        }
+        with recording.folder_in_use:
+            self._measure(recording)
+            seconds = self._limits.job_s
+            return Path(self._pools.files.do("pack", arguments, seconds, recording.stop))
+
+    def kept(self, class_names: tuple[str, ...]) -> Corrections:
+        """Give the data set of corrected frames with these classes."""
+        return Corrections(self.corrections / _of_classes(class_names), class_names)
+
+    def use_for_training(self, recording: Recording, frame: int, wanted: bool) -> None:
+        """Keep a frame as it is labelled now to teach with, or take it out again.
+
+        Args:
+            recording: The recording.
+            frame: Number of the frame, from 0.
+            wanted: Whether to keep it.
+        """
+        assert recording.labels is not None
+        with self._lock:
+            kept, name = self.kept(recording.labels.class_names), _sequence(recording)
+            if wanted:
+                kept.keep(name, frame, recording.frames[frame], recording.labels[frame])
+                if not recording.training:
+                    kept.keep_neighbours(name, recording.frames)
+                recording.training.add(frame)
+            elif frame in recording.training:
+                kept.take_out(name, frame)
+                recording.training.discard(frame)
+
+    def _put_back(self, recording: Recording) -> str:
+        """Put corrections of an earlier segmentation into the new labels."""
+        assert recording.labels is not None
+        kept = self.kept(recording.labels.class_names)
+        back = kept.put_into(recording.labels, _sequence(recording))
+        recording.training = set(back)
+        if not back:
+            return ""
+        return f"{len(back)} corrected frame{'s' * (len(back) != 1)} put back"
+
+    def teach(self, recording: Recording, epochs: int) -> None:
+        """Teach the network of a recording from all corrected frames with its classes.
+
+        Raises:
+            JobError: A teaching is running, or nothing is segmented.
+        """
+        if self.teaching.state in (WAITING, RUNNING):
+            raise JobError("a network is being taught already; wait for it or cancel it")
+        if recording.labels is None:
+            raise JobError(f"{recording.name}: is not segmented yet; segment and correct it first")
+        teaching = self.teaching = Teaching(WAITING, "waiting")
+        start = recording.chosen.preset
+        kept = self.corrections / _of_classes(recording.labels.class_names)
+        arguments = {
+            "folder": str(self.folder),
+            "corrections": str(kept),
+            "preset": str(self.presets[start]),
+            "epochs": epochs,
+        }
+
+        def told(stage: str, share: float) -> None:
+            teaching.state, teaching.said, teaching.share = RUNNING, stage, share
+
+        def work() -> None:
+            try:
+                seconds = self._limits.teach_s
+                made = self._pools.teaching.do("teach", arguments, seconds, teaching.stop, told)
+                name = self._new_name(start)
+                self._tuned[name] = Path(made["preset"])
+                teaching.preset, teaching.scores = name, made["scores"]
+                teaching.state, teaching.share = DONE, 1.0
+                teaching.said = f"taught in {made['seconds']:.0f} s"
+            except JobStopped:
+                teaching.state, teaching.said = CANCELLED, "cancelled"
+            except JobError as error:
+                teaching.state, teaching.said = FAILED, str(error).replace(str(kept), "corrections")
+            except Exception:
+                _LOGGER.exception("a teaching failed")
+                teaching.state, teaching.said = FAILED, UNKNOWN
+
+        threading.Thread(target=work, daemon=True).start()
+
+    def use_taught(self, recording: Recording) -> None:
+        """Segment a recording with the tuned network, and keep what was found before it.
+
+        Raises:
+            JobError: There is no tuned network.
+        """
+        if self.teaching.preset is None:
+            raise JobError("there is no tuned network; teach one first")
+        with recording.lock:
+            earlier = None
+            if recording.labels is not None:
+                earlier = np.stack([recording.labels.found(k) for k in range(recording.count)])
+            recording.choose(preset=self.teaching.preset)
+            recording.earlier = earlier
+        self.run([recording])
+        recording.earlier = earlier
+
+    def preset_folder(self, name: str) -> Path:
+        """Give the folder of a tuned network.
+
+        Raises:
+            KeyError: This visitor has none of this name.
+        """
+        return self._tuned[name]
+
+    def info(self, name: str) -> dict[str, Any]:
+        """Describe a network for the page."""
+        folder = self.presets[name]
+        info = self._networks.infos.get(name) or read_info(folder, name)
+        return {
+            "name": name,
+            "classes": list(info.class_names),
+            "trained_on": info.trained_on,
+            "tuned": name in self._tuned,
+        }
+
+    def leave(self) -> None:
+        """Stop all work, and delete all files."""
+        with self._lock:
+            self._line.clear()
+            for recording in self.recordings.values():
+                recording.stop.set()
+            self.teaching.stop.set()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _new_name(self, start: str) -> str:
+        stem = start.partition("-taught")[0]
+        number = 1 + len(self._tuned)
+        return f"{stem}-taught-{number}"
+
+
+def _as_json(chosen: Chosen) -> dict[str, Any]:
+    return dict(vars(chosen))
+
+
+def _of_classes(class_names: tuple[str, ...]) -> str:
+    """Name the data set of corrected frames with these classes."""
+    import hashlib
+
+    return "corrected-" + hashlib.sha256("\n".join(class_names).encode()).hexdigest()[:8]
+
+
+def _sequence(recording: Recording) -> str:
+    # Two recordings of one name are two sequences.
+    return f"{recording.name}-{recording.number}"
 
 
 class Visitors:
-    """All visitors of a page; their folders go when they leave, all of them when the server ends.
+    """All visitors of a server.
 
-    The folders lie where Gradio serves files from, so that it makes no copies of its own, which
-    would stay when the visitor is gone.
+    Args:
+        networks: Presets that every visitor can choose.
+        limits: What a visitor may send.
+        pools: Workers.
+        most: Visitors at a time.
+        grace_s: A page that was closed, or reloaded, may come back within so many seconds.
+        idle_s: Visitors who do nothing for so long are gone.
     """
 
-    def __init__(self) -> None:
-        Path(get_upload_folder()).mkdir(parents=True, exist_ok=True)
-        self._root = tempfile.TemporaryDirectory(prefix="amseg-", dir=get_upload_folder())
+    def __init__(
+        self,
+        networks: Networks,
+        limits: Limits,
+        pools: Pools,
+        most: int = 64,
+        grace_s: float = 20.0,
+        idle_s: float = 3600.0,
+    ) -> None:
+        self.networks, self.limits, self.pools = networks, limits, pools
+        self._most, self._grace_s, self._idle_s = most, grace_s, idle_s
+        self._root = tempfile.TemporaryDirectory(prefix="amseg-demo-")
         self._here: dict[str, Visitor] = {}
         self._lock = threading.Lock()
+        self._closed = threading.Event()
+        threading.Thread(target=self._look_around, daemon=True).start()
 
-    def of(self, request: gr.Request) -> Visitor:
-        """The visitor who sent a request."""
-        with self._lock:
-            session = str(request.session_hash)
-            if session not in self._here:
-                self._here[session] = Visitor(Path(tempfile.mkdtemp(dir=self._root.name)))
-            return self._here[session]
+    def come(self, token: str | None = None) -> Visitor:
+        """Let a page in: one that comes back with its token, or a new one.
 
-    def leave(self, request: gr.Request) -> None:
-        """Delete all files of a visitor who closed the page."""
+        Raises:
+            JobError: There are too many.
+        """
         with self._lock:
-            visitor = self._here.pop(str(request.session_hash), None)
-        if visitor is not None:
-            visitor.stop.set()
-            shutil.rmtree(visitor.folder, ignore_errors=True)
+            if token in self._here:
+                self._here[token].touch()
+                return self._here[token]
+            if len(self._here) >= self._most:
+                raise JobError("too many visitors are here; come back in a while")
+            new = secrets.token_urlsafe(24)
+            folder = Path(tempfile.mkdtemp(dir=self._root.name))
+            self._here[new] = Visitor(new, folder, self.networks, self.pools, self.limits)
+            return self._here[new]
+
+    def of(self, token: str) -> Visitor:
+        """Give the visitor with a token.
+
+        Raises:
+            KeyError: There is none.
+        """
+        visitor = self._here[token]
+        visitor.touch()
+        return visitor
+
+    def leave(self, token: str) -> None:
+        """Note that a page was closed; it may be reloaded."""
+        if visitor := self._here.get(token):
+            visitor.left = time.monotonic()
+
+    def close(self) -> None:
+        """Delete everything, and end the workers."""
+        if self._closed.is_set():
+            return
+        self._closed.set()
+        for visitor in self._here.values():
+            visitor.leave()
+        self.pools.close()
+        self._root.cleanup()
+
+    def _look_around(self) -> None:
+        while not self._closed.wait(min(1.0, self._grace_s / 2)):
+            now = time.monotonic()
+            with self._lock:
+                gone = [
+                    token
+                    for token, visitor in self._here.items()
+                    if (visitor.left is not None and now > visitor.left + self._grace_s)
+                    or now > visitor.seen + (self._idle_s if visitor.recordings else EMPTY_S)
+                ]
+                visitors = [self._here.pop(token) for token in gone]
+            for visitor in visitors:
+                visitor.leave()

@@ -202,6 +202,16 @@ def test_recordings_are_sequences_of_their_own(stack, frames, tmp_path):
     assert kept.recordings == ("a", "b")
 
 
+def test_a_recording_is_forgotten_with_its_files(stack, frames, tmp_path):
+    stack.remove_piece(1, (25, 5))
+    kept = Corrections(tmp_path, NAMES)
+    for name in ("b", "a"):
+        kept.keep_all(name, frames, stack)
+    kept.forget("a")
+    assert Corrections(tmp_path, NAMES).recordings == ("b",)
+    assert not list(tmp_path.rglob("a_0*"))
+
+
 def test_a_folder_with_other_classes_is_refused(stack, frames, tmp_path):
     stack.remove_piece(1, (25, 5))
     Corrections(tmp_path, NAMES).keep_all("shot", frames, stack)

@@ -22,20 +22,20 @@ demo()
 
 def test_the_page_is_served_until_ctrl_c_and_leaves_no_files(tiny_presets, tmp_path):
     command = [sys.executable, "-c", START, "--model", str(tiny_presets[0])]
-    environment = os.environ | {"GRADIO_TEMP_DIR": str(tmp_path), "PYTHONUNBUFFERED": "1"}
+    environment = os.environ | {"TMPDIR": str(tmp_path), "PYTHONUNBUFFERED": "1"}
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as server:
         try:
             url = server.stdout.readline().split()[0]
             assert "Melt pools in X-ray frames" in httpx.get(url).text
-            assert list(tmp_path.glob("amseg-*"))
+            assert list(tmp_path.glob("amseg-demo-*"))
             server.send_signal(signal.SIGINT)
             assert server.wait(120) == 0
         finally:
             server.kill()
-    assert not list(tmp_path.glob("amseg-*"))
+    assert not list(tmp_path.glob("amseg-demo-*"))
 
 
-def test_a_port_that_is_taken_gives_one_sentence(tiny_presets, upload_folder):
+def test_a_port_that_is_taken_gives_one_sentence(tiny_presets):
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
         other.listen()
@@ -55,5 +55,5 @@ def test_a_preset_that_is_not_there_is_wrong_use():
 
 def test_the_space_starts_from_the_package(request):
     app = runpy.run_path(str(request.config.rootpath / "demo" / "app.py"))
-    assert app["build_page"].__module__ == "amseg_keras.demo.page"
+    assert app["Demo"].__module__ == "amseg_keras.demo.server"
     assert app["LIMITS"].frames == 60

@@ -2,6 +2,7 @@
 
 import struct
 import zlib
+from dataclasses import replace
 
 import h5py
 import numpy as np
@@ -9,8 +10,8 @@ import pytest
 import tifffile
 from PIL import Image
 
-from amseg_keras.demo.limits import Limits, check_file
-from amseg_keras.demo.uploads import take_in
+from amseg_keras.demo.limits import Limits, check_file, check_stack
+from amseg_keras.demo.uploads import harmless_name, recordings_in
 from amseg_keras.read import ReadError
 
 LIMITS = Limits(upload_mb=1, frames=4, frame_pixels=2000)
@@ -98,38 +99,28 @@ def test_hdf5_that_holds_its_frames_is_taken(tmp_path):
         file["frames"] = frames
         file["same"] = h5py.SoftLink("/frames")
         file["entry"] = file["/"]  # a circle
-    with take_in([str(tmp_path / "scan.h5")], tmp_path / "home", LIMITS).open() as stack:
+    (source,) = recordings_in(tmp_path, LIMITS)
+    with source.open() as stack:
         np.testing.assert_array_equal(stack[2], frames[2])
 
 
 def test_numbered_pictures_are_one_recording(tmp_path):
     for number in (10, 9):
-        Image.fromarray(np.full((8, 8), number, "uint8")).save(tmp_path / f"shot {number}.png")
-    files = [str(tmp_path / f"shot {number}.png") for number in (10, 9)]
-    with take_in(files, tmp_path / "home", LIMITS).open() as stack:
+        Image.fromarray(np.full((8, 8), number, "uint8")).save(tmp_path / f"shot_{number}.png")
+    (source,) = recordings_in(tmp_path, LIMITS)
+    with source.open() as stack:
         assert [int(frame[0, 0]) for frame in stack] == [9, 10]
 
 
-def test_a_name_cannot_lead_out_of_the_folder(tmp_path):
-    Image.fromarray(np.zeros((8, 8), "uint8")).save(tmp_path / "..%2f.. -$(x)'.png")
-    taken = take_in([str(tmp_path / "..%2f.. -$(x)'.png")], tmp_path / "home", LIMITS)
-    assert [path.name for path in (tmp_path / "home" / "frames").iterdir()] == ["2f.._-_x.png"]
-    assert taken.files[0].parent == tmp_path / "home" / "frames"
+def test_a_recording_that_takes_too_much_memory_is_refused(tmp_path):
+    np.save(tmp_path / "large.npy", np.zeros((4, 40, 40), "float64"))
+    (source,) = recordings_in(tmp_path, LIMITS)
+    with source.open() as stack, pytest.raises(ReadError, match=r"large: takes 0 MB once it is"):
+        check_stack(stack, replace(LIMITS, decoded_mb=0))
 
 
-@pytest.mark.parametrize(
-    ("names", "sentence"),
-    [
-        ([], "choose a file first"),
-        (["a.png", "b.png"], r"these files are 2 recordings \(a, b\)"),
-        (["a.png", "sub/a.png"], "a.png: there are two files of this name"),
-        (["a.exe"], "a.exe: is of no type that is read here"),
-        ([f"{number}.png" for number in range(5)], "these are 5 files and this page takes 4"),
-    ],
-)
-def test_files_that_are_no_recording_give_one_sentence(tmp_path, names, sentence):
-    (tmp_path / "sub").mkdir()
-    for name in names:
-        Image.fromarray(np.zeros((8, 8), "uint8")).save(tmp_path / name, "PNG")
-    with pytest.raises(ReadError, match=f"^{sentence}"):
-        take_in([str(tmp_path / name) for name in names], tmp_path / "home", LIMITS)
+def test_a_name_cannot_lead_out_of_the_folder():
+    assert harmless_name("../../..%2f.. -$(x)'.png") == "2f.._-_x.png"
+    assert harmless_name("C:\\frames\\a.png") == "a.png"
+    with pytest.raises(ReadError, match=r"^a.exe: is of no type that is read here"):
+        harmless_name("a.exe")
