@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import napari
 from napari.layers import Image, Labels
@@ -13,84 +11,25 @@ from qtpy.QtWidgets import QCheckBox, QListWidget, QListWidgetItem
 
 from amseg_keras.classes import IGNORE
 from amseg_keras.corrections import Corrections
+from amseg_keras.napari.jobs import (
+    AUTO,
+    KERAS,
+    Asked,
+    Learned,
+    Lesson,
+    Segmented,
+    run_segment,
+    run_teach,
+)
 from amseg_keras.napari.layers import KEY, Labelled, labelled, like, recorded, take_corrections
-from amseg_keras.napari.panel import RESULTS, FolderField, LayerChoice, Panel, Tell
-from amseg_keras.napari.segment import AUTO, Asked, Segmented, segment
-from amseg_keras.read import ReadError, StackSource
+from amseg_keras.napari.panel import RESULTS, FolderField, LayerChoice, Panel
+from amseg_keras.napari.segment import found_layer
+from amseg_keras.read import ReadError
 from amseg_keras.report.colours import class_colours
 from amseg_keras.runs.corrected import write_corrected
 
 LEAST = 2
 """Corrected frames from which on a network can be taught."""
-
-
-@dataclass(frozen=True)
-class Lesson:
-    """Corrected frames of one recording, and the network that is to learn them.
-
-    Attributes:
-        known: Labels with their corrections.
-        source: Files of the frames.
-        corrections: Folder of the data set of corrected frames.
-        out: Folder of the trainings.
-        replay: Train on simulated frames too, so that the network forgets nothing.
-    """
-
-    known: Labelled
-    source: StackSource
-    corrections: Path
-    out: Path
-    replay: bool
-
-
-def keep(lesson: Lesson) -> Corrections:
-    """Keep the corrected frames as a data set, those of other recordings in it too.
-
-    Raises:
-        ReadError: A frame cannot be read, or the folder holds other classes.
-        OutputTakenError: The folder holds the result of another command.
-    """
-    known = lesson.known
-    kept = Corrections(lesson.corrections, known.class_names, known.pixel_size_um)
-    with lesson.source.open() as stack:
-        kept.keep_all(known.recording, stack, known.found)
-    return kept
-
-
-def teach(lesson: Lesson, tell: Tell) -> Any:
-    """Keep the corrected frames, and fine-tune the network on all frames that are kept.
-
-    Args:
-        lesson: What is to be learned.
-        tell: Told how far it has come.
-
-    Returns:
-        The tuned network and its scores, as `amseg_keras.corrections.teach.Taught`.
-    """
-    from amseg_keras.corrections.teach import TeachProgress
-    from amseg_keras.corrections.teach import teach as teach_network
-
-    tell(0, 0, "Keeping the corrected frames ...")
-    kept = keep(lesson)
-
-    def told(progress: TeachProgress) -> None:
-        left = progress.seconds_left
-        rest = "" if left is None else f", about {left:.0f} s left"
-        tell(round(100 * progress.share), 100, f"Teaching: {progress.stage}{rest}")
-
-    number = 1 + sum(1 for _ in lesson.out.glob("taught-*"))
-    out = lesson.out / f"taught-{number}"
-    start = lesson.known.preset or AUTO
-    return teach_network(kept.dataset, out, start, replay=lesson.replay, progress=told)
-
-
-def score_lines(taught: Any) -> list[str]:
-    """Say how good the network was before and is now, a line for each group of frames."""
-    lines = []
-    for group in dict.fromkeys(taught.scores["group"]):
-        before, after = taught.mean(group)
-        lines.append(f"{group}: mean IoU {before:.3f} before, {after:.3f} after")
-    return lines
 
 
 class CorrectPanel(Panel):
@@ -171,12 +110,24 @@ class CorrectPanel(Panel):
                 f"{len(corrected) + kept} frames are corrected, and teaching takes {LEAST} or "
                 "more: correct others with the brush of the labels layer"
             )
-        return Lesson(known, source, corrections, self.trainings.path, self.replay.isChecked())
+        out = self.trainings.path
+        return Lesson(
+            known.recording,
+            source,
+            known.class_names,
+            {number: known.found[number] for number in corrected},
+            known.found.shape,
+            corrections,
+            out / f"taught-{1 + sum(1 for _ in out.glob('taught-*'))}",
+            known.preset or AUTO,
+            known.pixel_size_um,
+            self.replay.isChecked(),
+        )
 
     def teach(self) -> None:
         """Teach in a thread, and show the scores before and after."""
         lesson = self.lesson()
-        self.start(lambda tell: teach(lesson, tell), self._taught)
+        self.start(lambda tell: run_teach(lesson, tell), self._taught)
 
     def apply_tuned(self) -> None:
         """Segment the recording with the tuned network, into a folder and a layer of its own."""
@@ -189,26 +140,28 @@ class CorrectPanel(Panel):
         asked = Asked(
             source,
             str(self.tuned),
-            folder=self.trainings.path / "results" / number,
+            KERAS,
+            None,
+            self.trainings.path / "results" / number,
             pixel_size_um=known.pixel_size_um,
             frame_rate_hz=known.frame_rate_hz,
             overwrite=True,
         )
-        self.start(lambda tell: segment(asked, tell), lambda found: self._applied(found, layer))
+        self.start(
+            lambda tell: run_segment(asked, tell), lambda done: self._applied(asked, done, layer)
+        )
 
-    def _taught(self, taught: Any) -> None:
-        self.tuned = taught.preset
+    def _taught(self, learned: Learned) -> None:
+        self.tuned = learned.preset
         self.apply.setEnabled(True)
-        self.say("\n".join([f"The tuned network is {taught.preset}.", *score_lines(taught)]))
+        self.say("\n".join([f"The tuned network is {learned.preset}.", *learned.lines]))
 
-    def _applied(self, found: Segmented, before: Labels) -> None:
-        labels, more, _ = found.layer
-        known: Labelled = more["metadata"][KEY]
-        more["metadata"][KEY] = replace(known, preset=str(self.tuned))
+    def _applied(self, asked: Asked, done: Segmented, before: Labels) -> None:
+        labels, more, _ = found_layer(asked, done)
         more["name"] = f"{before.name}, taught"
         before.visible = False
         self.viewer.add_labels(labels, **{**more, **like(before)})
-        self.say("\n".join(found.said))
+        self.say("\n".join(done.said))
 
     def _list_classes(self) -> None:
         self.classes.clear()

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 KEY = "amseg"
 """Where the metadata of a layer has what this package knows of it."""
 
+AXES = ("frame", "y", "x")
+
 LayerTuple = tuple[Any, dict[str, Any], str]
 """Data, arguments and kind of a layer, as readers give it."""
 
@@ -128,15 +130,18 @@ def image_layer(source: StackSource) -> LayerTuple:
 
 
 def in_place(pixel_size_um: float | None) -> dict[str, Any]:
-    """Give the arguments of a layer that put its pixels where they are in micrometres."""
+    """Give the arguments of a layer that name its axes, and put its pixels in micrometres."""
     if pixel_size_um is None:
-        return {}
-    return {"scale": (1.0, pixel_size_um, pixel_size_um), "units": ("pixel", "um", "um")}
+        return {"axis_labels": AXES}
+    scale = (1.0, pixel_size_um, pixel_size_um)
+    return {"axis_labels": AXES, "scale": scale, "units": ("pixel", "um", "um")}
 
 
 def like(layer: Image | Labels) -> dict[str, Any]:
     """Give the arguments that put a layer where another one of three dimensions is."""
-    return {"scale": tuple(layer.scale)[-3:], "units": tuple(layer.units)[-3:]}
+    if layer.ndim != 3:
+        return {}
+    return {"axis_labels": AXES, "scale": tuple(layer.scale), "units": tuple(layer.units)}
 
 
 def labels_layer(labels: np.ndarray, known: Labelled) -> LayerTuple:

@@ -14,6 +14,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
     QAbstractItemView,
     QCheckBox,
+    QScrollArea,
     QTableWidget,
     QTableWidgetItem,
     QTabWidget,
@@ -22,7 +23,8 @@ from qtpy.QtWidgets import (
 )
 
 from amseg_keras.napari.layers import Labelled, labelled, like, take_corrections
-from amseg_keras.napari.panel import LayerChoice, Panel, Tell, known, optional_number
+from amseg_keras.napari.panel import LayerChoice, Panel, known, optional_number
+from amseg_keras.napari.worker import Tell
 from amseg_keras.quantify import Quantities, Scale, measure
 from amseg_keras.quantify.quantities import SMALLEST_PORE_UM
 from amseg_keras.report.experiment.look import time_axis
@@ -34,6 +36,9 @@ from amseg_keras.runs.quantified_run import FOLDER
 from amseg_keras.runs.quantify import QuantifySettings, quantify_experiment
 
 TABLES = ("frames", "pores", "tracks")
+
+PANEL_PX = 110
+"""Least height of a plot; below, the labels of the axes lie over each other."""
 
 
 @dataclass(frozen=True)
@@ -150,10 +155,13 @@ class ResultView(QWidget):
         if measured.frames > 1 and panels_of(names):
             figure = time_series_figure(quantities, names, self._axis)
             self.canvas = FigureCanvasQTAgg(figure)
-            self.canvas.setMinimumHeight(260)
+            self.canvas.setMinimumHeight(PANEL_PX * len(figure.axes) + PANEL_PX // 2)
+            scrolled = QScrollArea()
+            scrolled.setWidgetResizable(True)
+            scrolled.setWidget(self.canvas)
             self._marks = [axes.axvline(0, color="0.5", linewidth=1) for axes in figure.axes]
             self.canvas.mpl_connect("button_press_event", self._clicked)
-            self.tabs.addTab(self.canvas, "plots")
+            self.tabs.addTab(scrolled, "plots")
         self.tables = {name: _table(getattr(quantities, name)) for name in TABLES}
         for name, table in self.tables.items():
             self.tabs.addTab(table, name)

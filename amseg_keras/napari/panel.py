@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import napari
+from napari.layers import Layer
 from napari.utils.notifications import show_error
 from qtpy.QtCore import QObject, Qt, Signal
 from qtpy.QtWidgets import (
@@ -26,6 +27,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from amseg_keras.napari.worker import StoppedError, Tell
 from amseg_keras.outputs import OutputError
 from amseg_keras.pretrained import PresetError
 from amseg_keras.read import ReadError
@@ -37,13 +39,6 @@ RESULTS = Path.home() / "amseg-results"
 
 _UNKNOWN = "-"
 _LARGEST = 1e7
-
-Tell = Callable[[int, int, str], None]
-"""Told how much is done, of how much, and what; it raises `StoppedError` if the user cancelled."""
-
-
-class StoppedError(Exception):
-    """The user cancelled the work."""
 
 
 class Job(QObject):
@@ -72,21 +67,22 @@ class Job(QObject):
         """End the work the next time that it tells its progress."""
         self._stop.set()
 
-    def _tell(self, done: int, of: int, what: str) -> None:
-        if self._stop.is_set():
-            raise StoppedError
+    def __call__(self, done: int, of: int, what: str) -> None:
+        """Tell progress."""
+        self.check()
         self.told.emit(done, of, what)
 
-    def _run(self) -> None:
-        from amseg_keras.training import TrainingError
+    def check(self) -> None:
+        """Raise `StoppedError` if the user cancelled."""
+        if self._stop.is_set():
+            raise StoppedError
 
-        known = (ReadError, OutputError, PresetError, TrainingError, ValueError)
-        known += (ImportError, OSError)
+    def _run(self) -> None:
         try:
-            result = self._work(self._tell)
+            result = self._work(self)
         except StoppedError:
             self.stopped.emit()
-        except known as error:
+        except (ReadError, OutputError, PresetError, ValueError, ImportError, OSError) as error:
             self.failed.emit(str(error))
         except Exception as error:
             _LOGGER.error("%s", traceback.format_exc())
@@ -205,7 +201,7 @@ class LayerChoice(QComboBox):
         kind: Type of the layers.
     """
 
-    def __init__(self, viewer: napari.Viewer, kind: type) -> None:
+    def __init__(self, viewer: napari.Viewer, kind: type[Layer]) -> None:
         super().__init__()
         self._viewer, self._kind = viewer, kind
         viewer.layers.events.inserted.connect(self._fill)

@@ -10,7 +10,8 @@ from napari.layers import Image, Shapes
 from qtpy.QtWidgets import QCheckBox, QComboBox, QSpinBox
 
 from amseg_keras.napari.layers import LayerTuple, image_layer, recorded
-from amseg_keras.napari.panel import RESULTS, FolderField, LayerChoice, Panel, Tell
+from amseg_keras.napari.panel import RESULTS, FolderField, LayerChoice, Panel
+from amseg_keras.napari.worker import Tell
 from amseg_keras.preprocess import (
     FirstFrames,
     FlatField,

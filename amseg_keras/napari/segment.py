@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import napari
-import numpy as np
 from napari.layers import Image
 from qtpy.QtWidgets import QCheckBox, QComboBox, QSpinBox
 
-from amseg_keras.classes import IGNORE
 from amseg_keras.corrections import LabelStack
+from amseg_keras.napari.jobs import AUTO, KERAS, Asked, Segmented, run_segment
 from amseg_keras.napari.layers import (
     KEY,
     Labelled,
@@ -29,150 +26,39 @@ from amseg_keras.napari.panel import (
     FolderField,
     LayerChoice,
     Panel,
-    Tell,
     known,
     optional_number,
 )
-from amseg_keras.pretrained import find_preset, list_presets
-from amseg_keras.pretrained.preset import weights_digest
-from amseg_keras.read import StackSource
+from amseg_keras.pretrained import list_presets
 
-if TYPE_CHECKING:
-    from amseg_keras.segment import Segmenter
-
-ENGINES = ("keras", "auto", "openvino", "openvino-bf16", "onnxruntime", "ncnn")
-"""Engines that can be chosen; `keras` is Keras' own `predict`, which needs no other package."""
-
-AUTO = "auto"
+ENGINES = (KERAS, "auto", "openvino", "openvino-bf16", "onnxruntime", "ncnn")
+"""Engines that can be chosen."""
 
 
-@dataclass(frozen=True)
-class Asked:
-    """What the user wants to have segmented.
-
-    Attributes:
-        source: Files of the frames.
-        preset: Name or folder of the network.
-        engine: One of `ENGINES`.
-        frames: First and last frame; None for all of them.
-        folder: Folder of the results of all recordings.
-        pixel_size_um: Size of a pixel; None for what the file says.
-        frame_rate_hz: Frames per second; None for what the file says.
-        overwrite: Replace the result of another run.
-    """
-
-    source: StackSource
-    preset: str
-    engine: str = "keras"
-    frames: tuple[int, int] | None = None
-    folder: Path = RESULTS
-    pixel_size_um: float | None = None
-    frame_rate_hz: float | None = None
-    overwrite: bool = False
-
-
-@dataclass(frozen=True)
-class Segmented:
-    """What a segmentation gave.
-
-    Attributes:
-        layer: Labels with what is known of them.
-        said: Warnings and notes, a sentence each.
-    """
-
-    layer: LayerTuple
-    said: tuple[str, ...]
-
-
-_LOADED: dict[tuple[str, str], Segmenter] = {}
-"""The network that was used last, by the digest of its weights and its engine."""
-
-
-def segment(asked: Asked, tell: Tell) -> Segmented:
-    """Segment a recording: all frames into a folder of results, or a few as a preview.
+def found_layer(asked: Asked, done: Segmented) -> LayerTuple:
+    """Make a labels layer of what a segmentation gave.
 
     Args:
-        asked: What the user wants.
-        tell: Told how many frames are done.
-
-    Returns:
-        The labels; 255 in frames that a preview leaves out.
+        asked: What was segmented.
+        done: Folder of the result, or a preview.
 
     Raises:
-        ReadError: The recording cannot be read.
-        PresetError: The network cannot be found or read.
-        OutputError: The folder holds another result.
+        ReadError: The result cannot be read.
     """
-    from amseg_keras.runs import RunSettings, run_stack
-
-    tell(0, 0, f"Loading {asked.preset} ...")
-    preset = find_preset(asked.preset)
-    digest = weights_digest(preset)
-    with asked.source.open() as stack:
-        segmenter = _loaded(preset, digest, asked, stack, tell)
-        if asked.frames is not None:
-            return _preview(asked, segmenter, stack, tell)
-        settings = RunSettings(
-            pixel_size_um=asked.pixel_size_um,
-            frame_rate_hz=asked.frame_rate_hz,
-            overwrite=asked.overwrite,
-        )
-        folder = asked.folder / asked.source.name
-        total = len(stack)
-        record = run_stack(
-            *(stack, segmenter, digest, folder, settings),
-            lambda done: tell(int(done), total, f"Segmenting: {done:g} of {total} frames"),
-        )
-    layer = run_layer(folder, asked.source)
-    found = layer[1]["metadata"][KEY]
-    layer[1]["metadata"][KEY] = replace(found, preset=str(asked.preset))
-    said = [f"{folder}: {', '.join(record['outputs'])}", *_cautions(record.get("warnings"))]
-    said += [*record["notes"], *(one["error"] for one in record["unreadable_frames"])]
-    return Segmented(layer, tuple(said))
-
-
-def _loaded(preset: Path, digest: str, asked: Asked, stack: Any, tell: Tell) -> Segmenter:
-    from amseg_keras.segment import from_pretrained
-
-    key = (digest, asked.engine)
-    if key not in _LOADED:
-        segmenter = from_pretrained(preset)
-        if asked.engine != "keras":
-            tell(0, 0, f"Starting the engine {asked.engine} ...")
-            segmenter.compile_inference(asked.engine, stack)
-        _LOADED.clear()
-        _LOADED[key] = segmenter
-    return _LOADED[key]
-
-
-def _preview(asked: Asked, segmenter: Segmenter, stack: Any, tell: Tell) -> Segmented:
-    """Label a few frames, with the grey levels and the background of the whole recording."""
-    first, last = asked.frames or (0, len(stack) - 1)
-    inputs = segmenter.inputs(stack, pixel_size_um=asked.pixel_size_um)
-    labels = np.full(stack.shape, IGNORE, np.uint8)
-    errors = []
-    for frame in segmenter.iter_labels(inputs, start=first, batch_size=1):
-        if frame.index > last:
-            break
-        labels[frame.index] = frame.labels
-        errors += [frame.error] if frame.error else []
-        tell(frame.index - first + 1, last - first + 1, f"Segmenting frame {frame.index}")
-    there = range(first, last + 1)
-    warnings = segmenter.check(inputs, lambda index: labels[index] if index in there else None)
-    names = segmenter.class_names
-    known = Labelled(
-        *(names, LabelStack(labels.copy(), names), asked.source.name, asked.source),
-        preset=str(asked.preset),
-        pixel_size_um=asked.pixel_size_um or stack.pixel_size_um,
-        frame_rate_hz=asked.frame_rate_hz or stack.frame_rate_hz,
+    if isinstance(done.found, Path):
+        layer = run_layer(done.found, asked.source)
+        about: Labelled = layer[1]["metadata"][KEY]
+        layer[1]["metadata"][KEY] = replace(about, preset=asked.preset)
+        return layer
+    preview = done.found
+    names = preview.class_names
+    about = Labelled(
+        *(names, LabelStack(preview.labels.copy(), names), asked.source.name, asked.source),
+        preset=asked.preset,
+        pixel_size_um=preview.pixel_size_um,
+        frame_rate_hz=preview.frame_rate_hz,
     )
-    said = [f"A preview of frames {first} to {last}; nothing is written."]
-    said += [f"CAUTION: {one.sentence}" for one in warnings]
-    return Segmented(labels_layer(labels, known), (*said, *inputs.notes, *errors))
-
-
-def _cautions(warnings: Iterable[dict[str, Any]] | None) -> list[str]:
-    return [f"CAUTION: {one['sentence']}" for one in warnings or ()]
+    return labels_layer(preview.labels, about)
 
 
 class SegmentPanel(Panel):
@@ -219,14 +105,15 @@ class SegmentPanel(Panel):
         """
         layer = self.recording.layer
         known_of_layer = recorded(layer, self.folder.path / "recordings")
-        frames = None
+        frames: tuple[int, int] | None = None
         if not self.all_frames.isChecked():
-            frames = tuple(sorted((self.first.value(), self.last.value())))
+            first, last = self.first.value(), self.last.value()
+            frames = min(first, last), max(first, last)
         return Asked(
             known_of_layer.source,
             self.preset.currentText(),
             self.engine.currentText(),
-            frames,  # type: ignore[arg-type]
+            frames,
             self.folder.path,
             _unless(known(self.pixel_size.value()), known_of_layer.pixel_size_um),
             _unless(known(self.frame_rate.value()), known_of_layer.frame_rate_hz),
@@ -236,12 +123,14 @@ class SegmentPanel(Panel):
     def segment(self) -> None:
         """Segment in a thread, and add the labels."""
         asked, image = self.asked(), self.recording.layer
-        self.start(lambda tell: segment(asked, tell), lambda found: self._add(found, image))
+        self.start(
+            lambda tell: run_segment(asked, tell), lambda done: self._add(asked, done, image)
+        )
 
-    def _add(self, found: Segmented, image: Image) -> None:
-        labels, more, _ = found.layer
+    def _add(self, asked: Asked, done: Segmented, image: Image) -> None:
+        labels, more, _ = found_layer(asked, done)
         self.viewer.add_labels(labels, **{**more, **like(image)})
-        self.say("\n".join(found.said))
+        self.say("\n".join(done.said))
 
     def _show_facts(self) -> None:
         """Show what the file of the chosen recording says."""

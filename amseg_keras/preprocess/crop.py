@@ -223,7 +223,7 @@ class LaserPath:
             >>> LaserPath.through((10, 400), (20, 350))
             LaserPath(column=450.0, px_per_frame=-5.0)
         """
-        (frame, column), (later, other) = first, second
+        (frame, column), (later, other) = (map(float, place) for place in (first, second))
         if frame == later:
             raise ValueError(
                 f"the line stays in frame {frame:g}, so that the laser has no speed; draw a line "

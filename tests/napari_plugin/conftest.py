@@ -26,6 +26,15 @@ def pytest_collection_modifyitems(items):
 
 
 @pytest.fixture(scope="session")
+def real_data():
+    """The folder of real frames, which do not belong to the project and may be absent."""
+    folder = Path(os.environ.get("AMSEG_TEST_DATA", HERE.parents[2] / "shared" / "data"))
+    if not folder.is_dir():
+        pytest.skip("no real frames here; set AMSEG_TEST_DATA to their folder")
+    return folder
+
+
+@pytest.fixture(scope="session")
 def screen():
     """Give Qt a screen that draws OpenGL; it ends when Qt leaves it, at the end of the process."""
     if os.environ.get("DISPLAY") or os.name == "nt":

@@ -19,10 +19,7 @@ from amseg_keras.napari.segment import SegmentPanel
 from amseg_keras.read import open_stack
 from amseg_keras.runs.labelled_run import open_labelled_run
 
-
-@pytest.fixture(scope="module")
-def preset(small_segmenter, tmp_path_factory):
-    return str(small_segmenter.save_pretrained(tmp_path_factory.mktemp("preset") / "small"))
+PRESET = "amsegnet-esrf-lite"
 
 
 @pytest.fixture
@@ -48,9 +45,9 @@ def segment_panel(viewer, preset, folder):
 
 
 @pytest.fixture
-def segmented(viewer, preset, tmp_path, qtbot):
+def segmented(viewer, tmp_path, qtbot):
     """The viewer with labels of all frames, and the folder of their result."""
-    panel = segment_panel(viewer, preset, tmp_path / "results")
+    panel = segment_panel(viewer, PRESET, tmp_path / "results")
     panel.segment()
     ended(qtbot, panel)
     return viewer, tmp_path / "results" / "esrf-welding", panel
@@ -69,8 +66,8 @@ def test_segment_adds_labels_in_their_colours_and_writes_a_result(segmented):
     assert json.loads((folder / "run.json").read_text())["pixel_size_from"] == "file"
 
 
-def test_a_preview_labels_the_frames_that_are_asked_for(viewer, preset, tmp_path, qtbot):
-    panel = segment_panel(viewer, preset, tmp_path)
+def test_a_preview_labels_the_frames_that_are_asked_for(viewer, tmp_path, qtbot):
+    panel = segment_panel(viewer, PRESET, tmp_path)
     panel.all_frames.setChecked(False)
     panel.first.setValue(3)
     panel.last.setValue(4)
@@ -83,8 +80,8 @@ def test_a_preview_labels_the_frames_that_are_asked_for(viewer, preset, tmp_path
     assert list(tmp_path.iterdir()) == []
 
 
-def test_cancel_ends_the_work_and_leaves_no_layer(viewer, preset, tmp_path, qtbot):
-    panel = segment_panel(viewer, preset, tmp_path)
+def test_cancel_ends_the_work_and_leaves_no_layer(viewer, tmp_path, qtbot):
+    panel = segment_panel(viewer, PRESET, tmp_path)
     panel.segment()
     panel.stop()
     ended(qtbot, panel)
@@ -100,11 +97,11 @@ def test_a_network_that_is_not_there_is_said(viewer, tmp_path, qtbot):
     assert "nowhere" in panel.message.text()
 
 
-def test_frames_of_another_plugin_are_kept_in_a_file(make_napari_viewer, preset, tmp_path, qtbot):
+def test_frames_of_another_plugin_are_kept_in_a_file(make_napari_viewer, tmp_path, qtbot):
     viewer = make_napari_viewer()
     frames = np.random.default_rng(0).integers(0, 4000, (2, 64, 96), dtype=np.uint16)
     viewer.add_image(frames, name="from camera")
-    panel = segment_panel(viewer, preset, tmp_path)
+    panel = segment_panel(viewer, PRESET, tmp_path)
     panel.segment()
     ended(qtbot, panel)
     assert viewer.layers["from_camera labels"].data.shape == frames.shape
@@ -212,7 +209,7 @@ def test_a_window_along_a_line_needs_the_line(viewer):
     assert "no line of the laser is drawn" in panel.message.text()
 
 
-def test_metadata_tells_where_labels_come_from(segmented, preset):
+def test_metadata_tells_where_labels_come_from(segmented):
     viewer, folder, _ = segmented
     known = viewer.layers["esrf-welding labels"].metadata[KEY]
-    assert (known.folder, known.preset, known.recording) == (folder, preset, "esrf-welding")
+    assert (known.folder, known.preset, known.recording) == (folder, PRESET, "esrf-welding")
