@@ -77,6 +77,12 @@ def _parse_parameters(
     help="Equivalent diameter below which a pore is a speckle.",
 )
 @click.option(
+    "--all-keyholes",
+    is_flag=True,
+    help="Keep pieces of keyhole that stand still beside a moving keyhole, move against it or are "
+    "far from its path. Default: they are left out of movies.",
+)
+@click.option(
     "--parameter",
     "parameters",
     multiple=True,
@@ -142,6 +148,7 @@ def quantify(
         overwrite=chosen["overwrite"],
         absent=chosen["absent"],
         assume_pixel_size=chosen["assume_pixel_size"],
+        all_keyholes=chosen["all_keyholes"],
     )
     names = tuple(name.strip() for name in classes.split(","))
     experiments, errors = find_experiments(inputs, names, chosen["reading"])

@@ -244,11 +244,11 @@ class GradCam:
         if not self._has_softmax:
             return found.scores
         powers = np.exp(found.scores - found.scores.max(axis=-1, keepdims=True))
-        return powers / powers.sum(axis=-1, keepdims=True)
+        return np.asarray(powers / powers.sum(axis=-1, keepdims=True))
 
     def _forward_of(self, padded: np.ndarray, tile: Tile) -> list[Any]:
         """Output of the layer, class scores, and what goes past the layer, of one part."""
-        return self._forward([ops.convert_to_tensor(padded[tile.window][None])])
+        return list(self._forward([ops.convert_to_tensor(padded[tile.window][None])]))
 
     def _channel_weights(
         self, counted: np.ndarray, tile: Tile, inside: np.ndarray, beside: list[Any]

@@ -109,9 +109,10 @@ def lazy_frames(frames: Frames, dtype: np.dtype) -> dask.array.Array:
         ((1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1), True)
     """
     chunks = (1, *frames.shape[1:])
-    return dask.array.from_array(
+    lazy: dask.array.Array = dask.array.from_array(  # type: ignore[no-untyped-call]
         _ByFrame(frames, dtype), chunks, name=False, lock=True, meta=np.empty((0, 0, 0), dtype)
     )
+    return lazy
 
 
 def image_layer(source: StackSource) -> LayerTuple:

@@ -110,7 +110,7 @@ def _told(frames: Any, total: int, tell: Tell) -> Any:
 def tip_points(frames: pd.DataFrame) -> np.ndarray:
     """Give the keyhole's tip in every frame that has one, `(n, 3)` as frame, row, column."""
     there = frames.dropna(subset=["keyhole_tip_y_px", "keyhole_tip_x_px"])
-    return there[["frame", "keyhole_tip_y_px", "keyhole_tip_x_px"]].to_numpy(float)
+    return np.asarray(there[["frame", "keyhole_tip_y_px", "keyhole_tip_x_px"]], float)
 
 
 def surface_lines(frames: pd.DataFrame, width: int) -> list[np.ndarray]:
@@ -133,7 +133,7 @@ def pore_tracks(pores: pd.DataFrame) -> np.ndarray:
     """Give pores through time, `(n, 4)` as track, frame, row, column."""
     there = pores[pores["track"] >= 0] if len(pores) else pores
     ordered = there.sort_values(["track", "frame"])
-    return ordered[["track", "frame", "y_px", "x_px"]].to_numpy(float)
+    return np.asarray(ordered[["track", "frame", "y_px", "x_px"]], float)
 
 
 class ResultView(QWidget):

@@ -123,7 +123,7 @@ class _Frames:
         self.shape = (len(frames), *first.shape)
 
     def __len__(self) -> int:
-        return self.shape[0]
+        return int(self.shape[0])
 
     def __getitem__(self, index: int) -> np.ndarray:
         image = self._data.image(self._listed[index])

@@ -10,16 +10,23 @@ from typing import Any, NamedTuple, get_type_hints
 import numpy as np
 import pandas as pd
 
-from amseg_keras.classes import IGNORE
+from amseg_keras.classes import IGNORE, MELT_POOL
 from amseg_keras.quantify.classes import SMALLEST_PX, check_class_ids, check_class_names, mask_of
 from amseg_keras.quantify.dynamics.fluctuation import fluctuation
 from amseg_keras.quantify.dynamics.tracks import track_pores
 from amseg_keras.quantify.geometry.keyhole import Keyhole, measure_keyhole
 from amseg_keras.quantify.geometry.keyhole import scan_direction as keyhole_direction
-from amseg_keras.quantify.geometry.melt_pool import melt_free_depth
+from amseg_keras.quantify.geometry.melt_pool import (
+    MeltPool,
+    measure_melt_pool,
+    melt_free_depth,
+    summarise_melt_pool,
+    with_melt_pools,
+)
 from amseg_keras.quantify.geometry.pores import Pore, measure_pores
 from amseg_keras.quantify.geometry.surface import Surface, substrate_surface
 from amseg_keras.quantify.intervals import FrameBounds, edge_at, with_intervals
+from amseg_keras.quantify.phantoms import Phantoms
 from amseg_keras.quantify.scale import IN_PIXELS, Scale, in_units
 from amseg_keras.quantify.summary import summarise
 
@@ -74,6 +81,7 @@ def measure(
     smallest_pore_um: float = SMALLEST_PORE_UM,
     absent: Collection[str] = (),
     bounds: Mapping[int, FrameBounds] | None = None,
+    phantoms: Phantoms | None = None,
 ) -> Quantities:
     """Measure keyhole and pores in every frame, and follow them through time (section 3.2).
 
@@ -99,6 +107,8 @@ def measure(
             what `amseg segment` leaves in `bounds.npz`. They give 90 % intervals, and the place of
             the surface where the grey levels step. There are no intervals if the labels of any
             such frame are others than those that the bounds belong to: a person corrected them.
+        phantoms: Pieces of keyhole to leave out, from `find_phantoms`. A frame with a phantom has
+            no interval of its own.
 
     Returns:
         Tables, in pixels where no other unit is given; columns that end in `_px` have a
@@ -144,18 +154,24 @@ def measure(
     smallest_px = smallest_area_px(scale, smallest_pore_um)
     shape: tuple[int, int] | None = None
     measured = []
-    bounds = bounds or {}
+    bounds = dict(bounds or {})
     are_stale = False
+    pools: list[MeltPool] = []
     for index, frame in enumerate(labels):
         shape = _checked_shape(frame, shape, index)
         check_class_ids(frame, class_names, index)
         if (frame != IGNORE).any():
             are_stale |= index in bounds and not bounds[index].belongs_to(frame)
+            if phantoms is not None and index in phantoms.pieces:
+                # The bounds of this frame hold the phantom, too.
+                bounds.pop(index, None)
+                frame = phantoms.removed_from(index, frame, class_names)
             edge = edge_at(bounds, index)
             surface = _surface(frame, class_names, edge)
             if edge is not None:
                 frame = without_what_is_above(frame, class_names, surface)
             measured.append(_measure_frame(index, frame, class_names, smallest_px, surface))
+            pools.append(measure_melt_pool(frame, class_names, surface, smallest_px))
     if scan_direction is None:
         places = [(frame.index, frame.keyhole.x_px) for frame in measured]
         scan_direction = keyhole_direction(pd.DataFrame(places, columns=["frame", "keyhole_x_px"]))
@@ -173,6 +189,8 @@ def measure(
             for end in ("least", "most")
         )
         rows = with_intervals(rows, least, most, bounds[bounded[0].index].factors)
+    if MELT_POOL in class_names:
+        rows = with_melt_pools(rows, pools, scan_direction)
     frames = in_units(rows, scale)
     for of in ("area", "depth"):
         frames[f"keyhole_{of}_delta"] = fluctuation(frames[f"keyhole_{of}_px"]).delta_i
@@ -181,6 +199,10 @@ def measure(
     )
     found = track_pores(pores, frames, shape or (0, 0), scale)
     summary = summarise(frames, found, scale) | {"scan_direction": scan_direction}
+    if MELT_POOL in class_names:
+        summary |= summarise_melt_pool(frames, scale)
+    if phantoms is not None:
+        summary["phantoms_removed"] = sum(map(len, phantoms.pieces.values()))
     return Quantities(
         frames, found.pores, found.tracks, found.events, summary, scale, scan_direction
     )

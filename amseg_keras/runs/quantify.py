@@ -21,7 +21,7 @@ import numpy as np
 from amseg_keras.atomic import complete_or_absent
 from amseg_keras.json_values import json_value
 from amseg_keras.outputs import OutputFiles, OutputFolder, RunIdentity, input_place
-from amseg_keras.quantify import Quantities, Scale, measure
+from amseg_keras.quantify import Phantoms, Quantities, Scale, find_phantoms, measure
 from amseg_keras.quantify.intervals import SOURCE
 from amseg_keras.quantify.quantities import SMALLEST_PORE_UM
 from amseg_keras.quantify.scale import ASSUMED
@@ -58,6 +58,7 @@ class QuantifySettings:
         absent: Classes that the labels do not have, as in `measure`.
         assume_pixel_size: Take the pixel size of the frames that the network was trained on where
             nobody says one; what is computed from it is marked as assumed.
+        all_keyholes: keep pieces of keyhole that no laser can have made (see `find_phantoms`).
     """
 
     pixel_size_um: float | None = None
@@ -68,6 +69,7 @@ class QuantifySettings:
     overwrite: bool = False
     absent: tuple[str, ...] = ()
     assume_pixel_size: bool = False
+    all_keyholes: bool = False
 
 
 def quantify_experiment(
@@ -119,6 +121,10 @@ def _measure(
     labels = None if experiment.labels is None else experiment.labels()
     bounds = experiment.bounds()
     notes = list(experiment.notes)
+    phantoms = None
+    if not settings.all_keyholes and experiment.count > 1:
+        phantoms = find_phantoms(experiment.frames(), experiment.class_names)
+        notes += phantom_note(phantoms)
     try:
         found = measure(
             _told(experiment.frames(), progress),
@@ -128,6 +134,7 @@ def _measure(
             smallest_pore_um=settings.smallest_pore_um,
             absent=settings.absent,
             bounds=bounds,
+            phantoms=phantoms,
         )
     except ValueError as error:
         raise ReadError(f"{experiment.source}: {error}") from error
@@ -146,12 +153,26 @@ def _measure(
         "scan_direction": found.scan_direction,
         "scan_direction_from": _direction_from(found, settings),
         "smallest_pore_um": settings.smallest_pore_um,
+        "phantoms": None if phantoms is None else phantoms.record(),
         "notes": notes,
         "parameters": {**experiment.parameters, **settings.parameters},
         "versions": package_versions("numpy", "pandas", "scipy"),
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
     }
     return found, json_value(record)
+
+
+def phantom_note(phantoms: Phantoms) -> list[str]:
+    """Say which pieces of keyhole were left out; nothing if none was."""
+    counted = phantoms.record()
+    pieces, frames = counted["pieces_removed"], counted["frames_changed"]
+    if not pieces:
+        return []
+    return [
+        f"{pieces} pieces of keyhole in {frames} frames were left out: a laser makes one keyhole "
+        "at a time, and these stand still beside it, move against it or are far from its path; keep "
+        "them with --all-keyholes"
+    ]
 
 
 def _pixel_size(

@@ -8,7 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from amseg_keras.quantify import (
+    Scale,
     Surface,
+    measure,
     measure_melt_pool,
     melt_pool_boundary,
     substrate_surface,
@@ -84,6 +86,24 @@ def test_liquid_metal_is_part_of_the_surface_of_the_plate():
     labels = plate()
     labels[30:60, 5:195] = 5
     assert substrate_surface(labels, NAMES) == SURFACE
+
+
+def test_tables_have_the_melt_pool_of_each_frame_and_the_speed_of_its_tail():
+    stack = np.stack([with_half_ellipse(plate(), 60 + 4 * n, 30, 20) for n in range(12)])
+    for n, labels in enumerate(stack):
+        labels[30:40, 70 + 4 * n : 76 + 4 * n] = 3
+    found = measure(stack, NAMES, Scale(2.0, 1000.0))
+    row = found.frames.iloc[3]
+    assert row["melt_pool_depth_um"] == 2 * row["melt_pool_depth_px"] == pytest.approx(40, abs=2)
+    assert row["keyhole_to_melt_pool_depth"] == pytest.approx(0.5, abs=0.05)
+    assert found.summary["frames_with_melt_pool"] == 12
+    assert found.summary["solidification_front_px_per_frame"] == pytest.approx(4, abs=0.1)
+    assert found.summary["solidification_front_mm_per_s"] == pytest.approx(8, abs=0.2)
+
+
+def test_tables_without_the_class_have_no_column_of_the_melt_pool():
+    labels = plate()[None]
+    assert not [name for name in measure(labels, NAMES[:5]).frames if "melt_pool" in name]
 
 
 def test_the_boundary_is_smooth_and_near_the_drawn_one():

@@ -1,9 +1,10 @@
 """Phantoms are taken away, keyholes are left."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from amseg_keras.quantify import find_phantoms
+from amseg_keras.quantify import find_phantoms, measure
 
 NAMES = ["background", "substrate", "keyhole"]
 SHAPE = (60, 200)
@@ -91,6 +92,16 @@ def test_the_pixels_of_a_phantom_get_the_class_around_them():
 
 def test_without_a_keyhole_class_there_are_no_phantoms():
     assert find_phantoms(plate(3), ["background", "pore"]).record()["pieces_removed"] == 0
+
+
+def test_measured_keyholes_are_those_of_the_laser():
+    alone = with_keyhole(plate(12), moving())
+    both = with_keyhole(alone.copy(), [170] * 12, rows=(20, 55), half=20)
+    expected = measure(alone, NAMES, absent=["pore"]).frames
+    assert not measure(both, NAMES, absent=["pore"]).frames.equals(expected)
+    found = measure(both, NAMES, absent=["pore"], phantoms=find_phantoms(both, NAMES))
+    pd.testing.assert_frame_equal(found.frames, expected)
+    assert found.summary["phantoms_removed"] == 12
 
 
 def test_the_record_counts_what_is_taken_away():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from scipy import ndimage
@@ -13,10 +13,17 @@ from amseg_keras.classes import MELT_POOL
 from amseg_keras.quantify.classes import SMALLEST_PX, mask_of
 from amseg_keras.quantify.geometry.keyhole import Keyhole
 from amseg_keras.quantify.geometry.pores import Pore
-from amseg_keras.quantify.geometry.surface import Surface
+from amseg_keras.quantify.geometry.surface import Surface, robust_line
+from amseg_keras.quantify.scale import Scale
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _AT_SURFACE_PX = 3
 """How far below the fitted line the pool may begin and still be open: plates are rough."""
+
+_LEAST_TAILS = 8
+"""Frames with a tail below which there is no speed."""
 
 _LEAST_COLUMNS = 8
 """Columns below which a boundary is too short for a curve."""
@@ -195,6 +202,8 @@ def melt_pool_boundary(
         >>> len(curve.x_px), round(float(curve.y_px[10]), 3), round(float(curve.sd_px.max()), 3)
         (30, 21.5, 0.0)
     """
+    from scipy.interpolate import make_smoothing_spline  # takes half a second to import
+
     pool = melt_pool_mask(labels, class_names, smallest_px)
     height = labels.shape[0]
     lowest = height - 1 - pool[::-1].argmax(axis=0)
@@ -203,7 +212,6 @@ def melt_pool_boundary(
         return None
     rows = lowest[columns] + 0.5
     # A flat boundary leaves the cross-validation nothing to choose.
-    from scipy.interpolate import make_smoothing_spline  # takes long to import
 
     curve = rows if np.ptp(rows) == 0 else make_smoothing_spline(columns, rows)(columns)
     away = np.abs(rows - curve)
@@ -256,3 +264,61 @@ def melt_free_depth(
     if not column.any():
         return math.nan
     return float((np.flatnonzero(column)[-1] + 0.5 - y) / surface.cosine)
+
+
+def with_melt_pools(
+    rows: pd.DataFrame, pools: Sequence[MeltPool], scan_direction: int | None
+) -> pd.DataFrame:
+    """Add the columns of the melt pool to the table of frames.
+
+    Args:
+        rows: A row for each frame, with `keyhole_depth_px`.
+        pools: Melt pool of each row.
+        scan_direction: +1 to the right, -1 to the left; None if it is not known.
+
+    Returns:
+        A new table. The ratio of the depths is NaN without a melt pool.
+    """
+    depth = np.array([pool.depth_px for pool in pools], float)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = np.where(depth > 0, rows["keyhole_depth_px"].to_numpy(float) / depth, np.nan)
+    return rows.assign(
+        melt_pool_area_px=[pool.area_px for pool in pools],
+        melt_pool_depth_px=depth,
+        melt_pool_length_px=[pool.length_px for pool in pools],
+        melt_pool_surface_width_px=[pool.surface_width_px for pool in pools],
+        melt_pool_tail_x_px=[pool.tail_x_px(scan_direction) for pool in pools],
+        keyhole_to_melt_pool_depth=ratio,
+    )
+
+
+def summarise_melt_pool(frames: pd.DataFrame, scale: Scale) -> dict[str, Any]:
+    """Summarise the melt pool of a recording.
+
+    The solidification front is the tail of the pool. Its speed is the slope of a robust line
+    through the columns of the tail: the speed along the surface, positive to the right.
+
+    Args:
+        frames: Table of `with_melt_pools`.
+        scale: Size of a pixel and frame rate.
+
+    Returns:
+        `frames_with_melt_pool`, `median_melt_pool_depth_px` and `median_melt_pool_length_px` (None
+        without a melt pool), `solidification_front_px_per_frame` (None with fewer than 8 tails),
+        and `solidification_front_mm_per_s` if pixel size and frame rate are known.
+    """
+    there = frames[frames["melt_pool_area_px"] > 0]
+    summary: dict[str, Any] = {"frames_with_melt_pool": len(there)}
+    for name in ("depth", "length"):
+        middle = there[f"melt_pool_{name}_px"].median()
+        summary[f"median_melt_pool_{name}_px"] = None if np.isnan(middle) else float(middle)
+    tails = there.dropna(subset=["melt_pool_tail_x_px"])
+    speed = None
+    if len(tails) >= _LEAST_TAILS:
+        frame, column = tails["frame"].to_numpy(float), tails["melt_pool_tail_x_px"].to_numpy(float)
+        speed = robust_line(frame, column)[0]
+    summary["solidification_front_px_per_frame"] = speed
+    if scale.pixel_size_um is not None and scale.frame_rate_hz is not None:
+        factor = scale.pixel_size_um * scale.frame_rate_hz / 1000
+        summary["solidification_front_mm_per_s"] = None if speed is None else speed * factor
+    return summary
