@@ -170,8 +170,8 @@ def phantom_note(phantoms: Phantoms) -> list[str]:
         return []
     return [
         f"{pieces} pieces of keyhole in {frames} frames were left out: a laser makes one keyhole "
-        "at a time, and these stand still beside it, move against it or are far from its path; keep "
-        "them with --all-keyholes"
+        "at a time, and these stand still beside it, move against it or are far from its path; "
+        "keep them with --all-keyholes"
     ]
 
 
