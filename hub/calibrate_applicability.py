@@ -209,9 +209,12 @@ class Measured:
                 self.foreign[process].append([seen.signs])
 
     def factors(self) -> dict[str, float]:
-        """Factor on the interval of each quantity that was measured often enough."""
+        """Factor on the interval of each quantity that was measured often enough.
+
+        It is at least 1: real frames differ more from the training than simulated ones do.
+        """
         return {
-            name: interval_factor(*np.array(pairs).T)
+            name: max(interval_factor(*np.array(pairs).T), 1.0)
             for name, pairs in self.errors.items()
             if len(pairs) >= LEAST_ERRORS
         }
