@@ -222,10 +222,9 @@ class GradCam:
         found &= in_frame
         counted = found if found.any() else in_frame
         weights = np.zeros(activations[0].shape[-1], np.float32)
-        for tile, inside, beside in zip(tiles, activations, kept, strict=True):
-            if beside is None:
-                _, _, *beside = self._forward_of(padded, tile)
-            weights += self._channel_weights(counted, tile, inside, beside)
+        for tile, inside, held in zip(tiles, activations, kept, strict=True):
+            past = self._forward_of(padded, tile)[2:] if held is None else held
+            weights += self._channel_weights(counted, tile, inside, past)
         coarse = _weighted(padded.shape[:2], tiles, activations, weights)
         size = padded.shape[1], padded.shape[0]
         enlarged = Image.fromarray(coarse).resize(size, Image.Resampling.BILINEAR)

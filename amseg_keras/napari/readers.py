@@ -120,7 +120,7 @@ class _Frames:
         self._data, self._listed = data, frames
         first = data.image(frames[0])
         self.dtype = first.dtype
-        self.shape = (len(frames), *first.shape)
+        self.shape: tuple[int, ...] = (len(frames), *first.shape)
 
     def __len__(self) -> int:
         return int(self.shape[0])

@@ -189,7 +189,7 @@ def _with_outline(picture: Image.Image, found: np.ndarray) -> Image.Image:
 
 def _bytes(levels: np.ndarray) -> np.ndarray:
     """From 0..1 to 0..255, clipped."""
-    return (np.clip(levels, 0, 1) * 255 + 0.5).astype(np.uint8)
+    return np.asarray((np.clip(levels, 0, 1) * 255 + 0.5).astype(np.uint8))
 
 
 @functools.cache
