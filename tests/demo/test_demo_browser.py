@@ -293,6 +293,18 @@ def test_thresholds_are_live(segmented, running, recording):
     wait_until(lambda: page.evaluate("[...window.amseg.viewer.frame.labels]").count(4) == 0)
 
 
+def test_warnings_of_the_preset_stand_above_the_frame(segmented, running):
+    token = segmented.evaluate("window.amseg.here.token")
+    recording = running.demo.visitors.of(token).recording(1)
+    recording.record["warnings"] = [{"sentence": "the frames are <b>darker</b>"}]
+    segmented.locator("#frame-rate").fill("1000")
+    warning = segmented.locator("#warnings p")
+    wait_until(lambda: warning.count() == 1)
+    assert warning.inner_text() == "Caution: the frames are <b>darker</b>"
+    canvas = segmented.locator("#canvas").bounding_box()
+    assert warning.bounding_box()["y"] < canvas["y"]
+
+
 # Recordings in a list
 
 
@@ -432,6 +444,22 @@ def test_corrected_frames_become_a_data_set(segmented, tmp_path):
     download.value.save_as(tmp_path / "corrections.zip")
     names = zipfile.ZipFile(tmp_path / "corrections.zip").namelist()
     assert sum("/labels/" in name for name in names) == 2
+
+
+def test_a_teaching_can_be_cancelled(segmented):
+    page = segmented
+    page.get_by_role("tab", name="Correct and teach").click()
+    for index in (0, 1):
+        page.locator("#frame").fill(str(index))
+        wait_until(lambda index=index: head(page).get("frame") == index)
+        page.get_by_role("button", name="Use this frame for training").click()
+        wanted = f"{index + 1} frame"
+        wait_until(lambda w=wanted: w in page.locator("#training-said").inner_text())
+    page.get_by_role("button", name="Teach", exact=True).click()
+    wait_until(lambda: page.get_by_role("button", name="Cancel teaching").is_enabled())
+    page.get_by_role("button", name="Cancel teaching").click()
+    wait_until(lambda: page.locator("#teach-said").inner_text() == "cancelled")
+    assert page.get_by_role("button", name="Teach", exact=True).is_enabled()
 
 
 def test_corrections_survive_another_segmentation(segmented):

@@ -46,8 +46,8 @@ def paint(page, truth):
     for name, number in PAINTED:
         page.locator("#class").select_option(name)
         for row, column in outline(truth == number):
-            # A frame is painted up to its edge, and clicks beyond the canvas do not reach it.
-            place = min(max(row, 0), height - 0.6), min(max(column, 0), width - 0.6)
+            # Clicks at the very edge of the canvas do not reach it.
+            place = min(max(row, 2), height - 3), min(max(column, 2), width - 3)
             page.mouse.click(*on_frame(page, *place))
         page.keyboard.press("Enter")
         page.wait_for_timeout(200)
@@ -84,7 +84,7 @@ def test_three_corrected_frames_make_the_others_better(browser, real_data, tmp_p
         assert card(page, "keyhole area").inner_text()
         page.get_by_role("tab", name="Correct and teach").click()
         wait_until(lambda: "3 frames" in page.locator("#training-said").inner_text())
-        page.locator("#epochs").fill("10")
+        page.locator("#epochs").fill("8")
         page.get_by_role("button", name="Teach", exact=True).click()
         wait_until(lambda: "taught in" in page.locator("#teach-said").inner_text(), 60 * MINUTES)
         scores = page.evaluate("window.amseg.here.teaching.scores")

@@ -561,7 +561,8 @@ function key(event) {
   else if (/^[1-9]$/.test(pressed) && Number(pressed) <= (now?.classes.length ?? 0)) {
     if (CORRECTING.includes(viewer.tool)) setClass(Number(pressed) - 1);
     else toggleClass(Number(pressed) - 1);
-  } else if (pressed === "Enter" && event.target === viewer.canvas) viewer.closePolygon();
+  } else if (pressed === "Enter" && viewer.points.length > 2 && !event.target.matches?.("button, summary"))
+    viewer.closePolygon();
   else if (pressed === "Escape") viewer.giveUp();
   else return;
   event.preventDefault();
