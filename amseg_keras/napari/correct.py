@@ -13,7 +13,6 @@ from amseg_keras.classes import IGNORE
 from amseg_keras.corrections import Corrections
 from amseg_keras.napari.jobs import (
     AUTO,
-    KERAS,
     Asked,
     Learned,
     Lesson,
@@ -140,7 +139,6 @@ class CorrectPanel(Panel):
         asked = Asked(
             source,
             str(self.tuned),
-            KERAS,
             None,
             self.trainings.path / "results" / number,
             pixel_size_um=known.pixel_size_um,

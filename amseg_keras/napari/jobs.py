@@ -19,10 +19,7 @@ if TYPE_CHECKING:
     from amseg_keras.segment import Segmenter
 
 AUTO = "auto"
-"""The network that measures best."""
-
-KERAS = "keras"
-"""The engine that is Keras' own `predict`; it needs no other package."""
+"""The network that measures best; the first engine that is installed."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +29,7 @@ class Asked:
     Attributes:
         source: Files of the frames.
         preset: Name or folder of the network.
-        engine: Engine, as `Segmenter.compile_inference` knows it, or `KERAS`.
+        engine: Engine, as `Segmenter.compile_inference` knows it.
         frames: First and last frame; None for all of them.
         folder: Folder of the results of all recordings.
         pixel_size_um: Size of a pixel; None for what the file says.
@@ -156,7 +153,7 @@ def segment(asked: Asked, tell: Tell) -> Segmented:
     preset = find_preset(asked.preset)
     digest = weights_digest(preset)
     with asked.source.open() as stack:
-        segmenter = _ready(preset, digest, asked.engine, stack, tell)
+        segmenter = _ready(preset, digest, asked.engine, stack)
         if asked.frames is not None:
             return _preview(asked, asked.frames, segmenter, stack, tell)
         settings = RunSettings(
@@ -226,15 +223,13 @@ def keep(lesson: Lesson) -> Corrections:
     return kept
 
 
-def _ready(preset: Path, digest: str, engine: str, stack: FrameStack, tell: Tell) -> Segmenter:
+def _ready(preset: Path, digest: str, engine: str, stack: FrameStack) -> Segmenter:
     from amseg_keras.segment import from_pretrained
 
     key = (digest, engine)
     if key not in _loaded:
         segmenter = from_pretrained(preset)
-        if engine != KERAS:
-            tell(0, 0, f"Starting the engine {engine} ...")
-            segmenter.compile_inference(engine, stack)
+        segmenter.compile_inference(engine, stack)
         _loaded.clear()
         _loaded[key] = segmenter
     return _loaded[key]

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 KEY = "amseg"
 """Where the metadata of a layer has what this package knows of it."""
 
+NO_RECORDING = {KEY: "no recording"}
+"""Metadata of an image that is no recording: the x-t image."""
+
 AXES = ("frame", "y", "x")
 
 LayerTuple = tuple[Any, dict[str, Any], str]
@@ -84,8 +87,10 @@ class _ByFrame:
         self.dtype = dtype
 
     def __getitem__(self, key: tuple[Any, ...]) -> np.ndarray:
-        numbers = range(*key[0].indices(self.shape[0]))
-        return np.stack([self._read(number) for number in numbers])[:, key[1], key[2]]
+        numbers = np.arange(self.shape[0])[key[0]]
+        if numbers.ndim == 0:
+            return self._read(int(numbers))[key[1], key[2]]
+        return np.stack([self._read(number) for number in numbers.tolist()])[:, key[1], key[2]]
 
     def _read(self, number: int) -> np.ndarray:
         try:

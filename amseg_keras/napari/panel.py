@@ -27,6 +27,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from amseg_keras.napari.layers import NO_RECORDING
 from amseg_keras.napari.worker import StoppedError, Tell
 from amseg_keras.outputs import OutputError
 from amseg_keras.pretrained import PresetError
@@ -199,11 +200,12 @@ class LayerChoice(QComboBox):
     Args:
         viewer: Viewer.
         kind: Type of the layers.
+        follow: Choose a layer when it is added.
     """
 
-    def __init__(self, viewer: napari.Viewer, kind: type[Layer]) -> None:
+    def __init__(self, viewer: napari.Viewer, kind: type[Layer], follow: bool = True) -> None:
         super().__init__()
-        self._viewer, self._kind = viewer, kind
+        self._viewer, self._kind, self._follow = viewer, kind, follow
         viewer.layers.events.inserted.connect(self._fill)
         viewer.layers.events.removed.connect(self._fill)
         self._fill()
@@ -226,13 +228,17 @@ class LayerChoice(QComboBox):
 
     def _fill(self, event: Any = None) -> None:
         chosen = self.currentText()
-        names = [layer.name for layer in self._viewer.layers if type(layer) is self._kind]
-        if event is not None and event.type == "inserted" and type(event.value) is self._kind:
+        names = [layer.name for layer in self._viewer.layers if self._offers(layer)]
+        added = event is not None and event.type == "inserted" and self._offers(event.value)
+        if added and (self._follow or not chosen):
             chosen = event.value.name
         self.clear()
         self.addItems(names)
-        if chosen in names:
-            self.setCurrentText(chosen)
+        if names:
+            self.setCurrentText(chosen if chosen in names else names[-1])
+
+    def _offers(self, layer: Layer) -> bool:
+        return type(layer) is self._kind and layer.metadata != NO_RECORDING
 
     def _leave(self) -> None:
         self._viewer.layers.events.inserted.disconnect(self._fill)

@@ -9,7 +9,7 @@ import numpy as np
 from napari.layers import Image, Shapes
 from qtpy.QtWidgets import QCheckBox, QComboBox, QSpinBox
 
-from amseg_keras.napari.layers import LayerTuple, image_layer, recorded
+from amseg_keras.napari.layers import NO_RECORDING, LayerTuple, image_layer, recorded
 from amseg_keras.napari.panel import RESULTS, FolderField, LayerChoice, Panel
 from amseg_keras.napari.worker import Tell
 from amseg_keras.preprocess import (
@@ -66,7 +66,7 @@ class PreparePanel(Panel):
 
     def __init__(self, napari_viewer: napari.Viewer) -> None:
         super().__init__(napari_viewer)
-        self.recording = LayerChoice(napari_viewer, Image)
+        self.recording = LayerChoice(napari_viewer, Image, follow=False)
         self.repair, self.register = QCheckBox("dead pixels"), QCheckBox("onto the first frame")
         self.flats, self.dark = FolderField(""), FolderField("")
         self.background = QComboBox()
@@ -170,7 +170,9 @@ class PreparePanel(Panel):
                 self.viewer.layers.remove(layer)
             elif layer.ndim > 2:
                 layer.visible = False
-        self.viewer.add_image(np.nan_to_num(image), name="x-t image", colormap="magma")
+        self.viewer.add_image(
+            np.nan_to_num(image), name="x-t image", colormap="magma", metadata=NO_RECORDING
+        )
         lines: Any = [] if path is None else [laser_line(path, len(image))]
         shapes = self.viewer.add_shapes(
             lines, shape_type="line", ndim=2, name=LASER, edge_width=1, edge_color="cyan"

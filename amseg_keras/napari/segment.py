@@ -10,7 +10,7 @@ from napari.layers import Image
 from qtpy.QtWidgets import QCheckBox, QComboBox, QSpinBox
 
 from amseg_keras.corrections import LabelStack
-from amseg_keras.napari.jobs import AUTO, KERAS, Asked, Segmented, run_segment
+from amseg_keras.napari.jobs import AUTO, Asked, Segmented, run_segment
 from amseg_keras.napari.layers import (
     KEY,
     Labelled,
@@ -31,7 +31,7 @@ from amseg_keras.napari.panel import (
 )
 from amseg_keras.pretrained import list_presets
 
-ENGINES = (KERAS, "auto", "openvino", "openvino-bf16", "onnxruntime", "ncnn")
+ENGINES = (AUTO, "keras", "openvino", "openvino-bf16", "onnxruntime", "ncnn")
 """Engines that can be chosen."""
 
 

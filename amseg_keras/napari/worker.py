@@ -191,9 +191,8 @@ def _answer(function: str, arguments: tuple[Any, ...], tell: Any) -> tuple[Any, 
     from amseg_keras.outputs import OutputError
     from amseg_keras.pretrained import PresetError
     from amseg_keras.read import ReadError
-    from amseg_keras.training import TrainingError
 
-    known = (ReadError, OutputError, PresetError, TrainingError, ValueError, ImportError, OSError)
+    known = (ReadError, OutputError, PresetError, ValueError, ImportError, OSError)
     module, _, name = function.partition(":")
     try:
         return "done", getattr(import_module(module), name)(*arguments, tell)
@@ -202,6 +201,8 @@ def _answer(function: str, arguments: tuple[Any, ...], tell: Any) -> tuple[Any, 
     except known as error:
         return "failed", str(error)
     except Exception as error:
+        if type(error).__name__ == "TrainingError":  # its module takes seconds to import
+            return "failed", str(error)
         import traceback
 
         traceback.print_exc()
