@@ -5,11 +5,14 @@ from __future__ import annotations
 import difflib
 from collections.abc import Collection, Iterable, Sequence
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from amseg_keras.classes import CLASS_NAMES, IGNORE, MELT_POOL
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 MEASURED = ("substrate", "keyhole", "pore")
 """Classes that are looked for by their names."""
@@ -151,6 +154,8 @@ def class_areas(
            frame  gas_area_px  pore_area_px  gas_area_um2  pore_area_um2
         0      0            1             3           4.0           12.0
     """
+    import pandas as pd  # takes half a second to import
+
     frames, counts = [], []
     for index, frame in enumerate(labels):
         check_class_ids(frame, class_names, index)

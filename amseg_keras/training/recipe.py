@@ -94,9 +94,7 @@ class Recipe:
 
     def __post_init__(self) -> None:
         if self.network not in TITLES:
-            raise ValueError(
-                f"network is {self.network!r}, it must be one of {', '.join(TITLES)}"
-            )
+            raise ValueError(f"network is {self.network!r}, it must be one of {', '.join(TITLES)}")
         object.__setattr__(self, "channels", Channels(self.channels).names)
         if self.grey_levels not in GREY_LEVELS:
             raise ValueError(
