@@ -261,7 +261,7 @@ def _told(analysis: Analysis, visitor: Visitor, progress: gr.Progress) -> Callab
 
     def tell(done: float) -> None:
         visitor.check()
-        progress((done, total), desc="Segmenting", unit="frames")
+        progress((int(done), total), desc="Segmenting", unit="frames")
 
     return tell
 
