@@ -45,7 +45,7 @@ def evaluation_report(
         confusion: The picture of `draw_confusion`, as PNG.
         worst: The worst frames, the worst first.
         made_with: What else is to be known, for the table at the end: versions, date, weights.
-        quantity_errors: The picture of `report.study.error_figure`, as PNG, where there is one.
+        quantity_errors: Picture of `report.study.error_figure`, as PNG, if there is one.
 
     Returns:
         The whole document.
