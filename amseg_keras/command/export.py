@@ -159,7 +159,8 @@ def _export_network(
     except OSError as error:
         click.echo(f"amseg: {out}: cannot be written ({error.strerror or error})", err=True)
         raise SystemExit(1) from error
-    click.echo(f"{done.file}: {done.equal_labels:.3%} of the labels of a sample frame as before")
+    equal = f"{done.equal_labels:.3%} of a sample frame's labels are those of amseg segment"
+    click.echo(f"{done.file}: {equal}")
 
 
 def _export_labels(result: str, out: Path, kind: str, ngff: str) -> None:

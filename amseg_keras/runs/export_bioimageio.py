@@ -19,9 +19,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import keras
 import numpy as np
 from PIL import Image
 
@@ -36,6 +35,9 @@ from amseg_keras.pretrained.preset import description
 from amseg_keras.read import open_stack
 from amseg_keras.report.overlay import overlay
 from amseg_keras.runs.export import MIN_EQUAL, PREPROCESSING, SAMPLE, Exported, sized, take_place
+
+if TYPE_CHECKING:
+    import keras
 
 RDF = "rdf.yaml"
 FORMAT = "0.5.4"
