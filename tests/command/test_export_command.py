@@ -27,7 +27,7 @@ def test_export_says_what_it_wrote_and_that_it_is_right(preset, tmp_path):
     done = exported(preset, "-o", tmp_path / "out", "--height", 64, "--width", 96)
     assert done.exit_code == 0, done.output
     assert f"{tmp_path / 'out' / 'model.onnx'}: " in done.output
-    assert "of the labels of a sample frame as in Keras" in done.output
+    assert "of the labels of a sample frame as before" in done.output
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
         "README.md",
         "model.onnx",
