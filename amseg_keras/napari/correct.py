@@ -139,6 +139,7 @@ class CorrectPanel(Panel):
         asked = Asked(
             source,
             str(self.tuned),
+            AUTO,
             None,
             self.trainings.path / "results" / number,
             pixel_size_um=known.pixel_size_um,

@@ -16,6 +16,7 @@ from amseg_keras.napari.layers import KEY, labelled
 from amseg_keras.napari.measure import MeasurePanel, pore_tracks, surface_lines, tip_points
 from amseg_keras.napari.prepare import LASER, LASERS, PreparePanel
 from amseg_keras.napari.segment import SegmentPanel
+from amseg_keras.pretrained import find_preset
 from amseg_keras.read import open_stack
 from amseg_keras.runs.labelled_run import open_labelled_run
 
@@ -171,6 +172,19 @@ def test_painted_labels_are_counted_written_and_measured(segmented, tmp_path, qt
     assert run.record["corrected_frames"] == [3]
     np.testing.assert_array_equal(list(run.frames())[3], layer.data[3])
     assert labelled(layer).found.corrected == (3,)
+
+
+def test_a_tuned_network_is_applied_beside_the_first_labels(segmented, tmp_path, qtbot):
+    viewer, _, _ = segmented
+    panel = CorrectPanel(viewer)
+    panel.trainings.line.setText(str(tmp_path))
+    panel.tuned = find_preset(PRESET)
+    panel.apply_tuned()
+    ended(qtbot, panel)
+    before, after = viewer.layers["esrf-welding labels"], viewer.layers[-1]
+    assert (after.name, before.visible) == ("esrf-welding labels, taught", False)
+    assert labelled(after).folder.parent.parent == tmp_path / "results"
+    np.testing.assert_array_equal(after.data, before.data)
 
 
 def test_labels_of_elsewhere_are_refused_in_a_sentence(make_napari_viewer):
