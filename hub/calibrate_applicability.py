@@ -211,11 +211,16 @@ class Measured:
     def factors(self) -> dict[str, float]:
         """Factor on the interval of each quantity that was measured often enough.
 
-        It is at least 1: real frames differ more from the training than simulated ones do.
+        It is at least 1: real frames differ more from the training than simulated ones do. A frame
+        without a surface has no depth, and does not count.
         """
-        return {
-            name: max(interval_factor(*np.array(pairs).T), 1.0)
+        known = {
+            name: np.array([pair for pair in pairs if np.isfinite(pair).all()])
             for name, pairs in self.errors.items()
+        }
+        return {
+            name: max(interval_factor(*pairs.T), 1.0)
+            for name, pairs in known.items()
             if len(pairs) >= LEAST_ERRORS
         }
 

@@ -132,6 +132,14 @@ def test_a_layer_that_breaks_labels_is_refused(scene, layer, message):
         SeededAugmentation(layer).apply(*scene, (1,))
 
 
+def test_a_keras_cv_layer_plugs_in(scene):
+    keras_cv = pytest.importorskip("keras_cv")
+    augmentation = SeededAugmentation(keras_cv.layers.RandomFlip("horizontal"))
+    for seed in range(4):
+        images, labels = augmentation.apply(*scene, (seed,))
+        np.testing.assert_allclose(images[..., 0] * 4, labels)
+
+
 def test_the_papers_crops():
     crops = draw_crops(100, seed=1)
     assert len(crops) == 10
