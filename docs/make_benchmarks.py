@@ -193,6 +193,18 @@ def accuracy_real() -> str:
     return table([*head, *recorded("accuracy")["rows"][0]["real"]["figures"]], rows)
 
 
+def phantoms() -> str:
+    """Keyholes of simulated movies with and without the rule of one keyhole a laser."""
+    rows = []
+    for row in recorded("accuracy")["rows"]:
+        if found := row.get("phantoms"):
+            cells = [_score(found[name]) for name in ("iou", "iou_with_rule")]
+            cells += [f"{found[name]:.0%}" for name in ("phantoms", "phantoms_with_rule")]
+            rows.append([row["preset"], *cells])
+    head = ["preset", "keyhole IoU", "with the rule", "frames with a phantom", "with the rule"]
+    return table(head, rows)
+
+
 def _score(value: float | None) -> str:
     return "" if value is None else f"{value:.2f}"
 
@@ -283,6 +295,7 @@ fill(
         "movies, real": movies_real(),
         "accuracy": accuracy(),
         "accuracy, real": accuracy_real(),
+        "phantoms": phantoms(),
         "streams": streams(),
         "workers": workers(),
         "fine-tuning": fine_tuning(),
