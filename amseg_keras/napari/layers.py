@@ -89,7 +89,7 @@ class _ByFrame:
     def __getitem__(self, key: tuple[Any, ...]) -> np.ndarray:
         numbers = np.arange(self.shape[0])[key[0]]
         if numbers.ndim == 0:
-            return self._read(int(numbers))[key[1], key[2]]
+            return np.asarray(self._read(int(numbers))[key[1], key[2]])
         return np.stack([self._read(number) for number in numbers.tolist()])[:, key[1], key[2]]
 
     def _read(self, number: int) -> np.ndarray:
