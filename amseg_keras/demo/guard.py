@@ -43,6 +43,17 @@ CONTENT = (
 """The browser fetches nothing from elsewhere, whatever is on the page."""
 
 
+GRADIO = "/gradio"
+"""Where the Gradio page is, if Gradio is installed."""
+
+GRADIO_CONTENT = (
+    "default-src 'none'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; "
+    "img-src 'self' blob: data:; font-src 'self' data:; connect-src 'self'; "
+    "manifest-src 'self'; form-action 'self'; base-uri 'none'; "
+)
+"""Likewise there, where Gradio has scripts in its page."""
+
+
 def is_allowed_host(host: str, allowed: Sequence[str]) -> bool:
     """Say whether a request names this server.
 
@@ -179,17 +190,21 @@ class Guard:
     ) -> None:
         self._app, self._login, self._hosts = app, login, tuple(hosts)
         ancestors = " ".join(frames) or "'none'"
-        self._content = f"{CONTENT}frame-ancestors {ancestors}"
+        self._ancestors = f"frame-ancestors {ancestors}"
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket":  # nothing here speaks it
+            await send({"type": "websocket.close", "code": 1008})
+            return
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        content = GRADIO_CONTENT if scope["path"].startswith(f"{GRADIO}/") else CONTENT
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                headers["Content-Security-Policy"] = self._content
+                headers["Content-Security-Policy"] = content + self._ancestors
                 headers["X-Content-Type-Options"] = "nosniff"
                 headers["Referrer-Policy"] = "no-referrer"
                 headers["Cross-Origin-Opener-Policy"] = "same-origin"
@@ -215,6 +230,6 @@ class Guard:
         address = (scope.get("client") or ("", 0))[0]
         if self._login.is_logged_in(headers, address):
             return None
-        if scope["path"] == "/":
+        if scope["path"] in ("/", GRADIO, f"{GRADIO}/"):
             return RedirectResponse("/login", 303)
         return PlainTextResponse("Log in first.", 401, {"WWW-Authenticate": 'Basic realm="amseg"'})

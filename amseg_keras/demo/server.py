@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from html import escape
 from importlib.resources import files
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -31,13 +32,14 @@ from starlette.routing import Route
 
 import amseg_keras
 from amseg_keras.corrections import brush, polygon
+from amseg_keras.demo.at_once import segment_at_once
 from amseg_keras.demo.exports import EXPORTS
-from amseg_keras.demo.guard import COOKIE, Guard, Login
+from amseg_keras.demo.guard import COOKIE, GRADIO, Guard, Login
 from amseg_keras.demo.limits import Limits
 from amseg_keras.demo.networks import Networks
 from amseg_keras.demo.payload import frame_payload
-from amseg_keras.demo.recordings import DONE, FAILED, Recording
-from amseg_keras.demo.uploads import harmless_name
+from amseg_keras.demo.recordings import Recording
+from amseg_keras.demo.uploads import place_for
 from amseg_keras.demo.visitors import Pools, Visitor, Visitors
 from amseg_keras.demo.workers import JobError, JobStopped
 from amseg_keras.outputs import OutputError
@@ -53,6 +55,10 @@ ASSETS = {
     "page.css": "text/css",
     "icon.svg": "image/svg+xml",
 }
+
+_GRADIO_LINK = f'<a href="{GRADIO}/">The same as a plain Gradio page</a>'
+
+_NO_GRADIO = "The Gradio page needs amseg-keras[demo]."
 
 MOST_JSON = 1 << 20
 """Bytes of a question; the longest is a stroke of many points."""
@@ -115,7 +121,7 @@ class Demo:
             await run_in_threadpool(self.visitors.close)
 
         here = "/v/{token}/recordings/{number:int}"
-        return Starlette(
+        made = Starlette(
             routes=[
                 Route("/", self.page),
                 Route("/login", self.login, methods=["GET", "POST"]),
@@ -151,11 +157,25 @@ class Demo:
             ],
             lifespan=lifespan,
         )
+        self._has_gradio = find_spec("gradio") is not None
+        if self._has_gradio:
+            from amseg_keras.demo.gradio_page import mount_gradio_page
+
+            mount_gradio_page(made, self.visitors)
+        else:
+            made.routes.append(Route(f"{GRADIO}/{{path:path}}", self.no_gradio))
+            made.routes.append(Route(GRADIO, self.no_gradio))
+        return made
 
     # Pages
 
     async def page(self, request: Request) -> Response:
-        return HTMLResponse(_asset("page.html").replace("{version}", amseg_keras.__version__))
+        other = _GRADIO_LINK if self._has_gradio else escape(_NO_GRADIO)
+        text = _asset("page.html").replace("{version}", amseg_keras.__version__)
+        return HTMLResponse(text.replace("{gradio}", other))
+
+    async def no_gradio(self, request: Request) -> Response:
+        return PlainTextResponse(_NO_GRADIO, 404)
 
     async def asset(self, request: Request) -> Response:
         name = request.path_params["name"]
@@ -190,6 +210,8 @@ class Demo:
             return await self._segment(request, visitor)
         except (JobError, ReadError, ValueError) as error:
             return JSONResponse({"error": str(error)}, 400)
+        except JobStopped:
+            return JSONResponse({"error": "it was stopped"}, 409)
         finally:
             self.visitors.leave(visitor.token)
 
@@ -197,28 +219,14 @@ class Demo:
         uploads = visitor.new_uploads()
         await self._store(request, uploads, request.path_params["name"])
         preset = request.query_params.get("preset", next(iter(self.networks.folders)))
-        if preset not in self.networks.folders:
-            raise ValueError(f"no network is called {preset}; see amseg presets")
         values = {
             name: _number(request.query_params.get(name))
             for name in ("pixel_size_um", "frame_rate_hz")
-            if request.query_params.get(name)
         }
 
         def work() -> Path:
-            made = visitor.read(uploads, preset, threading.Event())
-            if len(made) > 1:
-                raise ValueError("these are several recordings; send one at a time")
-            made[0].choose(**values)
-            visitor.run(made)
-            while made[0].state not in (DONE, FAILED) or (
-                made[0].state == DONE and made[0].measured is None
-            ):
-                threading.Event().wait(0.05)
-                visitor.touch()
-            if made[0].state == FAILED:
-                raise JobError(made[0].said)
-            return visitor.pack(made[0], "everything")
+            *_, recording = segment_at_once(visitor, uploads, preset, **values)
+            return visitor.pack(recording, "everything")
 
         path = await run_in_threadpool(work)
         return FileResponse(path, filename=path.name)
@@ -282,11 +290,7 @@ class Demo:
         return JSONResponse({"made": [one.number for one in made], **state_of(visitor)})
 
     async def _store(self, request: Request, folder: Path, name: str) -> None:
-        path = folder / harmless_name(name)
-        if path.exists():
-            raise ReadError(f"{path.name}: there are two files of this name; rename one")
-        if len(list(folder.iterdir())) >= self.limits.frames:
-            raise ReadError(f"these are more files than the {self.limits.frames:,} of this page")
+        path = place_for(folder, name, self.limits)
         most, size = self.limits.upload_mb * 1_000_000, 0
         with path.open("wb") as file:
             async for part in request.stream():

@@ -35,6 +35,26 @@ def harmless_name(name: str) -> str:
     return f"{safe_name(path.stem)}{path.suffix.lower()}"
 
 
+def place_for(folder: Path, name: str, limits: Limits) -> Path:
+    """Give the path of a further file of an upload.
+
+    Args:
+        folder: Folder of the upload.
+        name: Name that the visitor's browser gives.
+        limits: The page's.
+
+    Raises:
+        ReadError: The file is of no type that is read, there is one of this name already, or there
+            are too many.
+    """
+    path = folder / harmless_name(name)
+    if path.exists():
+        raise ReadError(f"{path.name}: there are two files of this name; rename one")
+    if len(list(folder.iterdir())) >= limits.frames:
+        raise ReadError(f"these are more files than the {limits.frames:,} of this page")
+    return path
+
+
 def recordings_in(folder: Path, limits: Limits) -> list[StackSource]:
     """Check the files in a folder, and find the recordings that they are.
 

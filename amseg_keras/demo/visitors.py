@@ -102,7 +102,7 @@ class Visitor:
         self.left: float | None = None
         self.recordings: dict[int, Recording] = {}
         self.teaching = Teaching()
-        self._networks, self._pools, self._limits = networks, pools, limits
+        self._networks, self._pools, self.limits = networks, pools, limits
         self._tuned: dict[str, Path] = {}
         self._next = 1
         self._lock = threading.RLock()
@@ -139,10 +139,10 @@ class Visitor:
             JobError: The visitor has too many files already.
         """
         size = sum(path.stat().st_size for path in self.folder.rglob("*") if path.is_file())
-        if size > self._limits.visitor_mb * 1_000_000:
+        if size > self.limits.visitor_mb * 1_000_000:
             raise JobError(
                 f"your recordings and results take {size // 1_000_000:,} MB, and this page has "
-                f"{self._limits.visitor_mb:,} MB for a visitor; remove a recording first"
+                f"{self.limits.visitor_mb:,} MB for a visitor; remove a recording first"
             )
         return Path(tempfile.mkdtemp(prefix="uploads-", dir=self.folder))
 
@@ -161,20 +161,20 @@ class Visitor:
         arguments = {
             "folder": str(self.folder),
             "uploads": str(uploads),
-            "limits": vars(self._limits),
+            "limits": vars(self.limits),
         }
         try:
-            found = self._pools.files.do("read", arguments, self._limits.read_s, stop)
+            found = self._pools.files.do("read", arguments, self.limits.read_s, stop)
         except (JobError, JobStopped):
             shutil.rmtree(uploads, ignore_errors=True)
             raise
         made = []
         with self._lock:
-            if len(self.recordings) + len(found) > self._limits.recordings:
+            if len(self.recordings) + len(found) > self.limits.recordings:
                 for about in found:
                     shutil.rmtree(about["home"], ignore_errors=True)
                 raise JobError(
-                    f"this page holds {self._limits.recordings} recordings; remove one first"
+                    f"this page holds {self.limits.recordings} recordings; remove one first"
                 )
             for about in found:
                 chosen = Chosen(preset, about["pixel_size_um"], about["frame_rate_hz"])
@@ -245,7 +245,7 @@ class Visitor:
             "preset": str(self.presets[chosen.preset]),
             "chosen": _as_json(chosen),
         }
-        seconds = self._limits.job_s
+        seconds = self.limits.job_s
 
         def work() -> None:
             with recording.folder_in_use:
@@ -294,7 +294,7 @@ class Visitor:
             "chosen": _as_json(chosen)
             | {"smallest_pore_um": chosen.smallest_pore if chosen.pixel_size_um else 0},
         }
-        found = self._pools.files.do("measure", arguments, self._limits.job_s, stop)
+        found = self._pools.files.do("measure", arguments, self.limits.job_s, stop)
         with recording.lock:
             if recording.version == version:
                 recording.measured, recording.measured_at = found, version
@@ -333,7 +333,7 @@ class Visitor:
         def told(stage: str, share: float) -> None:
             recording.said = f"{stage}: {share:.0%}"
 
-        self._pools.network.do("confidence", arguments, self._limits.job_s, stop, told)
+        self._pools.network.do("confidence", arguments, self.limits.job_s, stop, told)
         with recording.lock:
             if recording.stop is stop and not stop.is_set():
                 recording.has_confidence, recording.said = True, ""
@@ -349,7 +349,7 @@ class Visitor:
             "class_name": class_name,
         }
         made: dict[str, str] = self._pools.network.do(
-            "explain", arguments, self._limits.job_s, recording.stop
+            "explain", arguments, self.limits.job_s, recording.stop
         )
         return made
 
@@ -369,7 +369,7 @@ class Visitor:
         }
         with recording.folder_in_use:
             self._measure(recording)
-            seconds = self._limits.job_s
+            seconds = self.limits.job_s
             return Path(self._pools.files.do("pack", arguments, seconds, recording.stop))
 
     def kept(self, class_names: tuple[str, ...]) -> Corrections:
@@ -431,7 +431,7 @@ class Visitor:
 
         def work() -> None:
             try:
-                seconds = self._limits.teach_s
+                seconds = self.limits.teach_s
                 made = self._pools.teaching.do("teach", arguments, seconds, teaching.stop, told)
                 name = self._new_name(start)
                 self._tuned[name] = Path(made["preset"])

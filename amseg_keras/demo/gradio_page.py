@@ -1,0 +1,331 @@
+"""The Gradio page, beside the workbench in one server: frames in; overlay, numbers and files out.
+
+It has the visitors, workers and limits of the workbench, so a recording that was segmented here is
+in the workbench's list, and a hostile file stops nobody.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+from starlette.applications import Starlette
+
+from amseg_keras.demo.at_once import segment_at_once
+from amseg_keras.demo.gradio_values import (
+    NAMES,
+    Shown,
+    doing,
+    files_of,
+    result_of,
+    values_of,
+    warning,
+)
+from amseg_keras.demo.guard import GRADIO
+from amseg_keras.demo.recordings import Recording
+from amseg_keras.demo.uploads import place_for
+from amseg_keras.demo.visitors import Visitor, Visitors
+from amseg_keras.demo.workers import JobError, JobStopped
+from amseg_keras.outputs import OutputError
+from amseg_keras.pretrained import PresetError
+from amseg_keras.read import ReadError
+from amseg_keras.samples import sample_names, sample_path
+
+KEPT_S = 3600
+"""Seconds for which Gradio's own copies of uploads and downloads are kept."""
+
+WAITING = 16
+"""Visitors whose recordings are read, wait or are segmented at a time."""
+
+FONTS = ("system-ui", "Segoe UI", "Roboto", "sans-serif")
+FIXED_FONTS = ("ui-monospace", "Consolas", "monospace")
+"""Fonts of the visitor's computer: none is fetched from anywhere."""
+
+CSS = """
+.said { padding: 0.6em 0.9em; border-left: 4px solid #d97706; background: #d9770622;
+  margin: 0.3em 0 }
+.swatch { display: inline-block; width: 0.8em; height: 0.8em; margin: 0 0.3em 0 0.9em }
+"""
+
+EMPTY = "Upload frames or take a sample, and press Segment."
+
+_FAILURES = (JobError, ReadError, PresetError, OutputError, ValueError, OSError)
+
+_QUIET: dict[str, Any] = {
+    "api_visibility": "private",
+    "show_progress": "hidden",
+    "concurrency_limit": None,
+}
+
+_KEEP_TOKEN = "(token) => { if (token) sessionStorage.setItem('token', token); return token; }"
+"""In the browser: where the workbench looks for its visitor too."""
+
+_LEAVE = """() => { addEventListener("pagehide", () => {
+  const token = sessionStorage.getItem("token");
+  if (token) navigator.sendBeacon(`/v/${token}/leave`);
+}); return sessionStorage.getItem("token") || ""; }"""
+
+
+def mount_gradio_page(app: Starlette, visitors: Visitors) -> None:
+    """Serve the page at `GRADIO`, within the server of the workbench.
+
+    Args:
+        app: Application of the workbench; its guard is in front of the page too.
+        visitors: Visitors of the workbench.
+    """
+    _own_folder()
+    gr.mount_gradio_app(
+        app,  # a Starlette has all that is asked of a FastAPI here
+        build_page(visitors),
+        GRADIO,
+        footer_links=["api"],
+        run_history=False,
+        max_file_size=visitors.limits.upload_mb * 1_000_000,
+        ssr_mode=False,
+        enable_monitoring=False,
+        pwa=False,
+        mcp_server=False,
+        theme=gr.themes.Default(
+            primary_hue="teal", neutral_hue="slate", font=FONTS, font_mono=FIXED_FONTS
+        ),
+        css=CSS,
+    )
+
+
+def build_page(visitors: Visitors) -> gr.Blocks:
+    """Make the page.
+
+    Args:
+        visitors: Visitors of the server, with its networks and limits.
+    """
+    actions, presets = _Actions(visitors), list(visitors.networks.folders)
+    with gr.Blocks(
+        title="Melt pools in X-ray frames, segmented",
+        delete_cache=(KEPT_S // 6, KEPT_S),
+        analytics_enabled=False,
+    ) as page:
+        gr.HTML(
+            "<h1>Melt pools in X-ray frames, segmented</h1><p>Look at the overlay before you trust "
+            'a number. <a href="/">Work on it: correct, teach, compare</a></p>'
+        )
+        token = gr.Textbox(visible="hidden")
+        shown = gr.State()
+        with gr.Row():
+            with gr.Column(scale=1, min_width=300):
+                uploaded = gr.File(
+                    label="Frames, a stack or a video", file_count="multiple", height=160
+                )
+                with gr.Row():
+                    samples = [gr.Button(f"Sample {name}", size="sm") for name in sample_names()]
+                preset = gr.Dropdown(presets, value=presets[0], label="Network")
+                trained_on = gr.HTML(actions.trained_on(presets[0]))
+                with gr.Row():
+                    size = gr.Number(None, label="Pixel size (µm)", minimum=0, min_width=120)
+                    rate = gr.Number(None, label="Frame rate (Hz)", minimum=0, min_width=120)
+                gr.HTML("<small>Left empty: those of the file, if it states them.</small>")
+                with gr.Row():
+                    start = gr.Button("Segment", variant="primary", min_width=120)
+                    stop = gr.Button("Stop", min_width=80)
+            with gr.Column(scale=2, min_width=320):
+                said = gr.HTML(EMPTY)
+                picture = gr.Image(
+                    label="Overlay", format="png", interactive=False, buttons=["fullscreen"]
+                )
+                legend = gr.HTML()
+                number = gr.Slider(0, 1, 0, step=1, label="Frame", visible=False)
+                table = gr.Dataframe(
+                    headers=["quantity", "value", "unit"],
+                    label="Measured in this frame",
+                    interactive=False,
+                    visible=False,
+                )
+                downloads = gr.File(
+                    label="Labels (TIFF) and quantities (CSV)",
+                    file_count="multiple",
+                    interactive=False,
+                    visible=False,
+                )
+        # In the order of `NAMES`.
+        outputs = [token, shown, said, picture, legend, number, table, downloads]
+        chosen = [token, uploaded, preset, size, rate]
+        run = start.click(
+            actions.segment,
+            chosen,
+            outputs,
+            api_visibility="private",
+            show_progress="hidden",
+            concurrency_limit=WAITING,
+        )
+        changed = [uploaded.upload, uploaded.clear, uploaded.delete]
+        changed += [preset.input, size.input, rate.input, stop.click]
+        gr.on(changed, actions.clear, [token, shown], outputs, cancels=[run], **_QUIET)
+        for name, button in zip(sample_names(), samples, strict=True):
+            taken = button.click(
+                lambda name=name: [str(sample_path(name))], None, uploaded, **_QUIET
+            )
+            taken.then(actions.clear, [token, shown], outputs, cancels=[run], **_QUIET)
+        preset.input(actions.trained_on, preset, trained_on, **_QUIET)
+        number.change(
+            actions.turn_to, [token, shown, number], outputs, trigger_mode="always_last", **_QUIET
+        )
+        page.load(actions.come, token, token, js=_LEAVE, **_QUIET)
+        token.change(None, token, None, js=_KEEP_TOKEN, api_visibility="private")
+        _take_no_addresses(uploaded)
+        _add_api(actions, presets)
+    page.queue(max_size=4 * WAITING)
+    return page
+
+
+class _Actions:
+    """What happens when a visitor touches the page."""
+
+    def __init__(self, visitors: Visitors) -> None:
+        self._visitors = visitors
+
+    def come(self, token: str) -> str:
+        """Let a page in; one that was in the workbench before is the same visitor."""
+        try:
+            return self._visitors.come(token).token
+        except JobError as error:
+            raise gr.Error(str(error), print_exception=False) from error
+
+    def trained_on(self, preset: str) -> str:
+        return (
+            f"<small>Trained on: {escape(self._visitors.networks.infos[preset].trained_on)}</small>"
+        )
+
+    def clear(self, token: str, shown: Shown | None) -> list[Any]:
+        """Drop the result of what was chosen before; one that was corrected stays in the list."""
+        if (found := self._found(token, shown)) is not None:
+            visitor, recording = found
+            if recording.labels is None or not recording.labels.corrected:
+                visitor.remove(recording.number)
+        return values_of(EMPTY)
+
+    def segment(
+        self,
+        token: str,
+        files: Sequence[str] | None,
+        preset: str,
+        size: float | None,
+        rate: float | None,
+    ) -> Iterator[list[Any]]:
+        """Segment and measure, and say meanwhile what is done."""
+        visitor = None
+        yield values_of("Reading ...")
+        try:
+            visitor = self._visitors.come(token)
+            for recording in _segmented(visitor, files, preset, size, rate):
+                yield values_of(doing(recording), visitor, Shown(recording.number))
+            yield result_of(visitor, recording, 0, files_of(visitor, recording))
+        except JobStopped:
+            yield values_of("It was stopped. Press Segment to begin again.", visitor)
+        except _FAILURES as error:
+            yield values_of(warning(str(error)), visitor)
+
+    def turn_to(self, token: str, shown: Shown | None, index: int) -> list[Any]:
+        """Show another frame, or nothing if the recording is no longer what was segmented here."""
+        if shown is None or shown.version is None:
+            return [gr.skip() for _ in NAMES]
+        found = self._found(token, shown)
+        if found is None:
+            return values_of("The files of this page were deleted meanwhile. Press Segment again.")
+        visitor, recording = found
+        with recording.lock:
+            if recording.version != shown.version or recording.measured is None:
+                return values_of(
+                    "This recording was changed in the workbench. Press Segment again."
+                )
+            values = result_of(visitor, recording, int(index), None)
+        kept = ("number", "downloads", "said", "token", "shown", "legend")
+        return [
+            gr.skip() if name in kept else value for name, value in zip(NAMES, values, strict=True)
+        ]
+
+    def for_programs(
+        self, file: str, preset: str, pixel_size_um: float | None, frame_rate_hz: float | None
+    ) -> tuple[str, str]:
+        """Segment a recording and measure it.
+
+        Returns a TIFF stack of class ids (uint8; its description names the classes), and a CSV file
+        with keyhole and pores of every frame and units in the names of its columns. Where pixel
+        size (um) or frame rate (Hz) is 0, that of the file is taken. If the file states no pixel
+        size, there are no columns in um.
+        """
+        visitor = self._visitors.come()
+        try:
+            *_, recording = _segmented(visitor, [file], preset, pixel_size_um, frame_rate_hz)
+            labels, table = files_of(visitor, recording)
+            return labels, table
+        except JobStopped as error:
+            raise gr.Error("it was stopped", print_exception=False) from error
+        except _FAILURES as error:
+            raise gr.Error(str(error), print_exception=False) from error
+        finally:
+            self._visitors.leave(visitor.token)
+
+    def _found(self, token: str, shown: Shown | None) -> tuple[Visitor, Recording] | None:
+        try:
+            visitor = self._visitors.of(token)
+            return None if shown is None else (visitor, visitor.recording(shown.number))
+        except KeyError:
+            return None
+
+
+def _segmented(
+    visitor: Visitor,
+    files: Sequence[str] | None,
+    preset: str,
+    size: float | None,
+    rate: float | None,
+) -> Iterator[Recording]:
+    uploads = visitor.new_uploads()
+    for file in files or ():
+        shutil.copyfile(file, place_for(uploads, Path(file).name, visitor.limits))
+    yield from segment_at_once(visitor, uploads, preset, size or None, rate or None)
+
+
+def _add_api(actions: _Actions, presets: list[str]) -> None:
+    """`/segment` for programs; its components are never seen, but checked like those that are."""
+    with gr.Column(visible=False):
+        inputs = [
+            gr.File(label="file"),
+            gr.Dropdown(presets, value=presets[0], label="preset"),
+            gr.Number(0, label="pixel_size_um"),
+            gr.Number(0, label="frame_rate_hz"),
+        ]
+        outputs = [gr.File(label="labels"), gr.File(label="table")]
+        _take_no_addresses(inputs[0])
+        gr.Button().click(
+            actions.for_programs, inputs, outputs, api_name="segment", concurrency_limit=WAITING
+        )
+
+
+def _take_no_addresses(upload: gr.components.Component) -> None:
+    """Let a component take what was sent to this server, and not fetch anything for a caller."""
+    take = upload.async_move_resource_to_block_cache
+
+    async def take_upload(path: str | Path | None) -> str | None:
+        if str(path).lower().startswith(("http:", "https:")):
+            raise gr.Error("Upload the file; addresses are not followed.", print_exception=False)
+        return await take(path)
+
+    # Of this one alone: for a class of its own Gradio would write a stub beside this module.
+    upload.async_move_resource_to_block_cache = take_upload  # type: ignore
+
+
+@lru_cache(maxsize=1)
+def _own_folder() -> None:
+    """Give Gradio's copies a folder that nobody else reads, and that ends with the program."""
+    if "GRADIO_TEMP_DIR" not in os.environ:
+        folder = tempfile.mkdtemp(prefix="amseg-demo-gradio-")
+        os.environ["GRADIO_TEMP_DIR"] = folder
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
