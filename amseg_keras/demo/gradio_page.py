@@ -107,11 +107,12 @@ def build_page(visitors: Visitors) -> gr.Blocks:
         visitors: Visitors of the server, with its networks and limits.
     """
     actions, presets = _Actions(visitors), list(visitors.networks.folders)
-    with gr.Blocks(
+    page: gr.Blocks = gr.Blocks(
         title="Melt pools in X-ray frames, segmented",
         delete_cache=(KEPT_S // 6, KEPT_S),
         analytics_enabled=False,
-    ) as page:
+    )
+    with page:
         gr.HTML(
             "<h1>Melt pools in X-ray frames, segmented</h1><p>Look at the overlay before you trust "
             'a number. <a href="/">Work on it: correct, teach, compare</a></p>'
@@ -157,7 +158,7 @@ def build_page(visitors: Visitors) -> gr.Blocks:
         outputs = [token, shown, said, picture, legend, number, table, downloads]
         chosen = [token, uploaded, preset, size, rate]
         run = start.click(
-            actions.segment,
+            actions.run,
             chosen,
             outputs,
             api_visibility="private",
@@ -210,7 +211,7 @@ class _Actions:
                 visitor.remove(recording.number)
         return values_of(EMPTY)
 
-    def segment(
+    def run(
         self,
         token: str,
         files: Sequence[str] | None,
@@ -241,9 +242,7 @@ class _Actions:
         visitor, recording = found
         with recording.lock:
             if recording.version != shown.version or recording.measured is None:
-                return values_of(
-                    "This recording was changed in the workbench. Press Segment again."
-                )
+                return values_of("The recording was changed in the workbench. Segment it again.")
             values = result_of(visitor, recording, int(index), None)
         kept = ("number", "downloads", "said", "token", "shown", "legend")
         return [

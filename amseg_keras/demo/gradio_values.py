@@ -95,7 +95,7 @@ def result_of(
             label=f"Measured in frame {index} of 0 to {last}",
             visible=True,
         ),
-        downloads=gr.update(value=files, visible=True),
+        downloads=gr.update(value=None if files is None else list(files), visible=True),
     )
 
 

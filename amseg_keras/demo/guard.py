@@ -47,11 +47,12 @@ GRADIO = "/gradio"
 """Where the Gradio page is, if Gradio is installed."""
 
 GRADIO_CONTENT = (
-    "default-src 'none'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; "
+    "default-src 'none'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; "
+    "style-src 'self' 'unsafe-inline'; "
     "img-src 'self' blob: data:; font-src 'self' data:; connect-src 'self'; "
-    "manifest-src 'self'; form-action 'self'; base-uri 'none'; "
+    "manifest-src 'self'; form-action 'self'; base-uri 'self'; "
 )
-"""Likewise there, where Gradio has scripts in its page."""
+"""Likewise there: Gradio has scripts in its page, and makes functions of texts."""
 
 
 def is_allowed_host(host: str, allowed: Sequence[str]) -> bool:

@@ -1,5 +1,7 @@
 """The Gradio page: called by programs, and as its visitors see it in a browser."""
 
+from pathlib import Path
+
 import gradio_client
 import httpx
 import numpy as np
@@ -33,7 +35,7 @@ def test_a_program_gets_the_labels_of_the_segmenter(client, running, recording):
     labels, table = segment(client, recording[0], preset="tiny", pixel_size_um=2)
     expected = running.segmenter.segment(recording[1]).labels
     np.testing.assert_array_equal(tifffile.imread(labels), expected)
-    assert "keyhole_area_um2" in open(table).readline()
+    assert "keyhole_area_um2" in Path(table).read_text("utf-8").partition("\n")[0]
 
 
 def test_the_one_call_for_programs_is_documented(client):
