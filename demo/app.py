@@ -1,4 +1,6 @@
-"""The browser demo as a Hugging Face Space, or by `python app.py`; the page is the package's."""
+"""The browser demo as a Hugging Face Space, or by `python app.py`; the pages are the package's: its
+workbench at `/`, and the Gradio page at `/gradio`.
+"""
 
 from amseg_keras import PresetError
 from amseg_keras.demo.limits import Limits

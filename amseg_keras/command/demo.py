@@ -86,7 +86,7 @@ def demo(
     except ModuleNotFoundError as error:
         raise click.ClickException(
             "the demo needs a web server: pip install starlette uvicorn, or amseg-keras with its "
-            "extra, amseg-keras[demo]"
+            "extra, amseg-keras[demo], which has the Gradio page too"
         ) from error
     from amseg_keras.demo.limits import Limits
     from amseg_keras.demo.networks import Networks

@@ -131,7 +131,7 @@ def build_page(visitors: Visitors) -> gr.Blocks:
                 with gr.Row():
                     size = gr.Number(None, label="Pixel size (µm)", minimum=0, min_width=120)
                     rate = gr.Number(None, label="Frame rate (Hz)", minimum=0, min_width=120)
-                gr.HTML("<small>Left empty: those of the file, if it states them.</small>")
+                gr.HTML("<small>0: those of the file, if it states them.</small>")
                 with gr.Row():
                     start = gr.Button("Segment", variant="primary", min_width=120)
                     stop = gr.Button("Stop", min_width=80)
