@@ -309,12 +309,17 @@ def _add_api(actions: _Actions, presets: list[str]) -> None:
 
 
 def _take_no_addresses(upload: gr.components.Component) -> None:
-    """Let a component take what was sent to this server, and not fetch anything for a caller."""
+    """Let a component take what was sent to this server, and no address or file of the server."""
+    samples = {str(sample_path(name)) for name in sample_names()}
     take = upload.async_move_resource_to_block_cache
 
     async def take_upload(path: str | Path | None) -> str | None:
         if str(path).lower().startswith(("http:", "https:")):
             raise gr.Error("Upload the file; addresses are not followed.", print_exception=False)
+        # Gradio itself checks this only of a page that it launches, not of one that is mounted.
+        if path is not None and str(path) not in samples:
+            if not Path(path).resolve().is_relative_to(Path(upload.GRADIO_CACHE).resolve()):
+                raise gr.Error("Upload the file; it was not sent here.", print_exception=False)
         return await take(path)
 
     # Of this one alone: for a class of its own Gradio would write a stub beside this module.

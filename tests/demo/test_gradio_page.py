@@ -66,6 +66,7 @@ def test_only_what_was_uploaded_is_read_and_served(running, tmp_path):
     np.save(tmp_path / "secret.npy", np.zeros((20, 20), "uint8"))
     said = answer(running, str(tmp_path / "secret.npy"))
     assert said.startswith("event: error")
+    assert "it was not sent here" in said
     assert "addresses are not followed" in answer(running, "https://example.org/frames.tif")
     url = f"{running.url}/gradio/gradio_api/file={tmp_path / 'secret.npy'}"
     assert httpx.get(url).status_code == 403
