@@ -317,9 +317,9 @@ def _take_no_addresses(upload: gr.components.Component) -> None:
         if str(path).lower().startswith(("http:", "https:")):
             raise gr.Error("Upload the file; addresses are not followed.", print_exception=False)
         # Gradio itself checks this only of a page that it launches, not of one that is mounted.
-        if path is not None and str(path) not in samples:
-            if not Path(path).resolve().is_relative_to(Path(upload.GRADIO_CACHE).resolve()):
-                raise gr.Error("Upload the file; it was not sent here.", print_exception=False)
+        sent = Path(upload.GRADIO_CACHE).resolve()
+        if not (str(path) in samples or Path(path or sent).resolve().is_relative_to(sent)):
+            raise gr.Error("Upload the file; it was not sent here.", print_exception=False)
         return await take(path)
 
     # Of this one alone: for a class of its own Gradio would write a stub beside this module.
