@@ -11,10 +11,12 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from functools import lru_cache
 from html import escape
 from pathlib import Path
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import gradio as gr
 from starlette.applications import Starlette
@@ -157,22 +159,23 @@ def build_page(visitors: Visitors) -> gr.Blocks:
         # In the order of `NAMES`.
         outputs = [token, shown, said, picture, legend, number, table, downloads]
         chosen = [token, uploaded, preset, size, rate]
-        run = start.click(
+        start.click(
             actions.run,
             chosen,
             outputs,
             api_visibility="private",
             show_progress="hidden",
             concurrency_limit=WAITING,
+            trigger_mode="multiple",
         )
         changed = [uploaded.upload, uploaded.clear, uploaded.delete]
         changed += [preset.input, size.input, rate.input, stop.click]
-        gr.on(changed, actions.clear, [token, shown], outputs, cancels=[run], **_QUIET)
+        gr.on(changed, actions.clear, [token, shown], outputs, queue=False, **_QUIET)
         for name, button in zip(sample_names(), samples, strict=True):
             taken = button.click(
                 lambda name=name: [str(sample_path(name))], None, uploaded, **_QUIET
             )
-            taken.then(actions.clear, [token, shown], outputs, cancels=[run], **_QUIET)
+            taken.then(actions.clear, [token, shown], outputs, queue=False, **_QUIET)
         preset.input(actions.trained_on, preset, trained_on, **_QUIET)
         number.change(
             actions.turn_to, [token, shown, number], outputs, trigger_mode="always_last", **_QUIET
@@ -190,6 +193,7 @@ class _Actions:
 
     def __init__(self, visitors: Visitors) -> None:
         self._visitors = visitors
+        self._changes: WeakKeyDictionary[Visitor, int] = WeakKeyDictionary()
 
     def come(self, token: str) -> str:
         """Let a page in; one that was in the workbench before is the same visitor."""
@@ -205,6 +209,9 @@ class _Actions:
 
     def clear(self, token: str, shown: Shown | None) -> list[Any]:
         """Drop the result of what was chosen before; one that was corrected stays in the list."""
+        with suppress(KeyError):
+            visitor = self._visitors.of(token)
+            self._changes[visitor] = self._changes.get(visitor, 0) + 1
         if (found := self._found(token, shown)) is not None:
             visitor, recording = found
             if recording.labels is None or not recording.labels.corrected:
@@ -220,17 +227,29 @@ class _Actions:
         rate: float | None,
     ) -> Iterator[list[Any]]:
         """Segment and measure, and say meanwhile what is done."""
-        visitor = None
-        yield values_of("Reading ...")
+        visitor, begun = None, None
+        last: list[Any] = []
         try:
             visitor = self._visitors.come(token)
+            begun = self._changes.get(visitor, 0)
+            yield values_of("Reading ...", visitor)
             for recording in _segmented(visitor, files, preset, size, rate):
+                if self._is_stale(visitor, begun):
+                    break
                 yield values_of(doing(recording), visitor, Shown(recording.number))
-            yield result_of(visitor, recording, 0, files_of(visitor, recording))
+            if not self._is_stale(visitor, begun):
+                last = result_of(visitor, recording, 0, files_of(visitor, recording))
         except JobStopped:
-            yield values_of("It was stopped. Press Segment to begin again.", visitor)
+            last = values_of("It was stopped. Press Segment to begin again.", visitor)
         except _FAILURES as error:
-            yield values_of(warning(str(error)), visitor)
+            last = values_of(warning(str(error)), visitor)
+        if self._is_stale(visitor, begun):
+            # The page was cleared since; Gradio shows what is given last once more.
+            last = [gr.skip() for _ in NAMES]
+        yield last
+
+    def _is_stale(self, visitor: Visitor | None, begun: int | None) -> bool:
+        return visitor is not None and self._changes.get(visitor, 0) != begun
 
     def turn_to(self, token: str, shown: Shown | None, index: int) -> list[Any]:
         """Show another frame, or nothing if the recording is no longer what was segmented here."""

@@ -126,7 +126,7 @@ def page(browser, running):
 
 def run(page, path):
     page.set_input_files("input[type=file]", path)
-    page.get_by_text(path.name).first.wait_for()
+    page.locator("a[download]").wait_for()  # it is uploaded
     page.get_by_role("button", name="Segment", exact=True).click()
 
 
