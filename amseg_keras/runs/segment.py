@@ -46,7 +46,7 @@ from amseg_keras.runs.segment_outputs import Segmented, SegmentOutputs
 from amseg_keras.runs.unreadable import unreadable_frame
 from amseg_keras.segment import LabelledFrame, Segmenter
 from amseg_keras.segment.bounds import bounded_frames
-from amseg_keras.segment.segmenter import default_batch_size
+from amseg_keras.segment.segmenter import LARGEST_BOUNDED, default_batch_size
 from amseg_keras.versions import versions
 
 RECORD = "run.json"
@@ -59,6 +59,11 @@ OUTPUTS = OutputFiles(
         *("overlay.png", "overlay.mp4", "frames.csv", BOUNDS),
     ),
     {"frames.csv": ("frame", "background_area_px")},
+)
+
+TOO_LARGE_FOR_INTERVALS = (
+    "measured values will have no intervals: frames of more than 8 megapixels take too much memory "
+    "for them"
 )
 
 UNCALIBRATED = "not checked: the preset has no applicability.json"
@@ -359,13 +364,15 @@ def complete_run(
         names = outputs.finish()
         if bounds:
             names.append(write_bounds(begun.out.path, bounds))
+        large = int(np.prod(inputs.frame_shape)) > LARGEST_BOUNDED
+        no_intervals = [TOO_LARGE_FOR_INTERVALS] if large else []
     written = time.perf_counter()
     return begun.out.finish(
         {
             **begun.facts,
             "reading": asdict(stack.made_of.options),
             "inputs": inputs.record(),
-            "notes": [*stack.notes, *inputs.notes],
+            "notes": [*stack.notes, *inputs.notes, *no_intervals],
             "warnings": [one.as_json() for one in warnings],
             "unreadable_frames": [
                 unreadable_frame(stack, index, errors[index]) for index in sorted(errors)
