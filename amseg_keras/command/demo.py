@@ -108,7 +108,8 @@ def demo(
             "this computer; give another --port or --host"
         ) from error
     served = Demo(networks, Limits(max_upload, max_frames))
+    server = server_of(served, address)
     click.echo(f"{url_of(taken)} (Ctrl-C to end)")
     with contextlib.suppress(KeyboardInterrupt):
-        server_of(served, address).run([taken])
+        server.run([taken])
     served.visitors.close()
