@@ -79,6 +79,10 @@ class Phantoms:
     Attributes:
         pieces: Numbers of the pieces to take away, for each frame that has some.
         frames: Number of frames in the stack.
+
+    Example:
+        >>> Phantoms({4: (1, 2)}, frames=10).record()["pieces_removed"]
+        2
     """
 
     pieces: dict[int, tuple[int, ...]]

@@ -10,8 +10,9 @@ from demo_recordings import write_recording
 from PIL import Image
 
 from amseg_keras.demo.pictures import cards
-from amseg_keras.quantify import Scale, measure
+from amseg_keras.quantify import Scale, find_phantoms, measure
 from amseg_keras.report.overlay import overlay
+from amseg_keras.segment.bounds import bounded_frames
 
 
 def upload(page, *paths):
@@ -90,7 +91,14 @@ def test_slider_overlay_cards_time_and_plots_are_of_one_frame(segmented, running
     page.locator("#frame-rate").fill("40000")
     page.wait_for_selector("#results-time svg", timeout=SECONDS * 1000)
     found = running.segmenter.segment(frames)
-    table = measure(found.labels, found.class_names, Scale(None, 40_000))
+    labelled = {index: found.labels[index] for index in bounded_frames(len(frames))}
+    table = measure(
+        found.labels,
+        found.class_names,
+        Scale(None, 40_000),
+        bounds=running.segmenter.bounds(running.segmenter.inputs(frames), labelled),
+        phantoms=find_phantoms(found.labels, found.class_names),
+    )
     for index in (2, 0, 1):
         page.locator("#frame").fill(str(index))
         wait_until(lambda index=index: head(page).get("frame") == index)
@@ -363,6 +371,10 @@ def test_a_reload_keeps_the_work_and_closing_deletes_it(segmented, running):
 # Correcting
 
 
+def has_labels(page):
+    return page.evaluate("Boolean(window.amseg.viewer.frame.labels)")
+
+
 def edited(page):
     return np.array(page.evaluate("[...window.amseg.viewer.frame.labels]")).reshape(64, 96)
 
@@ -468,7 +480,7 @@ def test_corrections_survive_another_segmentation(segmented):
     mended = edited(page)
     page.locator("#preset").select_option("tiny-other")
     page.get_by_role("button", name="Segment", exact=True).click()
-    wait_until(lambda: head(page).get("labelled"))
+    wait_until(lambda: head(page).get("labelled") and has_labels(page))
     assert (edited(page) == mended).all()
     assert "1 corrected frame put back" in page.locator("#recordings").inner_text()
 

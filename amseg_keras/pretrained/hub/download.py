@@ -16,7 +16,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import huggingface_hub
-from httpx import HTTPError
 from huggingface_hub import errors
 
 from amseg_keras.pretrained.preset import (
@@ -33,7 +32,11 @@ REPOSITORY = re.compile(r"[\w.-]{1,96}/[\w.-]{1,96}")
 
 TOKEN = re.compile("hf_[A-Za-z0-9]{20,}")
 
-FAILURES = (HTTPError, OSError, errors.LocalEntryNotFoundError)
+FAILURES = (
+    errors.HTTPError,  # type: ignore[attr-defined]
+    OSError,
+    errors.LocalEntryNotFoundError,
+)
 """All that a request can end in; HTTPError is that of httpx or httpx2, whichever is used."""
 
 
@@ -83,7 +86,7 @@ def _reason(error: Exception) -> str:
 def unreachable(error: BaseException) -> bool:
     """Whether the Hub was not reached at all, or was not to be."""
     return isinstance(error, errors.OfflineModeIsEnabled) or (
-        isinstance(error, HTTPError) and not isinstance(error, errors.HfHubHTTPError)
+        isinstance(error, errors.HTTPError) and not isinstance(error, errors.HfHubHTTPError)
     )
 
 

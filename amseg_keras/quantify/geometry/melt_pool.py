@@ -170,6 +170,11 @@ class Boundary(NamedTuple):
         x_px: Columns, `(points,)`.
         y_px: Row of the curve in each column, between two pixels where the liquid ends.
         sd_px: Robust standard deviation of the boundary pixels about the curve nearby, in pixels.
+
+    Example:
+        >>> row = np.array([21.5, 21.5])
+        >>> float(Boundary(np.array([4.0, 5.0]), row, np.zeros(2)).y_px.mean())
+        21.5
     """
 
     x_px: np.ndarray
