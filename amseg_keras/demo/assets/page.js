@@ -16,6 +16,7 @@ const TABS = [["time", "Over time"], ["pores", "Pores"], ["histogram", "Histogra
 const BUSY = ["waiting", "running"];
 
 const here = {
+  choosing: 0,
   token: null, info: null, recordings: [], presets: [], teaching: { state: "ready" },
   selected: null, head: null, wanted: 0, view: "frame", before: false,
   resultsVersion: null, classId: 0, playing: null, lastOpacity: 0.4,
@@ -103,7 +104,7 @@ function select(number) {
 }
 
 // Another version of the recording: what is shown of the old one goes before the new one comes.
-function refresh(now) {
+function forgetLabels(now) {
   clearResults();
   if (here.head && !now.classes.length) {
     viewer.show({ ...viewer.frame, labels: null, classes: [] });
@@ -112,6 +113,10 @@ function refresh(now) {
     find("#explained").replaceChildren();
   }
   drawFrame();
+}
+
+function refresh(now) {
+  forgetLabels(now);
   showFrame(here.wanted, true);
 }
 
@@ -144,6 +149,8 @@ async function load() {
       find(".stage").setAttribute("aria-busy", "true");
       const frame = await tried(() => fetchFrame(asked));
       if (!frame) break;
+      // While the server takes a choice, a frame may still have the labels of the old one.
+      if (here.choosing) { here.stale = true; break; }
       if (here.selected === asked.number) shown(frame, asked.before);
     }
   } finally {
@@ -468,10 +475,13 @@ async function choose(values, of_labels = false) {
   clearResults();
   if (of_labels) {
     Object.assign(now, { classes: [], warnings: [], measured: false, has_earlier: false });
-    refresh(now);
+    forgetLabels(now);
   } else if (here.head) here.head = { ...here.head, cards: null };
   drawFrame();
-  await askState(`${of(now.number)}/choose`, values);
+  if (!of_labels) { await askState(`${of(now.number)}/choose`, values); return; }
+  here.choosing += 1;
+  try { await askState(`${of(now.number)}/choose`, values); } finally { here.choosing -= 1; }
+  showFrame(here.wanted, true);
 }
 
 async function download(wanted, path, button) {
