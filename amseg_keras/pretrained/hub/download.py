@@ -32,12 +32,11 @@ REPOSITORY = re.compile(r"[\w.-]{1,96}/[\w.-]{1,96}")
 
 TOKEN = re.compile("hf_[A-Za-z0-9]{20,}")
 
-FAILURES = (
-    errors.HTTPError,  # type: ignore[attr-defined]
-    OSError,
-    errors.LocalEntryNotFoundError,
-)
-"""All that a request can end in; HTTPError is that of httpx or httpx2, whichever is used."""
+HTTP_ERROR = errors.HTTPError  # type: ignore[attr-defined]
+"""HTTPError of httpx or httpx2, whichever huggingface_hub uses."""
+
+FAILURES = (HTTP_ERROR, OSError, errors.LocalEntryNotFoundError)
+"""All that a request can end in."""
 
 
 def named(repo_id: str, revision: str | None = None) -> str:
@@ -86,7 +85,7 @@ def _reason(error: Exception) -> str:
 def unreachable(error: BaseException) -> bool:
     """Whether the Hub was not reached at all, or was not to be."""
     return isinstance(error, errors.OfflineModeIsEnabled) or (
-        isinstance(error, errors.HTTPError) and not isinstance(error, errors.HfHubHTTPError)
+        isinstance(error, HTTP_ERROR) and not isinstance(error, errors.HfHubHTTPError)
     )
 
 
