@@ -143,7 +143,9 @@ def origins(
       place where nothing was seen before; or it rests, was seen in at least three frames, and an
       old blob would hardly have been missed in all frames before: with m sightings in the n
       frames of its life and none in k frames before, the chance is (n / (n + k))^m, which must be
-      below 5 %. Frames in which the keyhole hides the place do not count. A void in solid metal
+      below 5 %. Frames in which the keyhole hides the place do not count. Where a keyhole is seen,
+      it must have passed the column of the pore by then: solid metal that no keyhole has reached
+      gets no pore that rests. A void in solid metal
       stays: one that was missed now and then, and is missed throughout afterwards, where the chance
       of that is below 30 %, was found for a while only, and is static.
     - "earlier": it was there in the first readable frame, and moves.
@@ -173,7 +175,12 @@ def origins(
         elif at_first:
             origin = STATIC
         elif not before and (
-            from_keyhole[number] or (is_new(track, recording) and stays(track, recording))
+            from_keyhole[number]
+            or (
+                was_passed(track, recording)
+                and is_new(track, recording)
+                and stays(track, recording)
+            )
         ):
             origin = FORMED
         else:
@@ -187,6 +194,22 @@ def origins(
         if origin == UNCLEAR and not moving[number] and is_old:
             found[number] = STATIC
     return found, place
+
+
+def was_passed(track: Sightings, recording: Recording) -> bool:
+    """Tell whether a keyhole had passed the column of a pore when the pore was first seen.
+
+    It is true, too, of a recording without a keyhole until then: there is nothing to compare with.
+    """
+    seen = slice(0, _row(track.frame[0], recording) + 1)
+    keyholes = recording.keyholes
+    columns = np.stack((keyholes.top[seen, 0], keyholes.tip[seen, 0]))
+    there = np.isfinite(columns).all(axis=0)
+    if not there.any():
+        return True
+    reach = np.nan_to_num(keyholes.half_width[seen][there]) + track.diameter[0] + SLACK_PX
+    first, last = columns[:, there].min(axis=0) - reach, columns[:, there].max(axis=0) + reach
+    return bool(first.min() <= track.x[0] <= last.max())
 
 
 def is_new(track: Sightings, recording: Recording) -> bool:

@@ -359,6 +359,13 @@ def test_a_pore_may_be_missed_in_the_last_two_frames_and_is_there_until_the_end(
     assert only(rows, range(20))[0]["end"] == end
 
 
+@pytest.mark.parametrize(("x", "origin"), [(60.0, "static"), (100.0, "formed")])
+def test_a_blob_at_rest_where_no_keyhole_has_been_was_not_formed(x, origin):
+    keyhole = 90.0 + 2 * np.arange(30)
+    rows = [(frame, x, 60.0, 7.0) for frame in range(15, 30)]
+    assert only(rows, range(30), keyhole)[0]["origin"] == origin
+
+
 def test_events_are_in_the_order_of_time():
     rows = [(frame, 60.0, 60.0, 9.0) for frame in range(12)]
     rows += [(frame, 120.0, 60.0, 9.0) for frame in range(6, 9)]
