@@ -16,7 +16,7 @@ from amseg_keras.pretrained.preset import (
     PREPROCESSING,
     WEIGHTS,
     PresetInfo,
-    check_files,
+    read_checked_config,
     read_model,
     weights_digest,
 )
@@ -25,7 +25,6 @@ from amseg_keras.pretrained.safety import (
     PresetError,
     check_weights,
     parameters,
-    read_safe_config,
 )
 from amseg_keras.rewrite.from_config import NotPlainError, PlainNetwork
 
@@ -103,11 +102,7 @@ def read_network(folder: Path, info: PresetInfo) -> PresetNetwork | keras.Model:
             written with, the configuration names anything but known layers, or the weights, the
             network and the class names do not fit one another.
     """
-    check_files(folder)
-    try:
-        config = read_safe_config(folder / CONFIG)
-    except ValueError as error:
-        raise PresetError(str(error)) from error
+    config = read_checked_config(folder)
     try:
         plain = PlainNetwork(config)
     except NotPlainError as reason:

@@ -136,6 +136,20 @@ def read_info(folder: Path, name: str | None = None) -> PresetInfo:
         ) from error
 
 
+def read_checked_config(folder: Path) -> dict[str, Any]:
+    """Check the files of a preset, and read the configuration of its network.
+
+    Raises:
+        PresetError: A file is missing or broken, the weights are not the weights that the preset
+            was written with, or the configuration names anything but known layers.
+    """
+    check_files(folder)
+    try:
+        return read_safe_config(folder / CONFIG)
+    except ValueError as error:
+        raise PresetError(str(error)) from error
+
+
 def read_model(folder: Path, info: PresetInfo) -> keras.Model:
     """Build a preset's network and load its weights; runs no code that came with them.
 
@@ -144,11 +158,7 @@ def read_model(folder: Path, info: PresetInfo) -> keras.Model:
             written with, the configuration names anything but known layers, or the weights, the
             network and the class names do not fit one another.
     """
-    check_files(folder)
-    try:
-        config = read_safe_config(folder / CONFIG)
-    except ValueError as error:
-        raise PresetError(str(error)) from error
+    config = read_checked_config(folder)
     # First without memory for its weights: how much that is, a config decides.
     outline = _outline(folder, config)
     classes = outline.output_shape[-1] if isinstance(outline.output_shape, tuple) else None
