@@ -60,7 +60,7 @@ def make_knowledge(
         foreign: Recordings of each foreign kind.
         weights_sha256: Digest of the preset's weights.
         pixel_sizes_um: Smallest and largest pixel size of the familiar recordings.
-        about: What they are.
+        about: Description of the recordings, in words.
         probabilities: Probabilities of the classes of some pixels, `(pixels, classes)`, in the
             order of their recordings, to fit the temperature on; None to leave it at 1.
         truth: True class ids of these pixels.

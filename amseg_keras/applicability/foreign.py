@@ -215,7 +215,7 @@ CHANGES: Mapping[str, Change] = {
 }
 
 PROCESSES: Mapping[str, str] = {"esrf": "lpbf", "aps": "lpbf", "dls": "ded", "hpdc": "casting"}
-"""What recordings of a simulated facility are to a preset that does not know them."""
+"""Kind of the recordings of a simulated facility, for a preset that does not know them."""
 
 MEANINGLESS: Mapping[str, tuple[str, ...]] = {"casting": ("inverted", "upside_down", "rotated")}
 """Changes that a familiar recording may have undergone: slices have no up and down."""

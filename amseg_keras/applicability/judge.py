@@ -44,7 +44,7 @@ class ApplicabilityWarning:
     Attributes:
         sentence: Sentence that names the sign and says what to do.
         sign: Name of the sign.
-        value: What was measured.
+        value: Measured value of the sign.
         limit: Value from which on it is said.
         frames: Frames that were looked at and show it.
 

@@ -107,7 +107,7 @@ class Knowledge:
         outside: Widths of its range by which a sign must leave it before that is said.
         points: Deviations of familiar recordings, one row each.
         distance: Distance from them above which a recording is unlike all.
-        trees: What parts foreign recordings from familiar ones; None without foreign ones.
+        trees: Trees that separate foreign from familiar recordings; None without foreign ones.
         detectors: One for each kind of foreign recordings, which names it.
         pixel_sizes_um: Smallest and largest pixel size of the familiar ones; None if unknown.
         about: Recordings that the statistics were made on.

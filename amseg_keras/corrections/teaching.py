@@ -31,13 +31,13 @@ TEACHING = replace(FINE_TUNING, epochs=14, patience=14, shape=(192, 256))
 """The default recipe of `teach`: a few minutes for a small network on two cores."""
 
 REPLAYED = "replayed"
-"""What the names of simulated sequences begin with."""
+"""Beginning of the names of simulated sequences."""
 
 LEAST_REPLAYED, MOST_REPLAYED = 8, 16
 """Simulated frames to train on: as many as corrected ones, within these."""
 
 REPLAYED_FRAMES = 48
-"""Length of a simulated recording, of which only a few frames are rendered."""
+"""Frames of a simulated recording; only a few of these frames are rendered."""
 
 SCORED = 6
 """Simulated frames for the scores, of recordings that the training does not see."""
@@ -51,7 +51,7 @@ class TeachProgress:
     """How far a teaching has come.
 
     Attributes:
-        stage: What is being done, in words.
+        stage: Present step in words, such as `scoring`.
         share: Part that is done, from 0 to 1.
         seconds_left: Estimated time to the end of the training; None while it is not known.
 
@@ -67,7 +67,7 @@ class TeachProgress:
 
 @dataclass(frozen=True)
 class Taught:
-    """What a teaching left behind.
+    """Result of a teaching.
 
     Attributes:
         preset: Folder of the tuned network, as `from_pretrained` reads it.
@@ -209,7 +209,7 @@ class _Collected:
             self._frames[key] = write_frame(self.folder, data.image(frame), labels, about)
 
     def simulate(self, facility: str, count: int, split: str, seed: int) -> None:
-        """Render a few frames of a simulated recording, and those of its background."""
+        """Render a few frames of a simulated recording, and the frames of its background."""
         # The simulator needs OpenCV, which reading corrections does not.
         from amseg_keras.simulate import record
 

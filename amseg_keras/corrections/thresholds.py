@@ -14,7 +14,7 @@ from amseg_keras.corrections.shapes import EIGHT, class_around
 
 @dataclass(frozen=True)
 class Thresholds:
-    """What a piece must reach, or it becomes part of what is around it.
+    """Smallest size and confidence of a piece; a lesser piece becomes part of its surroundings.
 
     Attributes:
         smallest_px: Smallest area of a piece in pixels; 0 keeps all.

@@ -27,7 +27,7 @@ class Fault:
 
     Attributes:
         file: Relative to the data set's folder.
-        problem: What is wrong with the file.
+        problem: Fault of the file, in a sentence.
         remedy: What to do about it.
 
     Example:

@@ -24,11 +24,11 @@ _TEXTS = (".html", ".json")
 
 @dataclass(frozen=True)
 class Packing:
-    """What there is of a recording to be packed.
+    """Parts of a recording that can be packed.
 
     Attributes:
         about: As of `jobs.segment`.
-        folder: What the commands wrote.
+        folder: Folder with the results of the commands.
         out: Folder of the files that are made.
         corrections: Data set of corrected frames; None if there is none.
     """
@@ -61,7 +61,7 @@ class Export:
     """One kind of file.
 
     Attributes:
-        title: What it is, for the page.
+        title: Name of the download on the page.
         make: Makes it.
     """
 
@@ -173,7 +173,7 @@ _OF_LIBRARY = {
     "ome-zarr": ("zarr", Export("Label maps, OME-Zarr", _ome_zarr)),
     "imagej-rois": ("roifile", Export("ImageJ ROIs", partial(_exported, kind="imagej-rois"))),
 }
-"""What `amseg export` writes, and the package that it needs."""
+"""Formats of `amseg export`, and the package that each needs."""
 
 EXPORTS = {
     "labels": Export("Label maps, TIFF with scale", _labels),

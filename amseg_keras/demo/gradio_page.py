@@ -189,7 +189,7 @@ def build_page(visitors: Visitors) -> gr.Blocks:
 
 
 class _Actions:
-    """What happens when a visitor touches the page."""
+    """Answers to what a visitor does on the page."""
 
     def __init__(self, visitors: Visitors) -> None:
         self._visitors = visitors
@@ -347,7 +347,7 @@ def _take_no_addresses(upload: gr.components.Component) -> None:
 
 @lru_cache(maxsize=1)
 def _own_folder() -> None:
-    """Give Gradio's copies a folder that nobody else reads, and that ends with the program."""
+    """Give Gradio's copies a private folder that is deleted at the end of the program."""
     if "GRADIO_TEMP_DIR" not in os.environ:
         folder = tempfile.mkdtemp(prefix="amseg-demo-gradio-")
         os.environ["GRADIO_TEMP_DIR"] = folder

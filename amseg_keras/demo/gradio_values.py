@@ -1,4 +1,4 @@
-"""What the Gradio page shows of a recording: the values of its outputs."""
+"""Values of the outputs of the Gradio page."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def doing(recording: Recording) -> str:
 
 
 def _told(recording: Recording) -> str:
-    """What was segmented with what, and above it everything that speaks against the numbers."""
+    """Name the recording and the network, below all warnings about the numbers."""
     record, about, chosen = recording.record or {}, recording.about, recording.chosen
     warnings = [one["sentence"] for one in record.get("warnings") or ()]
     notes = [*about["notes"], *about["unreadable"].values(), *(record.get("notes") or ())]

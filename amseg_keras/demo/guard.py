@@ -34,7 +34,7 @@ ALL_FAILURES = 50
 """Likewise of all addresses together."""
 
 OPEN = ("/login", "/assets/page.css")
-"""What is served before the login."""
+"""Paths that are served before the login."""
 
 CONTENT = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
@@ -150,7 +150,7 @@ class Login:
 
     @property
     def cookie(self) -> str:
-        """What a browser shows that has logged in."""
+        """Cookie of a browser that has logged in."""
         return hmac.new(self._key, b"logged in", hashlib.sha256).hexdigest()
 
     def is_logged_in(self, headers: Headers, address: str) -> bool:

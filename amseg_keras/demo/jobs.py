@@ -1,4 +1,4 @@
-"""What a worker does: read foreign files, segment, measure, explain, pack, teach.
+"""Jobs of a worker: read foreign files, segment, measure, explain, pack, teach.
 
 Arguments and results are values that JSON can hold; arrays lie in the folder of the recording.
 
@@ -102,7 +102,7 @@ def segment(
     """Segment a recording as `amseg segment` does.
 
     Args:
-        about: What the recording is, from `read`.
+        about: Description of the recording, from `read`.
         preset: Folder of the preset.
         chosen: `pixel_size_um`, `frame_rate_hz`, `background` and `scale` of the visitor.
         tell: Told of every frame.

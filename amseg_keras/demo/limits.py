@@ -1,4 +1,4 @@
-"""What the page takes, and the checks of a file from elsewhere before its pixels are decoded."""
+"""Limits of the page, and the checks of a file from elsewhere before its pixels are decoded."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _ELSEWHERE = "or run amseg segment on your own computer"
 
 @dataclass(frozen=True)
 class Limits:
-    """What a visitor may send.
+    """Limits on the files of a visitor.
 
     Attributes:
         upload_mb: Size of a file.

@@ -19,7 +19,7 @@ class Networks:
             them come all that the package has.
 
     Attributes:
-        infos: What each preset is, by its name.
+        infos: Description of each preset, by its name.
         folders: Folder of each preset, by its name.
 
     Raises:

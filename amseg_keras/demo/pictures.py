@@ -1,4 +1,4 @@
-"""What the page shows of the quantities of a recording, drawn by `amseg_keras.report`."""
+"""Cards and plots of the quantities of a recording, drawn by `amseg_keras.report`."""
 
 from __future__ import annotations
 

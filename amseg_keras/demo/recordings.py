@@ -25,7 +25,7 @@ FAILED, CANCELLED = "failed", "cancelled"
 
 @dataclass(frozen=True)
 class Chosen:
-    """What a visitor chose for a recording.
+    """Settings of a visitor for a recording.
 
     Attributes:
         preset: Name of the network.
@@ -67,13 +67,13 @@ class Chosen:
 
     @property
     def thresholds(self) -> Thresholds:
-        """What a piece must reach to be shown and counted."""
+        """Smallest size and confidence of a piece that is shown and counted."""
         diameter = self.smallest_pore / (self.pixel_size_um or 1.0)
         return Thresholds(math.pi / 4 * diameter**2, self.least_confidence, ("pore", "keyhole"))
 
     @property
     def of_labels(self) -> tuple[Any, ...]:
-        """What the label maps that the network finds depend on."""
+        """Settings on which the label maps depend."""
         enlarged = self.pixel_size_um if self.scale == "auto" else None
         return self.preset, self.background, self.scale, enlarged
 
@@ -90,15 +90,15 @@ class Recording:
 
     Attributes:
         number: Number on the page.
-        about: What `jobs.read` says of it.
+        about: Description of the recording, from `jobs.read`.
         chosen: Choices of the visitor.
         state: One of the states of this module.
-        said: What is being done, or what went wrong.
+        said: Present step, or the error, in a sentence.
         share: Part of it that is done, 0 to 1.
         record: Record of the segmentation; None before.
         labels: Label maps that can be corrected; None before.
         earlier: Label maps of the network before it was taught; None if it was not.
-        measured: What `jobs.measure` gives; None while it is not known.
+        measured: Result of `jobs.measure`; None until there is one.
         measured_at: Version of the labels that was measured.
         version: Counts every change of what is seen.
         training: Frames to teach with: those that were corrected, and those that the visitor chose.

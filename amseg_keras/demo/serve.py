@@ -85,7 +85,7 @@ def served(demo: Demo, access: Access = OPEN) -> Iterator[str]:
     """Serve a demo in a thread, for tests and notebooks; gives its address.
 
     Args:
-        demo: What to serve.
+        demo: Demo to serve.
         access: Who may ask.
     """
     taken = socket.socket()

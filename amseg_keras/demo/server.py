@@ -89,7 +89,7 @@ class Demo:
 
     Args:
         networks: Presets that visitors can choose.
-        limits: What a visitor may send.
+        limits: Limits on the files of a visitor.
         pools: Workers; by default new ones.
         grace_s: A page that was closed or reloaded may come back within so many seconds.
     """

@@ -68,7 +68,7 @@ class Teaching:
 
     Attributes:
         state: As of a recording.
-        said: What is being done, or what went wrong.
+        said: Present step, or the error, in a sentence.
         share: Part of it that is done, 0 to 1.
         scores: Rows of `Taught.scores`; None before the end.
         preset: Name of the tuned network; None before the end.
@@ -87,11 +87,11 @@ class Visitor:
     """One page that is open.
 
     Args:
-        token: What the page proves itself with; nobody else can guess it.
+        token: Secret of the page, which it sends with every request.
         folder: Folder of this visitor's files.
         networks: Presets that every visitor can choose.
         pools: Workers.
-        limits: What a visitor may send.
+        limits: Limits on the files of a visitor.
     """
 
     def __init__(
@@ -520,7 +520,7 @@ class Visitors:
 
     Args:
         networks: Presets that every visitor can choose.
-        limits: What a visitor may send.
+        limits: Limits on the files of a visitor.
         pools: Workers.
         most: Visitors at a time.
         grace_s: A page that was closed, or reloaded, may come back within so many seconds.

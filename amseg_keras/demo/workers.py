@@ -65,7 +65,7 @@ class Worker:
 
         Args:
             job: Name in `jobs.JOBS`.
-            arguments: What the job takes, of values that JSON can hold.
+            arguments: Arguments of the job, as JSON values.
             seconds: Longest time.
             stop: Set when the job is wanted no more.
             told: Told what is being done, and the part that is done.

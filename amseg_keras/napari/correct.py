@@ -87,7 +87,7 @@ class CorrectPanel(Panel):
         )
 
     def lesson(self) -> Lesson:
-        """What the form says.
+        """Read the form.
 
         Raises:
             ReadError: The labels are of no recording, or fewer than two frames are corrected.

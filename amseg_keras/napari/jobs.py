@@ -1,4 +1,4 @@
-"""What needs Keras, as functions that run in the process of `worker`; no window here."""
+"""Jobs that need Keras: functions that run in the process of `worker`, without a window."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ AUTO = "auto"
 
 @dataclass(frozen=True)
 class Asked:
-    """What the user wants to have segmented.
+    """Request of the user for a segmentation.
 
     Attributes:
         source: Files of the frames.
@@ -66,7 +66,7 @@ class Preview:
 
 @dataclass(frozen=True)
 class Segmented:
-    """What a segmentation gave.
+    """Result of a segmentation.
 
     Attributes:
         found: Folder of the result, or a preview.
@@ -139,7 +139,7 @@ def segment(asked: Asked, tell: Tell) -> Segmented:
     """Segment a recording: all frames into a folder of results, or a few as a preview.
 
     Args:
-        asked: What the user wants.
+        asked: Request of the user.
         tell: Told how many frames are done.
 
     Raises:
@@ -176,7 +176,7 @@ def teach(lesson: Lesson, tell: Tell) -> Learned:
     """Keep the corrected frames, and fine-tune the network on all frames that are kept.
 
     Args:
-        lesson: What is to be learned.
+        lesson: Frames to learn from, and the network to begin with.
         tell: Told how far it has come.
 
     Raises:

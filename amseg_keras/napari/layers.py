@@ -36,7 +36,7 @@ LayerTuple = tuple[Any, dict[str, Any], str]
 
 @dataclass(frozen=True)
 class Recorded:
-    """What is known of the frames of an image layer.
+    """Facts about the frames of an image layer.
 
     Attributes:
         source: Files that the frames are read from.
@@ -53,7 +53,7 @@ class Recorded:
 
 @dataclass(frozen=True)
 class Labelled:
-    """What is known of the label maps of a labels layer.
+    """Facts about the label maps of a labels layer.
 
     Attributes:
         class_names: Name of each class id.
@@ -155,7 +155,7 @@ def labels_layer(labels: np.ndarray, known: Labelled) -> LayerTuple:
 
     Args:
         labels: Class ids, uint8 `(frames, height, width)`; napari's tools write into them.
-        known: What is known of them.
+        known: Facts about the label maps.
     """
     more = {
         "name": f"{known.recording} labels",

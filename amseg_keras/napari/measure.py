@@ -43,13 +43,13 @@ PANEL_PX = 110
 
 @dataclass(frozen=True)
 class Measured:
-    """What was measured in a labels layer.
+    """Measured quantities of a labels layer.
 
     Attributes:
-        known: What is known of the labels.
+        known: Facts about the labels.
         quantities: Tables.
         frames: Number of frames.
-        said: What was written, a sentence.
+        said: Sentence about the files that were written.
     """
 
     known: Labelled
@@ -141,7 +141,7 @@ class ResultView(QWidget):
 
     Args:
         viewer: Viewer.
-        measured: What was measured.
+        measured: Measured quantities.
     """
 
     def __init__(self, viewer: napari.Viewer, measured: Measured) -> None:

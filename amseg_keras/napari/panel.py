@@ -1,4 +1,4 @@
-"""What the panels share: work in a thread with progress and cancel, messages, choices of layers."""
+"""Shared by the panels: work in a thread with progress and cancel, messages, choices of layers."""
 
 from __future__ import annotations
 

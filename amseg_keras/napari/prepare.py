@@ -112,7 +112,7 @@ class PreparePanel(Panel):
         self.start(lambda tell: x_t_image(source, tell), self._add_x_t)
 
     def steps(self) -> list[Step]:
-        """What the form says, in the order in which it is done.
+        """Read the steps of the form, in their order.
 
         Raises:
             ReadError: Flats cannot be read, or no line is drawn.

@@ -1,4 +1,4 @@
-"""What napari opens with this plugin: recordings, results of `amseg`, data sets, samples."""
+"""Readers of the plugin: recordings, results of `amseg`, data sets, samples."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ def found_layer(asked: Asked, done: Segmented) -> LayerTuple:
     """Make a labels layer of what a segmentation gave.
 
     Args:
-        asked: What was segmented.
+        asked: Request of the user.
         done: Folder of the result, or a preview.
 
     Raises:
@@ -98,7 +98,7 @@ class SegmentPanel(Panel):
         self._show_facts()
 
     def asked(self) -> Asked:
-        """What the form says.
+        """Read the form.
 
         Raises:
             ReadError: No recording is chosen, or it holds no frames.

@@ -33,7 +33,7 @@ class StoppedError(Exception):
 
 
 class WorkError(ValueError):
-    """What went wrong in the process, a sentence."""
+    """Error in the process, in a sentence."""
 
 
 class Tell(Protocol):
@@ -157,7 +157,7 @@ def _receive(pipe: IO[bytes], messages: queue.Queue[tuple[Any, ...]]) -> None:
 
 
 def _serve() -> None:
-    """What the process does, until its window is gone."""
+    """Run the jobs of a window until the window is gone."""
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what libraries print must not be among the answers
     orders: queue.Queue[tuple[Any, ...]] = queue.Queue()

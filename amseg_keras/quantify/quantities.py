@@ -38,7 +38,7 @@ _LEAST_PX = 3
 
 @dataclass(frozen=True, eq=False)
 class Quantities:
-    """What was measured in one recording; see `measure`.
+    """Measured quantities of one recording; see `measure`.
 
     Attributes:
         frames: A row for each readable frame.
@@ -266,7 +266,7 @@ class _PoreRow(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class _MeasuredFrame:
-    """What was measured in a frame, before it is known which way the laser goes."""
+    """Measured quantities of a frame, before the direction of the laser is known."""
 
     index: int
     surface: Surface | None

@@ -34,7 +34,7 @@ MIN_EQUAL = 0.99
 
 @dataclass(frozen=True)
 class Exported:
-    """What was written.
+    """Exported network.
 
     Attributes:
         file: the network.

@@ -74,7 +74,7 @@ that are unlike those of the training are no measurement: look at them before yo
 
 @dataclass(frozen=True)
 class Published:
-    """What a package says of those who publish it.
+    """Authors and licence of a package.
 
     Attributes:
         authors: Names of those who answer for the model.
@@ -100,7 +100,7 @@ def export_bioimageio(
 
     Args:
         model: Network, from `(batch, height, width, channels)` to class probabilities.
-        info: What it was trained on.
+        info: Description of the network.
         folder: Where to; must be empty or not there, and is complete or not there afterwards.
         size: Height and width of the frames, multiples of 16; by default any.
         by: Who answers for the model, and its licence.

@@ -28,7 +28,7 @@ LABEL_EXPORTS: dict[str, str] = {
     "ome-tiff": ".ome.tif",
     "ome-zarr": ".ome.zarr",
 }
-"""What stands behind the name of an experiment in the name of its file, by format."""
+"""Ending of the file name after the name of the experiment, by format."""
 
 Progress = Callable[[int], None]
 """Called with the number of frames that are written."""
@@ -36,11 +36,11 @@ Progress = Callable[[int], None]
 
 @dataclass(frozen=True)
 class ExportedLabels:
-    """What was written.
+    """Exported label maps.
 
     Attributes:
         file: The file, or the folder of a Zarr store.
-        notes: What is not as one may expect, a sentence each.
+        notes: Surprises, a sentence each.
     """
 
     file: Path

@@ -46,7 +46,7 @@ Progress = Callable[[int], None]
 
 @dataclass(frozen=True)
 class QuantifySettings:
-    """What the user chose for a measurement.
+    """Settings of a measurement.
 
     Attributes:
         pixel_size_um: Size of a pixel in um; None for what is known of the labels.

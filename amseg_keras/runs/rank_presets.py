@@ -25,7 +25,7 @@ class Fit:
 
     Attributes:
         name: Name of the preset.
-        warnings: What speaks against it.
+        warnings: Warnings about the recording.
         unlikeness: Distance from the recordings that it knows, 1 at the limit; None where nobody
             calibrated it, or it cannot be read.
         reason: One sentence.

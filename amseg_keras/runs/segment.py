@@ -67,7 +67,7 @@ TOO_LARGE_FOR_INTERVALS = (
 )
 
 UNCALIBRATED = "not checked: the preset has no applicability.json"
-"""What a record says where nobody has told the preset what its recordings look like."""
+"""Sentence of the record for a preset without statistics of its recordings."""
 
 MAX_DRAWN = 2000
 """Frames of an overlay movie where nobody says: 100 s of it are more than one wants to watch."""
@@ -82,7 +82,7 @@ frame, with the fraction that is done too."""
 
 @dataclass(frozen=True)
 class RunSettings:
-    """What the user chose for a run.
+    """Settings of a run.
 
     Args:
         label_format: `"tiff"`, `"png"`, `"hdf5"` or `"zarr"`.

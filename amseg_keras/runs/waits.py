@@ -33,7 +33,7 @@ _FEWEST = 8
 
 @dataclass(frozen=True)
 class Used:
-    """What a process took.
+    """Time and memory of a process.
 
     Attributes:
         seconds: From its start to its end.

@@ -1,4 +1,4 @@
-"""What all readers of masks share: places of masks, outlines in JSON, pixels inside an outline."""
+"""Shared by all readers of masks: places of masks, outlines in JSON, pixels inside an outline."""
 
 from __future__ import annotations
 
@@ -174,10 +174,10 @@ def read_json(path: Path, kind: str) -> tuple[Any, str | None]:
 
     Args:
         path: The file.
-        kind: What it is read as, for errors, such as ``"COCO JSON"``.
+        kind: Name of the format for error messages, such as ``"COCO JSON"``.
 
     Returns:
-        What it holds, and a sentence if its encoding had to be guessed.
+        Content of the file, and a sentence if the encoding had to be guessed.
 
     Raises:
         ReadError: It is no JSON, or larger than 1 GiB.

@@ -153,7 +153,7 @@ def read_labelme(file: Path) -> tuple[dict[str, Any], str | None]:
     """Read a JSON file of LabelMe.
 
     Returns:
-        What it holds, and a sentence if its encoding had to be guessed.
+        Content of the file, and a sentence if the encoding had to be guessed.
 
     Raises:
         ReadError: It is none; the message names it.

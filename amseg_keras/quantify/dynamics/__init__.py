@@ -1,1 +1,1 @@
-"""What happens over time: pores tracked, keyholes that fluctuate and oscillate."""
+"""Quantities over time: pores tracked, keyholes that fluctuate and oscillate."""

@@ -20,7 +20,7 @@ _STEPS = 3
 
 @dataclass(frozen=True, eq=False)
 class Recording:
-    """What there is besides pores.
+    """Frames and keyholes of a recording.
 
     Attributes:
         frame: The readable frames, int, rising.

@@ -1,4 +1,4 @@
-"""What is measured in one frame: the substrate's surface, the keyhole, the pores."""
+"""Quantities of one frame: the substrate's surface, the keyhole, the pores."""
 
 from typing import TYPE_CHECKING
 
