@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import shutil
 import threading
@@ -478,14 +479,20 @@ def _answered(answer: Answer) -> Callable[[Request], Awaitable[Response]]:
     return endpoint
 
 
+_STATES = itertools.count(1)
+"""Numbers of the descriptions, by which a page knows an older one that comes late."""
+
+
 def state_of(visitor: Visitor) -> dict[str, Any]:
     """Describe all that a visitor has, as the page shows it.
 
     Args:
         visitor: The visitor.
     """
+    number = next(_STATES)  # taken first: what is described later is at least as new
     teaching = visitor.teaching
     return {
+        "number": number,
         "recordings": [_described(one) for one in list(visitor.recordings.values())],
         "presets": [visitor.info(name) for name in visitor.presets],
         "teaching": {

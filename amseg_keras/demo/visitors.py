@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import os
 import secrets
 import shutil
 import tempfile
@@ -138,7 +140,7 @@ class Visitor:
         Raises:
             JobError: The visitor has too many files already.
         """
-        size = sum(path.stat().st_size for path in self.folder.rglob("*") if path.is_file())
+        size = _bytes_in(self.folder)
         if size > self.limits.visitor_mb * 1_000_000:
             raise JobError(
                 f"your recordings and results take {size // 1_000_000:,} MB, and this page has "
@@ -497,6 +499,16 @@ class Visitor:
         stem = start.partition("-taught")[0]
         number = 1 + len(self._tuned)
         return f"{stem}-taught-{number}"
+
+
+def _bytes_in(folder: Path) -> int:
+    """Add up the files of a folder, of which others may be deleted at the same time."""
+    total = 0
+    for root, _, names in os.walk(folder):
+        for name in names:
+            with contextlib.suppress(FileNotFoundError):
+                total += os.path.getsize(os.path.join(root, name))
+    return total
 
 
 def _as_json(chosen: Chosen) -> dict[str, Any]:

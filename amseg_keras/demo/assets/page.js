@@ -16,12 +16,12 @@ const TABS = [["time", "Over time"], ["pores", "Pores"], ["histogram", "Histogra
 const BUSY = ["waiting", "running"];
 
 const here = {
-  choosing: 0,
+  choosing: 0, stateNumber: 0,
   token: null, info: null, recordings: [], presets: [], teaching: { state: "ready" },
   selected: null, head: null, wanted: 0, view: "frame", before: false,
   resultsVersion: null, classId: 0, playing: null, lastOpacity: 0.4,
 };
-let viewer, loading = false, polling = null, edits = Promise.resolve();
+let viewer, loading = false, polling = null, edits = Promise.resolve(), removed = Promise.resolve();
 
 // Asking the server
 
@@ -55,9 +55,11 @@ const of = (number) => `recordings/${number}`;
 // State
 
 function take(state) {
-  if (!state) return;
+  // An answer that was asked for earlier may come later; it is old.
+  if (!state || state.number < here.stateNumber) return;
   const before = recording();
-  Object.assign(here, { recordings: state.recordings, presets: state.presets, teaching: state.teaching });
+  const { number, recordings, presets, teaching } = state;
+  Object.assign(here, { stateNumber: number, recordings, presets, teaching });
   const now = recording();
   if (here.selected !== null && !now) select(null);
   else if (now && before && now.version !== before.version) refresh(now);
@@ -442,6 +444,7 @@ async function upload(files) {
   if (!files.length) return;
   complain("");
   find("#busy").textContent = `Reading ${files.length === 1 ? files[0].name : `${files.length} files`} …`;
+  await removed;
   await tried(async () => {
     const { upload: folder } = await (await ask("uploads", {})).json();
     for (const file of files)
@@ -455,6 +458,7 @@ async function upload(files) {
 async function takeSample(name) {
   complain("");
   find("#busy").textContent = `Reading ${name} …`;
+  await removed;
   const answer = await tried(() => ask("sample", { name, preset: find("#preset").value }));
   find("#busy").textContent = "";
   if (!answer) return;
@@ -749,9 +753,15 @@ async function start(numbers) {
   await askState("run", { recordings: numbers });
 }
 
-async function remove(numbers) {
+// What is sent next waits until the old is gone: both are of the one place that a visitor has.
+function remove(numbers) {
+  removed = removed.then(() => removeNow(numbers));
+}
+
+async function removeNow(numbers) {
   if (numbers.includes(here.selected)) select(null);
-  for (const number of numbers) await askState(`${of(number)}/remove`, {});
+  const there = numbers.filter((number) => here.recordings.some((one) => one.number === number));
+  for (const number of there) await askState(`${of(number)}/remove`, {});
   if (here.selected === null && here.recordings.length) select(here.recordings[0].number);
 }
 
