@@ -138,6 +138,24 @@ class Recording:
         motion = self.motion if motion is None else motion
         return self._labels(index, picture, motion, melt_pool)
 
+    def with_both_labels(
+        self, index: int, melt_pool: bool = False
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return a frame, its labels, and its labels for who sees motion too, `(height, width)`.
+
+        The scene is rendered once; `recording[index]` and `labels` render it each.
+
+        Args:
+            index: Number of the frame, from 0 to `len(recording) - 1`.
+            melt_pool: See `labels`.
+
+        Raises:
+            IndexError: There is no such frame.
+        """
+        picture = self.shot.picture(self._number(index))
+        labels = [self._labels(index, picture, motion, melt_pool) for motion in (False, True)]
+        return self._grey(index, picture.intensity), labels[0], labels[1]
+
     def liquid(self, index: int) -> np.ndarray | None:
         """Return where a frame shows liquid metal, uint8 0 or 1 `(height, width)`.
 

@@ -187,16 +187,10 @@ def _simulated(wanted: Recordings, number: int) -> np.ndarray:
     targets = np.sort(rng.choice(length, wanted.targets, replace=False))
     made = np.zeros(wanted.targets, _record_type(wanted.shape))
     pool = wanted.simulation.melt_pool
-    rendered = [recording[int(index)] for index in targets]
-    if pool:
-        rendered = [
-            (frame, recording.labels(int(index), melt_pool=True))
-            for (frame, _), index in zip(rendered, targets, strict=True)
-        ]
-    moving = [recording.labels(int(index), motion=True, melt_pool=pool) for index in targets]
-    held = getattr(backgrounds, "held", None) or {int(i): f for i, (f, _) in enumerate(rendered)}
+    rendered = [recording.with_both_labels(int(index), pool) for index in targets]
+    held = getattr(backgrounds, "held", None) or {int(i): f for i, (f, *_) in enumerate(rendered)}
     grey_range = wanted.scaling.measure(np.stack(list(held.values())))
-    for one, index, (frame, labels), more in zip(made, targets, rendered, moving, strict=True):
+    for one, index, (frame, labels, more) in zip(made, targets, rendered, strict=True):
         background = backgrounds.of(int(index))
         brightest = max(float(frame.max()), 0 if background is None else float(background.max()))
         # Sixteen bits hold 8-bit frames and their medians without a loss.

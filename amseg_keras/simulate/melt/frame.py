@@ -182,6 +182,8 @@ def _lines(stage: Stage, moment: Moment) -> Lines:
     melted = stage.surface - track.bead * passed - hump
     gone = _sigmoid((behind + track.blown) / (2 * soft)) * begun
     liquid = moment.pool.bottom(columns, moment.laser_px, direction, moment.grown)
+    if moment.keyhole is not None:
+        liquid = np.maximum(liquid, _around(stage, moment.keyhole, moment.pool.shell))
     length = moment.pool.length * moment.grown[0]
     frozen = _sigmoid((behind - length) / soft) * begun
     if moment.start_px == moment.laser_px and moment.grown[1] < 1:
@@ -196,6 +198,20 @@ def _lines(stage: Stage, moment: Moment) -> Lines:
         liquid=np.asarray(liquid, np.float32),
         frozen=np.asarray(frozen, np.float32),
     )
+
+
+def _around(stage: Stage, keyhole: Void, shell: float) -> np.ndarray:
+    """Depth below the surface to which liquid stands around a keyhole, at each column, or 0."""
+    (rows, columns), mask = fill(keyhole.outline, stage.view.shape)
+    depth: np.ndarray = np.zeros((1, stage.view.shape[1]), np.float32)
+    if not mask.any():
+        return depth[0]
+    lowest = rows.start + mask.shape[0] - mask[::-1].argmax(axis=0)
+    below = np.maximum(lowest - stage.surface[columns], 0) + np.float32(shell)
+    depth[0, columns] = np.where(mask.any(axis=0), below, 0)
+    size = 2 * round(shell) + 1
+    grown = cv2.GaussianBlur(cv2.dilate(depth, np.ones((1, size))), (0, 1), shell / 2 + 0.5)
+    return np.asarray(grown[0], np.float32)
 
 
 def _sigmoid(x: np.ndarray) -> np.ndarray:

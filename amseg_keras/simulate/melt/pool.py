@@ -21,6 +21,7 @@ class Pool:
         length: Distance from the laser to the end of the pool.
         front: Distance from the laser to the beginning of the pool.
         depth: Largest depth under the surface.
+        shell: Thickness of the liquid around the keyhole.
         edge: Over which the liquid gets as thick as it is: the pool is round along the beam too.
         brightness: Log intensity that the liquid has more than the solid.
         ragged: Factor on its depth at each column of the frame, float32 `(width,)`.
@@ -33,6 +34,7 @@ class Pool:
     length: float
     front: float
     depth: float
+    shell: float
     edge: float
     brightness: float
     ragged: np.ndarray
@@ -83,10 +85,12 @@ def draw_pool(
     length = draw(rng, ranges.melt_length_um) / view.pixel_um
     ragged = 1 + uneven_field(rng, (1, view.shape[1]), draw(rng, (0.0, 0.12)), (1, 14))[0]
     strength, kept = draw(rng, ranges.fresh_texture), 1 - draw(rng, ranges.fresh_fading)
+    gap = draw(rng, (8.0, 40.0)) / view.pixel_um
     return Pool(
         length=length,
-        front=0.6 * aperture_px + draw(rng, (8.0, 40.0)) / view.pixel_um,
+        front=0.6 * aperture_px + gap,
         depth=depth,
+        shell=0.6 * gap,
         edge=min(draw_log(rng, ranges.liquid_edge_px), 0.7 * depth + 1),
         brightness=lacking * float(-np.log(plate.beam.through)),
         ragged=np.clip(ragged, 0.6, 1.4).astype(np.float32),
