@@ -16,12 +16,15 @@ from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.patches import Arc, Circle
 
+from amseg_keras.classes import MELT_POOL
 from amseg_keras.quantify import (
     Scale,
     fluctuation,
     measure,
     measure_keyhole,
+    measure_melt_pool,
     measure_pores,
+    melt_pool_boundary,
     substrate_surface,
 )
 from amseg_keras.quantify.geometry.melt_pool import melt_free_depth
@@ -143,6 +146,75 @@ def geometry() -> Figure:
     return figure
 
 
+def melt_pool() -> Figure:
+    """What is measured of the melt pool."""
+    names = [*NAMES, MELT_POOL]
+    drawing = Drawing((150, 300), TILT_DEG, row=45.5)
+    along = np.linspace(0, np.pi, 60)
+    reach = np.where(np.cos(along) > 0, 34, 118)
+    ragged = 1 + 0.04 * np.sin(23 * along)
+    pool = [
+        (20 + r * np.cos(a), 52 * np.sin(a) * g)
+        for r, a, g in zip(reach, along, ragged, strict=True)
+    ]
+    drawing.polygon(pool, label=len(NAMES))
+    drawing.polygon([(12, -9), (32, -9), (32, 4), (22, 36), (12, 36), (14, 6)])
+    labels = drawing.labels
+    surface = substrate_surface(labels, names)
+    found = measure_melt_pool(labels, names, surface)
+    curve = melt_pool_boundary(labels, names)
+    axis, down = (
+        surface.cosine * np.array([1, surface.slope]),
+        surface.cosine * np.array([-surface.slope, 1]),
+    )
+
+    figure = Figure((9, 4.5))
+    axes = figure.add_axes((0, 0, 1, 1))
+    colours = ListedColormap(0.45 * class_colours(names) / 255 + 0.55)
+    axes.imshow(labels, colours, vmin=0, vmax=len(names) - 1, interpolation="nearest")
+    axes.set_axis_off()
+    ends = np.array([0, labels.shape[1] - 1])
+    axes.plot(ends, surface.row(ends), "k", linewidth=1.4)
+    axes.text(4, surface.row(4) - 5, "surface")
+    axes.annotate(
+        "scan direction", (246, 24), (180, 24), va="center", arrowprops={"arrowstyle": "->"}
+    )
+    axes.plot(curve.x_px, curve.y_px, color="#a34700", linewidth=2)
+    axes.annotate(
+        "boundary", (curve.x_px[12], curve.y_px[12]), (-72, -16), textcoords="offset points"
+    )
+    left = np.array([found.left_x_px, surface.row(found.left_x_px)])
+    right = np.array([found.right_x_px, surface.row(found.right_x_px)])
+    axes.annotate(
+        "solidification front (tail)",
+        left,
+        (-84, 34),
+        textcoords="offset points",
+        arrowprops={"arrowstyle": "->"},
+    )
+    length(
+        axes,
+        left - 13 * down,
+        right - 13 * down,
+        f"width at the surface {found.surface_width_px:.1f}",
+        (-60, 14),
+    )
+    foot = found.depth_px * down
+    length(
+        axes,
+        left + foot + 16 * down,
+        right + foot + 16 * down,
+        f"length {found.length_px:.1f}",
+        (-30, -14),
+    )
+    end = right + 12 * axis
+    length(axes, end, end + foot, f"depth {found.depth_px:.1f}", (8, 0))
+    deepest = int(np.argmax(surface.depth(curve.x_px, curve.y_px)))
+    lowest = np.array([curve.x_px[deepest], curve.y_px[deepest]])
+    axes.plot(*zip(lowest, end + foot, strict=True), "k:", linewidth=1)
+    return figure
+
+
 def tracking() -> Figure:
     """Pores through time: born at the keyhole, drifting, frozen; one that was there before."""
     frames = 30
@@ -206,7 +278,12 @@ def deviations() -> Figure:
     return figure
 
 
-PICTURES = {"geometry": geometry, "tracking": tracking, "fluctuation": deviations}
+PICTURES = {
+    "geometry": geometry,
+    "melt_pool": melt_pool,
+    "tracking": tracking,
+    "fluctuation": deviations,
+}
 
 with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "amseg", "font.size": 11}):
     for name, draw in PICTURES.items():

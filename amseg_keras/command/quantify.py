@@ -131,6 +131,7 @@ def quantify(
       tracks.csv        every pore through time: birth, growth, drift, freezing, end
       events.csv        when pores were formed and when they ended
       *.parquet         the same tables
+      melt_pool_boundary.csv  of networks that see the melt pool: its lower edge
       time_series.png   area and depth over time; time_series.pdf for a paper
       quantities.json   the experiment in a few numbers, and how they were measured
 

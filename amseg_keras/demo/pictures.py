@@ -17,6 +17,8 @@ CARDS = {
     "keyhole_area": "keyhole area",
     "keyhole_depth": "keyhole depth",
     "keyhole_width": "keyhole width",
+    "melt_pool_depth": "melt-pool depth",
+    "melt_pool_length": "melt-pool length",
     "pore_count": "pores",
     "pore_area": "pore area",
     "porosity": "porosity",
@@ -32,13 +34,16 @@ def cards(quantities: Quantities, index: int) -> list[dict[str, Any]]:
         index: Number of the frame, from 0.
 
     Returns:
-        A card for each quantity of `CARDS`; none for a frame that could not be read.
+        A card for each quantity of `CARDS` that was measured; none for a frame that could not be
+        read.
     """
     row = quantities.frames[quantities.frames["frame"] == index]
     if row.empty:
         return []
     shown = []
     for name, title in CARDS.items():
+        if name.startswith("melt_pool") and quantities.boundary is None:
+            continue
         column = column_with_unit(quantities.frames, name) if name not in row else name
         number = in_words(row[column].iloc[0])
         shown.append({"title": title, "number": number, "unit": unit_of(column)})

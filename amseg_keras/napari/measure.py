@@ -129,6 +129,21 @@ def surface_lines(frames: pd.DataFrame, width: int) -> list[np.ndarray]:
     return lines
 
 
+def boundary_curves(boundary: pd.DataFrame | None) -> list[np.ndarray]:
+    """Give the boundary of the melt pool in every frame that has one, `(points, 3)` each.
+
+    Args:
+        boundary: Table of boundaries; None if the labels have no melt pool.
+
+    Returns:
+        Points as frame, row, column.
+    """
+    if boundary is None:
+        return []
+    points = boundary[["frame", "y_px", "x_px"]]
+    return [curve.to_numpy(float) for _, curve in points.groupby("frame")]
+
+
 def pore_tracks(pores: pd.DataFrame) -> np.ndarray:
     """Give pores through time, `(n, 4)` as track, frame, row, column."""
     there = pores[pores["track"] >= 0] if len(pores) else pores
@@ -260,12 +275,18 @@ class MeasurePanel(Panel):
     def _show_all(self, measured: Measured, layer: Labels) -> None:
         frames, place = measured.quantities.frames, like(layer)
         about = measured.known.recording
-        for name in (f"{about} {kind}" for kind in ("surface", "keyhole tip", "pore tracks")):
+        kinds = ("surface", "melt-pool boundary", "keyhole tip", "pore tracks")
+        for name in (f"{about} {kind}" for kind in kinds):
             if name in self.viewer.layers:
                 self.viewer.layers.remove(name)
         if lines := surface_lines(frames, layer.data.shape[2]):
             self.viewer.add_shapes(
                 lines, shape_type="line", name=f"{about} surface", edge_color="cyan", **place
+            )
+        if curves := boundary_curves(measured.quantities.boundary):
+            name = f"{about} melt-pool boundary"
+            self.viewer.add_shapes(
+                curves, shape_type="path", name=name, edge_color="white", **place
             )
         if len(tips := tip_points(frames)):
             self.viewer.add_points(

@@ -17,7 +17,9 @@ from amseg_keras.quantify.dynamics.tracks import track_pores
 from amseg_keras.quantify.geometry.keyhole import Keyhole, measure_keyhole
 from amseg_keras.quantify.geometry.keyhole import scan_direction as keyhole_direction
 from amseg_keras.quantify.geometry.melt_pool import (
+    BoundaryRow,
     MeltPool,
+    boundary_rows,
     measure_melt_pool,
     melt_free_depth,
     summarise_melt_pool,
@@ -48,6 +50,8 @@ class Quantities:
         summary: Numbers of the whole recording.
         scale: Pixel size and frame rate.
         scan_direction: +1 to the right, -1 to the left, None where it is not known.
+        boundary: A row for each column and frame with a melt pool: `frame`, `x_px`, `y_px` and
+            `sd_px` of `melt_pool_boundary`. None if the labels have no class for the melt pool.
 
     Example:
         >>> labels = np.zeros((3, 60, 80), np.uint8)
@@ -70,6 +74,7 @@ class Quantities:
     summary: dict[str, Any]
     scale: Scale
     scan_direction: int | None
+    boundary: pd.DataFrame | None = None
 
 
 def measure(
@@ -96,7 +101,7 @@ def measure(
         scale: Size of a pixel and frame rate. What is known of them adds columns in um, um² and
             s, each behind the one in pixels or frames.
         scan_direction: +1 to the right, -1 to the left; by default found from the motion of the
-            keyhole.
+            keyhole, or of the melt pool where there is none.
         smallest_pore_um: Equivalent diameter below which a pore, or a piece of keyhole, is a
             speckle and is not counted. Areas below 3 px are speckles at any pixel size; without a
             pixel size those below 6 px.
@@ -125,6 +130,7 @@ def measure(
         - `pores`: `frame`, `time_s`, `pore` (from 0 in its frame), the columns of `Pore` without
           the lowest pixel, `track`.
         - `tracks` and `events`: see `track_pores`.
+        - `boundary`: of the melt pool, if it is a class of the labels.
         - `summary`: see `summarise`.
 
         What is measured from the surface is NaN in frames without one (see `substrate_surface`).
@@ -157,6 +163,7 @@ def measure(
     bounds = dict(bounds or {})
     are_stale = False
     pools: list[MeltPool] = []
+    boundary: list[BoundaryRow] = []
     for index, frame in enumerate(labels):
         shape = _checked_shape(frame, shape, index)
         check_class_ids(frame, class_names, index)
@@ -171,10 +178,16 @@ def measure(
             if edge is not None:
                 frame = without_what_is_above(frame, class_names, surface)
             measured.append(_measure_frame(index, frame, class_names, smallest_px, surface))
-            pools.append(measure_melt_pool(frame, class_names, surface, smallest_px))
+            if MELT_POOL in class_names:
+                pools.append(measure_melt_pool(frame, class_names, surface, smallest_px))
+                boundary += boundary_rows(index, frame, class_names, smallest_px)
     if scan_direction is None:
-        places = [(frame.index, frame.keyhole.x_px) for frame in measured]
-        scan_direction = keyhole_direction(pd.DataFrame(places, columns=["frame", "keyhole_x_px"]))
+        numbers = [frame.index for frame in measured]
+        scan_direction = _direction(numbers, [frame.keyhole.x_px for frame in measured])
+        if scan_direction is None:
+            # Where nothing evaporates there is a pool without a keyhole.
+            middles = [(pool.left_x_px + pool.right_x_px) / 2 for pool in pools]
+            scan_direction = _direction(numbers, middles) if pools else None
     rows = _table(_FrameRow, [frame.row(scan_direction) for frame in measured])
     bounded = [frame for frame in measured if frame.index in bounds and not are_stale]
     if bounded:
@@ -204,7 +217,8 @@ def measure(
     if phantoms is not None:
         summary["phantoms_removed"] = sum(map(len, phantoms.pieces.values()))
     return Quantities(
-        frames, found.pores, found.tracks, found.events, summary, scale, scan_direction
+        *(frames, found.pores, found.tracks, found.events, summary, scale, scan_direction),
+        _table(BoundaryRow, boundary) if MELT_POOL in class_names else None,
     )
 
 
@@ -225,6 +239,11 @@ def smallest_area_px(scale: Scale, smallest_pore_um: float = SMALLEST_PORE_UM) -
     if scale.pixel_size_um is None:
         return float(SMALLEST_PX)
     return max(math.pi / 4 * (smallest_pore_um / scale.pixel_size_um) ** 2, float(_LEAST_PX))
+
+
+def _direction(frames: Sequence[int], columns: Sequence[float]) -> int | None:
+    places = {"frame": frames, "keyhole_x_px": columns}
+    return keyhole_direction(pd.DataFrame(places, dtype=float))
 
 
 class _FrameRow(NamedTuple):

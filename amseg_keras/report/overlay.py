@@ -13,10 +13,14 @@ from PIL import Image, ImageDraw, ImageFont
 
 from amseg_keras.atomic import complete_or_absent
 from amseg_keras.preprocess import GreyRange
+from amseg_keras.quantify import melt_pool_boundary
 from amseg_keras.report.colours import class_colours
 
 OPACITY = 0.4
 """How much of a labelled pixel is colour: the frame must stay readable below."""
+
+BOUNDARY = (255, 255, 255)
+"""Colour of the boundary of the melt pool."""
 
 TEXT_SIZE = 13
 ROW_HEIGHT = 20
@@ -60,6 +64,31 @@ def overlay(
         places = np.minimum(labels[rows], len(names)).astype(np.int32) * levels + frame[rows]
         table.take(places, axis=0, out=picture[rows], mode="clip")
     return picture
+
+
+def with_boundary(
+    picture: np.ndarray, labels: np.ndarray, class_names: Sequence[str]
+) -> np.ndarray:
+    """Draw the lower boundary of the melt pool into a picture, as a line two pixels wide.
+
+    Args:
+        picture: Red, green, blue, uint8 `(height, width, 3)`.
+        labels: Class ids, uint8 `(height, width)`.
+        class_names: Name of each class id.
+
+    Returns:
+        The picture; a copy if there is a boundary.
+    """
+    curve = melt_pool_boundary(labels, class_names)
+    if curve is None:
+        return picture
+    drawn = picture.copy()
+    columns, rows = curve.x_px.astype(int), np.rint(curve.y_px).astype(int)
+    # A steep flank needs all rows up to the next column, or it would be dots.
+    for column, row, after in zip(columns, rows, [*rows[1:], rows[-1]], strict=True):
+        top, bottom = sorted((row, after))
+        drawn[max(top - 1, 0) : bottom + 1, column] = BOUNDARY
+    return drawn
 
 
 def with_legend(picture: np.ndarray, class_names: Sequence[str]) -> np.ndarray:

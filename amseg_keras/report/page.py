@@ -18,10 +18,12 @@ _HEAD_BYTES = 2048
 """Within so many bytes from its beginning a page says who made it."""
 
 _LIGHT = """--back: #fff; --text: #1c2430; --soft: #5c6773; --line: #dfe3e8; --card: #f5f7f9;
-  --bar: #cfe3f5; --note: #fff4d6; --edge: #d99a00; --keyhole: #541352; --pore: #d62728;"""
+  --bar: #cfe3f5; --note: #fff4d6; --edge: #d99a00; --keyhole: #541352; --pore: #d62728;
+  --melt: #c46200;"""
 
 _DARK = """--back: #14181d; --text: #e4e8ec; --soft: #9aa5b1; --line: #323a44; --card: #1d232a;
-  --bar: #23486b; --note: #3a2f12; --edge: #d99a00; --keyhole: #d08fce; --pore: #ff7373;"""
+  --bar: #23486b; --note: #3a2f12; --edge: #d99a00; --keyhole: #d08fce; --pore: #ff7373;
+  --melt: #ffb066;"""
 
 _STYLE = f"""
 :root {{ color-scheme: light dark; {_LIGHT} }}

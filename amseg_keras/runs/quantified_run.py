@@ -20,6 +20,9 @@ FOLDER = "quantities"
 
 RECORD = "quantities.json"
 
+BOUNDARY = "melt_pool_boundary.csv"
+"""Boundary of the melt pool; only there if it is a class."""
+
 TABLES = {
     "frames": ("frame", "keyhole_area_px", "keyhole_depth_px", "pore_area_px", "surface_y_px"),
     "pores": ("frame", "track", "pore_area_px", "equivalent_diameter_px"),
@@ -88,7 +91,14 @@ def read_quantities(run: Path, frames: int) -> tuple[Quantities, dict[str, Any]]
     last = tables["frames"]["frame"].max()
     if not 0 <= last < frames:
         raise ReadError(f"{folder}: is of another stack (frame {last} of {frames}); {_again(run)}")
-    return Quantities(**tables, summary=summary, scale=known, scan_direction=direction), record
+    boundary = None
+    if (folder / BOUNDARY).is_file():
+        with reading(str(folder / BOUNDARY), "table"):
+            boundary = pd.read_csv(folder / BOUNDARY)
+    found = Quantities(
+        **tables, summary=summary, scale=known, scan_direction=direction, boundary=boundary
+    )
+    return found, record
 
 
 def _again(run: Path) -> str:

@@ -4,7 +4,8 @@ frames.csv, .parquet     keyhole, surface and pores of every frame
 pores.csv, .parquet      every pore of every frame
 tracks.csv, .parquet     every pore through time
 events.csv, .parquet     when pores were formed and when they ended
-time_series.png, .pdf    keyhole area, depth and pore area over time
+melt_pool_boundary.csv   boundary between liquid and solid, of networks that see the melt pool
+time_series.png, .pdf    keyhole, melt pool and pores over time
 quantities.json          the experiment in a few numbers, and how they were measured; written last
 """
 
@@ -27,7 +28,7 @@ from amseg_keras.quantify.quantities import SMALLEST_PORE_UM
 from amseg_keras.quantify.scale import ASSUMED
 from amseg_keras.read import ReadError
 from amseg_keras.runs.labelled_experiment import LabelledExperiment
-from amseg_keras.runs.quantified_run import RECORD, TABLES
+from amseg_keras.runs.quantified_run import BOUNDARY, RECORD, TABLES
 from amseg_keras.versions import package_versions
 
 OUTPUTS = OutputFiles(
@@ -35,7 +36,7 @@ OUTPUTS = OutputFiles(
     RECORD,
     (
         *(f"{name}.{ending}" for name in TABLES for ending in ("csv", "parquet")),
-        *("time_series.png", "time_series.pdf"),
+        *(BOUNDARY, "time_series.png", "time_series.pdf"),
     ),
     {f"{name}.csv": columns for name, columns in TABLES.items()},
 )
@@ -213,6 +214,10 @@ def _write_tables(folder: Path, found: Quantities) -> list[str]:
                     table.to_csv(temporary, index=False, float_format="%.6g")
                 else:
                     table.to_parquet(temporary, index=False)
+    if found.boundary is not None:
+        names.append(BOUNDARY)
+        with complete_or_absent(folder / BOUNDARY) as temporary:
+            found.boundary.to_csv(temporary, index=False, float_format="%.6g")
     return names
 
 

@@ -124,3 +124,25 @@ def test_a_pool_that_leaves_the_frame_has_no_boundary_there():
     labels[30:, 60:100] = 5
     labels[30:80, 100:140] = 5
     np.testing.assert_array_equal(melt_pool_boundary(labels, NAMES).x_px, np.arange(100, 140))
+
+
+def test_the_boundary_of_every_frame_is_in_a_table():
+    frames = np.stack([with_half_ellipse(plate(), 90 + 4 * index, 40, 25) for index in range(3)])
+    frames[1] = plate()
+    boundary = measure(frames, NAMES).boundary
+    assert boundary["frame"].unique().tolist() == [0, 2]
+    first = boundary[boundary["frame"] == 0]
+    curve = melt_pool_boundary(frames[0], NAMES)
+    np.testing.assert_array_equal(first["x_px"], curve.x_px)
+    np.testing.assert_allclose(first["y_px"], curve.y_px)
+
+
+def test_labels_without_the_class_have_no_table_of_boundaries():
+    assert measure(plate()[None], NAMES[:5]).boundary is None
+
+
+def test_the_medians_are_in_pixels_and_in_micrometres():
+    frames = np.stack([with_half_ellipse(plate(), 100, 40, 25)] * 2)
+    summary = measure(frames, NAMES, Scale(2.0)).summary
+    assert summary["median_melt_pool_depth_um"] == 2 * summary["median_melt_pool_depth_px"]
+    assert summary["median_melt_pool_area_um2"] == 4 * summary["median_melt_pool_area_px"]

@@ -182,6 +182,22 @@ class Boundary(NamedTuple):
     sd_px: np.ndarray
 
 
+class BoundaryRow(NamedTuple):
+    """A point of the boundary in the table of boundaries; see `Boundary`.
+
+    Attributes:
+        frame: Number of the frame.
+        x_px: Column.
+        y_px: Row of the curve.
+        sd_px: Its standard deviation.
+    """
+
+    frame: int
+    x_px: int
+    y_px: float
+    sd_px: float
+
+
 def melt_pool_boundary(
     labels: np.ndarray, class_names: Sequence[str], smallest_px: float = SMALLEST_PX
 ) -> Boundary | None:
@@ -223,6 +239,28 @@ def melt_pool_boundary(
     window = min(15, len(columns))
     sd = 1.4826 * ndimage.median_filter(away, size=window, mode="nearest")
     return Boundary(columns.astype(float), np.asarray(curve, float), sd)
+
+
+def boundary_rows(
+    frame: int, labels: np.ndarray, class_names: Sequence[str], smallest_px: float = SMALLEST_PX
+) -> list[BoundaryRow]:
+    """Give the boundary of a frame as rows of a table, one for each column of the frame.
+
+    Args:
+        frame: Number of the frame.
+        labels: Class ids, uint8 `(height, width)`.
+        class_names: Name of each class id.
+        smallest_px: Smallest area of liquid in pixels.
+
+    Returns:
+        No rows without a boundary; see `melt_pool_boundary`.
+    """
+    curve = melt_pool_boundary(labels, class_names, smallest_px)
+    if curve is None:
+        return []
+    return [
+        BoundaryRow(frame, int(x), float(y), float(sd)) for x, y, sd in zip(*curve, strict=True)
+    ]
 
 
 def melt_free_depth(
@@ -308,15 +346,19 @@ def summarise_melt_pool(frames: pd.DataFrame, scale: Scale) -> dict[str, Any]:
         scale: Size of a pixel and frame rate.
 
     Returns:
-        `frames_with_melt_pool`, `median_melt_pool_depth_px` and `median_melt_pool_length_px` (None
-        without a melt pool), `solidification_front_px_per_frame` (None with fewer than 8 tails),
-        and `solidification_front_mm_per_s` if pixel size and frame rate are known.
+        `frames_with_melt_pool`, the medians of depth, length, width at the surface, area and
+        depth ratio (`median_melt_pool_depth_px` and so on, in um too if the pixel size is known;
+        None without a melt pool), `solidification_front_px_per_frame` (None with fewer than 8
+        tails), and `solidification_front_mm_per_s` if pixel size and frame rate are known.
     """
     there = frames[frames["melt_pool_area_px"] > 0]
     summary: dict[str, Any] = {"frames_with_melt_pool": len(there)}
-    for name in ("depth", "length"):
-        middle = there[f"melt_pool_{name}_px"].median()
-        summary[f"median_melt_pool_{name}_px"] = None if np.isnan(middle) else float(middle)
+    for name in ("depth", "length", "surface_width", "area"):
+        for column in (one for one in frames if one.startswith(f"melt_pool_{name}_")):
+            middle = there[column].median()
+            summary[f"median_{column}"] = None if np.isnan(middle) else float(middle)
+    ratio = there["keyhole_to_melt_pool_depth"].median()
+    summary["median_keyhole_to_melt_pool_depth"] = None if np.isnan(ratio) else float(ratio)
     tails = there.dropna(subset=["melt_pool_tail_x_px"])
     speed = None
     if len(tails) >= _LEAST_TAILS:

@@ -15,6 +15,15 @@ _DEFINITIONS = {
     "Aspect ratio": "Depth divided by width.",
     "Front-wall angle": "Between the aperture and the wall on the side that the scan moves to, "
     "inside the keyhole: 90° is straight down, less where the tip trails behind.",
+    "Melt pool": "The liquid with the keyhole and the pores in it: the connected piece that holds "
+    "most liquid. Only networks with the class melt pool find it.",
+    "Melt-pool depth": "From the surface to the deepest point of the pool.",
+    "Melt-pool length": "Largest extent parallel to the surface, at any depth. Width at the "
+    "surface: the extent there; 0 where the pool does not reach it.",
+    "Boundary": "A smoothing spline through the lowest pixel of the pool in each column, with the "
+    "robust standard deviation of these pixels about it.",
+    "Solidification front": "The tail of the pool, behind the laser; its speed is the slope of a "
+    "robust line through its columns over time.",
     "Pore": 'A connected piece labelled pore; those below the smallest size (under "How it was '
     'made") are speckles and not counted.',
     "Equivalent diameter": "Of the disc of the same area, √(4 A / π); equation 5 of the paper.",

@@ -14,6 +14,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from PIL import Image
 
+from amseg_keras.classes import MELT_POOL
 from amseg_keras.quantify.intervals import HIGH, LOW
 from amseg_keras.quantify.quantities import Quantities
 from amseg_keras.quantify.scale import SIZE_FROM, column_with_unit
@@ -56,6 +57,14 @@ _MOST_WIDTH = 1024
 """Pixels of a frame in the report: a wider one is reduced."""
 
 _JPEG_QUALITY = 88
+
+_MELT_POOL = {
+    "melt_pool_depth": "depth",
+    "melt_pool_length": "length",
+    "melt_pool_surface_width": "width at the surface",
+    "melt_pool_area": "area, with keyhole and pores",
+    "keyhole_to_melt_pool_depth": "depth of the keyhole / depth of the melt pool",
+}
 
 _KEYHOLE = {
     "keyhole_depth": "depth",
@@ -133,6 +142,7 @@ def experiment_report(
         *_over_time(experiment, figures),
         *_frames(experiment, figures),
         *_keyhole(experiment, figures),
+        *_melt_pool(experiment),
         *_pores(experiment),
         "<h2>How it was made</h2>",
         about(made_with),
@@ -154,6 +164,13 @@ def _headline(experiment: Experiment) -> list[tuple[str, str]]:
         if (peak := summary.get("oscillation_hz")) is not None:
             hertz = f"{peak / 1000:.3g} kHz" if peak >= 1000 else f"{peak:.3g} Hz"
             shown.append(("oscillation of the depth", hertz))
+    if MELT_POOL in experiment.class_names:
+        shown += [
+            (f"median melt-pool {of}", _of_summary(summary, f"median_melt_pool_{of}"))
+            for of in ("depth", "length")
+        ]
+        if (speed := summary.get("solidification_front_mm_per_s")) is not None:
+            shown.append(("speed of the solidification front", f"{in_words(speed)} mm/s"))
     if "pore" in experiment.class_names:
         formed = "pores formed"
         if "keyhole" in experiment.class_names and summary["pores_formed"]:
@@ -214,7 +231,7 @@ def _over_time(experiment: Experiment, figures: Figures) -> list[str]:
         "<h2>Over time</h2>",
         _plot(
             figures.time_series,
-            "Keyhole area, keyhole depth and pore area over time, under frames of the recording",
+            "What was measured over time, under frames of the recording",
         ),
         f'<p class="soft">{escape(caption)}</p>',
     ]
@@ -265,7 +282,7 @@ def _keyhole(experiment: Experiment, figures: Figures) -> list[str]:
     there = frames[frames["keyhole_area_px"] > 0]
     if there.empty:
         return ["<h2>Keyhole</h2>", "<p>No frame shows a keyhole.</p>"]
-    parts = ["<h2>Keyhole</h2>", _statistics(there)]
+    parts = ["<h2>Keyhole</h2>", _statistics(there, _KEYHOLE, "keyhole")]
     parts.append(
         f'<p class="soft">Over the {count(len(there), "frame")} with a keyhole, of '
         f"{count(len(frames), 'frame')}.</p>"
@@ -283,9 +300,26 @@ def _keyhole(experiment: Experiment, figures: Figures) -> list[str]:
     return parts
 
 
-def _statistics(there: pd.DataFrame) -> str:
+def _melt_pool(experiment: Experiment) -> list[str]:
+    if MELT_POOL not in experiment.class_names:
+        return []
+    frames = experiment.quantities.frames
+    there = frames[frames["melt_pool_area_px"] > 0]
+    if there.empty:
+        return ["<h2>Melt pool</h2>", "<p>No frame shows a melt pool.</p>"]
+    return [
+        "<h2>Melt pool</h2>",
+        _statistics(there, _MELT_POOL, MELT_POOL),
+        f'<p class="soft">Over the {count(len(there), "frame")} with a melt pool, of '
+        f"{count(len(frames), 'frame')}. The white line in the frames is its boundary to the solid "
+        "metal; melt_pool_boundary.csv holds it. Liquid is hardly brighter than solid metal, so "
+        "look at the frames before you use these numbers.</p>",
+    ]
+
+
+def _statistics(there: pd.DataFrame, quantities: Mapping[str, str], what: str) -> str:
     rows = {}
-    for quantity, title in _KEYHOLE.items():
+    for quantity, title in quantities.items():
         name = quantity if quantity in there else column_with_unit(there, quantity)
         values = there[name].dropna()
         unit = unit_of(name, SIZE_FROM in there)
@@ -296,7 +330,7 @@ def _statistics(there: pd.DataFrame) -> str:
             "smallest": values.min(),
             "largest": values.max(),
         }
-    table = pd.DataFrame.from_dict(rows, orient="index").rename_axis("keyhole").reset_index()
+    table = pd.DataFrame.from_dict(rows, orient="index").rename_axis(what).reset_index()
     return data_table(table, {name: str(name) for name in table.columns}, "")
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 
 from amseg_keras.preprocess import GreyRange
 from amseg_keras.read import Frames, ReadError
-from amseg_keras.report.overlay import overlay
+from amseg_keras.report.overlay import overlay, with_boundary
 
 COUNT = 6
 """Frames of a strip: as many as can be read beside each other in a column of text."""
@@ -177,7 +177,8 @@ class Pictures:
             labels: Its class ids, uint8 `(height, width)`; 255 shows the bare frame.
 
         Returns:
-            Red, green, blue, uint8 `(height, width, 3)` each.
+            Red, green, blue, uint8 `(height, width, 3)` each. A line shows the boundary of the
+            melt pool if that is a class.
         """
         grey = self.frame(index)
         if grey is None:
@@ -187,7 +188,8 @@ class Pictures:
             )
         level = self.grey_range.apply(grey) * (255 / self.grey_range.top)
         raw = np.repeat(level.round().astype(np.uint8)[..., None], 3, axis=-1)
-        return raw, overlay(grey, labels, self.class_names, self.grey_range)
+        labelled = overlay(grey, labels, self.class_names, self.grey_range)
+        return raw, with_boundary(labelled, labels, self.class_names)
 
     def labelled(self, index: int, labels: np.ndarray) -> np.ndarray:
         """A frame with its labels over it; the colours alone where the frame is not at hand."""

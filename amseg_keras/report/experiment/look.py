@@ -12,6 +12,8 @@ from amseg_keras.quantify.scale import Scale
 from amseg_keras.report.colours import PAPER_COLOURS
 
 KEYHOLE = f"#{bytes(PAPER_COLOURS['keyhole']).hex()}"
+MELT = "#c46200"
+"""The melt pool: darker than in overlays, so that a thin line is seen on white."""
 PORE = f"#{bytes(PAPER_COLOURS['pore']).hex()}"
 TEXT = "#1c2430"
 SOFT = "#7a8590"
@@ -23,6 +25,7 @@ PAGE_COLOURS = {
     WHITE: "var(--back)",
     KEYHOLE: "var(--keyhole)",
     PORE: "var(--pore)",
+    MELT: "var(--melt)",
     TEXT: "var(--text)",
     SOFT: "var(--soft)",
     GRID: "var(--line)",

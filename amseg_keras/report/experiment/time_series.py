@@ -19,6 +19,7 @@ from amseg_keras.quantify.scale import Scale, column_with_unit
 from amseg_keras.report.experiment.film_strip import StripPicture, Window
 from amseg_keras.report.experiment.look import (
     KEYHOLE,
+    MELT,
     PORE,
     SOFT,
     TEXT,
@@ -47,6 +48,8 @@ class Panel:
 _PANELS = (
     Panel("keyhole", "keyhole_area", KEYHOLE),
     Panel("keyhole", "keyhole_depth", KEYHOLE),
+    Panel("melt pool", "melt_pool_depth", MELT),
+    Panel("melt pool", "melt_pool_length", MELT),
     Panel("pore", "pore_area", PORE),
 )
 
@@ -95,14 +98,14 @@ def time_series_figure(
     axis: TimeAxis,
     strip: Sequence[tuple[StripPicture, Window]] = (),
 ) -> Figure:
-    """Draw keyhole area, keyhole depth and pore area over time, frames above them.
+    """Draw keyhole, melt pool and pores over time, frames above them.
 
     A frame stands above its moment, and a line leads there. Dotted lines are moments at which a
     pore was formed.
 
     Args:
         quantities: Of the experiment. Frames that could not be read leave a gap in the lines.
-        class_names: Of the labels: without keyhole or pore its panels are left out.
+        class_names: Of the labels: without a class its panels are left out.
         axis: Of time.
         strip: Pictures, and the part of each that is shown.
 

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from amseg_keras.classes import CLASS_NAMES
-from amseg_keras.quantify import Scale
+from amseg_keras.quantify import Scale, measure
 from amseg_keras.report.experiment.experiment_report import (
     Experiment,
     Figures,
@@ -192,6 +192,26 @@ def test_an_experiment_without_keyhole_and_pores_says_so():
     text = Document(report(quantities(labels=np.full((FRAMES, *SHAPE), 2, np.uint8)))).text
     assert "No frame shows a keyhole." in text
     assert "No frame shows a pore." in text
+
+
+def test_the_melt_pool_has_its_own_numbers_and_statistics():
+    names = [*CLASS_NAMES, "melt pool"]
+    labels = np.full((9, 80, 120), 2, np.uint8)
+    labels[:, :20] = 0
+    for frame in range(9):
+        labels[frame, 20:50, 20 + 5 * frame : 60 + 5 * frame] = 5
+    found = measure(labels, names, Scale(2.0, 10_000.0))
+    text = Document(report(found, names)).text
+    assert "60 µm median melt-pool depth" in text
+    assert "100 mm/s speed of the solidification front" in text
+    assert "Over the 9 frames with a melt pool, of 9 frames" in text
+
+
+def test_an_experiment_without_liquid_says_so():
+    names = [*CLASS_NAMES, "melt pool"]
+    labels = np.full((2, 40, 60), 2, np.uint8)
+    labels[:, :20] = 0
+    assert "No frame shows a melt pool." in Document(report(measure(labels, names), names)).text
 
 
 def test_every_quantity_is_defined():

@@ -11,7 +11,7 @@ from matplotlib.collections import LineCollection
 from matplotlib.colors import to_hex
 
 from amseg_keras.classes import CLASS_NAMES
-from amseg_keras.quantify import Scale
+from amseg_keras.quantify import Scale, measure
 from amseg_keras.report.colours import PAPER_COLOURS
 from amseg_keras.report.experiment.film_strip import StripPicture, Window, strip_frames
 from amseg_keras.report.experiment.inline_svg import inline_svg
@@ -72,6 +72,17 @@ def test_a_pore_formed_elsewhere_is_told_apart():
     found.events["from_keyhole"] = False
     (legend,) = time_series_figure(found, CLASS_NAMES, AXIS).legends
     assert [text.get_text() for text in legend.get_texts()] == ["pore formed elsewhere"]
+
+
+def test_the_melt_pool_has_panels_of_its_depth_and_its_length():
+    names = [*CLASS_NAMES, "melt pool"]
+    labels = np.full((FRAMES, 80, 120), 2, np.uint8)
+    labels[:, :20] = 0
+    labels[:, 20:50, 20:60] = 5
+    figure = time_series_figure(measure(labels, names, SCALE), names, AXIS)
+    shown = {axes.get_ylabel().partition("\n")[0]: axes for axes in figure.axes}
+    assert list(shown)[2:4] == ["melt pool depth", "melt pool length"]
+    assert set(shown["melt pool depth"].lines[0].get_ydata()) == {30 * SCALE.pixel_size_um}
 
 
 def test_classes_that_labels_do_not_have_get_no_panel():
