@@ -146,24 +146,24 @@ def compose(stage: Stage, still: Still, moment: Moment, labelled: bool = True) -
     if liquid is not None:
         window, mask = liquid
         wet[window] = mask & (hollow[window] <= 0)
-    return Picture(intensity, labels, _liquid(stage, moment.pool.brightness, wet))
+    return Picture(intensity, labels, _liquid(stage, moment.pool.contrast, wet))
 
 
-LEAST_LIQUID = 0.4
-"""Smallest brightness of the liquid over the noise of a pixel at which its boundary can be seen:
-about thirty pixels beside the boundary then say within 2 px where it is."""
+LEAST_LIQUID = 0.7
+"""Smallest contrast of the liquid, over the noise of a pixel, at which its boundary can be seen.
+The mean of thirty pixels along the boundary then stands four times above its noise."""
 
 
-def _liquid(stage: Stage, brightness: float, mask: np.ndarray) -> Liquid:
+def _liquid(stage: Stage, contrast: float, mask: np.ndarray) -> Liquid:
     """Say whether the boundary of the liquid can be seen.
 
-    In a single frame the brightness stands against texture and noise. In the difference from a
+    In a single frame the contrast stands against texture and noise. In the difference from a
     background it stands against the noise and what drift leaves of the texture.
     """
     return Liquid(
         mask,
-        in_frame=brightness >= LEAST_LIQUID * stage.sigma,
-        in_motion=brightness >= LEAST_LIQUID * moving_noise(stage),
+        in_frame=contrast >= LEAST_LIQUID * stage.sigma,
+        in_motion=contrast >= LEAST_LIQUID * moving_noise(stage),
     )
 
 

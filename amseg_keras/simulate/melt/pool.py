@@ -42,6 +42,15 @@ class Pool:
     fresh: np.ndarray
     fresh_depth: float
 
+    @property
+    def contrast(self) -> float:
+        """Brightness of the first 6 px inside of the boundary, their mean, log intensity.
+
+        A pool that is round along the beam gets bright slowly, and its boundary is faint.
+        """
+        rise = np.clip((np.arange(6) + 0.5) / self.edge, 0, 1)
+        return self.brightness * float(np.sqrt(rise * (2 - rise)).mean())
+
     def bottom(
         self, columns: np.ndarray, laser_px: float, direction: int, grown: tuple[float, float]
     ) -> np.ndarray:
