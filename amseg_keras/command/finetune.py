@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from amseg_keras.classes import MELT_POOL
 from amseg_keras.command.choices import FINE_TUNING
 from amseg_keras.command.dataset.existing import one_sentence, open_and_say
 from amseg_keras.command.opencv import opencv_needed
@@ -64,10 +65,12 @@ def finetune(
 ) -> None:
     """Fine-tune a trained network on your own labelled frames.
 
-    Five frames are enough to begin with. The network gets the classes of the data set; classes that
-    it knows by name keep their weights. Without a split in the data set, whole sequences or the
-    last fifth of each are held out. Training stops when the scores on held-out frames no longer
-    rise. Before it begins, amseg measures and prints how long the training will take.
+    Five frames are enough to begin with; a single one tunes the network to its own recording. The
+    network gets the classes of the data set; classes that it knows by name keep their weights.
+    Frames without labels help: the background of a movie network is made of them, too. Without a
+    split in the data set, whole sequences or the last fifth of each are held out. Training stops
+    when the scores on held-out frames no longer rise. Before it begins, amseg measures and prints
+    how long the training will take.
 
     \b
     amseg finetune --data my_frames -o tuned
@@ -97,7 +100,8 @@ def finetune(
     try:
         recipe = replace(RECIPE, **settings)
         shares = facility_shares(simulate) if simulate else facilities_to_replay(opened.class_names)
-        simulation = Simulation(shares) if shares and replay else None
+        pool = MELT_POOL in opened.class_names
+        simulation = Simulation(shares, melt_pool=pool) if shares and replay else None
     except ValueError as error:
         raise click.UsageError(str(error)) from error
     if replay and simulation is None:
@@ -120,17 +124,23 @@ def finetune(
                 f"about {duration(seconds)}, less if it stops early", err=True
             ),
         )
-    _say(run)
+    _say(run, alone=sum(frame.label is not None for frame in opened.frames) == 1)
 
 
-def _say(run: FineTunedRun) -> None:
+def _say(run: FineTunedRun, alone: bool) -> None:
     import pandas as pd
 
     best = run.tuned.best
+    where = "the frame that it was trained on" if alone else "the held-out frames"
     click.echo(
-        f"{run.tuned.preset}: mean IoU {best['mean_iou']:.3f} on the held-out frames after epoch "
+        f"{run.tuned.preset}: mean IoU {best['mean_iou']:.3f} on {where} after epoch "
         f"{best['epoch'] + 1:.0f}, {duration(run.tuned.seconds)}"
     )
+    if alone:
+        click.echo(
+            "one labelled frame: the network is tuned to its recording, and the score says nothing "
+            "of other frames; look at their overlays"
+        )
     if run.before is not None:
         names = [name for name in best.index if name == "mean_iou" or name.startswith("iou_")]
         table = pd.DataFrame({"IoU before": run.before[names], "IoU after": best[names]})

@@ -14,11 +14,14 @@ import numpy as np
 import pandas as pd
 
 from amseg_keras.atomic import complete_or_absent
-from amseg_keras.datasets import Dataset, open_dataset
+from amseg_keras.datasets import Dataset, LabelledFrame, open_dataset
 from amseg_keras.datasets.split import split_dataset
 from amseg_keras.models.precision import from_config
 from amseg_keras.read import ReadError
 from amseg_keras.training.recipe import TrainingError
+
+ONE_FRAME = "one frame, which is trained on and scored"
+"""How a single labelled frame is split."""
 
 SHARE = 5
 """One of so many frames of a single sequence is for validation."""
@@ -27,12 +30,16 @@ SHARE = 5
 def split_for_tuning(data: Dataset) -> tuple[Dataset, str]:
     """Split a data set into frames to train on and to stop by, and say how they were chosen.
 
+    Frames without labels stay in no split: the grey levels and the background of the motion channel
+    are made of them, too. A single labelled frame is in both splits; it tunes a network to its own
+    recording, and its scores say nothing of other frames.
+
     A split that the data set has is kept; frames of its test are not touched. Without one, whole
     sequences are held out where there are three or more, else the last fifth of each sequence:
     neighbours of a frame are nearly equal to it, so single frames at random would show nothing.
 
     Raises:
-        ReadError: Fewer than two frames have labels.
+        ReadError: No frame has labels.
 
     Example:
         >>> from pathlib import Path
@@ -43,12 +50,22 @@ def split_for_tuning(data: Dataset) -> tuple[Dataset, str]:
         (['train', 'train', 'train', 'train', 'validation'], 'the last fifth of each sequence')
     """
     labelled = tuple(frame for frame in data.frames if frame.label is not None)
-    data = replace(data, frames=labelled)
-    if len(labelled) < 2:
-        raise ReadError(
-            f"{data.folder}: has {len(labelled)} labelled frame{'s' * (len(labelled) != 1)}, and "
-            "fine-tuning needs two at least: one to train on, one to stop by"
-        )
+    if not labelled:
+        raise ReadError(f"{data.folder}: has no labelled frame; fine-tuning needs one at least")
+    if len(labelled) == 1:
+        both = [replace(labelled[0], split=name) for name in ("train", "validation")]
+        return replace(data, frames=_unlabelled(data) + tuple(both)), ONE_FRAME
+    split, how = _split(replace(data, frames=labelled))
+    return replace(data, frames=_unlabelled(data) + split.frames), how
+
+
+def _unlabelled(data: Dataset) -> tuple[LabelledFrame, ...]:
+    return tuple(replace(frame, split=None) for frame in data.frames if frame.label is None)
+
+
+def _split(data: Dataset) -> tuple[Dataset, str]:
+    """Split labelled frames."""
+    labelled = data.frames
     if all(data.of_split(name).frames for name in ("train", "validation")):
         return data, "as dataset.json says"
     if any(frame.split for frame in labelled):
@@ -181,7 +198,9 @@ def refuse_equal_frames(data: Dataset) -> None:
         ReadError: A frame cannot be read.
     """
     seen: dict[bytes, str] = {}
-    for frame in data.frames:
+    labelled = (frame for frame in data.frames if frame.label is not None)
+    # A single labelled frame is in two splits.
+    for frame in {frame.image: frame for frame in labelled}.values():
         pixels = np.ascontiguousarray(data.image(frame), np.float64)
         key = hashlib.blake2b(pixels.tobytes() + str(pixels.shape).encode()).digest()
         if key in seen:
@@ -199,7 +218,8 @@ def keep_split(data: Dataset, folder: Path) -> None:
         data: Data set with a split.
         folder: Folder of the fine-tuning.
     """
-    rows = [(frame.image, frame.sequence, frame.split or "") for frame in data.frames]
+    labelled = [frame for frame in data.frames if frame.label is not None]
+    rows = [(frame.image, frame.sequence, frame.split or "") for frame in labelled]
     with complete_or_absent(folder / SPLIT) as temporary:
         pd.DataFrame(rows, columns=_COLUMNS).to_csv(temporary, index=False)
 
@@ -212,24 +232,29 @@ def data_of_run(folder: Path, data: Path) -> Dataset:
         data: Folder of the data set.
 
     Raises:
-        ReadError: There is no such run, or the data set has other frames than it had.
+        ReadError: There is no such run, it held no frame out, or the data set lacks a frame that
+            it had.
     """
     try:
         rows = pd.read_csv(folder / SPLIT, keep_default_na=False, dtype=str)
+        once = rows["image"].is_unique
         split = dict(zip(rows["image"], rows["split"], strict=True))
     except (OSError, ValueError, KeyError) as error:
         raise ReadError(
             f"{folder}: has no readable {SPLIT}; give the folder that amseg finetune wrote (-o)"
         ) from error
-    opened = open_dataset(data)
-    frames = tuple(
-        replace(frame, split=split[frame.image] or None)
-        for frame in opened.frames
-        if frame.image in split
-    )
-    if len(frames) < len(split):
+    if not once:
         raise ReadError(
-            f"{data}: lacks {len(split) - len(frames)} of the {len(split)} frames that "
+            f"{folder}: was tuned to one frame and held none out; label other frames of the "
+            "recording, and score them with: amseg evaluate --model PRESET --data FOLDER"
+        )
+    opened = open_dataset(data)
+    # The other frames are in no split; the background of the motion channel is made of them, too.
+    frames = tuple(replace(one, split=split.get(one.image) or None) for one in opened.frames)
+    missing = len(split.keys() - {frame.image for frame in frames})
+    if missing:
+        raise ReadError(
+            f"{data}: lacks {missing} of the {len(split)} frames that "
             f"{folder} was tuned with; give the data set as it was then"
         )
     return replace(opened, frames=frames)

@@ -35,6 +35,7 @@ from amseg_keras.training.run import Plan, carry_out
 from amseg_keras.training.run_folder import RunFolder
 from amseg_keras.training.trainer import Trainer
 from amseg_keras.transfer.prepare import (
+    ONE_FRAME,
     keep_split,
     refuse_equal_frames,
     split_for_tuning,
@@ -60,6 +61,9 @@ BEFORE = "before.json"
 
 TINY = 50
 """With fewer training frames, batch norms keep their statistics."""
+
+ONE_FRAME_EPOCHS = 15
+"""Most epochs on a single labelled frame: later it is learned by heart."""
 
 EPOCH_FRAMES = 16
 """Fewer frames are repeated, each time cut and augmented anew, until an epoch has about so many."""
@@ -110,8 +114,10 @@ def fine_tune(
 ) -> FineTunedRun:
     """Fine-tune a trained network on labelled frames of your own (section 3.3 of the paper).
 
-    Five frames are enough to begin with. The network gets the classes of the data set; classes that
-    it knows by name keep their weights. First the encoder rests, then all layers train at a lower
+    Five frames are enough to begin with. A single one tunes the network to its own recording, in
+    at most `ONE_FRAME_EPOCHS` epochs, since no held-out frame says when to stop; the preset says
+    so. The network gets the classes of the data set; classes that it knows by name keep their
+    weights. First the encoder rests, then all layers train at a lower
     rate. With fewer than `TINY` frames, the statistics of the batch norms are measured once on
     these frames and kept. Training stops when the scores on held-out frames no longer rise.
 
@@ -137,7 +143,7 @@ def fine_tune(
     Raises:
         TrainingError: `out` holds another training, a frame is in the data set twice, the memory is
             not enough, or the loss became NaN.
-        ReadError: Frames or labels cannot be read, or there are fewer than two.
+        ReadError: Frames or labels cannot be read, or no frame has labels.
         PresetError: `start_from` cannot be found.
 
     Example:
@@ -162,11 +168,14 @@ def fine_tune(
     recipe = replace(
         recipe,
         channels=info.channels.names,
+        epochs=min(recipe.epochs, ONE_FRAME_EPOCHS) if how == ONE_FRAME else recipe.epochs,
         shape=recipe.shape and _fitting_shape(opened, recipe.shape),
         repeat=recipe.repeat * max(1, round(EPOCH_FRAMES / frames)),
     )
     simulated = Path(out) / "recordings"
     examples = _examples(opened, recipe, info, (mixed_with, share), simulated)
+    if how == ONE_FRAME:
+        examples.trained_on += " (one labelled frame, for its own recording)"
     examples.trained_on += f"; fine-tuned from {info.name} (trained on {info.trained_on})"
     asked = {
         "recipe": asdict(recipe),

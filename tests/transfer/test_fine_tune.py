@@ -12,11 +12,12 @@ import amseg_keras
 from amseg_keras import PresetInfo, Segmenter
 from amseg_keras.models import AMSegNetLite
 from amseg_keras.preprocess import GreyScaling
+from amseg_keras.pretrained.preset import read_info
 from amseg_keras.read import ReadError
 from amseg_keras.training import Recipe, TrainingError
 from amseg_keras.training.trainer import score_of
 from amseg_keras.transfer import fine_tune
-from amseg_keras.transfer.prepare import split_for_tuning, with_classes
+from amseg_keras.transfer.prepare import data_of_run, split_for_tuning, with_classes
 
 RECIPE = Recipe(epochs=4, batch_size=4, shape=(32, 48), augment=None, averaging=0.5)
 
@@ -143,10 +144,39 @@ def test_frames_of_a_test_are_never_trained_on(few):
     assert splits == ["train", "train", "validation", "test", "test"]
 
 
-def test_one_labelled_frame_is_too_few(tmp_path):
-    data = make_dataset(tmp_path / "one", sequences=1, frames=1, split=False)
-    with pytest.raises(ReadError, match="1 labelled frame, and fine-tuning needs two"):
-        split_for_tuning(data)
+def without_labels(data, but):
+    """The data set with labels for one frame alone."""
+    frames = tuple(f if f.frame == but else replace(f, label=None) for f in data.frames)
+    return replace(data, frames=frames)
+
+
+def test_without_a_labelled_frame_nothing_is_tuned(few):
+    with pytest.raises(ReadError, match="has no labelled frame"):
+        split_for_tuning(without_labels(few, but=None))
+
+
+def test_a_single_labelled_frame_is_trained_on_and_scored(few):
+    parts, how = split_for_tuning(without_labels(few, but=2))
+    assert how == "one frame, which is trained on and scored"
+    assert [f.frame for f in parts.of_split("train").frames] == [2]
+    assert [f.frame for f in parts.of_split("validation").frames] == [2]
+
+
+def test_frames_without_labels_stay_for_the_background(few):
+    frames = tuple(replace(f, label=None if f.frame < 2 else f.label) for f in few.frames)
+    parts, _ = split_for_tuning(replace(few, frames=frames))
+    assert {f.frame: f.split for f in parts.frames} == {
+        **{0: None, 1: None},
+        **{2: "train", 3: "train", 4: "validation"},
+    }
+
+
+def test_a_network_tuned_to_one_frame_says_so(few, preset, tmp_path):
+    run = fine_tune(without_labels(few, but=2), tmp_path / "one", preset, replace(RECIPE, epochs=1))
+    trained_on = read_info(run.tuned.preset).trained_on
+    assert "(one labelled frame, for its own recording)" in trained_on
+    with pytest.raises(ReadError, match="was tuned to one frame and held none out"):
+        data_of_run(tmp_path / "one", few.folder)
 
 
 def test_the_card_names_the_network_that_was_tuned(tuned):
