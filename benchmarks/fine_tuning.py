@@ -23,6 +23,7 @@ from PIL import Image
 from recorded import keep_record, record_option
 
 import amseg_keras
+from amseg_keras.classes import CLASS_NAMES
 from amseg_keras.command.training_display import duration, training_display
 from amseg_keras.datasets import Dataset, LabelledFrame, open_dataset
 from amseg_keras.datasets.dataset import write_frame
@@ -48,10 +49,10 @@ class Recording:
 
 
 def make_aps(real: Path, folder: Path) -> Dataset:
-    """The frames with the labels that came with them, which know three of the five classes."""
-    names = {0: "background", 2: "substrate", 3: "keyhole"}
-    ids = np.zeros(256, np.uint8)
-    ids[list(names)] = range(len(names))
+    """The frames with the labels that came with them: background, substrate and keyhole.
+
+    The data set names all five classes, so that the tuned network keeps powder and pores.
+    """
     frames = []
     with (
         open_stack(real / "aps_ti64_frames") as images,
@@ -59,8 +60,8 @@ def make_aps(real: Path, folder: Path) -> Dataset:
     ):
         for number, (image, label) in enumerate(zip(images, labels, strict=True), start=1):
             about = LabelledFrame("", None, "aps_ti64", number, facility="aps", material="Ti6Al4V")
-            frames.append(write_frame(folder, image, ids[label], about))
-    return Dataset(folder, tuple(names.values()), tuple(frames), 2.0, "real frames of APS")
+            frames.append(write_frame(folder, image, label, about))
+    return Dataset(folder, CLASS_NAMES, tuple(frames), 2.0, "real frames of APS")
 
 
 def make_hpdc(real: Path, folder: Path) -> Dataset:
