@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
 from amseg_keras.backend import PRECISIONS
@@ -174,6 +175,12 @@ class Progress:
 TARGETS = 8
 """Labelled frames of each simulated recording: its background is paid for once."""
 
+SEEN_POOLS: Mapping[str, tuple[float, float]] = MappingProxyType(
+    {"liquid_lacking": (0.01, 0.08), "liquid_width": (0.4, 1.0), "liquid_edge_px": (1.0, 40.0)}
+)
+"""Ranges for networks that learn the melt pool. Otherwise four of five pools are too faint to be
+labelled, and few are as round along the beam as that of `wall_movie`."""
+
 
 @dataclass(frozen=True)
 class Simulation:
@@ -231,18 +238,21 @@ class Simulation:
         return (*CLASS_NAMES, MELT_POOL) if self.melt_pool else CLASS_NAMES
 
     def place(self, name: str) -> Facility:
-        """Find a facility by its name.
+        """Find a facility by its name; if the melt pool is a class, one where it is seen more often.
 
         Raises:
             ValueError: There is no such facility.
         """
         # The simulator needs OpenCV, which describing a simulation does not.
-        from amseg_keras.simulate import FACILITIES
+        from amseg_keras.simulate import FACILITIES, MeltRanges
 
         known = {**FACILITIES, **self.places}
         if name not in known:
             raise ValueError(f"{name!r} is no facility; there are {', '.join(known)}")
-        return known[name]
+        place = known[name]
+        if not (self.melt_pool and isinstance(place.ranges, MeltRanges)):
+            return place
+        return replace(place, ranges=replace(place.ranges, **SEEN_POOLS))
 
     @property
     def recordings_per_epoch(self) -> int:

@@ -149,9 +149,10 @@ def compose(stage: Stage, still: Still, moment: Moment, labelled: bool = True) -
     return Picture(intensity, labels, _liquid(stage, moment.pool.contrast, wet))
 
 
-LEAST_LIQUID = 0.7
+LEAST_LIQUID = 0.45
 """Smallest contrast of the liquid, over the noise of a pixel, at which its boundary can be seen.
-The mean of thirty pixels along the boundary then stands four times above its noise."""
+The mean of eighty pixels along the boundary then stands four times above its noise; a pool is as
+long as that."""
 
 
 def _liquid(stage: Stage, contrast: float, mask: np.ndarray) -> Liquid:
