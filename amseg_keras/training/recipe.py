@@ -175,7 +175,7 @@ class Progress:
 TARGETS = 8
 """Labelled frames of each simulated recording: its background is paid for once."""
 
-SEEN_POOLS: Mapping[str, tuple[float, float]] = MappingProxyType(
+SEEN_POOLS: Mapping[str, Any] = MappingProxyType(
     {"liquid_lacking": (0.01, 0.08), "liquid_width": (0.4, 1.0), "liquid_edge_px": (1.0, 40.0)}
 )
 """Ranges for networks that learn the melt pool. Otherwise four of five pools are too faint to be
@@ -238,7 +238,7 @@ class Simulation:
         return (*CLASS_NAMES, MELT_POOL) if self.melt_pool else CLASS_NAMES
 
     def place(self, name: str) -> Facility:
-        """Find a facility by its name; if the melt pool is a class, one where it is seen more often.
+        """Find a facility by its name, for the melt pool as a class one with `SEEN_POOLS`.
 
         Raises:
             ValueError: There is no such facility.
