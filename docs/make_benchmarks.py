@@ -247,6 +247,30 @@ def fine_tuning() -> str:
     return with_conditions(table(["tested on", "network", *classes], rows), record)
 
 
+def melt_pool() -> str:
+    """The class melt pool on unseen simulated recordings."""
+    record = recorded("melt_pool")
+    rows = []
+    for facility, found in record["simulated"].items():
+        error = found["depth_error_median"]
+        rows.append(
+            [
+                facility.upper(),
+                _score(found["melt pool"]),
+                "" if error is None else f"{error:.0%}",
+                str(found["frames_with_a_seen_pool"]),
+                *(
+                    _score(found[name + suffix])
+                    for name in ("keyhole", "pore")
+                    for suffix in ("", " of amsegnet-movie")
+                ),
+            ]
+        )
+    head = ["recordings", "melt pool", "error of its depth", "frames with a visible pool"]
+    head += ["keyhole", "of `amsegnet-movie`", "pore", "of `amsegnet-movie`"]
+    return with_conditions(table(head, rows), record)
+
+
 def quantification() -> str:
     """What measuring a recording takes."""
     one = recorded("quantification")
@@ -299,6 +323,7 @@ fill(
         "streams": streams(),
         "workers": workers(),
         "fine-tuning": fine_tuning(),
+        "melt pool": melt_pool(),
         "quantification": quantification(),
         "study": study(),
     },

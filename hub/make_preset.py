@@ -26,9 +26,6 @@ from amseg_keras.training.run_folder import command_of
 
 CURVE_ROWS, APS_FRAMES = 10, 25
 
-IN_PACKAGE = ("amsegnet-movie", "amsegnet-esrf", "amsegnet-esrf-lite")
-"""Presets that are in the wheel and need no folder."""
-
 TRAINING = """
 - Command: `{command}`, seed {seed}.
 - {steps:,} steps of {batch_size} in {minutes:.0f} minutes on {hardware}; {precision}, averaged
@@ -80,6 +77,7 @@ def main() -> None:
         help="the weights at the end of the training, not those of its best epoch",
     )
     parser.add_argument("--average-with", type=Path, help="preset whose weights are averaged in")
+    parser.add_argument("--use", default="", help="Markdown: what it is good for, and what not")
     parser.add_argument("--note", default="", help="Markdown on what came before this run")
     arguments = parser.parse_args()
     trained = from_pretrained(arguments.run / "preset")
@@ -106,7 +104,8 @@ def main() -> None:
         arguments.note + training(arguments.run, arguments.command) + also,
         measured,
         licence="apache-2.0",
-        source=name if name in IN_PACKAGE else f"hub/{name}",
+        source=name,
+        use=arguments.use,
     )
     write_preset(arguments.preset, trained.model, info, card, half_precision=True)
 

@@ -19,7 +19,7 @@ CARD = """# {name}
 A network of [amseg-keras](https://pypi.org/project/amseg-keras/) that segments X-ray frames of
 melt pools into {classes}. Architecture: Li et al. 2024, AM-SegNet, doi
 10.1080/17452759.2024.2325572.
-{honesty}
+{use}{honesty}
 ## Use
 
 ```python
@@ -41,8 +41,8 @@ Output: probabilities of the classes, in the order above.
 
 ## Intended use
 
-Finding and measuring the melt pool, keyhole and pores in X-ray frames like those of the training,
-for research. Not for deciding without a person whether a part is sound.
+Research on X-ray frames like those of the training. Not for deciding without a person whether a
+part is sound.
 
 ## Trained on
 
@@ -104,6 +104,7 @@ def model_card(
     measured: Sequence[Measured] = (),
     licence: str | None = None,
     source: str | None = None,
+    use: str = "",
 ) -> str:
     """The card of a preset, with the metadata that the Hub reads.
 
@@ -113,6 +114,7 @@ def model_card(
         training: Markdown on how it was trained: command, steps, hardware.
         measured: what it reaches, one for each set of frames.
         licence: of the weights as the Hub calls it, `"apache-2.0"`; `None` if nobody said.
+        use: Markdown on what it is good for, and what not, which stands first.
         source: what to load it by; `owner/NAME` by default, which `hub.push` replaces.
 
     Example:
@@ -143,6 +145,7 @@ def model_card(
     text = CARD.format(
         name=_text(name),
         classes=", ".join(map(_text, record["class_names"])),
+        use=f"\n{use.strip()}\n" if use else "",
         honesty=f"\n**{honesty}**\n" if honesty else "",
         source=source or f"owner/{re.sub('[^A-Za-z0-9_.-]+', '-', name)}",
         grey=_grey(record["grey_levels"]),
