@@ -149,11 +149,11 @@ def state_of(visitor: Visitor) -> dict[str, Any]:
         visitor: The visitor.
     """
     number = next(_STATES)  # taken first: what is described later is at least as new
-    teaching = visitor.teaching
+    teaching = visitor.lessons.teaching
     return {
         "number": number,
         "recordings": [_described(one) for one in list(visitor.recordings.values())],
-        "presets": [visitor.info(name) for name in visitor.presets],
+        "presets": [visitor.lessons.info(name) for name in visitor.lessons.presets],
         "teaching": {
             "state": teaching.state,
             "said": teaching.said,

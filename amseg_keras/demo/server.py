@@ -36,9 +36,9 @@ from amseg_keras.demo.limits import Limits
 from amseg_keras.demo.networks import Networks
 from amseg_keras.demo.payload import state_of
 from amseg_keras.demo.uploads import place_for
-from amseg_keras.demo.visitors import Pools, Visitor, Visitors
+from amseg_keras.demo.visitors import FRAMES, UPLOADS, Visitor, Visitors
 from amseg_keras.demo.work import answered, asked_of, number_of, routes
-from amseg_keras.demo.workers import JobError, JobStopped
+from amseg_keras.demo.workers import JobError, JobStopped, Pools
 from amseg_keras.read import ReadError
 from amseg_keras.read.formats import SUPPORTED
 from amseg_keras.samples import sample_names, sample_path
@@ -210,7 +210,7 @@ class Demo:
             visitor = self.visitors.come(token if isinstance(token, str) else None)
         except JobError as error:
             return JSONResponse({"error": str(error)}, 503)
-        presets = [visitor.info(name) for name in visitor.presets]
+        presets = [visitor.lessons.info(name) for name in visitor.lessons.presets]
         return JSONResponse(
             {
                 "token": visitor.token,
@@ -243,7 +243,7 @@ class Demo:
         return await self._read(visitor, uploads, str(asked["preset"]))
 
     async def begin_upload(self, request: Request, visitor: Visitor) -> Response:
-        return JSONResponse({"upload": visitor.new_uploads().name})
+        return JSONResponse({"upload": visitor.new_uploads().parent.name})
 
     async def put(self, request: Request, visitor: Visitor) -> Response:
         folder = _inside(visitor, request.path_params["upload"])
@@ -255,7 +255,7 @@ class Demo:
         return await self._read(visitor, folder, str((await asked_of(request))["preset"]))
 
     async def _read(self, visitor: Visitor, uploads: Path, preset: str) -> Response:
-        if preset not in visitor.presets:
+        if preset not in visitor.lessons.presets:
             raise ValueError(f"no network is called {preset}")
         made = await run_in_threadpool(visitor.read, uploads, preset, threading.Event())
         return JSONResponse({"made": [one.number for one in made], **state_of(visitor)})
@@ -278,8 +278,8 @@ class Demo:
 
 
 def _inside(visitor: Visitor, name: str) -> Path:
-    folder = visitor.folder / name
-    if not name.startswith("uploads-") or "/" in name or not folder.is_dir():
+    folder = visitor.folder / name / FRAMES
+    if not name.startswith(UPLOADS) or "/" in name or not folder.is_dir():
         raise KeyError(name)
     return folder
 

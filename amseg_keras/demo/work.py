@@ -119,7 +119,7 @@ async def _choose(request: Request, visitor: Visitor) -> Response:
             values[name] = float(values[name])
     if values.get("scale", "auto") != "auto":
         values["scale"] = float(values["scale"])
-    if "preset" in values and values["preset"] not in visitor.presets:
+    if "preset" in values and values["preset"] not in visitor.lessons.presets:
         raise ValueError(f"no network is called {values['preset']}")
     recording.choose(**values)
     if recording.labels is not None:
@@ -170,7 +170,7 @@ async def _edit(request: Request, visitor: Visitor) -> Response:
                 assert recording.labels is not None
                 recording.changed()
                 corrected = frame in recording.labels.corrected
-                visitor.use_for_training(recording, frame, corrected)
+                visitor.lessons.use_for_training(recording, frame, corrected)
                 visitor.measure_soon(recording)
             return frame_payload(recording, frame, str(asked.get("view", "frame")))
 
@@ -182,7 +182,7 @@ async def _training(request: Request, visitor: Visitor) -> Response:
     if recording.labels is None:
         raise JobError("segment the recording first")
     await run_in_threadpool(
-        visitor.use_for_training, recording, int(asked["frame"]), bool(asked["wanted"])
+        visitor.lessons.use_for_training, recording, int(asked["frame"]), bool(asked["wanted"])
     )
     return JSONResponse(state_of(visitor))
 
@@ -230,11 +230,11 @@ async def _download(request: Request, visitor: Visitor) -> Response:
 async def _teach(request: Request, visitor: Visitor) -> Response:
     asked = await asked_of(request)
     if asked.get("cancel"):
-        visitor.teaching.stop.set()
+        visitor.lessons.teaching.stop.set()
     else:
         least, usual, most = EPOCHS
         epochs = min(max(int(asked.get("epochs", usual)), least), most)
-        visitor.teach(visitor.recording(int(asked["recording"])), epochs)
+        visitor.lessons.teach(visitor.recording(int(asked["recording"])), epochs)
     return JSONResponse(state_of(visitor))
 
 
@@ -244,14 +244,14 @@ async def _use_taught(request: Request, visitor: Visitor) -> Response:
 
 
 async def _corrections(request: Request, visitor: Visitor) -> Response:
-    if not visitor.corrections.is_dir():
+    if not visitor.lessons.corrections.is_dir():
         raise JobError("no frame is corrected yet")
-    return await _zipped(visitor.corrections, visitor.folder / "corrections.zip")
+    return await _zipped(visitor.lessons.corrections, visitor.folder / "corrections.zip")
 
 
 async def _preset(request: Request, visitor: Visitor) -> Response:
     name = request.path_params["name"]
-    folder = visitor.preset_folder(name)
+    folder = visitor.lessons.preset_folder(name)
     return await _zipped(folder, visitor.folder / f"{name}.zip", name)
 
 
