@@ -240,8 +240,7 @@ class _Collected:
     def data(self) -> Dataset:
         """Write `dataset.json`, and give the data set."""
         frames = tuple(self._frames[key] for key in sorted(self._frames))
-        origin = f"{self._origin}; replayed sequences are simulated"
-        data = Dataset(self.folder, self._class_names, frames, self._pixel_size_um, origin)
+        data = Dataset(self.folder, self._class_names, frames, self._pixel_size_um, self._origin)
         data.save()
         return data
 
@@ -253,7 +252,7 @@ def _apart(data: Dataset) -> tuple[Dataset, Dataset | None]:
         for simulated in (False, True)
     ]
     mine, others = (replace(data, frames=frames) for frames in parts)
-    return mine, others if others.frames else None
+    return mine, replace(others, origin="simulated recordings") if others.frames else None
 
 
 def hold_back(start: Segmenter, tuned: Segmenter, others: Dataset) -> float:
