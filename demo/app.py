@@ -2,6 +2,8 @@
 workbench at `/`, and the Gradio page at `/gradio`.
 """
 
+import os
+
 from amseg_keras import PresetError
 from amseg_keras.demo.limits import Limits
 from amseg_keras.demo.networks import Networks
@@ -16,7 +18,8 @@ ACCESS = Access(
 )
 """A Space has a name of its own, and is shown within a page of the Hub."""
 
-ADDRESS = Address("0.0.0.0", 7860, ACCESS)
+ADDRESS = Address("0.0.0.0", int(os.environ.get("GRADIO_SERVER_PORT", "7860")), ACCESS)
+"""A Space asks port 7860 of every address; it names the port to Gradio."""
 
 if __name__ == "__main__":
     try:

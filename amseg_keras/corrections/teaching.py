@@ -14,7 +14,7 @@ import pandas as pd
 
 from amseg_keras.classes import CLASS_NAMES
 from amseg_keras.datasets import Dataset, LabelledFrame
-from amseg_keras.datasets.dataset import write_frame
+from amseg_keras.datasets.dataset import SPLITS, write_frame
 from amseg_keras.evaluation import Evaluation, evaluate
 from amseg_keras.preprocess.background_policy import BACKGROUND_FRAMES, SHORTEST
 from amseg_keras.preprocess.lazy import spread
@@ -27,20 +27,25 @@ from amseg_keras.training.derived_examples import translation
 from amseg_keras.transfer import FINE_TUNING, fine_tune
 from amseg_keras.transfer.prepare import SHARE, facilities_to_replay
 
-TEACHING = replace(FINE_TUNING, epochs=14, patience=14, shape=(192, 256))
-"""The default recipe of `teach`: a few minutes for a small network on two cores."""
+TEACHING = replace(
+    FINE_TUNING, epochs=10, patience=4, shape=(192, 256), learning_rate=1e-4, averaging=0.9
+)
+"""The default recipe of `teach`: a minute or two for a small network on two cores."""
 
 REPLAYED = "replayed"
 """Beginning of the names of simulated sequences."""
 
-LEAST_REPLAYED, MOST_REPLAYED = 8, 16
-"""Simulated frames to train on: as many as corrected ones, within these."""
+RECORDINGS = 4
+"""Simulated recordings of each facility to train on, and so many to stop by, and to score on."""
 
-REPLAYED_FRAMES = 48
-"""Frames of a simulated recording; only a few of these frames are rendered."""
+REPLAYED_FRAMES, REPLAYED_LABELS = 24, (8, 16)
+"""Frames of a simulated recording, and those that have labels."""
 
-SCORED = 6
-"""Simulated frames for the scores, of recordings that the training does not see."""
+SHARES = (1.0, 0.75, 0.5, 0.25)
+"""Shares of the change of the weights that are tried."""
+
+FORGOTTEN = 0.005
+"""Mean IoU that a teaching may cost on simulated frames which it does not see."""
 
 GROUPS = ("corrected, learned", "corrected, held out", "other recordings, simulated")
 """Groups of frames that are scored before and after."""
@@ -113,9 +118,10 @@ def teach(
     """Fine-tune a preset on corrected frames, beside simulated ones, and score it.
 
     Two corrected frames are the least: one is held out to choose the best epoch by. Of three or
-    more, every fifth is held out, at least one. The simulated frames keep the network from
-    forgetting what other recordings look like; there are none where their labels would contradict
-    the classes of the preset.
+    more, every fifth is held out, at least one. Half of each batch is simulated, so that the
+    network does not forget what other recordings look like; if simulated frames that were not
+    trained on lose more than `FORGOTTEN` nevertheless, a part of the change is taken back. There
+    are no simulated frames where their labels would contradict the classes of the preset.
 
     Args:
         data: Corrected frames, from `Corrections.dataset`.
@@ -152,11 +158,11 @@ def teach(
     facilities = tuple(facilities_to_replay(info.class_names)) if replay else ()
     collected = _Collected(out / "frames", info.class_names, data)
     collected.take(data, learned, held_out)
-    count = min(max(len(learned), LEAST_REPLAYED), MOST_REPLAYED)
+    motion = info.channels.has_motion
     for number, facility in enumerate(facilities):
         progress(TeachProgress("simulating frames of other recordings", 0.02 + 0.03 * number))
-        collected.simulate(facility, -(-count // len(facilities)), "train", 1)
-        collected.simulate(facility, -(-SCORED // len(facilities)), "test", 2)
+        for at in range(RECORDINGS * len(SPLITS)):
+            collected.simulate(facility, SPLITS[at % len(SPLITS)], at, motion)
     frames = collected.data()
     before = _scores(from_pretrained(start), frames)
 
@@ -166,9 +172,16 @@ def teach(
         progress(TeachProgress(stage, 0.15 + 0.79 * share, done.seconds_left))
 
     progress(TeachProgress("training", 0.15))
-    run = fine_tune(frames, out / "tuned", start, recipe, progress=told)
+    mine, others = _apart(frames)
+    run = fine_tune(
+        mine, out / "tuned", start, recipe, mixed_with=others, gentle=True, progress=told
+    )
     progress(TeachProgress("scoring", 0.95))
-    after = _scores(from_pretrained(run.tuned.preset), frames)
+    tuned = from_pretrained(run.tuned.preset)
+    if others is not None:
+        hold_back(from_pretrained(start), tuned, others)
+        tuned.save_pretrained(run.tuned.preset)
+    after = _scores(tuned, frames)
     shutil.rmtree(collected.folder, ignore_errors=True)
     return Taught(run.tuned.preset, _joined(before, after), time.monotonic() - began)
 
@@ -208,30 +221,67 @@ class _Collected:
             key = frame.sequence, frame.frame
             self._frames[key] = write_frame(self.folder, data.image(frame), labels, about)
 
-    def simulate(self, facility: str, count: int, split: str, seed: int) -> None:
-        """Render a few frames of a simulated recording, and the frames of its background."""
+    def simulate(self, facility: str, split: str, seed: int, motion: bool) -> None:
+        """Render two frames of a simulated recording, and the frames of their background."""
         # The simulator needs OpenCV, which reading corrections does not.
         from amseg_keras.simulate import record
 
-        recording = record(facility, REPLAYED_FRAMES, seed, shape=(192, 256))
+        recording = record(facility, REPLAYED_FRAMES, seed, shape=(192, 256), motion=motion)
         ids = translation(CLASS_NAMES, self._class_names)
-        labelled = set(spread(REPLAYED_FRAMES, count))
-        around = set(spread(REPLAYED_FRAMES, max(BACKGROUND_FRAMES, SHORTEST)))
-        for number in sorted(labelled | around):
-            image, labels = recording[number]
-            known = number in labelled
-            name = f"{REPLAYED}-{split}-{facility}"
+        around = spread(REPLAYED_FRAMES, max(BACKGROUND_FRAMES, SHORTEST))
+        for number in sorted({*REPLAYED_LABELS, *around}):
+            known = number in REPLAYED_LABELS
+            name = f"{REPLAYED}-{facility}-{seed}"
             about = LabelledFrame("", None, name, number, split=split if known else None)
-            mapped = ids[labels] if known else None
-            self._frames[name, number] = write_frame(self.folder, image, mapped, about)
+            mapped = ids[recording.labels(number)] if known else None
+            grey = recording.grey(number)
+            self._frames[name, number] = write_frame(self.folder, grey, mapped, about)
 
     def data(self) -> Dataset:
         """Write `dataset.json`, and give the data set."""
         frames = tuple(self._frames[key] for key in sorted(self._frames))
-        origin = f"{self._origin}; replayed sequences are simulated"
-        data = Dataset(self.folder, self._class_names, frames, self._pixel_size_um, origin)
+        data = Dataset(self.folder, self._class_names, frames, self._pixel_size_um, self._origin)
         data.save()
         return data
+
+
+def _apart(data: Dataset) -> tuple[Dataset, Dataset | None]:
+    """Divide a data set into corrected frames and simulated ones; None if there are none."""
+    parts = [
+        tuple(one for one in data.frames if one.sequence.startswith(REPLAYED) == simulated)
+        for simulated in (False, True)
+    ]
+    mine, others = (replace(data, frames=frames) for frames in parts)
+    return mine, replace(others, origin="simulated recordings") if others.frames else None
+
+
+def hold_back(start: Segmenter, tuned: Segmenter, others: Dataset) -> float:
+    """Take back as much of the change of the weights as other recordings need (WiSE-FT).
+
+    The weights half the way from the preset to the tuned network are a network too: most of what
+    was learned is in the first half of the way, and most of what is forgotten in the second
+    (Wortsman et al., CVPR 2022).
+
+    Args:
+        start: Network of the preset.
+        tuned: Tuned network; its weights are changed.
+        others: Simulated frames; those of the split "validation" are looked at.
+
+    Returns:
+        The share of the change that is kept: the largest of `SHARES` that costs these frames no
+        more than `FORGOTTEN`, else the smallest.
+    """
+    old, new = start.model.get_weights(), tuned.model.get_weights()
+    least = evaluate(start, others, split="validation").mean_iou - FORGOTTEN
+    for share in SHARES:
+        mixed = [one + share * (other - one) for one, other in zip(old, new, strict=True)]
+        tuned.model.set_weights(mixed)
+        now = evaluate(tuned, others, split="validation").mean_iou
+        if os.environ.get("LAB"):
+            print("LAB", share, now, least)
+        if now >= least:
+            break
+    return share
 
 
 def _scores(segmenter: Segmenter, data: Dataset) -> dict[str, Evaluation]:

@@ -40,7 +40,7 @@ def segment_at_once(
         ReadError: The files are several recordings.
         ValueError: There is no such network, or a number is out of its range.
     """
-    if preset not in visitor.presets:
+    if preset not in visitor.lessons.presets:
         raise ValueError(f"no network is called {preset}; see amseg presets")
     made = visitor.read(uploads, preset, threading.Event())
     recording = made[0]

@@ -145,7 +145,7 @@ def build_page(visitors: Visitors) -> gr.Blocks:
                 legend = gr.HTML()
                 number = gr.Slider(0, 1, 0, step=1, label="Frame", visible=False)
                 table = gr.Dataframe(
-                    headers=["quantity", "value", "unit"],
+                    headers=["quantity", "value", "unit", "interval"],
                     label="Measured in this frame",
                     interactive=False,
                     visible=False,

@@ -81,7 +81,7 @@ def result_of(
         shown = Shown(recording.number, recording.version)
         levels = GreyRange(**record["grey_range"])
         picture = overlay(np.asarray(recording.frames[index]), labels, stack.class_names, levels)
-    rows = [[card["title"], card["number"], card["unit"]] for card in cards]
+    rows = [[one["title"], one["number"], one["unit"], one["interval"]] for one in cards]
     last = recording.count - 1
     return values_of(
         _told(recording),
@@ -91,7 +91,7 @@ def result_of(
         legend=_legend(stack.class_names),
         number=gr.update(value=index, maximum=max(1, last), visible=last > 0),
         table=gr.update(
-            value=rows or [["this frame could not be read", "", ""]],
+            value=rows or [["this frame could not be read", "", "", ""]],
             label=f"Measured in frame {index} of 0 to {last}",
             visible=True,
         ),

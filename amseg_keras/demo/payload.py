@@ -1,4 +1,4 @@
-"""One frame for the page, in one answer: grey levels, labels, cards and all that is said of it.
+"""What the page is told: one frame in one answer, and the state of all that a visitor has.
 
 The page shows what is in one answer and nothing else of the frame, so picture, labels, numbers,
 time and the mark in the plots are always of the same frame.
@@ -11,6 +11,7 @@ time and the mark in the plots are always of the same frame.
 
 from __future__ import annotations
 
+import itertools
 import json
 import struct
 from typing import Any
@@ -20,8 +21,10 @@ import numpy as np
 from amseg_keras.classes import IGNORE
 from amseg_keras.demo import pictures
 from amseg_keras.demo.recordings import Recording
+from amseg_keras.demo.visitors import Visitor
 from amseg_keras.quantify import Scale, measure
 from amseg_keras.quantify.quantities import SMALLEST_PORE_UM
+from amseg_keras.report.colours import class_colours
 
 VIEWS = ("frame", "background", "motion")
 
@@ -133,3 +136,66 @@ def _cards(
         smallest_pore_um=smallest or SMALLEST_PORE_UM,
     )
     return pictures.cards(found, 0)
+
+
+_STATES = itertools.count(1)
+"""Numbers of the descriptions, by which a page knows an older one that comes late."""
+
+
+def state_of(visitor: Visitor) -> dict[str, Any]:
+    """Describe all that a visitor has, as the page shows it.
+
+    Args:
+        visitor: The visitor.
+    """
+    number = next(_STATES)  # taken first: what is described later is at least as new
+    teaching = visitor.lessons.teaching
+    return {
+        "number": number,
+        "recordings": [_described(one) for one in list(visitor.recordings.values())],
+        "presets": [visitor.lessons.info(name) for name in visitor.lessons.presets],
+        "teaching": {
+            "state": teaching.state,
+            "said": teaching.said,
+            "share": teaching.share,
+            "scores": teaching.scores,
+            "preset": teaching.preset,
+        },
+    }
+
+
+def _described(recording: Recording) -> dict[str, Any]:
+    with recording.lock:
+        record, labels, about = recording.record, recording.labels, recording.about
+        chosen = recording.chosen
+        classes = () if labels is None else labels.class_names
+        colours = class_colours(classes) if classes else ()
+        return {
+            "number": recording.number,
+            "name": recording.name,
+            "state": recording.state,
+            "said": recording.said,
+            "share": recording.share,
+            "version": recording.version,
+            "frames": recording.count,
+            "height": about["shape"][1],
+            "width": about["shape"][2],
+            "dtype": about["dtype"],
+            "notes": [*about["notes"], *about["unreadable"].values()],
+            "file_pixel_size_um": about["pixel_size_um"],
+            "file_frame_rate_hz": about["frame_rate_hz"],
+            "chosen": dict(vars(chosen)),
+            "classes": [
+                {"name": name, "colour": f"#{bytes(colour).hex()}"}
+                for name, colour in zip(classes, colours, strict=True)
+            ],
+            "warnings": [one["sentence"] for one in (record or {}).get("warnings") or ()],
+            "run_notes": list((record or {}).get("notes") or ()),
+            "model": (record or {}).get("model"),
+            "seconds": (record or {}).get("times", {}).get("segment_s"),
+            "measured": recording.measured is not None,
+            "has_confidence": recording.has_confidence,
+            "corrected": [] if labels is None else list(labels.corrected),
+            "training": sorted(recording.training),
+            "has_earlier": recording.earlier is not None and labels is not None,
+        }

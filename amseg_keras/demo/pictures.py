@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import pandas as pd
+
 from amseg_keras.quantify import Quantities
+from amseg_keras.quantify.intervals import HIGH, LOW, SOURCE
 from amseg_keras.quantify.scale import column_with_unit
 from amseg_keras.report.experiment.distributions import LEAST_FRAMES, area_histogram_figure
 from amseg_keras.report.experiment.inline_svg import inline_svg
@@ -34,8 +37,9 @@ def cards(quantities: Quantities, index: int) -> list[dict[str, Any]]:
         index: Number of the frame, from 0.
 
     Returns:
-        A card for each quantity of `CARDS` that was measured; none for a frame that could not be
-        read.
+        A card for each quantity of `CARDS` that was measured: `title`, `number`, `unit` and
+        `interval`, the 90 % interval in words, empty where there is none. No card for a frame that
+        could not be read.
     """
     row = quantities.frames[quantities.frames["frame"] == index]
     if row.empty:
@@ -45,9 +49,25 @@ def cards(quantities: Quantities, index: int) -> list[dict[str, Any]]:
         if name.startswith("melt_pool") and quantities.boundary is None:
             continue
         column = column_with_unit(quantities.frames, name) if name not in row else name
-        number = in_words(row[column].iloc[0])
-        shown.append({"title": title, "number": number, "unit": unit_of(column)})
+        shown.append(
+            {
+                "title": title,
+                "number": in_words(row[column].iloc[0]),
+                "unit": unit_of(column),
+                "interval": _interval(row.iloc[0], column),
+            }
+        )
     return shown
+
+
+def _interval(row: pd.Series, column: str) -> str:
+    """Say the 90 % interval of a quantity, and whether the network was asked in this frame."""
+    ends = [row.get(f"{end}{column}") for end in (LOW, HIGH)]
+    if any(end is None or pd.isna(end) for end in ends):
+        return ""
+    low, high = map(in_words, ends)
+    between = " (interpolated)" if row.get(SOURCE) == "interpolated" else ""
+    return f"90 %: {low} to {high}{between}"
 
 
 def time_plots(quantities: Quantities, class_names: Sequence[str], frames: int) -> str:

@@ -15,12 +15,16 @@ from typing import Any, Literal
 
 import numpy as np
 
-from amseg_keras.corrections import LabelStack, Thresholds
+from amseg_keras.corrections import LabelStack, Thresholds, brush, polygon
+from amseg_keras.demo.workers import JobError
 from amseg_keras.preprocess import BackgroundPolicy, Backgrounds
 from amseg_keras.read import ReadError
 
 READY, WAITING, RUNNING, DONE = "ready", "waiting", "running", "done"
 FAILED, CANCELLED = "failed", "cancelled"
+
+MOST_POINTS = 20_000
+"""Points of a stroke; later ones are left out."""
 
 
 @dataclass(frozen=True)
@@ -249,3 +253,43 @@ class Recording:
                 return self._backgrounds[1].of(index)
             except (ReadError, ValueError):
                 return None
+
+
+def edit_labels(recording: Recording, frame: int, asked: dict[str, Any]) -> bool:
+    """Change the labels of a frame with a tool.
+
+    Args:
+        recording: The recording.
+        frame: Number of the frame, from 0.
+        asked: `tool`, and of most tools `points` (row and column), `class` and `radius`.
+
+    Returns:
+        Whether any pixel changed.
+
+    Raises:
+        JobError: The recording is not segmented.
+        ValueError: There is no such tool.
+    """
+    stack, tool = recording.labels, str(asked["tool"])
+    if stack is None:
+        raise JobError("segment the recording first")
+    if tool in ("undo", "redo", "reset"):
+        return bool(getattr(stack, tool)(frame))
+    points = [(float(row), float(column)) for row, column in asked["points"][:MOST_POINTS]]
+    shape, class_id = stack.shape[1:], int(asked.get("class", 0))
+    radius = min(max(float(asked.get("radius", 1)), 0.5), 200)
+    if tool == "brush":
+        return stack.paint(frame, brush(shape, points, radius), class_id)
+    if tool == "eraser":
+        return stack.erase(frame, brush(shape, points, radius), class_id)
+    if tool == "polygon":
+        return stack.paint(frame, polygon(shape, points), class_id)
+    if tool == "fill":
+        return stack.fill(frame, points[0], class_id)
+    if tool == "add":
+        return stack.add_piece(frame, recording.frames[frame], points[0], class_id)
+    if tool == "remove":
+        before = stack.revision
+        stack.remove_piece(frame, points[0])
+        return stack.revision != before
+    raise ValueError(f"no tool is called {tool!r}")

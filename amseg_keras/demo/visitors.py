@@ -12,77 +12,37 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from amseg_keras.corrections import Corrections
-from amseg_keras.datasets.dataset import read_dataset_file
+from amseg_keras.demo.lessons import Lessons
 from amseg_keras.demo.limits import Limits
 from amseg_keras.demo.networks import Networks
 from amseg_keras.demo.recordings import (
     CANCELLED,
     DONE,
     FAILED,
-    READY,
     RUNNING,
     WAITING,
     Chosen,
     Recording,
 )
-from amseg_keras.demo.workers import UNKNOWN, JobError, JobStopped, Pool
-from amseg_keras.pretrained.preset import read_info
+from amseg_keras.demo.workers import UNKNOWN, JobError, JobStopped, Pools
 
 _LOGGER = logging.getLogger(__name__)
 
 EMPTY_S = 300.0
 """A visitor without a recording is gone after so many seconds; a page that is open asks oftener."""
 
+UPLOADS, FRAMES = "uploads-", "frames"
+"""Beginning of the name of a folder for an upload, and the folder in it that holds the files.
+
+A recording whose frames have nothing but a number for a name is called after their folder."""
+
 MEASURE_AFTER_S = 0.4
 """Labels that were changed are measured anew when nothing changed for so long."""
-
-
-@dataclass
-class Pools:
-    """The workers of a server.
-
-    Attributes:
-        files: Those that open foreign files, measure and pack.
-        network: That which segments and explains.
-        teaching: That which teaches.
-    """
-
-    files: Pool = field(default_factory=lambda: Pool(2, limited=True))
-    network: Pool = field(default_factory=lambda: Pool(1, limited=False))
-    teaching: Pool = field(default_factory=lambda: Pool(1, limited=False))
-
-    def close(self) -> None:
-        """End all workers."""
-        for pool in (self.files, self.network, self.teaching):
-            pool.close()
-
-
-@dataclass
-class Teaching:
-    """The last teaching of a visitor.
-
-    Attributes:
-        state: As of a recording.
-        said: Present step, or the error, in a sentence.
-        share: Part of it that is done, 0 to 1.
-        scores: Rows of `Taught.scores`; None before the end.
-        preset: Name of the tuned network; None before the end.
-        stop: Set when the visitor wants it no more.
-    """
-
-    state: str = READY
-    said: str = ""
-    share: float = 0.0
-    scores: list[dict[str, Any]] | None = None
-    preset: str | None = None
-    stop: threading.Event = field(default_factory=threading.Event)
 
 
 class Visitor:
@@ -103,23 +63,12 @@ class Visitor:
         self.seen = time.monotonic()
         self.left: float | None = None
         self.recordings: dict[int, Recording] = {}
-        self.teaching = Teaching()
-        self._networks, self._pools, self.limits = networks, pools, limits
-        self._tuned: dict[str, Path] = {}
+        self._pools, self.limits = pools, limits
+        self.lessons = Lessons(folder, networks, pools.teaching, limits.teach_s)
         self._next = 1
         self._lock = threading.RLock()
         self._line: deque[Recording] = deque()
         self._running = False
-
-    @property
-    def presets(self) -> dict[str, Path]:
-        """Folder of each network that this visitor can choose, by its name."""
-        return {**self._tuned, **self._networks.folders}
-
-    @property
-    def corrections(self) -> Path:
-        """Folder of the data sets of corrected frames."""
-        return self.folder / "corrections"
 
     def touch(self) -> None:
         """Note that the visitor is here."""
@@ -135,7 +84,7 @@ class Visitor:
             return self.recordings[number]
 
     def new_uploads(self) -> Path:
-        """Make a folder for the files of an upload.
+        """Make a folder `uploads-.../frames` for the files of an upload.
 
         Raises:
             JobError: The visitor has too many files already.
@@ -146,7 +95,9 @@ class Visitor:
                 f"your recordings and results take {size // 1_000_000:,} MB, and this page has "
                 f"{self.limits.visitor_mb:,} MB for a visitor; remove a recording first"
             )
-        return Path(tempfile.mkdtemp(prefix="uploads-", dir=self.folder))
+        folder = Path(tempfile.mkdtemp(prefix=UPLOADS, dir=self.folder)) / FRAMES
+        folder.mkdir()
+        return folder
 
     def read(self, uploads: Path, preset: str, stop: threading.Event) -> list[Recording]:
         """Read files that were sent, each of their recordings into a new entry of the list.
@@ -168,7 +119,7 @@ class Visitor:
         try:
             found = self._pools.files.do("read", arguments, self.limits.read_s, stop)
         except (JobError, JobStopped):
-            shutil.rmtree(uploads, ignore_errors=True)
+            shutil.rmtree(uploads.parent, ignore_errors=True)
             raise
         made = []
         with self._lock:
@@ -194,10 +145,8 @@ class Visitor:
         with self._lock:
             uploads = recording.about["uploads"]
             if all(one.about["uploads"] != uploads for one in self.recordings.values()):
-                shutil.rmtree(uploads, ignore_errors=True)
-            for kept in self.corrections.glob("*/dataset.json"):
-                names = read_dataset_file(kept.parent).class_names
-                Corrections(kept.parent, names).forget(_sequence(recording))
+                shutil.rmtree(Path(uploads).parent, ignore_errors=True)
+        self.lessons.forget(recording)
 
     def run(self, recordings: list[Recording]) -> None:
         """Segment and measure recordings, one after the other.
@@ -244,7 +193,7 @@ class Visitor:
 
         arguments = {
             "about": recording.about,
-            "preset": str(self.presets[chosen.preset]),
+            "preset": str(self.lessons.presets[chosen.preset]),
             "chosen": _as_json(chosen),
         }
         seconds = self.limits.job_s
@@ -257,7 +206,7 @@ class Visitor:
                     raise JobStopped
                 names = tuple(record["class_names"])
                 recording.take(record, names)
-                recording.said = self._put_back(recording)
+                recording.said = self.lessons.put_back(recording)
                 recording.state, recording.share = DONE, 1.0
             if recording.chosen.least_confidence > 0:
                 self._find_confidence(recording)
@@ -328,7 +277,7 @@ class Visitor:
         stop, chosen = recording.stop, recording.chosen
         arguments = {
             "about": recording.about,
-            "preset": str(self.presets[chosen.preset]),
+            "preset": str(self.lessons.presets[chosen.preset]),
             "chosen": _as_json(chosen),
         }
 
@@ -345,7 +294,7 @@ class Visitor:
         """Draw why a class was found in a frame; gives the paths of two pictures."""
         arguments = {
             "about": recording.about,
-            "preset": str(self.presets[recording.chosen.preset]),
+            "preset": str(self.lessons.presets[recording.chosen.preset]),
             "background": recording.chosen.background,
             "frame": frame,
             "class_name": class_name,
@@ -363,7 +312,7 @@ class Visitor:
         """
         if recording.labels is None:
             raise JobError(f"{recording.name}: is not segmented yet; segment it first")
-        kept = self.corrections / _of_classes(recording.labels.class_names)
+        kept = self.lessons.folder_of(recording.labels.class_names)
         arguments = {
             "about": recording.about,
             "wanted": wanted,
@@ -374,117 +323,22 @@ class Visitor:
             seconds = self.limits.job_s
             return Path(self._pools.files.do("pack", arguments, seconds, recording.stop))
 
-    def kept(self, class_names: tuple[str, ...]) -> Corrections:
-        """Give the data set of corrected frames with these classes."""
-        return Corrections(self.corrections / _of_classes(class_names), class_names)
-
-    def use_for_training(self, recording: Recording, frame: int, wanted: bool) -> None:
-        """Keep a frame as it is labelled now to teach with, or take it out again.
-
-        Args:
-            recording: The recording.
-            frame: Number of the frame, from 0.
-            wanted: Whether to keep it.
-        """
-        assert recording.labels is not None
-        with self._lock:
-            kept, name = self.kept(recording.labels.class_names), _sequence(recording)
-            if wanted:
-                kept.keep(name, frame, recording.frames[frame], recording.labels[frame])
-                if not recording.training:
-                    kept.keep_neighbours(name, recording.frames)
-                recording.training.add(frame)
-            elif frame in recording.training:
-                kept.take_out(name, frame)
-                recording.training.discard(frame)
-
-    def _put_back(self, recording: Recording) -> str:
-        """Put corrections of an earlier segmentation into the new labels."""
-        assert recording.labels is not None
-        kept = self.kept(recording.labels.class_names)
-        back = kept.put_into(recording.labels, _sequence(recording))
-        recording.training = set(back)
-        if not back:
-            return ""
-        return f"{len(back)} corrected frame{'s' * (len(back) != 1)} put back"
-
-    def teach(self, recording: Recording, epochs: int) -> None:
-        """Teach the network of a recording from all corrected frames with its classes.
-
-        Raises:
-            JobError: A teaching is running, or nothing is segmented.
-        """
-        if self.teaching.state in (WAITING, RUNNING):
-            raise JobError("a network is being taught already; wait for it or cancel it")
-        if recording.labels is None:
-            raise JobError(f"{recording.name}: is not segmented yet; segment and correct it first")
-        teaching = self.teaching = Teaching(WAITING, "waiting")
-        start = recording.chosen.preset
-        kept = self.corrections / _of_classes(recording.labels.class_names)
-        arguments = {
-            "folder": str(self.folder),
-            "corrections": str(kept),
-            "preset": str(self.presets[start]),
-            "epochs": epochs,
-        }
-
-        def told(stage: str, share: float) -> None:
-            teaching.state, teaching.said, teaching.share = RUNNING, stage, share
-
-        def work() -> None:
-            try:
-                seconds = self.limits.teach_s
-                made = self._pools.teaching.do("teach", arguments, seconds, teaching.stop, told)
-                name = self._new_name(start)
-                self._tuned[name] = Path(made["preset"])
-                teaching.preset, teaching.scores = name, made["scores"]
-                teaching.state, teaching.share = DONE, 1.0
-                teaching.said = f"taught in {made['seconds']:.0f} s"
-            except JobStopped:
-                teaching.state, teaching.said = CANCELLED, "cancelled"
-            except JobError as error:
-                teaching.state, teaching.said = FAILED, str(error).replace(str(kept), "corrections")
-            except Exception:
-                _LOGGER.exception("a teaching failed")
-                teaching.state, teaching.said = FAILED, UNKNOWN
-
-        threading.Thread(target=work, daemon=True).start()
-
     def use_taught(self, recording: Recording) -> None:
         """Segment a recording with the tuned network, and keep what was found before it.
 
         Raises:
             JobError: There is no tuned network.
         """
-        if self.teaching.preset is None:
+        if self.lessons.teaching.preset is None:
             raise JobError("there is no tuned network; teach one first")
         with recording.lock:
             earlier = None
             if recording.labels is not None:
                 earlier = np.stack([recording.labels.found(k) for k in range(recording.count)])
-            recording.choose(preset=self.teaching.preset)
+            recording.choose(preset=self.lessons.teaching.preset)
             recording.earlier = earlier
         self.run([recording])
         recording.earlier = earlier
-
-    def preset_folder(self, name: str) -> Path:
-        """Give the folder of a tuned network.
-
-        Raises:
-            KeyError: This visitor has none of this name.
-        """
-        return self._tuned[name]
-
-    def info(self, name: str) -> dict[str, Any]:
-        """Describe a network for the page."""
-        folder = self.presets[name]
-        info = self._networks.infos.get(name) or read_info(folder, name)
-        return {
-            "name": name,
-            "classes": list(info.class_names),
-            "trained_on": info.trained_on,
-            "tuned": name in self._tuned,
-        }
 
     def leave(self) -> None:
         """Stop all work, and delete all files."""
@@ -492,13 +346,8 @@ class Visitor:
             self._line.clear()
             for recording in self.recordings.values():
                 recording.stop.set()
-            self.teaching.stop.set()
+            self.lessons.teaching.stop.set()
         shutil.rmtree(self.folder, ignore_errors=True)
-
-    def _new_name(self, start: str) -> str:
-        stem = start.partition("-taught")[0]
-        number = 1 + len(self._tuned)
-        return f"{stem}-taught-{number}"
 
 
 def _bytes_in(folder: Path) -> int:
@@ -513,18 +362,6 @@ def _bytes_in(folder: Path) -> int:
 
 def _as_json(chosen: Chosen) -> dict[str, Any]:
     return dict(vars(chosen))
-
-
-def _of_classes(class_names: tuple[str, ...]) -> str:
-    """Name the data set of corrected frames with these classes."""
-    import hashlib
-
-    return "corrected-" + hashlib.sha256("\n".join(class_names).encode()).hexdigest()[:8]
-
-
-def _sequence(recording: Recording) -> str:
-    # Two recordings of one name are two sequences.
-    return f"{recording.name}-{recording.number}"
 
 
 class Visitors:

@@ -15,6 +15,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -253,3 +254,23 @@ class Pool:
         with self._turn:
             self._line.remove(mine)
             self._turn.notify_all()
+
+
+@dataclass
+class Pools:
+    """The workers of a server.
+
+    Attributes:
+        files: Those that open foreign files, measure and pack.
+        network: That which segments and explains.
+        teaching: That which teaches.
+    """
+
+    files: Pool = field(default_factory=lambda: Pool(2, limited=True))
+    network: Pool = field(default_factory=lambda: Pool(1, limited=False))
+    teaching: Pool = field(default_factory=lambda: Pool(1, limited=False))
+
+    def close(self) -> None:
+        """End all workers."""
+        for pool in (self.files, self.network, self.teaching):
+            pool.close()

@@ -13,6 +13,7 @@ import numpy as np
 from amseg_keras.atomic import complete_or_absent
 from amseg_keras.backend import best_precision, forward_pass
 from amseg_keras.classes import IGNORE
+from amseg_keras.datasets import Dataset
 from amseg_keras.datasets.batching import Batch
 from amseg_keras.models.precision import in_precision
 from amseg_keras.preprocess import Channels, GreyScaling
@@ -68,16 +69,19 @@ class MixedExamples(WrappedExamples):
     """Batches that hold frames of a main source and of others.
 
     An epoch is an epoch of the main source. The others go on from where the epoch before left them
-    and begin again at their end. Validation, weights and classes are the main source's; a class of
-    another source that the main one lacks is ignored.
+    and begin again at their end. Classes are the main source's; a class of another source that the
+    main one lacks is ignored.
 
     Args:
         main: Source that is validated on, with the batches that it gives itself.
         others: Further sources, each with batches of its own size.
+        together: Validate on all sources, and weigh the classes that they have together. By
+            default, validation and weights are the main source's.
     """
 
-    def __init__(self, main: Examples, others: Sequence[Examples]) -> None:
+    def __init__(self, main: Examples, others: Sequence[Examples], together: bool = False) -> None:
         super().__init__(main)
+        self._together = together
         self.others = tuple(others)
         beside = "; ".join(other.trained_on for other in self.others)
         self.trained_on = f"{main.trained_on}; mixed with {beside}"
@@ -87,6 +91,21 @@ class MixedExamples(WrappedExamples):
 
     def batches(self, epoch: int) -> keras.utils.PyDataset:
         return _Mixed(self.examples, self.others, epoch)
+
+    def validation(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        yield from self.examples.validation()
+        for source in self.others if self._together else ():
+            ids = translation(source.class_names, self.class_names)
+            for image, labels in source.validation():
+                yield image, ids[labels]
+
+    def weights(self) -> list[float]:
+        found = dict(zip(self.class_names, self.examples.weights(), strict=True))
+        for source in self.others if self._together else ():
+            for name, weight in zip(source.class_names, source.weights(), strict=True):
+                if name in found:
+                    found[name] = max(found[name], weight)
+        return [weight * len(found) / sum(found.values()) for weight in found.values()]
 
     def close(self) -> None:
         for source in (self.examples, *self.others):
@@ -144,15 +163,7 @@ def mixed_examples(
     """
     from amseg_keras.training.simulated_examples import SimulatedExamples
 
-    simulated = round(share * recipe.batch_size)
-    if not 0 < simulated < recipe.batch_size:
-        left_out = "simulated frames" if simulated == 0 else "data set"
-        raise TrainingError(
-            f"a share of {share:g} of {recipe.batch_size} frames leaves the {left_out} none in a "
-            "batch; give a larger --batch-size or another share"
-        )
-    if recipe.shape is None:
-        raise TrainingError("whole frames of a data set and of a simulator differ; give a --shape")
+    simulated = _frames_beside(share, recipe, "simulated frames")
     main = DatasetExamples(
         source.data,
         replace(recipe, batch_size=recipe.batch_size - simulated),
@@ -170,6 +181,48 @@ def mixed_examples(
     )
     of_simulator = replace(recipe, batch_size=simulated)
     return MixedExamples(main, [SimulatedExamples(windows, of_simulator, main.scaling, folder)])
+
+
+def mixed_with_frames(
+    source: DatasetSource, other: Dataset, share: float, recipe: Recipe
+) -> MixedExamples:
+    """Mix the frames of a data set with the frames of another one, and validate on both.
+
+    Args:
+        source: The data set, the classes and the grey levels of the network.
+        other: Data set with the splits "train" and "validation" and the same classes.
+        share: Share of its frames in each batch, above 0 and below 1.
+        recipe: Batch size, shape, seed.
+
+    Raises:
+        TrainingError: The share leaves one of the sources no frame of a batch, or the recipe has no
+            shape.
+        ReadError: A split of the other data set is empty.
+    """
+    beside = _frames_beside(share, recipe, "other frames")
+    recipes = (
+        replace(recipe, batch_size=recipe.batch_size - beside),
+        replace(recipe, batch_size=beside, repeat=1),
+    )
+    main, others = (
+        DatasetExamples(data, its, source.class_names, source.scaling)
+        for data, its in zip((source.data, other), recipes, strict=True)
+    )
+    return MixedExamples(main, [others], together=True)
+
+
+def _frames_beside(share: float, recipe: Recipe, named: str) -> int:
+    """Count the frames of a batch that come from another source."""
+    beside = round(share * recipe.batch_size)
+    if not 0 < beside < recipe.batch_size:
+        left_out = named if beside == 0 else "data set"
+        raise TrainingError(
+            f"a share of {share:g} of {recipe.batch_size} frames leaves the {left_out} none in a "
+            "batch; give a larger --batch-size or another share"
+        )
+    if recipe.shape is None:
+        raise TrainingError("frames of two sources may differ in size; give a --shape")
+    return beside
 
 
 def translation(old: Sequence[str], new: Sequence[str]) -> np.ndarray:

@@ -105,8 +105,9 @@ def fine_tune(
     start_from: str | os.PathLike[str] = "amsegnet-esrf",
     recipe: Recipe = FINE_TUNING,
     *,
-    mixed_with: Simulation | None = None,
+    mixed_with: Simulation | Dataset | None = None,
     share: float = 0.5,
+    gentle: bool = False,
     from_scratch: bool = False,
     resume: bool = False,
     progress: Callable[[Progress], None] = lambda progress: None,
@@ -128,8 +129,12 @@ def fine_tune(
         start_from: Preset, folder or `owner/repo` of the trained network.
         recipe: Epochs, rate, augmentation; its `network` is not looked at.
         mixed_with: Simulated frames beside the labelled ones, so that the network does not forget
-            what other recordings look like.
-        share: Share of the simulated frames in each batch.
+            what other recordings look like; or another data set, whose split "validation" then
+            helps to choose the best epoch.
+        share: Share of these other frames in each batch.
+        gentle: Change a network as little as possible: batch norms keep the statistics of the
+            preset, and all layers train at one rate from the first step. For a preset that knows
+            the classes and such frames already.
         from_scratch: Train the same network from random weights too and compare (figure 8a-c),
             in `out/from_scratch`, `out/transfer.csv` and `out/transfer.png`.
         resume: Go on with what is in `out`.
@@ -177,13 +182,15 @@ def fine_tune(
     if how == ONE_FRAME:
         examples.trained_on += " (one labelled frame, for its own recording)"
     examples.trained_on += f"; fine-tuned from {info.name} (trained on {info.trained_on})"
-    asked = {
+    asked: dict[str, Any] = {
         "recipe": asdict(recipe),
         "data": examples.describe() | {"split": how},
         "start_from": weights_digest(start),
     }
-    few = frames < TINY
-    head = max(1, round(HEAD_SHARE * recipe.epochs)) if recipe.epochs > 1 else 0
+    if gentle:
+        asked["gentle"] = True
+    few = gentle or frames < TINY
+    head = max(1, round(HEAD_SHARE * recipe.epochs)) if recipe.epochs > 1 and not gentle else 0
     phases: tuple[Phase, ...] = (Phase(recipe.epochs - head, recipe.learning_rate, (), few),)
     if head:
         phases = (Phase(head, HEAD_RATE, ("encoder",), few), *phases)
@@ -198,7 +205,7 @@ def fine_tune(
     def prepare(trainer: Trainer) -> None:
         keep_split(opened, plan.run.folder)
         write_json(plan.run.folder / BEFORE, trainer.validate_now())
-        if few:
+        if few and not gentle:
             measure_statistics(trainer.model, calibration_images(examples, EPOCH_FRAMES))
         if expected is not None:
             expected(trainer.expected_seconds() * (2 if from_scratch else 1))
@@ -236,17 +243,19 @@ def _examples(
     data: Dataset,
     recipe: Recipe,
     info: PresetInfo,
-    beside: tuple[Simulation | None, float],
+    beside: tuple[Simulation | Dataset | None, float],
     folder: Path,
 ) -> Examples:
-    """Return the labelled frames, mixed with simulated ones if asked for."""
-    simulation, share = beside
-    if simulation is None:
+    """Return the labelled frames, mixed with others if asked for."""
+    other, share = beside
+    if other is None:
         return DatasetExamples(data, recipe, data.class_names, info.scaling)
-    from amseg_keras.training.derived_examples import mixed_examples
+    from amseg_keras.training.derived_examples import mixed_examples, mixed_with_frames
 
     source = DatasetSource(data, data.class_names, info.scaling)
-    return mixed_examples(source, simulation, share, recipe, folder)
+    if isinstance(other, Dataset):
+        return mixed_with_frames(source, other, share, recipe)
+    return mixed_examples(source, other, share, recipe, folder)
 
 
 def _tuned_network(start: Path, info: PresetInfo, classes: tuple[str, ...]) -> keras.Model:

@@ -10,8 +10,9 @@ from small_sets import make_dataset, small_network
 
 from amseg_keras import Segmenter, from_pretrained
 from amseg_keras.corrections import Corrections, teach
-from amseg_keras.corrections.teaching import GROUPS, TEACHING, TeachProgress
+from amseg_keras.corrections.teaching import GROUPS, TEACHING, TeachProgress, hold_back
 from amseg_keras.datasets import open_dataset
+from amseg_keras.datasets.dataset import write_frame
 from amseg_keras.preprocess import GreyScaling
 from amseg_keras.pretrained import PresetInfo
 from amseg_keras.read import ReadError
@@ -70,6 +71,25 @@ def test_a_single_corrected_frame_is_too_few(preset, tmp_path):
     kept.keep("shot", 3, np.zeros((48, 64), np.uint8), np.zeros((48, 64), np.uint8))
     with pytest.raises(ReadError, match=r"has 1 corrected frame, and teaching needs two"):
         teach(open_dataset(kept.folder), tmp_path / "out", preset)
+
+
+@pytest.mark.parametrize("forgets", [False, True])
+def test_of_what_other_recordings_suffer_from_a_part_is_taken_back(preset, tmp_path, forgets):
+    others = make_dataset(tmp_path / "others", 6, 1, NAMES)
+    start, tuned = from_pretrained(preset), from_pretrained(preset)
+    frames = []
+    for frame in others.frames:
+        found = start.segment(others.image(frame)[None]).labels[0]
+        frames.append(write_frame(others.folder, others.image(frame), found, frame))
+    others = replace(others, frames=tuple(frames))
+    old = start.model.get_weights()
+    rng = np.random.default_rng(0)
+    changed = [one + 0.5 * forgets * rng.normal(size=one.shape) for one in old]
+    tuned.model.set_weights(changed)
+    share = hold_back(start, tuned, others)
+    assert (share < 1) == forgets
+    for one, other, kept in zip(old, changed, tuned.model.get_weights(), strict=True):
+        np.testing.assert_allclose(kept, one + share * (other - one), rtol=1e-5, atol=1e-6)
 
 
 def test_a_group_without_frames_has_no_mean():

@@ -5,6 +5,7 @@ import subprocess
 from dataclasses import dataclass
 
 import pytest
+from demo_pages import segment
 from demo_recordings import write_recording
 from random_networks import randomise
 from small_sets import small_network
@@ -117,3 +118,11 @@ def axe(tmp_path_factory):
 def recording(tmp_path):
     """A TIFF stack of three frames, and the frames, uint8 `(3, 64, 96)`."""
     return write_recording(tmp_path / "melt.tif", seed=3)
+
+
+@pytest.fixture
+def segmented(visit, recording):
+    """A page with a segmented recording of three frames."""
+    page = visit()
+    segment(page, recording[0])
+    return page

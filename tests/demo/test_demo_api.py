@@ -15,8 +15,7 @@ import tifffile
 
 from amseg_keras.demo.serve import served
 from amseg_keras.demo.server import Access, Demo
-from amseg_keras.demo.visitors import Pools
-from amseg_keras.demo.workers import JobError, Pool
+from amseg_keras.demo.workers import JobError, Pool, Pools
 from amseg_keras.quantify import Scale, measure
 
 SLOW = 120

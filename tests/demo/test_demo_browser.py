@@ -1,52 +1,26 @@
-"""The demo as its visitors see it, in a real browser without a window."""
-
-import zipfile
+"""What the demo shows, in a real browser without a window: never anything stale."""
 
 import numpy as np
 import pytest
 import tifffile
-from demo_pages import SECONDS, card, head, on_frame, wait_until
+from demo_pages import (
+    SECONDS,
+    card,
+    drawn,
+    head,
+    is_bare,
+    on_frame,
+    pixels,
+    segment,
+    upload,
+    wait_until,
+)
 from demo_recordings import write_recording
 from PIL import Image
 
 from amseg_keras.demo.pictures import cards
 from amseg_keras.quantify import Scale, find_phantoms, measure
-from amseg_keras.report.overlay import overlay
 from amseg_keras.segment.bounds import bounded_frames
-
-
-def upload(page, *paths):
-    page.set_input_files("#files", paths)
-    page.locator("#recordings .pick", has_text=paths[0].stem).first.wait_for()
-    wait_until(lambda: page.locator("#title").inner_text() == paths[0].stem)
-    wait_until(lambda: head(page))
-
-
-def segment(page, path, measured=True):
-    upload(page, path)
-    page.get_by_role("button", name="Segment", exact=True).click()
-    wait_until(lambda: head(page).get("labelled"))
-    if measured:
-        page.wait_for_selector("#results-time *", timeout=SECONDS * 1000)
-
-
-def pixels(page):
-    """Red, green, blue of the picture at the size of the frame, int `(height, width, 3)`."""
-    height, width, data = page.evaluate(
-        """() => { const {picture} = window.amseg.viewer; const {data, width, height} =
-        picture.getContext("2d").getImageData(0, 0, picture.width, picture.height);
-        return [height, width, [...data]]; }"""
-    )
-    return np.array(data).reshape(height, width, 4)[..., :3]
-
-
-def drawn(running, frames, index, labels=None, **options):
-    """What the library draws of a frame."""
-    found = running.segmenter.segment(frames)
-    names, levels = found.class_names, found.grey_range
-    labels = found.labels[index] if labels is None else labels
-    return overlay(frames[index], labels, names, levels, **options).astype(int)
-
 
 # What is shown
 
@@ -60,14 +34,6 @@ def test_an_uploaded_frame_is_shown_as_the_library_draws_it(visit, running, reco
     assert shown.std() > 10
     assert np.abs(shown - drawn(running, frame[None], 0)).max() <= 1
     assert page.locator("#frame").is_disabled()
-
-
-@pytest.fixture
-def segmented(visit, recording):
-    """A page with a segmented recording of three frames."""
-    page = visit()
-    segment(page, recording[0])
-    return page
 
 
 def test_classes_opacity_and_the_pixel_below_the_mouse(segmented, running, recording):
@@ -196,17 +162,6 @@ def test_lines_and_angles_are_measured(segmented):
 # Never stale
 
 
-def is_bare(page):
-    """Whether nothing of any segmentation is on the page."""
-    return (
-        not page.locator("#legend button").count()
-        and not page.locator("#cards div").count()
-        and not page.locator("#results-time *").count()
-        and not page.locator("#results-pores *").count()
-        and not page.evaluate("Boolean(window.amseg.viewer.frame?.labels)")
-    )
-
-
 def test_clear_clears_everything(segmented):
     segmented.get_by_role("button", name="Clear").click()
     wait_until(lambda: segmented.locator("#title").inner_text() == "No recording")
@@ -311,222 +266,3 @@ def test_warnings_of_the_preset_stand_above_the_frame(segmented, running):
     assert warning.inner_text() == "Caution: the frames are <b>darker</b>"
     canvas = segmented.locator("#canvas").bounding_box()
     assert warning.bounding_box()["y"] < canvas["y"]
-
-
-# Recordings in a list
-
-
-def test_recordings_are_segmented_one_after_the_other(visit, tmp_path):
-    paths = [write_recording(tmp_path / f"{name}.tif", seed)[0] for seed, name in enumerate("abc")]
-    page = visit()
-    page.set_input_files("#files", paths)
-    wait_until(lambda: page.locator("#recordings li").count() == 3)
-    page.get_by_role("button", name="Segment all").click()
-    page.get_by_role("button", name="Remove b").click()
-    wait_until(lambda: page.locator("#recordings li[data-state=done]").count() == 2)
-
-
-def test_a_long_run_can_be_cancelled_while_the_page_stays_usable(visit, tmp_path):
-    long = np.zeros((300, 256, 512), np.uint8)
-    for index in range(300):
-        long[index, index % 256, index] = 255
-    tifffile.imwrite(tmp_path / "long.tif", long, compression="zlib", photometric="minisblack")
-    page = visit()
-    upload(page, tmp_path / "long.tif")
-    page.get_by_role("button", name="Segment", exact=True).click()
-    wait_until(lambda: "segmenting" in page.locator("#recordings").inner_text())
-    page.locator("#frame").fill("7")
-    wait_until(lambda: head(page).get("frame") == 7)
-    page.get_by_role("button", name="Cancel", exact=True).click()
-    wait_until(lambda: "cancelled" in page.locator("#recordings").inner_text())
-    assert is_bare(page)
-
-
-def test_two_visitors_see_each_their_own(visit, running, tmp_path):
-    pages, frames = [visit(), visit()], []
-    for number, page in enumerate(pages):
-        path, made = write_recording(tmp_path / f"shot{number}.tif", seed=20 + number)
-        frames.append(made)
-        upload(page, path)
-    for page in pages:
-        page.get_by_role("button", name="Segment", exact=True).click()
-    for number, page in enumerate(pages):
-        wait_until(lambda page=page: head(page).get("labelled"))
-        assert np.abs(pixels(page) - drawn(running, frames[number], 0)).max() <= 1
-        assert page.locator("#recordings li").count() == 1
-        assert f"shot{1 - number}" not in page.content()
-
-
-def test_a_reload_keeps_the_work_and_closing_deletes_it(segmented, running):
-    segmented.reload()
-    segmented.wait_for_selector("html[data-ready=yes]")
-    wait_until(lambda: head(segmented).get("labelled"))
-    token = segmented.evaluate("window.amseg.here.token")
-    folder = running.demo.visitors.of(token).folder
-    assert list(folder.rglob("found.npy"))
-    segmented.close()
-    wait_until(lambda: not folder.exists())
-
-
-# Correcting
-
-
-def has_labels(page):
-    return page.evaluate("Boolean(window.amseg.viewer.frame.labels)")
-
-
-def edited(page):
-    return np.array(page.evaluate("[...window.amseg.viewer.frame.labels]")).reshape(64, 96)
-
-
-def fill(page, row, column):
-    """Give the piece at a pixel another class than it has."""
-    page.get_by_role("button", name="Fill").click()
-    other = "keyhole" if edited(page)[row, column] != 3 else "pore"
-    page.locator("#class").select_option(other)
-    page.mouse.click(*on_frame(page, row, column))
-    wait_until(lambda: head(page).get("corrected"))
-
-
-def stroke(page, *places):
-    page.mouse.move(*on_frame(page, *places[0]))
-    page.mouse.down()
-    for place in places:
-        page.mouse.move(*on_frame(page, *place))
-    page.mouse.up()
-
-
-def test_labels_are_corrected_with_undo_on_any_frame(segmented, running, recording, tmp_path):
-    page = segmented
-    found = running.segmenter.segment(recording[1]).labels
-    page.get_by_role("button", name="Brush").click()
-    page.locator("#class").select_option("keyhole")
-    page.keyboard.press("ArrowRight")
-    wait_until(lambda: head(page).get("frame") == 1)
-    stroke(page, (20, 20), (20, 60))
-    wait_until(lambda: head(page).get("corrected"))
-    labels = edited(page)
-    assert (labels[20, 20:61] == 3).all()
-    assert (labels != found[1]).sum() > 40
-    page.get_by_role("button", name="Polygon").click()
-    for row, column in ((40, 10), (40, 30), (60, 30)):
-        page.mouse.click(*on_frame(page, row, column))
-    page.keyboard.press("Enter")
-    wait_until(lambda: edited(page)[42, 28] == 3)
-    page.get_by_role("button", name="Remove a piece").click()
-    page.mouse.click(*on_frame(page, 42, 28))
-    wait_until(lambda: edited(page)[42, 28] != 3)
-    page.keyboard.press("Control+z")
-    wait_until(lambda: edited(page)[42, 28] == 3)
-    page.locator("#frame").fill("0")
-    wait_until(lambda: head(page).get("frame") == 0)
-    assert (edited(page) == found[0]).all()
-    page.locator("#frame").fill("1")
-    wait_until(lambda: head(page).get("frame") == 1)
-    for _ in range(2):
-        page.get_by_role("button", name="Undo").click()
-        page.wait_for_timeout(300)
-    wait_until(lambda: not head(page).get("corrected"))
-    assert (edited(page) == found[1]).all()
-    page.get_by_role("button", name="Redo").click()
-    wait_until(lambda: head(page).get("corrected"))
-    page.wait_for_selector("#results-time svg", timeout=SECONDS * 1000)
-    page.get_by_role("tab", name="Downloads").click()
-    with page.expect_download(timeout=SECONDS * 1000) as download:
-        page.get_by_role("button", name="Label maps, TIFF").click()
-    download.value.save_as(tmp_path / "labels.tif")
-    taken = tifffile.imread(tmp_path / "labels.tif")
-    assert (taken[1] == edited(page)).all()
-    assert (taken[[0, 2]] == found[[0, 2]]).all()
-
-
-def test_corrected_frames_become_a_data_set(segmented, tmp_path):
-    page = segmented
-    fill(page, 30, 30)
-    page.get_by_role("tab", name="Correct and teach").click()
-    wait_until(lambda: "1 frame for training" in page.locator("#training-said").inner_text())
-    assert page.get_by_role("button", name="Teach", exact=True).is_disabled()
-    page.locator("#frame").fill("2")
-    wait_until(lambda: head(page).get("frame") == 2)
-    page.get_by_role("button", name="Use this frame for training").click()
-    wait_until(lambda: "2 frames for training" in page.locator("#training-said").inner_text())
-    assert page.get_by_role("button", name="Teach", exact=True).is_enabled()
-    with page.expect_download() as download:
-        page.get_by_role("button", name="Download the data set").click()
-    download.value.save_as(tmp_path / "corrections.zip")
-    names = zipfile.ZipFile(tmp_path / "corrections.zip").namelist()
-    assert sum("/labels/" in name for name in names) == 2
-
-
-def test_a_teaching_can_be_cancelled(segmented):
-    page = segmented
-    page.get_by_role("tab", name="Correct and teach").click()
-    for index in (0, 1):
-        page.locator("#frame").fill(str(index))
-        wait_until(lambda index=index: head(page).get("frame") == index)
-        page.get_by_role("button", name="Use this frame for training").click()
-        wanted = f"{index + 1} frame"
-        wait_until(lambda w=wanted: w in page.locator("#training-said").inner_text())
-    page.get_by_role("button", name="Teach", exact=True).click()
-    wait_until(lambda: page.get_by_role("button", name="Cancel teaching").is_enabled())
-    page.get_by_role("button", name="Cancel teaching").click()
-    wait_until(lambda: page.locator("#teach-said").inner_text() == "cancelled")
-    assert page.get_by_role("button", name="Teach", exact=True).is_enabled()
-
-
-def test_corrections_survive_another_segmentation(segmented):
-    page = segmented
-    fill(page, 30, 30)
-    mended = edited(page)
-    page.locator("#preset").select_option("tiny-other")
-    page.get_by_role("button", name="Segment", exact=True).click()
-    wait_until(lambda: head(page).get("labelled") and has_labels(page))
-    assert (edited(page) == mended).all()
-    assert "1 corrected frame put back" in page.locator("#recordings").inner_text()
-
-
-def test_a_frame_is_explained(segmented):
-    page = segmented
-    page.get_by_role("tab", name="Explain").click()
-    page.get_by_role("button", name="Explain this frame").click()
-    wait_until(lambda: page.locator("#explained img").count() == 2)
-    wait_until(lambda: page.evaluate("document.querySelector('#explained img').naturalWidth") > 0)
-    page.locator("#preset").select_option("tiny-other")
-    assert page.locator("#explained img").count() == 0
-
-
-# For everybody
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_the_page_has_no_fault_that_axe_finds(visit, recording, axe, scheme):
-    page = visit(color_scheme=scheme)
-    segment(page, recording[0])
-    page.locator("#problem p").evaluate(
-        "(e) => { e.textContent = 'x'; e.parentNode.hidden = false }"
-    )
-    page.evaluate(axe)
-    for tab in ("Over time", "Pores", "Explain", "Correct and teach", "Downloads"):
-        page.get_by_role("tab", name=tab).click()
-        found = page.evaluate("axe.run(document)")["violations"]
-        said = [(one["id"], one["nodes"][0]["html"]) for one in found]
-        assert said == []
-    brightness = page.evaluate(
-        """() => getComputedStyle(document.body).backgroundColor.match(/\\d+/g).slice(0, 3)
-        .map(Number).reduce((a, b) => a + b) / 3"""
-    )
-    assert (brightness > 128) == (scheme == "light")
-
-
-def test_the_focus_is_visible(visit):
-    page = visit()
-    for _ in range(4):
-        page.keyboard.press("Tab")
-        outline = page.evaluate("getComputedStyle(document.activeElement).outlineWidth")
-        assert float(outline.removesuffix("px")) >= 2
-
-
-def test_the_page_fits_a_phone(visit, recording):
-    page = visit(viewport={"width": 390, "height": 844})
-    segment(page, recording[0])
-    assert page.evaluate("document.documentElement.scrollWidth") <= 390

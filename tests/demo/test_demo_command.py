@@ -1,7 +1,7 @@
 """`amseg demo`, and the Space's `app.py`."""
 
 import os
-import runpy
+import shutil
 import signal
 import socket
 import subprocess
@@ -9,6 +9,7 @@ import sys
 
 import httpx
 from click.testing import CliRunner
+from demo_pages import wait_until
 
 from amseg_keras.command.demo import demo as demo_command
 
@@ -53,7 +54,42 @@ def test_a_preset_that_is_not_there_is_wrong_use():
     assert "no-such-preset: no preset" in result.stderr
 
 
-def test_the_space_starts_from_the_package(request):
-    app = runpy.run_path(str(request.config.rootpath / "demo" / "app.py"))
-    assert app["Demo"].__module__ == "amseg_keras.demo.server"
-    assert app["LIMITS"].frames == 60
+def test_the_space_serves_both_pages_from_a_folder_of_its_own(request, tmp_path):
+    space, home = tmp_path / "app", tmp_path / "home"
+    home.mkdir()
+    shutil.copytree(request.config.rootpath / "demo", space)
+    assert (space / "requirements.txt").read_text().strip() == "amseg-keras[demo,tensorflow]"
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    environment = os.environ | {
+        **{"HOME": str(home), "TMPDIR": str(home), "PYTHONUNBUFFERED": "1"},
+        **{"GRADIO_SERVER_PORT": str(port), "GRADIO_SERVER_NAME": "0.0.0.0"},
+        "PYTHONPATH": str(request.config.rootpath),
+    }
+    url = f"http://127.0.0.1:{port}"
+    proxied = {"Host": "someone-am-segnet.hf.space", "X-Forwarded-Proto": "https"}
+    with subprocess.Popen([sys.executable, "app.py"], cwd=space, env=environment) as server:
+        try:
+            wait_until(lambda: answers(url) or server.poll() is not None)
+            page = httpx.get(url, headers=proxied)
+            assert "Melt pools in X-ray frames" in page.text
+            policy = page.headers["content-security-policy"]
+            assert "frame-ancestors https://huggingface.co https://*.huggingface.co" in policy
+            assert "x-frame-options" not in page.headers
+            assert "Melt pools" in httpx.get(f"{url}/gradio/", headers=proxied).text
+            root = httpx.get(f"{url}/gradio/config", headers=proxied).json()["root"]
+            assert root == "https://someone-am-segnet.hf.space/gradio"
+            assert httpx.get(url, headers={"Host": "evil.example"}).status_code == 421
+            visit = httpx.post(f"{url}/visit", headers=proxied, json={}).json()
+            assert visit["presets"][0]["name"] == "amsegnet-movie"
+            assert visit["limits"]["frames"] == 60
+        finally:
+            server.terminate()
+
+
+def answers(url):
+    try:
+        return httpx.get(url).status_code == 200
+    except httpx.TransportError:
+        return False

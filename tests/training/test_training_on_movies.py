@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import pytest
 from random_networks import randomise
-from small_sets import small_network
+from small_sets import make_dataset, small_network
 
 from amseg_keras import PresetInfo, Segmenter, evaluate, fine_tune, from_pretrained
 from amseg_keras.classes import CLASS_NAMES
@@ -18,7 +18,7 @@ from amseg_keras.preprocess import Channels, GreyScaling
 from amseg_keras.pretrained import find_preset
 from amseg_keras.pretrained.preset import read_info, read_model
 from amseg_keras.training import Recipe, Simulation, TrainingError, train, trainer
-from amseg_keras.training.derived_examples import mixed_examples
+from amseg_keras.training.derived_examples import mixed_examples, mixed_with_frames
 from amseg_keras.training.examples import DatasetExamples, DatasetSource
 from amseg_keras.training.run import network_to_train
 from amseg_keras.training.run_folder import command_of
@@ -216,6 +216,19 @@ def test_a_batch_holds_each_source_in_its_share(movies, tmp_path):
     # Of the simulator's classes this data set knows pores alone; the others are ignored.
     assert set(np.unique(labels[6:])) <= {2, 255}
     assert "mixed with simulated frames" in mixed.trained_on
+
+
+def test_another_data_set_is_half_of_a_batch_and_validated_on_too(movies, tmp_path):
+    other = make_dataset(tmp_path / "other", sequences=5, frames=2)
+    recipe = replace(RECIPE, batch_size=4)
+    mixed = mixed_with_frames(DatasetSource(movies, None, GreyScaling()), other, 0.5, recipe)
+    labels = mixed.batches(0)[0][1]
+    alone = DatasetExamples(movies, replace(recipe, batch_size=2)).batches(0)[0][1]
+    np.testing.assert_array_equal(labels[:2], alone)
+    assert labels.shape[0] == 4
+    validated = [len(data.of_split("validation").frames) for data in (movies, other)]
+    assert len(list(mixed.validation())) == sum(validated)
+    assert "mixed with the data set other" in mixed.trained_on
 
 
 def test_a_share_that_leaves_a_source_nothing_is_refused(movies, tmp_path):

@@ -179,6 +179,18 @@ def test_a_network_tuned_to_one_frame_says_so(few, preset, tmp_path):
         data_of_run(tmp_path / "one", few.folder)
 
 
+def test_a_gentle_tuning_keeps_the_statistics_of_the_preset(preset, few, tmp_path):
+    recipe = replace(RECIPE, epochs=1)
+    run = fine_tune(few, tmp_path / "run", preset, recipe, gentle=True)
+    tuned, original = (
+        weights(amseg_keras.from_pretrained(folder).model, "encoder_1")
+        for folder in (run.tuned.preset, preset)
+    )
+    for one, other in zip(tuned[-2:], original[-2:], strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert any(np.abs(a - b).max() > 0 for a, b in zip(tuned, original, strict=True))
+
+
 def test_the_card_names_the_network_that_was_tuned(tuned):
     run, _ = tuned
     name = amseg_keras.from_pretrained(run.tuned.preset).model.name

@@ -340,8 +340,9 @@ function timeText(microseconds) {
 
 function drawCards(head) {
   const cards = head?.before ? null : head?.cards;
-  const nodes = !cards ? [] : cards.length ? cards.map(({ title, number, unit }) => element("div", {},
-    element("b", {}, `${number} `, element("small", {}, unit)), element("span", {}, title)))
+  const nodes = !cards ? [] : cards.length ? cards.map(({ title, number, unit, interval }) => element("div", {},
+    element("b", {}, `${number} `, element("small", {}, unit)), element("span", {}, title),
+    element("small", { class: "interval" }, interval)))
     : [element("p", { class: "soft" }, "This frame could not be read.")];
   replace("#cards", nodes);
 }
@@ -625,7 +626,7 @@ function buildTabs() {
         download("corrections.zip", "corrections.zip", event.currentTarget) }, "Download the data set")),
     element("p", { id: "training-said", class: "soft" }),
     element("div", { class: "row" }, element("label", { for: "epochs" }, "Epochs"),
-      element("input", { id: "epochs", type: "number", min: 2, max: 40, value: 14, style: "width:5rem" }),
+      element("input", { id: "epochs", type: "number", min: 2, max: 40, value: 10, style: "width:5rem" }),
       element("button", { type: "button", id: "teach", class: "main", onclick: teach }, "Teach"),
       element("button", { type: "button", id: "teach-cancel", onclick: () => askState("teach", { cancel: true }) },
         "Cancel teaching")),

@@ -263,15 +263,17 @@ export class Viewer {
     this.draw();
   }
 
+  // Of two fingers one moves at a time: what is between the fingers stays between them.
   moveView(id, before, now) {
     const other = [...this.pointers].find(([key]) => key !== id)?.[1];
     if (other) {
       const apart = (point) => Math.hypot(point[0] - other[0], point[1] - other[1]) || 1;
-      this.zoomBy(apart(now) / apart(before), other);
+      this.zoomBy(apart(now) / apart(before), before.map((value, axis) => (value + other[axis]) / 2));
     }
     const { size } = this.place;
-    this.middle[0] -= (now[1] - before[1]) / size / this.frame.height;
-    this.middle[1] -= (now[0] - before[0]) / size / this.frame.width;
+    const part = other ? 0.5 : 1;
+    this.middle[0] -= part * (now[1] - before[1]) / size / this.frame.height;
+    this.middle[1] -= part * (now[0] - before[0]) / size / this.frame.width;
   }
 
   wheel(event) {
