@@ -71,6 +71,9 @@ def explain(
                             which frames a person should look at, or label for amseg finetune
       explain.json          model, class, layer, limits, versions, unreadable frames
 
+    A frame goes through the network twice, and back from its end to the layer. The default layer is
+    near the end; a layer near the beginning can take twice as long.
+
     A run that was interrupted goes on where it stopped when the same command is given again.
 
     Exit codes: 0 all done, 1 some inputs failed (named at the end), 2 wrong use.
@@ -129,14 +132,17 @@ def parse_frames(text: str) -> tuple[int, ...] | None:
 
 def _check_names(segmenter: Segmenter, settings: ExplainSettings) -> None:
     """Refuse a class or a layer that the network does not have, before any file is read."""
-    from amseg_keras.explain import GradCam, class_index
+    from amseg_keras.explain import class_index
+    from amseg_keras.explain.inner_layers import layer_tensor
 
     try:
-        index = class_index(segmenter.class_names, settings.class_name)
+        class_index(segmenter.class_names, settings.class_name)
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="--class") from error
+    if settings.layer is None:
+        return
     try:
-        GradCam(segmenter.model, index, settings.layer)
+        layer_tensor(segmenter.model, settings.layer)
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="--layer") from error
 

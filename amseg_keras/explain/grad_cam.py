@@ -11,9 +11,10 @@ import numpy as np
 from keras import ops
 from PIL import Image
 
-from amseg_keras.explain.gradient import gradient
+from amseg_keras.explain.gradient import compiled, gradient
 from amseg_keras.explain.inner_layers import (
     default_layer,
+    layer_names,
     layer_tensor,
     score_tensor,
     tensors_beside,
@@ -22,6 +23,9 @@ from amseg_keras.explain.tiles import Tile, cut
 from amseg_keras.models.ends import MULTIPLE
 from amseg_keras.segment import Segmenter
 from amseg_keras.segment.segmenter import checked_frames
+
+_PROBE_CELLS = 24
+"""Side, in cells of the layer, of the square on which it is found how far scores look."""
 
 PASS_PIXELS = 1 << 19
 """Frames of more pixels than this, half a million, go through the network in several parts: the
@@ -109,7 +113,7 @@ def grad_cam(
     if np.ndim(frame) != 2:
         raise ValueError(f"a frame of shape {np.shape(frame)}: want (height, width)")
     index = class_index(segmenter.class_names, class_name)
-    explainer = GradCam(segmenter.model, index, layer)
+    explainer = GradCam.of(segmenter, index, layer)
     frames = checked_frames(frame)
     return explainer.explain(segmenter.inputs(frames).make(0)).heat
 
@@ -187,8 +191,34 @@ class GradCam:
         tensor, scores = layer_tensor(model, self.layer), score_tensor(model)
         self._has_softmax = isinstance(model.layers[-1], keras.layers.Softmax)
         beside = tensors_beside(model, tensor)
-        self._forward = keras.Function(model.inputs, [tensor, scores, *beside])
+        forward = keras.Function(model.inputs, [tensor, scores, *beside])
+        self._forward = compiled(lambda images: forward([images]))
         self._scores_from = keras.Function([tensor, *beside], scores)
+        self._widths = [one.shape[-1] for one in (tensor, *beside)]
+        self._reach: dict[int, int | None] = {}
+
+    @classmethod
+    def of(cls, segmenter: Segmenter, class_index: int, layer: str | None = None) -> GradCam:
+        """Explain the network of a segmenter, with less to compute where that gives the same.
+
+        Args:
+            segmenter: the network.
+            class_index: which class.
+            layer: name of the layer; by default `default_layer` of its model.
+
+        Raises:
+            ValueError: no such layer; the message lists those that there are.
+
+        Example:
+            >>> from amseg_keras import from_pretrained
+            >>> GradCam.of(from_pretrained("amsegnet-esrf-lite"), 3).layer
+            'scores'
+        """
+        name = layer or default_layer(segmenter.model)
+        layer_tensor(segmenter.model, name)
+        # A layer that has kept its name in the rewritten network gives the same there.
+        fast = segmenter.rewritten.network
+        return cls(fast if name in layer_names(fast) else segmenter.model, class_index, name)
 
     def explain(self, scaled: np.ndarray) -> ClassMap:
         """The map of one frame.
@@ -247,7 +277,7 @@ class GradCam:
 
     def _forward_of(self, padded: np.ndarray, tile: Tile) -> list[Any]:
         """Output of the layer, class scores, and what goes past the layer, of one part."""
-        return list(self._forward([ops.convert_to_tensor(padded[tile.window][None])]))
+        return list(self._forward(padded[tile.window][None]))
 
     def _channel_weights(
         self, counted: np.ndarray, tile: Tile, inside: np.ndarray, beside: list[Any]
@@ -257,14 +287,71 @@ class GradCam:
         here[tile.core_in_window()] = counted[tile.core]
         if not here.any():
             return np.zeros(inside.shape[-1], np.float32)
-        mask = ops.convert_to_tensor(here)
+        stride = _stride(tile, inside)
+        positions = counted.size / stride**2
+        strides = [here.shape[0] // one.shape[1] for one in beside]
+        # Cells that no counted pixel looks at have no gradient.
+        rows, columns = _around(here, self._reach_of(stride, strides))
+        mask = ops.convert_to_tensor(here[rows, columns])
+        past = [
+            one[:, _coarser(rows, side), _coarser(columns, side)]
+            for one, side in zip(beside, strides, strict=True)
+        ]
+        near = inside[_coarser(rows, stride), _coarser(columns, stride)]
+        return np.asarray(self._gradient(near[None], past, mask).sum(axis=(0, 1, 2)) / positions)
 
-        def score(values: Any) -> Any:
-            of_class = self._scores_from([values, *beside])[0, ..., self.class_index]
+    def _gradient(self, values: np.ndarray, beside: list[Any], mask: Any) -> np.ndarray:
+        """How the score of the class, added up over the pixels of a mask, depends on the layer."""
+
+        def score(given: Any) -> Any:
+            of_class = self._scores_from([given, *beside])[0, ..., self.class_index]
             return ops.sum(ops.cast(of_class, "float32") * mask)
 
-        positions = counted.size / _stride(tile, inside) ** 2
-        return np.asarray(gradient(score, inside[None]).sum(axis=(0, 1, 2)) / positions)
+        return gradient(score, values)
+
+    def _reach_of(self, stride: int, strides: list[int]) -> int | None:
+        """Pixels around a pixel on which its score depends through the layer; None for many.
+
+        It is found once: where random values in the layer change the score of a pixel in the middle
+        of a small square.
+        """
+        if stride not in self._reach:
+            side = -(-_PROBE_CELLS * max(stride, *strides, 1) // MULTIPLE) * MULTIPLE
+            rng = np.random.default_rng(0)
+            values, *beside = (
+                rng.uniform(0.5, 1.5, (1, side // of, side // of, width)).astype(np.float32)
+                for of, width in zip((stride, *strides), self._widths, strict=True)
+            )
+            middle = np.zeros((side, side), np.float32)
+            middle[side // 2, side // 2] = 1
+            past = [ops.convert_to_tensor(one) for one in beside]
+            found = self._gradient(values, past, ops.convert_to_tensor(middle))[0]
+            touched = np.nonzero(np.abs(found).max(axis=-1))
+            cells = len(found)
+            far = max(
+                (int(np.abs(one - cells // 2).max()) for one in touched if len(one)), default=0
+            )
+            # A cell more, in case that a random value was the wrong one.
+            is_near = len(touched[0]) > 0 and far + 1 < cells // 2
+            self._reach[stride] = (far + 2) * stride if is_near else None
+        return self._reach[stride]
+
+
+def _around(here: np.ndarray, reach: int | None) -> tuple[slice, slice]:
+    """Rows and columns that hold all pixels of a mask and what is near, on the grid of poolings."""
+    if reach is None:
+        return slice(0, here.shape[0]), slice(0, here.shape[1])
+    spans = []
+    for axis, length in enumerate(here.shape):
+        (places,) = np.nonzero(here.any(axis=1 - axis))
+        first = max(int(places[0]) - reach, 0) // MULTIPLE * MULTIPLE
+        last = min(-(-(int(places[-1]) + 1 + reach) // MULTIPLE) * MULTIPLE, length)
+        spans.append(slice(first, last))
+    return spans[0], spans[1]
+
+
+def _coarser(side: slice, stride: int) -> slice:
+    return slice(side.start // stride, side.stop // stride)
 
 
 def _stride(tile: Tile, inside: np.ndarray) -> int:

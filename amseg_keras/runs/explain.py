@@ -112,7 +112,7 @@ def run_explanation(
         ValueError: The network has no such class or layer.
     """
     index = class_index(segmenter.class_names, settings.class_name)
-    explainer = GradCam(segmenter.model, index, settings.layer)
+    explainer = GradCam.of(segmenter, index, settings.layer)
     chosen = _chosen_frames(stack, settings.frames)
     inputs = stack_inputs(stack, segmenter, RunSettings(background=settings.background))
     grey_range = inputs.grey_range
@@ -179,7 +179,7 @@ def _explain_all(
             "trained_on": segmenter.info.trained_on,
             "scaling": asdict(segmenter.scaling),
             "inputs": work.inputs.record(),
-            "notes": [*stack.notes, *work.inputs.notes],
+            "notes": [*stack.notes, *work.inputs.notes, *segmenter.unchecked],
             "unreadable_frames": [
                 unreadable_frame(stack, key, text) for key, text in errors.items()
             ],

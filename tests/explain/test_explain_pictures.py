@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from amseg_keras.report.experiment.explain_pictures import draw_confidence, draw_grad_cam
+from amseg_keras.report.experiment.explain_pictures import PANEL, draw_confidence, draw_grad_cam
 
 
 def seen(path):
@@ -24,7 +24,7 @@ def test_the_map_goes_from_blue_to_red_over_the_frame(tmp_path):
     picture = seen(tmp_path / "a.png")
     # half grey, half the ends of jet: (0, 0, 0.5) and (0.5, 0, 0)
     blue, red = pixels_near(picture, (64, 64, 128)), pixels_near(picture, (128, 64, 64))
-    times = 1200 // 200
+    times = PANEL[0] // 200
     assert abs(red.sum() - 20 * 20 * times**2) < 0.01 * red.sum()
     assert abs(blue.sum() - (100 * 200 - 20 * 20) * times**2) < 0.01 * blue.sum()
     rows, columns = np.nonzero(red)
@@ -39,12 +39,14 @@ def test_the_class_is_outlined_where_the_network_finds_it(tmp_path):
     found[30:70, 50:90] = True
     draw_grad_cam(grey, heat, found, "pore", "Frame 0", tmp_path / "with.png")
     differ = (seen(tmp_path / "with.png") != seen(tmp_path / "without.png")).any(axis=-1)
-    rows, columns = np.nonzero(differ[34 : 34 + 600, 10 : 10 + 1200])
+    times = PANEL[0] // 200
+    rows, columns = np.nonzero(differ[34 : 34 + 100 * times, 10 : 10 + 200 * times])
     for found_at, wanted in zip(
         (rows.min(), rows.max(), columns.min(), columns.max()), (30, 69, 50, 89), strict=True
     ):
-        assert abs(found_at / 6 - wanted) < 1.5
-    assert not differ[34 + 40 * 6 : 34 + 60 * 6, 10 + 60 * 6 : 10 + 80 * 6].any()
+        assert abs(found_at / times - wanted) < 1.5
+    inner = [slice(at + 40 * times, at + 60 * times) for at in (34, 10 + 20 * times)]
+    assert not differ[inner[0], inner[1]].any()
 
 
 def test_doubtful_pixels_have_the_colour_of_the_doubt(tmp_path):
@@ -54,7 +56,7 @@ def test_doubtful_pixels_have_the_colour_of_the_doubt(tmp_path):
     unstable[20:30, 20:60] = unstable[50:60, 20:60] = True
     draw_confidence(np.ones(shape), np.ones(shape), low, unstable, "Frame 3", tmp_path / "c.png")
     picture = seen(tmp_path / "c.png")
-    times = 10
+    times = PANEL[0] // 120
     for colour in ((0xE6, 0x9F, 0x00), (0x56, 0xB4, 0xE9), (0xD5, 0x5E, 0x00)):
         area = pixels_near(picture, colour, 2).sum()
         # ten rows each, and the legend
@@ -68,5 +70,5 @@ def test_any_size_gives_a_picture_for_a_screen(tmp_path, shape):
     draw_confidence(np.zeros(shape), np.ones(shape), nothing, nothing, "t$_", tmp_path / "c.png")
     for name in ("a.png", "c.png"):
         height, width = seen(tmp_path / name).shape[:2]
-        assert 300 < width <= 2 * 1200 + 300
-        assert 300 < height <= 2 * 900 + 300
+        assert 300 < width <= 2 * PANEL[0] + 300
+        assert 300 < height <= 2 * PANEL[1] + 300

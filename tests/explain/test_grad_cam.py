@@ -122,6 +122,24 @@ def test_a_frame_in_parts_has_the_map_of_the_whole(network, layer):
     np.testing.assert_allclose(parts.heat, whole.heat, atol=1e-4)
 
 
+@pytest.mark.parametrize("layer", ["deep", "outer"])
+def test_a_class_in_a_corner_has_the_map_that_the_whole_frame_gives(network, layer, monkeypatch):
+    x = noise((96, 128), 4)
+    x[16:, 16:] = 0
+    near = GradCam(network, 2, layer)
+    assert 0 < near.explain(x).found.sum() < x.size / 8
+    all_of_it = GradCam(network, 2, layer)
+    monkeypatch.setattr(all_of_it, "_reach_of", lambda *strides: None)
+    np.testing.assert_allclose(near.explain(x).heat, all_of_it.explain(x).heat, atol=1e-5)
+
+
+@pytest.mark.parametrize("layer", ["smooth_4", "decoder_1"])
+def test_the_network_with_less_to_compute_has_the_same_map(small_segmenter, frames, layer):
+    x = noise((64, 96), 5)
+    fast, given = GradCam.of(small_segmenter, 1, layer), GradCam(small_segmenter.model, 1, layer)
+    np.testing.assert_allclose(fast.explain(x).heat, given.explain(x).heat, atol=1e-3)
+
+
 @pytest.mark.parametrize("size", [(320, 320), (336, 1600), (1568, 2160)])
 def test_cores_of_tiles_are_the_frame_each_pixel_once(size):
     counted = np.zeros(size, int)

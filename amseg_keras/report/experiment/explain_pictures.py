@@ -15,7 +15,7 @@ from amseg_keras.report.experiment.look import font_file
 OPACITY = 0.5
 """Of the colours over the frame."""
 
-PANEL = (1200, 900)
+PANEL = (800, 900)
 """Widest and highest panel in pixels: small frames are enlarged, large ones fit a screen."""
 
 LOW_MARGIN_COLOUR = "#e69f00"
@@ -25,7 +25,7 @@ BOTH_COLOUR = "#d55e00"
 
 _NARROWEST = 560
 _TITLE, _LEGEND, _BAR, _EDGE = 34, 34, 96, 10
-_COMPRESSION = 3
+_COMPRESSION = 1
 """Level of the PNG files: higher ones take several times as long for a few per cent."""
 
 
