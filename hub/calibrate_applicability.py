@@ -1,24 +1,27 @@
 """Write `applicability.json` of presets: what they know, what is foreign, and how sure they are.
 
-    python hub/calibrate_applicability.py hub/amsegnet-movie --scales
-    python hub/calibrate_applicability.py hub/amsegnet-esrf-lite
+    python hub/calibrate_applicability.py hub/amsegnet-movie --scales --real DATA
+    python hub/calibrate_applicability.py hub/amsegnet-esrf-lite --real DATA
 
-Recordings are simulated, of the facilities that a preset was trained on, and labelled by it.
-Foreign ones are made of them, and others are simulated. The simulated truth gives the temperature
-of the confidence, with a table in the model card, and the reach of the 90 % intervals. To be run
-again whenever the weights change; a run takes some minutes of one core.
+Recordings are simulated, of the facilities that a preset was trained on, and labelled by it. Real
+recordings of DATA join them. Foreign ones are made of both, and others are simulated. The simulated
+truth gives the temperature of the confidence, with a table in the model card, and the reach of the
+90 % intervals. The last lines say how a calibration without a real recording judges that recording.
+To be run again whenever the weights change; a run takes some minutes of one core.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from real_recordings import RealRecording, real_recordings
 
 from amseg_keras import from_pretrained
 from amseg_keras.applicability import (
@@ -27,11 +30,13 @@ from amseg_keras.applicability import (
     read_knowledge,
     write_knowledge,
 )
-from amseg_keras.applicability.calibrate import interval_factor, make_knowledge
-from amseg_keras.applicability.foreign import CHANGES, MEANINGLESS, PROCESSES
-from amseg_keras.applicability.signs import change
+from amseg_keras.applicability.calibrate import FAMILIAR, Samples, interval_factor, make_knowledge
+from amseg_keras.applicability.check import signs_of
+from amseg_keras.applicability.foreign import CHANGES, MEANINGLESS, PROCESSES, reduced
+from amseg_keras.applicability.signs import change, of_scaled
 from amseg_keras.classes import CLASS_NAMES, IGNORE
 from amseg_keras.preprocess import Inputs
+from amseg_keras.preprocess.inputs import labels_of_shape
 from amseg_keras.pretrained.preset import weights_digest
 from amseg_keras.quantify import measure
 from amseg_keras.quantify.intervals import BOUNDED, HIGH, LOW
@@ -50,7 +55,7 @@ NAMED = {"ESRF": "esrf", "APS": "aps", "Diamond": "dls", "casting": "hpdc"}
 LENGTH = 60
 """Frames of a simulated recording, which are rendered only where they are used."""
 
-SHAPES = ((256, 512), (192, 384), (160, 320), (128, 400), (240, 240))
+SHAPES = ((256, 512), (192, 384), (160, 320), (128, 400), (240, 240), (96, 256))
 """Height and width of frames: a few, since engines are made ready for each."""
 
 WHOLE = 0.15
@@ -82,6 +87,18 @@ OF_MOTION = ("unsteady",)
 OF_SCALE = ("larger", "smaller")
 """Foreign kinds that are made of recordings at the pixel size of their facility."""
 
+OF_FRAMES = ("noise", "other_object")
+"""Foreign kinds that are not made of the grey levels of a recording: its scale says nothing."""
+
+RESAMPLED = (1.5, 2.0, 3.0)
+"""Factors by which some recordings are reduced, to be enlarged again for the network."""
+
+RESAMPLED_ONE_IN = 6
+"""Recordings of which one is reduced."""
+
+REAL_FOREIGN = 4
+"""Recordings of each foreign kind that are made of a real one."""
+
 Signs = list[dict[str, float]]
 
 
@@ -100,7 +117,8 @@ def main() -> None:
     parser.add_argument("--recordings", type=int, default=560, help="familiar recordings")
     parser.add_argument("--foreign", type=int, default=160, help="foreign recordings of each kind")
     parser.add_argument("--engine", default="openvino", help="as of amseg segment")
-    parser.add_argument("--signs", type=Path, help="keep what was measured in this .npz file")
+    parser.add_argument("--real", type=Path, help="folder of real recordings")
+    parser.add_argument("--signs", type=Path, help="keep the measured signs in this JSON file")
     options = parser.parse_args()
     for folder in options.presets:
         _calibrate(folder, options)
@@ -122,18 +140,19 @@ def _calibrate(folder: Path, options: argparse.Namespace) -> None:
         f"{' at all pixel sizes' if options.scales else ''}; {options.foreign} of each foreign kind"
     )
     if options.signs is not None:
-        np.savez(options.signs, **{name: np.array(one) for name, one in vars(measured).items()})
+        kept = {name: getattr(measured, name) for name in ("familiar", "foreign", "real")}
+        options.signs.write_text(json.dumps(kept), "utf-8")
     path = write_knowledge(
         folder,
         make_knowledge(
-            measured.familiar,
-            measured.foreign,
+            Samples.of(measured.familiar, measured.foreign, measured.real),
             weights_digest(folder),
             (min(known), max(known)) if known else None,
             about,
             np.concatenate(measured.probabilities),
             np.concatenate(measured.truth),
             measured.factors(),
+            print,
         ),
     )
     _write_card(folder)
@@ -153,6 +172,7 @@ class Measured:
     Attributes:
         familiar: Signs of familiar recordings.
         foreign: Signs of foreign recordings by kind; most are made of the familiar ones.
+        real: Signs of recordings that are made of each real one, by their kind.
         probabilities: Probabilities of the classes in some pixels of each familiar recording.
         truth: True classes of these pixels.
         errors: For each quantity the errors of measured values and the reach of their intervals.
@@ -162,6 +182,7 @@ class Measured:
         self.segmenter = segmenter
         self.familiar: list[Signs] = []
         self.foreign: dict[str, list[Signs]] = {}
+        self.real: dict[str, dict[str, list[Signs]]] = {}
         self.probabilities: list[np.ndarray] = []
         self.truth: list[np.ndarray] = []
         self.errors: dict[str, list[tuple[float, float]]] = {}
@@ -181,7 +202,14 @@ class Measured:
         for number in range(options.recordings):
             of = names[number % len(names)]
             drawn = _draw(of, FIRST_SEED + number, options.scales, has_motion)
-            for moves in (False, True)[: 1 + has_motion]:
+            factor = 1.0
+            if number % RESAMPLED_ONE_IN == RESAMPLED_ONE_IN - 1:
+                factor = float(rng.choice(RESAMPLED))
+                drawn = replace(drawn, frames=reduced(drawn.frames, factor), at_own=False)
+                for moves in (False, True)[: 1 + has_motion]:
+                    seen = _seen(self.segmenter, drawn.frames, moves, factor)
+                    self.familiar.append([seen.signs])
+            for moves in (False, True)[: 1 + has_motion] if factor == 1 else ():
                 seen = _seen(self.segmenter, drawn.frames, moves)
                 self.familiar.append([seen.signs])
                 self._certainty(seen, drawn, rng)
@@ -193,11 +221,13 @@ class Measured:
                 due = (number + 1) * options.foreign // options.recordings
                 if len(there) >= due and (number + place) % 7:
                     continue
+                if factor > 1 and kind in OF_FRAMES:
+                    continue
                 if len(there) >= options.foreign or (kind in OF_SCALE and not drawn.at_own):
                     continue
                 moves = has_motion and (kind in OF_MOTION or bool(len(there) % 2))
                 changed = CHANGES[kind](drawn.frames if moves else drawn.frames[-1:], rng)
-                there.append([_seen(self.segmenter, changed, moves).signs])
+                there.append([_seen(self.segmenter, changed, moves, factor).signs])
         for process in sorted(set(PROCESSES.values()) - own):
             others = [name for name, its in PROCESSES.items() if its == process]
             self.foreign[process] = []
@@ -207,6 +237,46 @@ class Measured:
                 frames = _draw(name, seed, False, has_motion).frames
                 seen = _seen(self.segmenter, frames, has_motion and bool(number % 2))
                 self.foreign[process].append([seen.signs])
+        if options.real is not None:
+            for recording in real_recordings(options.real):
+                print(recording.name, flush=True)
+                self.real[recording.name] = self._of_real(recording, own, kinds, rng)
+
+    def _of_real(
+        self,
+        recording: RealRecording,
+        own: set[str],
+        kinds: Sequence[str],
+        rng: np.random.Generator,
+    ) -> dict[str, list[Signs]]:
+        """Measure a real recording, and foreign ones that are made of it."""
+        factor = recording.factor
+        if recording.process not in own:
+            return {
+                recording.process: [self._judged(one, factor) for one in recording.variants(rng)]
+            }
+        found = {FAMILIAR: [self._judged(one, factor) for one in recording.variants(rng)]}
+        for kind in kinds:
+            if factor != 1 and kind in (*OF_SCALE, *OF_FRAMES):
+                continue
+            if len(recording.frames) == 1 and kind in OF_MOTION:
+                continue
+            found[kind] = [
+                self._judged(CHANGES[kind](one, rng), factor)
+                for one in recording.variants(rng, REAL_FOREIGN)
+            ]
+        return found
+
+    def _judged(self, frames: np.ndarray, factor: float) -> Signs:
+        """Signs of a recording as `amseg segment` measures them."""
+        inputs = self.segmenter.inputs(frames, scale=factor)
+
+        def labels_of(index: int) -> np.ndarray:
+            return next(self.segmenter.iter_labels(inputs, start=index, batch_size=1)).labels
+
+        background_of = None if inputs.backgrounds is None else inputs.backgrounds.of
+        names, levels = self.segmenter.class_names, inputs.grey_range
+        return list(signs_of(frames, labels_of, names, levels, factor, background_of).values())
 
     def factors(self) -> dict[str, float]:
         """Factor on the interval of each quantity that was measured often enough.
@@ -325,23 +395,26 @@ class _Seen:
     signs: dict[str, float]
 
 
-def _seen(segmenter: Segmenter, frames: np.ndarray, moves: bool) -> _Seen:
+def _seen(segmenter: Segmenter, frames: np.ndarray, moves: bool, factor: float = 1.0) -> _Seen:
     """Label the last frame of a recording, and measure it.
 
     Args:
         segmenter: The network.
         frames: The frames behind it, and the frame.
         moves: Whether the others are its background; else the frame stands alone.
+        factor: Factor by which frames are enlarged for the network.
     """
     used = frames if moves else frames[-1:]
     last = len(used) - 1
     levels = segmenter.scaling.measure(used[:: -max(last // 2, 1)])
-    inputs = segmenter.inputs(used, levels, background=f"previous:{last},0" if moves else "none")
+    background = f"previous:{last},0" if moves else "none"
+    inputs = segmenter.inputs(used, levels, background=background, scale=factor)
     behind = inputs.backgrounds.of(last) if moves and inputs.backgrounds is not None else None
     probabilities = segmenter.probabilities(inputs.make(last)[None])[0]
-    labels = probabilities.argmax(axis=-1).astype(np.uint8)
+    labels = labels_of_shape(probabilities.argmax(axis=-1).astype(np.uint8), used.shape[1:])
     moved = change(used[-1], behind)
     signs = measure_signs(used[-1], labels, segmenter.class_names, levels, moved)
+    signs = of_scaled(signs, factor)
     return _Seen(inputs, probabilities, signs)
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -32,32 +32,98 @@ MARGIN = 1.15
 MOST_POINTS = 300
 
 FALSE_ALARMS = 0.025
-"""Share of the familiar recordings, left out of the fit, that may be called foreign."""
+"""Share of the simulated familiar recordings, left out of the fit, that may be called foreign."""
 
 _STRENGTH = 0.05
 """Inverse of the penalty on the weights of a detector."""
 
 _FOLDS = 4
 
+FAMILIAR = "familiar"
+"""Kind of the recordings that a preset is good for."""
+
+REAL_SHARE = 0.35
+"""Weight of the real recordings among those of a kind."""
+
 Signs = Sequence[Mapping[str, float]]
 """Signs of the frames of one recording."""
 
 
+@dataclass(frozen=True)
+class Samples:
+    """Recordings that a preset is calibrated on.
+
+    Attributes:
+        signs: Signs of the frames of each.
+        kind: Kind of each: `FAMILIAR`, or a foreign kind.
+        origin: Real recording that each was made of; empty for a simulated one.
+    """
+
+    signs: tuple[Signs, ...]
+    kind: tuple[str, ...]
+    origin: tuple[str, ...]
+
+    @classmethod
+    def of(
+        cls,
+        familiar: Sequence[Signs],
+        foreign: Mapping[str, Sequence[Signs]],
+        real: Mapping[str, Mapping[str, Sequence[Signs]]] | None = None,
+    ) -> Samples:
+        """Put recordings into one list.
+
+        Args:
+            familiar: Simulated recordings that the preset is good for.
+            foreign: Simulated recordings of each foreign kind.
+            real: For each real recording those that were made of it, by their kind.
+        """
+        rows = [(one, FAMILIAR, "") for one in familiar]
+        rows += [(one, kind, "") for kind, many in foreign.items() for one in many]
+        rows += [
+            (one, kind, name)
+            for name, kinds in (real or {}).items()
+            for kind, many in kinds.items()
+            for one in many
+        ]
+        signs, kinds_of, origins = zip(*rows, strict=True)
+        return cls(signs, kinds_of, origins)
+
+    def weights(self) -> np.ndarray:
+        """Weigh every kind alike, in it real recordings by `REAL_SHARE`, and each of them alike.
+
+        Returns:
+            Float `(recordings,)`; familiar and foreign recordings have half of the sum each.
+        """
+        kinds, origins = np.array(self.kind), np.array(self.origin)
+        weights = np.zeros(len(kinds))
+        foreign = sorted(set(kinds) - {FAMILIAR})
+        for kind in (FAMILIAR, *foreign):
+            of_kind = kinds == kind
+            made = [of_kind & (origins == name) for name in sorted(set(origins[of_kind]) - {""})]
+            simulated = of_kind & (origins == "")
+            share = (REAL_SHARE if simulated.any() else 1.0) if made else 0.0
+            groups = [(simulated, 1 - share), *((one, share / len(made)) for one in made)]
+            for rows, part in groups:
+                if rows.any():
+                    weights[rows] = part / rows.sum()
+            weights[of_kind] /= 1 if kind == FAMILIAR else len(foreign)
+        return weights * len(kinds) / weights.sum()
+
+
 def make_knowledge(
-    familiar: Sequence[Signs],
-    foreign: Mapping[str, Sequence[Signs]],
+    samples: Samples,
     weights_sha256: str,
     pixel_sizes_um: tuple[float, float] | None,
     about: str,
     probabilities: np.ndarray | None = None,
     truth: np.ndarray | None = None,
     interval_factors: Mapping[str, float] | None = None,
+    say: Callable[[str], None] = lambda line: None,
 ) -> Knowledge:
     """Calibrate what a preset knows.
 
     Args:
-        familiar: Recordings that the preset is good for.
-        foreign: Recordings of each foreign kind.
+        samples: Familiar and foreign recordings.
         weights_sha256: Digest of the preset's weights.
         pixel_sizes_um: Smallest and largest pixel size of the familiar recordings.
         about: Description of the recordings, in words.
@@ -65,25 +131,38 @@ def make_knowledge(
             order of their recordings, to fit the temperature on; None to leave it at 1.
         truth: True class ids of these pixels.
         interval_factors: Factor on the interval of each quantity, from `interval_factor`.
+        say: Function that is told, line by line, how recordings are judged by trees that were
+            fitted without them.
     """
-    medians = [median_signs(one) for one in familiar]
-    strangers = {kind: [median_signs(one) for one in many] for kind, many in foreign.items()}
-    names = tuple(sorted({name for one in medians for name in one}))
+    medians = [median_signs(one) for one in samples.signs]
+    kinds, origins = np.array(samples.kind), np.array(samples.origin)
+    own = kinds == FAMILIAR
+    names = tuple(
+        sorted({name for one, mine in zip(medians, own, strict=True) if mine for name in one})
+    )
     table = _table(medians, names)
-    low, high = _ranges(table)
-    familiar_deviations = (table - (low + high) / 2) / (high - low)
-    points = filled(familiar_deviations)
+    low, high = _ranges(table[own])
+    deviations = (table - (low + high) / 2) / (high - low)
+    weights = samples.weights()
+    foreign = [kind for kind in dict.fromkeys(samples.kind) if kind != FAMILIAR]
     detectors = []
-    others = []
-    for kind, many in strangers.items():
-        deviations = (_table(many, names) - (low + high) / 2) / (high - low)
-        detectors.append(_detector(kind, familiar_deviations, deviations))
-        others.append(deviations)
-    trees = _trees(familiar_deviations, np.concatenate(others)) if others else None
+    for kind in foreign:
+        rows = own | (kinds == kind)
+        detectors.append(_detector(kind, deviations[rows], (kinds == kind)[rows], weights[rows]))
+    trees = None
+    if foreign:
+        scores = left_out_scores(deviations, ~own, weights, origins)
+        simulated = own & (origins == "")
+        quiet = scores[simulated if simulated.any() else own]
+        limit = max(float(np.quantile(quiet, 1 - FALSE_ALARMS)), 0.0)
+        for line in _of_left_out(scores > limit, samples):
+            say(line)
+        trees = _trees(deviations, ~own, weights, limit)
     temperature = 1.0
     table_of_certainty: tuple[tuple[float, ...], ...] = ()
     if probabilities is not None and truth is not None:
         temperature, table_of_certainty = _certainty(probabilities, truth)
+    points = filled(deviations[own])
     points = points[:: -(-len(points) // MOST_POINTS)]
     return Knowledge(
         weights_sha256,
@@ -146,26 +225,76 @@ def _own_distances(points: np.ndarray) -> np.ndarray:
     return np.asarray(np.sort(apart, axis=1)[:, 1 : 1 + NEIGHBOURS].mean(axis=1))
 
 
-def _trees(familiar: np.ndarray, foreign: np.ndarray) -> Trees:
-    """Fit trees, with a limit that few familiar recordings pass that they were not fitted to."""
-    from sklearn.ensemble import GradientBoostingClassifier
-    from sklearn.model_selection import StratifiedKFold
+def left_out_scores(
+    deviations: np.ndarray, is_foreign: np.ndarray, weights: np.ndarray, origins: np.ndarray
+) -> np.ndarray:
+    """Score each recording by trees that were fitted without it.
 
-    inputs = for_trees(np.concatenate((familiar, foreign)))
-    is_foreign = np.repeat([0, 1], [len(familiar), len(foreign)])
-    weights = len(inputs) / 2 / np.bincount(is_foreign)[is_foreign]
-    boosted = GradientBoostingClassifier(
+    Nothing that was made of a real recording is among those that its trees were fitted to.
+
+    Args:
+        deviations: Deviations of every recording, `(recordings, signs)`.
+        is_foreign: Whether each is foreign.
+        weights: Weight of each.
+        origins: Real recording that each was made of; empty for a simulated one.
+
+    Returns:
+        Log-odds that each is foreign, float `(recordings,)`.
+    """
+    names = sorted(set(origins) - {""})
+    fold = np.array([names.index(one) if one else -1 for one in origins]) % _FOLDS
+    simulated = origins == ""
+    rng = np.random.default_rng(0)
+    for kind in (False, True):
+        # Shuffled: facilities, and recordings with motion and without, take turns.
+        rows = rng.permutation(np.flatnonzero(simulated & (is_foreign == kind)))
+        fold[rows] = np.arange(len(rows)) % _FOLDS
+    scores = np.empty(len(deviations))
+    inputs = for_trees(deviations)
+    for number in range(_FOLDS):
+        kept = (fold != number) & (weights > 0)
+        boosted = _boosted().fit(inputs[kept], is_foreign[kept], weights[kept])
+        scores[fold == number] = boosted.decision_function(inputs[fold == number])
+    return scores
+
+
+def _of_left_out(warned: np.ndarray, samples: Samples) -> Iterator[str]:
+    """Say how many recordings of each kind are warned of by trees that have not seen them."""
+    kinds, origins = np.array(samples.kind), np.array(samples.origin)
+    for kind in dict.fromkeys(samples.kind):
+        simulated = warned[(kinds == kind) & (origins == "")]
+        real = {
+            name: warned[(kinds == kind) & (origins == name)]
+            for name in dict.fromkeys(origins[(kinds == kind) & (origins != "")])
+        }
+        said = [f"{simulated.mean():.0%} of {len(simulated)} simulated"] if len(simulated) else []
+        if real:
+            mean = np.mean([one.mean() for one in real.values()])
+            wrong = {
+                name: one.mean()
+                for name, one in real.items()
+                if (one.mean() > 0.5) != (kind != FAMILIAR)
+            }
+            named = "".join(f", {name} {share:.0%}" for name, share in wrong.items())
+            said.append(f"{mean:.0%} of those made of {len(real)} real ones{named}")
+        yield f"  left out, {kind}: warned of {'; '.join(said)}"
+
+
+def _boosted() -> Any:
+    from sklearn.ensemble import GradientBoostingClassifier
+
+    return GradientBoostingClassifier(
         n_estimators=300, learning_rate=0.1, max_depth=4, subsample=0.6, max_features=0.2,
         min_samples_leaf=5, random_state=0,
     )  # fmt: skip
-    scores = np.empty(len(inputs))
-    for rows, left_out in StratifiedKFold(_FOLDS, shuffle=True, random_state=0).split(
-        inputs, is_foreign
-    ):
-        boosted.fit(inputs[rows], is_foreign[rows], weights[rows])
-        scores[left_out] = boosted.decision_function(inputs[left_out])
-    limit = float(np.quantile(scores[is_foreign == 0], 1 - FALSE_ALARMS))
-    boosted.fit(inputs, is_foreign, weights)
+
+
+def _trees(
+    deviations: np.ndarray, is_foreign: np.ndarray, weights: np.ndarray, limit: float
+) -> Trees:
+    """Fit trees to all recordings."""
+    inputs = for_trees(deviations)
+    boosted = _boosted().fit(inputs, is_foreign, weights)
     found: dict[str, list[Any]] = {
         name: [] for name in ("sign", "threshold", "left", "right", "value")
     }
@@ -184,31 +313,35 @@ def _trees(familiar: np.ndarray, foreign: np.ndarray) -> Trees:
         tuple(roots),
         **{name: tuple(values) for name, values in found.items()},
         offset=0.0,
-        limit=max(limit, 0.0),
+        limit=limit,
     )
-    offset = float(boosted.decision_function(inputs[:1])[0]) - trees.score(familiar[0])
+    offset = float(boosted.decision_function(inputs[:1])[0]) - trees.score(deviations[0])
     return replace(trees, offset=offset)
 
 
-def _detector(kind: str, familiar: np.ndarray, foreign: np.ndarray) -> Detector:
+def _detector(
+    kind: str, deviations: np.ndarray, is_foreign: np.ndarray, weights: np.ndarray
+) -> Detector:
     """Fit a line, with the limit above all familiar recordings that it was not fitted to."""
     from sklearn.linear_model import LogisticRegression
 
-    inputs = np.concatenate((terms(familiar), terms(foreign)))
-    is_foreign = np.repeat([0, 1], [len(familiar), len(foreign)])
+    inputs = terms(deviations)
+    # Both sides weigh the same, however many recordings each has.
+    sums = np.where(is_foreign, weights[is_foreign].sum(), weights[~is_foreign].sum())
+    weights = weights / sums * len(weights) / 2
 
     def fitted(rows: np.ndarray) -> LogisticRegression:
-        line = LogisticRegression(C=_STRENGTH, class_weight="balanced", max_iter=2000)
-        return line.fit(inputs[rows], is_foreign[rows])
+        line = LogisticRegression(C=_STRENGTH, max_iter=2000)
+        return line.fit(inputs[rows], is_foreign[rows], weights[rows])
 
     fold = np.arange(len(inputs)) % _FOLDS
     scores = np.empty(len(inputs))
     for number in range(_FOLDS):
         scores[fold == number] = fitted(fold != number).decision_function(inputs[fold == number])
-    own, theirs = scores[is_foreign == 0], scores[is_foreign == 1]
+    own, theirs = scores[~is_foreign], scores[is_foreign]
     # Above all familiar ones, and by half the gap to the foreign ones where there is a gap.
     top, bottom = float(np.quantile(own, 0.995)), float(np.quantile(theirs, 0.1))
     limit = top + max(0.35 * (bottom - top), 0.3)
     line = fitted(np.ones(len(inputs), bool))
-    weights = tuple(map(float, line.coef_[0]))
-    return Detector(kind, weights, float(line.intercept_[0]), max(limit, 0.0))
+    of_signs = tuple(map(float, line.coef_[0]))
+    return Detector(kind, of_signs, float(line.intercept_[0]), max(limit, 0.0))

@@ -14,7 +14,7 @@ from amseg_keras.preprocess import GreyRange
 from amseg_keras.preprocess.lazy import spread
 from amseg_keras.read import Frames, ReadError
 
-_ONE_IN = 6
+_ONE_IN = 8
 """Frames of which one is looked at, so that short recordings are not slowed down."""
 
 
@@ -23,7 +23,7 @@ def looked_at(frames: int) -> tuple[int, ...]:
 
     Example:
         >>> looked_at(1), looked_at(25), len(looked_at(5000))
-        ((0,), (0, 6, 12, 18, 24), 8)
+        ((0,), (0, 8, 16, 24), 8)
     """
     return tuple(spread(frames, min(MOST_FRAMES, -(-frames // _ONE_IN))))
 
@@ -61,7 +61,39 @@ def check_recording(
         >>> found.sign
         'no_contrast'
     """
-    has_contrast = levels.high > levels.low
+    size = None if pixel_size_um is None else pixel_size_um / scale
+    signs = signs_of(frames, labels_of, class_names, levels, scale, background_of)
+    return judge(signs, known, has_contrast=levels.high > levels.low, pixel_size_um=size)
+
+
+def signs_of(
+    frames: Frames,
+    labels_of: Callable[[int], np.ndarray | None],
+    class_names: Sequence[str],
+    levels: GreyRange,
+    scale: float = 1.0,
+    background_of: Callable[[int], np.ndarray | None] | None = None,
+) -> dict[int, dict[str, float]]:
+    """Measure the signs of the frames of a recording that are looked at.
+
+    Args:
+        frames: As in `check_recording`, and so are the others.
+        labels_of: Gives the class ids of a frame.
+        class_names: Name of each class id.
+        levels: Grey levels of the recording that become the ends of the network's input.
+        scale: Factor by which frames are enlarged for the network.
+        background_of: Gives the background of a frame.
+
+    Returns:
+        Signs by the number of the frame; empty ones where the recording has no contrast, and no
+        entry for frames that cannot be read.
+
+    Example:
+        >>> grey = np.full((1, 64, 64), 7, np.uint8)
+        >>> labels = np.zeros((64, 64), np.uint8)
+        >>> signs_of(grey, lambda n: labels, ["gas"], GreyRange(7, 7, 1))
+        {0: {}}
+    """
     signs: dict[int, dict[str, float]] = {}
     for index in looked_at(len(frames)):
         try:
@@ -70,11 +102,10 @@ def check_recording(
             continue
         if labels is None or (labels == IGNORE).all():
             continue
-        if not has_contrast:
+        if levels.high <= levels.low:
             signs[index] = {}
             continue
         moved = change(frame, None if background_of is None else background_of(index))
         found = measure_signs(frame, labels, class_names, levels, moved)
         signs[index] = of_scaled(found, scale)
-    size = None if pixel_size_um is None else pixel_size_um / scale
-    return judge(signs, known, has_contrast=has_contrast, pixel_size_um=size, resampled=scale != 1)
+    return signs

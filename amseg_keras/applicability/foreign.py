@@ -98,6 +98,12 @@ def smaller(frames: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return _resized(frames, (height, width), how)
 
 
+def reduced(frames: np.ndarray, factor: float) -> np.ndarray:
+    """Reduce a stack by a factor, each pixel the mean of those that it holds."""
+    height, width = (round(side / factor) for side in frames.shape[1:])
+    return _resized(frames, (height, width), Image.Resampling.BOX)
+
+
 def _resized(frames: np.ndarray, shape: tuple[int, ...], how: Image.Resampling) -> np.ndarray:
     size = shape[1], shape[0]
     pictures = [Image.fromarray(frame.astype(np.float32)) for frame in frames]

@@ -7,6 +7,7 @@ says of which weights it is, because other weights label other things in the sam
 
 from __future__ import annotations
 
+import functools
 import json
 import math
 from collections.abc import Mapping, Sequence
@@ -29,6 +30,12 @@ MOST_DEVIATION = 4.0
 """Widths of the usual range at which a sign stops to count for more."""
 
 MOST_FACTOR = 1000.0
+
+ENLARGED = "enlarged"
+"""Sign that says by how much frames are enlarged for the network, as a logarithm."""
+
+_OF_PIXELS = ("noise", "texture", "lean", "detail", "edge", "skewness", "counting", "speckle")
+"""Beginnings of the names of signs that frames have otherwise which are to be enlarged."""
 
 _FARTHEST, _MISSING = 6.0, -8.0
 
@@ -86,13 +93,18 @@ class Trees:
             deviations: Deviation of every sign; NaN where it is missing.
         """
         inputs = for_trees(deviations)
-        sign, threshold = np.array(self.sign), np.array(self.threshold, np.float32)
-        left, right = np.array(self.left), np.array(self.right)
-        node = np.array(self.roots)
+        node, sign, threshold, left, right, value = self._arrays
         while (inner := sign[node] >= 0).any():
             goes_left = inputs[sign[node]] <= threshold[node]
             node = np.where(inner, np.where(goes_left, left[node], right[node]), node)
-        return float(np.array(self.value)[node].sum() + self.offset)
+        return float(value[node].sum() + self.offset)
+
+    @functools.cached_property
+    def _arrays(self) -> tuple[np.ndarray, ...]:
+        """All lists as arrays, made once: that takes longer than to walk through the trees."""
+        threshold = np.array(self.threshold, np.float32)
+        sides = np.array(self.left), np.array(self.right)
+        return np.array(self.roots), np.array(self.sign), threshold, *sides, np.array(self.value)
 
 
 @dataclass(frozen=True)
@@ -142,21 +154,31 @@ class Knowledge:
     reliability: tuple[tuple[float, ...], ...] = ()
     interval_factors: Mapping[str, float] = field(default_factory=dict)
 
-    def deviations(self, found: Mapping[str, float], left_out: tuple[str, ...] = ()) -> np.ndarray:
+    def deviations(self, found: Mapping[str, float]) -> np.ndarray:
         """Give every sign in widths of its usual range from the middle; NaN where it is missing.
 
         Args:
             found: Signs of a frame or a recording.
-            left_out: Beginnings of the names of signs that are to count as usual.
         """
         values = np.array([found.get(name, math.nan) for name in self.signs])
-        low, high = np.array(self.low), np.array(self.high)
-        deviations = (values - (low + high) / 2) / (high - low)
-        return np.where([name.startswith(left_out) for name in self.signs], 0.0, deviations)
+        low, high = self._range
+        deviations = np.asarray((values - (low + high) / 2) / (high - low))
+        if found.get(ENLARGED) and ENLARGED not in self.signs:
+            # Its trees have never seen the noise and texture of frames that are enlarged.
+            deviations[[name.startswith(_OF_PIXELS) for name in self.signs]] = 0.0
+        return deviations
+
+    @functools.cached_property
+    def _range(self) -> tuple[np.ndarray, np.ndarray]:
+        return np.array(self.low), np.array(self.high)
+
+    @functools.cached_property
+    def _points(self) -> np.ndarray:
+        return np.array(self.points)
 
     def unlikeness(self, deviations: np.ndarray) -> float:
         """Give the distance of a recording from the familiar ones nearest to it."""
-        distances = np.sqrt(((np.array(self.points) - filled(deviations)) ** 2).mean(axis=1))
+        distances = np.sqrt(((self._points - filled(deviations)) ** 2).mean(axis=1))
         return float(np.sort(distances)[:NEIGHBOURS].mean())
 
     def score(self, detector: Detector, deviations: np.ndarray) -> float:

@@ -5,13 +5,17 @@ from __future__ import annotations
 NO_CONTRAST = "no_contrast"
 UNLIKE = "unlike"
 PIXEL_SIZE = "pixel_size"
+INVERTED = "inverted"
 UPSIDE_DOWN = "upside_down"
+
+MADE_FOR = {"ded": "amsegnet-dls", "casting": "amsegnet-hpdc", "lpbf": "amsegnet-movie"}
+"""Preset of the package for a process, by the sign that names the process."""
 
 SENTENCES = {
     NO_CONTRAST: "the frames have no contrast: all pixels are alike; check detector and file",
     "noise": "the frames look like noise without a specimen; is the beam on, and is this the right "
     "dataset?",
-    "inverted": "light and dark seem to be exchanged; try `amseg prepare --repair`, or invert the "
+    INVERTED: "light and dark seem to be exchanged; try `amseg prepare --repair`, or invert the "
     "frames",
     UPSIDE_DOWN: "the frames seem to be upside down: turn them over, so that the gas is "
     "above the metal",
@@ -28,13 +32,31 @@ SENTENCES = {
     "unsteady": "much moves that no laser explains: the camera or the specimen shakes, or the "
     "frames are not of one recording; try `--background none`",
     "other_object": "this does not look like a radiograph of a melt pool; is this the right file?",
-    "ded": "this looks like directed energy deposition: try `--model amsegnet-dls`",
-    "casting": "this looks like a slice of a casting: try `--model amsegnet-hpdc`",
-    "lpbf": "this looks like laser powder bed fusion or welding: try `--model amsegnet-esrf`",
+    "ded": f"this looks like directed energy deposition: try `--model {MADE_FOR['ded']}`",
+    "casting": f"this looks like a slice of a casting: try `--model {MADE_FOR['casting']}`",
+    "lpbf": f"this looks like laser powder bed fusion or welding: try `--model {MADE_FOR['lpbf']}`",
     UNLIKE: "this recording is unlike all that the preset knows, most of all in {what}",
     PIXEL_SIZE: "the pixel size {value:g} um is far from the training's {trained}: try "
     "--scale auto",
 }
+
+NOT_CHECKED = "not checked whether"
+"""Beginning of the sentence about a preset without statistics."""
+
+
+def not_checked(model: str) -> str:
+    """Say that a preset has no statistics: without it, silence would look like approval.
+
+    Args:
+        model: Name of the preset.
+
+    Example:
+        >>> not_checked("mine")[:49]
+        'not checked whether mine fits this recording: the'
+    """
+    said = f"{NOT_CHECKED} {model} fits this recording"
+    return f"{said}: the preset has no applicability.json; look at the overlay"
+
 
 _WORDS = {
     "share": "the share of {}",
@@ -57,6 +79,9 @@ _WORDS = {
     "edge": "the contrast of gas and metal over noise",
     "moving": "what moves",
     "blobs": "whether voids are bright or dark",
+    "voids": "whether voids are bright or dark",
+    "rows": "the height of the frames in pixels",
+    "enlarged": "how far the frames are enlarged",
 }
 
 _CLASSES = {"frame": "the frame", "background": "the gas", "substrate": "the metal"}

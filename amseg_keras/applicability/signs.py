@@ -22,8 +22,8 @@ _LAGS = (1, 2, 4, 8)
 _LEAST_SHARE = 0.01
 """Share of the frame that a class must have for its texture to be measured."""
 
-OF_PIXELS = ("noise", "texture", "lean", "detail", "edge", "skewness", "counting", "speckle")
-"""Beginnings of the names of signs that change when frames are resampled."""
+_LENGTHS = ("keyhole_width", "rows")
+"""Signs that are logarithms of a length in pixels."""
 
 MOTION_STEP = 2
 """Motion is looked at on every second row and column."""
@@ -39,6 +39,12 @@ _LEAST_PAIRS = 50
 
 _BIN = 4
 """Pixels along each side over which blobs are smoothed."""
+
+_ABOVE = 0.4
+"""Share of the rows above those in which voids are looked for."""
+
+_ONE_OF_VOIDS = 500
+"""Means of which the strongest one says how far voids stand out."""
 
 _BLOCKS = 16
 """Parts of a frame along each side."""
@@ -94,10 +100,15 @@ def measure_signs(
         - `moving_across`, `moving_down`: how far these pixels are spread, as a standard deviation
           in widths or heights of the frame.
         - `moving_brighter`: share of them that became brighter.
+        - `moving_blobs`: how much farther the strongest changes of metal and keyhole are on the
+          bright side than on the dark side, from -1 to 1, on means of 4 x 4 of these pixels.
         - `moving_rough`: change from row to row by the noise of the change, as a logarithm: small
           where the whole scene moved.
         - `blobs_frame`, `blobs_metal`: how much farther what stands out from its rows is from them
           on the bright side than on the dark side, from -1 to 1, on means of 4 x 4 pixels.
+        - `voids_8`, `voids_16`, `voids_32`: whether what stands out in the lower 60 % of the rows,
+          from both its sides so many pixels away, is bright, as voids are, or dark: from 1 to -1.
+        - `rows`: height of the frame in pixels, as a logarithm.
         - `keyhole_narrows`: width of the upper half of the keyhole by that of the lower.
 
         CLASS is also `frame`, for all pixels.
@@ -134,7 +145,8 @@ def measure_signs(
         found[f"grey_{name}"], found[f"levels_{name}"] = float(middle), float(high - low)
         found[f"bright_spots_{name}"] = float((high + low - 2 * middle) / (high - low + _FLOOR))
     found |= _of_labels(labels, class_names, step) | _of_blocks(grey)
-    found |= _of_blobs(grey, labels, class_names)
+    found |= _of_blobs(grey, labels, class_names) | _of_voids(grey)
+    found["rows"] = float(np.log(frame.shape[0]))
     found["white"] = float((frame[::step, ::step] >= frame.max()).mean())
     found["black"] = float((frame[::step, ::step] <= frame.min()).mean())
     textures: dict[str, np.ndarray | None] = {"frame": None}
@@ -187,26 +199,22 @@ def change(frame: np.ndarray, background: np.ndarray | None) -> np.ndarray | Non
 
 
 def of_scaled(found: dict[str, float], scale: float) -> dict[str, float]:
-    """Leave what holds of frames that are enlarged or reduced before the network.
+    """Say how much a frame was enlarged or reduced before the network.
 
-    Noise and texture are those of other pixels there, and lengths are multiplied.
+    Noise and texture are those of the frame as it was recorded, and lengths those that the network
+    saw.
 
     Args:
         found: Signs of the frame as it was recorded, from `measure_signs`.
         scale: Factor by which frames are enlarged for the network.
 
     Example:
-        >>> of_scaled({"noise_frame": -3.0, "share_pore": 0.1, "keyhole_width": 2.0}, 1.0)
-        {'noise_frame': -3.0, 'share_pore': 0.1, 'keyhole_width': 2.0}
-        >>> of_scaled({"noise_frame": -3.0, "share_pore": 0.1}, 3.0)
-        {'share_pore': 0.1}
+        >>> of_scaled({"noise_frame": -3.0, "keyhole_width": 2.0}, 1.0)
+        {'noise_frame': -3.0, 'keyhole_width': 2.0, 'enlarged': 0.0}
     """
-    if scale == 1:
-        return found
-    kept = {name: value for name, value in found.items() if not name.startswith(OF_PIXELS)}
-    if "keyhole_width" in kept:
-        kept["keyhole_width"] += float(np.log(scale))
-    return kept
+    enlarged = float(np.log(scale))
+    lengths = {name: found[name] + enlarged for name in _LENGTHS if name in found}
+    return {**found, **lengths, "enlarged": enlarged}
 
 
 def stretched(frame: np.ndarray, levels: GreyRange) -> np.ndarray:
@@ -276,6 +284,35 @@ def _of_blobs(grey: np.ndarray, labels: np.ndarray, class_names: Sequence[str]) 
             low, middle_level, high = np.percentile(values, (0.5, 50, 99.5))
             apart = (high + low - 2 * middle_level) / (high - low + _FLOOR)
             found[f"blobs_{name}"] = float(apart)
+    return found
+
+
+def _of_voids(grey: np.ndarray) -> dict[str, float]:
+    """Whether things in the lower part of the frame are brighter or darker than both their sides.
+
+    The plate is there, whatever the labels say. Gas that is darker than the plate is no inverted
+    frame, but voids that are darker than the plate are.
+    """
+    lower = grey[int(_ABOVE * grey.shape[0]) :]
+    found = {}
+    coarse = {}
+    for reach, size in ((8, 2), (16, 4), (32, 4)):
+        height, width = (side // size for side in lower.shape)
+        away = reach // size
+        if height < 4 or width < 2 * away + 4:
+            continue
+        if size not in coarse:
+            whole = lower[: height * size, : width * size]
+            coarse[size] = whole.reshape(height, size, width, size).mean(axis=(1, 3))
+        means = coarse[size]
+        middle = means[:, away:-away]
+        left, right = middle - means[:, : -2 * away], middle - means[:, 2 * away :]
+        count = max(left.size // _ONE_OF_VOIDS, 1)
+        bright, dark = (
+            float(np.partition(one, one.size - count, axis=None)[one.size - count])
+            for one in (np.minimum(left, right), np.minimum(-left, -right))
+        )
+        found[f"voids_{reach}"] = (bright - dark) / (abs(bright) + abs(dark) + _FLOOR)
     return found
 
 
@@ -385,6 +422,16 @@ def _of_motion(
         found["moving_across"] = float(columns.std() / moved.shape[1])
         found["moving_down"] = float(rows.std() / moved.shape[0])
         found["moving_brighter"] = float((moved[strong] > 0).mean())
+    height, width = (side // _BIN for side in moved.shape)
+    if "substrate" in class_names and min(height, width) >= 4:
+        whole = moved[: height * _BIN, : width * _BIN]
+        coarse = whole.reshape(height, _BIN, width, _BIN).mean(axis=(1, 3))
+        middle = labels[_BIN // 2 :: _BIN, _BIN // 2 :: _BIN][:height, :width]
+        metal = [class_names.index(one) for one in ("substrate", "keyhole") if one in class_names]
+        values = coarse[np.isin(middle, metal)]
+        if len(values) > _LEAST_PAIRS:
+            low, high = np.percentile(values, (0.2, 99.8))
+            found["moving_blobs"] = float((high + low) / (high - low + _FLOOR))
     rough = np.abs(np.diff(moved[:, ::2], axis=0))
     found["moving_rough"] = float(np.log(np.median(rough) + _FLOOR))
     return found

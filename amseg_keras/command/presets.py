@@ -57,7 +57,5 @@ def _rank(recording: str) -> None:
     except ReadError as error:
         raise click.ClickException(str(error)) from error
     for number, fit in enumerate(fits, 1):
-        far = "" if fit.unlikeness is None else f", {fit.unlikeness:.0%} of the distance allowed"
-        verdict = "unknown" if fit.unlikeness is None else "doubtful" if fit.warnings else "fits"
-        click.echo(f"{number}. {fit.name}: {verdict}{far}")
+        click.echo(f"{number}. {fit.name}: {fit.verdict}")
         click.echo(f"     {fit.reason}")

@@ -28,7 +28,7 @@ class Outcome:
         """
         from tqdm import tqdm
 
-        from amseg_keras.runs.segment import UNCALIBRATED, said_of_pixel_size
+        from amseg_keras.runs.segment import said_of_pixel_size
 
         for note in record["notes"]:
             tqdm.write(f"  {name}: {note}", file=sys.stderr)
@@ -37,13 +37,6 @@ class Outcome:
         warnings = record.get("warnings") or []
         for warning in warnings:
             tqdm.write(f"  {name}: CAUTION: {warning['sentence']}", file=sys.stderr)
-        if record.get("applicability") == UNCALIBRATED:
-            # Without it, silence would look like approval.
-            tqdm.write(
-                f"  {name}: not checked whether {record['model']} fits this recording: the preset "
-                "has no applicability.json; look at the overlay",
-                file=sys.stderr,
-            )
         if warnings:
             self.warned.append(name)
         self.errors += [

@@ -252,7 +252,7 @@ def _preview(
     there = range(first, last + 1)
     warnings = segmenter.check(inputs, lambda index: labels[index] if index in there else None)
     said = [f"A preview of frames {first} to {last}; nothing is written."]
-    said += [f"CAUTION: {one.sentence}" for one in warnings]
+    said += [*(f"CAUTION: {one.sentence}" for one in warnings), *segmenter.unchecked]
     preview = Preview(
         labels,
         segmenter.class_names,

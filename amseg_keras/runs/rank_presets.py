@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from amseg_keras.applicability import ApplicabilityWarning
-from amseg_keras.applicability.judge import median_signs
-from amseg_keras.applicability.signs import measure_signs
-from amseg_keras.preprocess.lazy import readable, spread
+from amseg_keras.applicability.check import signs_of
+from amseg_keras.applicability.judge import judge, median_signs
+from amseg_keras.applicability.sentences import MADE_FOR
 from amseg_keras.pretrained import PresetError
+from amseg_keras.pretrained.find import BEST
 from amseg_keras.read import FrameStack, ReadError
 
-LOOKED_AT = 3
-"""Frames that each preset labels."""
+FITS, SUGGESTED, DOUBTFUL, UNKNOWN = "fits", "suggested", "doubtful", "not checked"
+
+_ORDER = (FITS, SUGGESTED, DOUBTFUL, UNKNOWN)
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,7 @@ class Fit:
 
     Attributes:
         name: Name of the preset.
+        verdict: "fits"; "suggested", by a warning of another preset; "doubtful"; or "not checked".
         warnings: Warnings about the recording.
         unlikeness: Distance from the recordings that it knows, 1 at the limit; None where nobody
             calibrated it, or it cannot be read.
@@ -32,6 +35,7 @@ class Fit:
     """
 
     name: str
+    verdict: str
     warnings: tuple[ApplicabilityWarning, ...]
     unlikeness: float | None
     reason: str
@@ -40,8 +44,9 @@ class Fit:
 def rank_presets(stack: FrameStack, presets: Mapping[str, Path]) -> list[Fit]:
     """Rank presets for a recording, the best first.
 
-    Those without a warning come first, by how near the recording is to what they know; those that
-    nobody calibrated come last.
+    Presets without a warning come first, and among them the one that measures best in general; the
+    others follow by how near the recording is to what they know. A preset that nobody calibrated
+    comes last, unless another one says that the recording looks like its process.
 
     Args:
         stack: Recording.
@@ -49,37 +54,63 @@ def rank_presets(stack: FrameStack, presets: Mapping[str, Path]) -> list[Fit]:
 
     Raises:
         ReadError: No frame can be read.
+
+    Example:
+        >>> from amseg_keras.pretrained import find_preset
+        >>> from amseg_keras.read import open_stack
+        >>> name = "amsegnet-esrf-lite"
+        >>> with open_stack("sample:esrf-lpbf") as stack:
+        ...     (fit,) = rank_presets(stack, {name: find_preset(name)})
+        >>> fit.verdict
+        'fits'
     """
-    chosen = [frame for _, frame in readable(stack, spread(len(stack), min(LOOKED_AT, len(stack))))]
-    if not chosen:
-        raise ReadError(f"{stack.source}: none of its frames can be read")
-    frames = np.stack(chosen)
-    fits = [_fit(name, folder, frames, stack.pixel_size_um) for name, folder in presets.items()]
+    fits = [_fit(name, folder, stack) for name, folder in presets.items()]
+    said = {MADE_FOR.get(one.sign): fit.name for fit in fits for one in fit.warnings}
+    fits = [_suggested(fit, said[fit.name]) if fit.name in said else fit for fit in fits]
     return sorted(fits, key=_order)
 
 
-def _order(fit: Fit) -> tuple[bool, int, float]:
-    return fit.unlikeness is None, len(fit.warnings), fit.unlikeness or 0.0
+def _suggested(fit: Fit, by: str) -> Fit:
+    """Move a preset up that nobody calibrated, if another one names its process."""
+    if fit.verdict != UNKNOWN:
+        return fit
+    reason = f"{by} finds that the recording looks like its process; {fit.reason}"
+    return replace(fit, verdict=SUGGESTED, reason=reason)
 
 
-def _fit(name: str, folder: Path, frames: np.ndarray, pixel_size_um: float | None) -> Fit:
+def _order(fit: Fit) -> tuple[int, int, bool, float]:
+    place = _ORDER.index(fit.verdict)
+    return place, len(fit.warnings), fit.name != BEST, fit.unlikeness or 0.0
+
+
+def _fit(name: str, folder: Path, stack: FrameStack) -> Fit:
     # Keras takes seconds to import, which those who only want the list need not wait for.
     from amseg_keras.segment import from_pretrained
 
     try:
         segmenter = from_pretrained(folder)
     except PresetError as error:
-        return Fit(name, (), None, f"cannot be read: {error}")
+        return Fit(name, UNKNOWN, (), None, f"it cannot be read: {error}")
     known = segmenter.known
     if known is None:
-        return Fit(name, (), None, "not calibrated: it has no applicability.json")
-    inputs = segmenter.inputs(frames)
-    labels = [one.labels for one in segmenter.iter_labels(inputs)]
-    warnings = segmenter.check(inputs, lambda index: labels[index], pixel_size_um)
-    signs = [
-        measure_signs(frame, own, segmenter.class_names, inputs.grey_range)
-        for frame, own in zip(frames, labels, strict=True)
-    ]
-    unlikeness = known.unlikeness(known.deviations(median_signs(signs))) / known.distance
-    reason = warnings[0].sentence if warnings else f"looks like {known.about}"
-    return Fit(name, warnings, unlikeness, reason)
+        reason = "nobody calibrated it, so it cannot say whether it fits"
+        return Fit(name, UNKNOWN, (), None, reason)
+    inputs = segmenter.inputs(stack)
+
+    def labels_of(index: int) -> np.ndarray | None:
+        return next(segmenter.iter_labels(inputs, start=index, batch_size=1)).labels
+
+    background_of = None if inputs.backgrounds is None else inputs.backgrounds.of
+    levels = inputs.grey_range
+    signs = signs_of(stack, labels_of, segmenter.class_names, levels, background_of=background_of)
+    if not signs:
+        raise ReadError(f"{stack.source}: none of the frames that were tried can be read")
+    warnings = judge(
+        signs, known, has_contrast=levels.high > levels.low, pixel_size_um=stack.pixel_size_um
+    )
+    whole = known.deviations(median_signs(list(signs.values())))
+    unlikeness = known.unlikeness(whole) / known.distance
+    if warnings:
+        return Fit(name, DOUBTFUL, warnings, unlikeness, warnings[0].sentence)
+    reason = f"the frames look like those of its training: {segmenter.info.trained_on}"
+    return Fit(name, FITS, warnings, unlikeness, reason)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from amseg_keras.applicability.sentences import NOT_CHECKED
 from amseg_keras.atomic import complete_or_absent
 from amseg_keras.outputs import OutputFiles, OutputFolder, OutputTakenError
 from amseg_keras.preprocess import GreyRange, GreyScaling
@@ -245,7 +246,7 @@ def _notes(opened: _Opened, why_not: str | None) -> Iterator[str]:
     if trained_on := run.record.get("trained_on"):
         yield f"The labels are those of a network that was trained on: {trained_on}"
     for note in run.record.get("notes") or ():
-        yield f"Reading of the frames: {note}"
+        yield note if note.startswith(NOT_CHECKED) else f"Reading of the frames: {note}"
     if scale.pixel_size_um is None:
         yield "The size of a pixel is not known: lengths are in pixels, areas in square pixels."
     elif scale.pixel_size_assumed:

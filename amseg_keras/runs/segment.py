@@ -372,7 +372,7 @@ def complete_run(
             **begun.facts,
             "reading": asdict(stack.made_of.options),
             "inputs": inputs.record(),
-            "notes": [*stack.notes, *inputs.notes, *no_intervals],
+            "notes": [*stack.notes, *inputs.notes, *begun.segmenter.unchecked, *no_intervals],
             "warnings": [one.as_json() for one in warnings],
             "unreadable_frames": [
                 unreadable_frame(stack, index, errors[index]) for index in sorted(errors)

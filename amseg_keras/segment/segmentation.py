@@ -47,10 +47,11 @@ class Segmentation:
         grey_range: the grey levels that were scaled to the ends of the network's input.
         confidence: probability of the chosen class, float32 `(frames, height, width)`, if asked.
         errors: for each unreadable frame its index and the reason.
-        notes: what the network's input lacked, a sentence each.
+        notes: what the network's input lacked, and whether the recording could not be checked, a
+            sentence each.
         warnings: why the recording does not look like what the preset knows; see
             `amseg_keras.applicability`. Empty for a familiar one, and if nobody calibrated the
-            preset.
+            preset, which `notes` says.
 
     Example:
         >>> from amseg_keras import from_pretrained

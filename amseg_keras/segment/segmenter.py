@@ -20,6 +20,7 @@ from amseg_keras.applicability import (
     write_knowledge,
 )
 from amseg_keras.applicability.check import check_recording
+from amseg_keras.applicability.sentences import not_checked
 from amseg_keras.backend import accelerators
 from amseg_keras.preprocess import BackgroundPolicy, Channels, GreyRange, GreyScaling, Inputs
 from amseg_keras.preprocess.inputs import checked_scale, scale_between
@@ -468,9 +469,14 @@ class Segmenter:
             inputs.grey_range,
             confidences,
             tuple(errors),
-            inputs.notes,
+            (*inputs.notes, *self.unchecked),
             warnings,
         )
+
+    @property
+    def unchecked(self) -> tuple[str, ...]:
+        """Sentence that says that nobody calibrated the preset, so that `check` finds nothing."""
+        return () if self.known is not None else (not_checked(self.info.name),)
 
     def check(
         self,

@@ -8,13 +8,15 @@ from click.testing import CliRunner
 
 from amseg_keras import from_pretrained
 from amseg_keras.applicability import judge, measure_signs, read_knowledge, write_knowledge
-from amseg_keras.applicability.calibrate import make_knowledge
+from amseg_keras.applicability.calibrate import Samples, make_knowledge
 from amseg_keras.applicability.check import check_recording
 from amseg_keras.applicability.foreign import CHANGES
 from amseg_keras.command.segment import segment
 from amseg_keras.preprocess import GreyScaling
 from amseg_keras.pretrained import PresetError
 from amseg_keras.pretrained.preset import weights_digest
+from amseg_keras.read import open_stack
+from amseg_keras.runs.rank_presets import rank_presets
 
 NAMES = ("background", "powder", "substrate", "keyhole", "pore")
 
@@ -51,7 +53,7 @@ def known():
         kind: [signs_of(CHANGES[kind](drawn(100 + seed)[None], rng)) for seed in range(15)]
         for kind in ("upside_down", "rotated", "noise", "blurred")
     }
-    return make_knowledge(familiar, foreign, "digest", (2.0, 4.31), "drawn frames")
+    return make_knowledge(Samples.of(familiar, foreign), "digest", (2.0, 4.31), "drawn frames")
 
 
 def warned(known, frame, **other):
@@ -87,6 +89,18 @@ def test_metal_with_few_grey_levels_under_bright_gas_is_said(known):
     found = warned(known, frame.astype(np.uint16))
     assert found[0].sign == "bright_gas"
     assert "amseg prepare --flats" in found[0].sentence
+
+
+def test_voids_that_are_darker_than_the_plate_are_said_whatever_the_gas(known):
+    frame = drawn(3).astype(float)
+    frame[:45] = 900  # a clipped beam: the gas is darker than the plate
+    quiet = replace(known, trees=None)
+    lower = frame[45:]
+    lower[:, 60:68] = 2400
+    bright = GreyScaling().measure(frame[None])
+    for given, said in ((frame, False), (4000 - frame, True)):
+        signs = {0: measure_signs(given, labelled(drawn(3)), NAMES, bright)}
+        assert any(one.sign == "inverted" for one in judge(signs, quiet)) is said
 
 
 def test_a_flat_recording_is_warned_of_without_any_statistics():
@@ -152,3 +166,20 @@ def test_strict_ends_with_3_where_a_recording_is_out_of_depth(small_segmenter, t
     assert done.exit_code == 3
     assert "CAUTION: the frames have no contrast" in done.output
     assert CliRunner().invoke(segment, given).exit_code == 0
+
+
+def test_presets_are_ranked_with_a_plain_reason(small_segmenter, known, tmp_path):
+    unknown = small_segmenter.save_pretrained(tmp_path / "unknown")
+    knowing = small_segmenter.save_pretrained(tmp_path / "knowing")
+    write_knowledge(knowing, replace(known, weights_sha256=weights_digest(knowing)))
+    np.save(tmp_path / "flat.npy", np.full((2, 32, 48), 7, np.uint8))
+    with open_stack(tmp_path / "flat.npy") as stack:
+        first, second = rank_presets(stack, {"unknown": unknown, "knowing": knowing})
+    assert (first.name, first.verdict, second.verdict) == ("knowing", "doubtful", "not checked")
+    assert "no contrast" in first.reason
+    assert "nobody calibrated it" in second.reason
+
+
+def test_a_result_says_that_a_preset_could_not_check_it(small_segmenter):
+    (said,) = small_segmenter.segment(drawn(1)).notes
+    assert said.startswith("not checked whether small fits this recording")

@@ -13,6 +13,7 @@ import numpy as np
 
 from amseg_keras.applicability import Knowledge
 from amseg_keras.applicability.check import check_recording, looked_at
+from amseg_keras.applicability.sentences import not_checked
 from amseg_keras.outputs import OutputFolder, write_json
 from amseg_keras.preprocess import GreyRange
 from amseg_keras.preprocess.lazy import spread
@@ -120,10 +121,12 @@ def write_files(stack: CompleteStack, label_format: str) -> None:
         size,
         stack.state["scale"],
     )
+    unchecked = () if stack.known is not None else (not_checked(stack.info.name),)
     latencies = [one.latency_s for one in done]
     record: dict[str, Any] = {
         **{key: stack.state[key] for key in STATE_KEYS},
         **stack.choices,
+        "notes": [*stack.state["notes"], *unchecked],
         "warnings": [one.as_json() for one in warnings],
         "label_format": label_format,
         "frame_rate_from": stack.state.get("frame_rate_from"),
