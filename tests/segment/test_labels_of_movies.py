@@ -31,7 +31,7 @@ def test_a_movie_is_labelled_with_its_own_background(segmenter):
     background = np.median(stack[chosen[np.abs(chosen - 11) > 4]].astype(float), axis=0)
     found = segmenter.segment(stack)
     assert (found.labels[11] == predicted(segmenter, stack, 11, background)).mean() > 0.999
-    assert found.notes == ()
+    assert found.notes == segmenter.unchecked
 
 
 def test_a_single_frame_has_a_blank_motion_and_a_note(segmenter):
