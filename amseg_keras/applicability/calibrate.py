@@ -107,7 +107,7 @@ class Samples:
                 if rows.any():
                     weights[rows] = part / rows.sum()
             weights[of_kind] /= 1 if kind == FAMILIAR else len(foreign)
-        return weights * len(kinds) / weights.sum()
+        return np.asarray(weights * len(kinds) / weights.sum())
 
 
 def make_knowledge(
