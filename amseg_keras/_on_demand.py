@@ -1,16 +1,70 @@
-"""Names of a package that are imported when they are first asked for (PEP 562)."""
+"""Names and packages that are imported when they are first asked for (PEP 562)."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from importlib import import_module
+from importlib.util import find_spec
+from types import ModuleType
 from typing import Any
 
 NO_KERAS = (
     "this needs Keras with a backend, and none is installed: run "
     "pip install 'amseg-keras[tensorflow]' (or [jax], or [torch])"
 )
+
+_EXTRAS = {
+    "fabio": ("fabio", "formats"),
+    "hdf5plugin": ("hdf5plugin", "formats"),
+    "imagecodecs": ("imagecodecs", "formats"),
+    "pyarrow": ("pyarrow", "parquet"),
+    "skimage": ("scikit-image", "datasets"),
+}
+"""By the name that is imported: the package that `pip` installs, and the extra that has it."""
+
+
+class MissingPackageError(ImportError):
+    """A package of an extra is not installed; the message says which, and how to get it."""
+
+
+def is_installed(package: str) -> bool:
+    """Tell whether a package can be imported.
+
+    Args:
+        package: Name that is imported.
+    """
+    return find_spec(package) is not None
+
+
+def needed(module: str, what: str) -> ModuleType:
+    """Import a module of a package that an extra installs.
+
+    Args:
+        module: Full name of the module.
+        what: Beginning of the message: what needs the package.
+
+    Raises:
+        MissingPackageError: The package is not installed.
+
+    Example:
+        >>> _EXTRAS["no_such_package"] = ("no-such-package", "formats")
+        >>> needed("no_such_package.inner", "an EDF file")
+        Traceback (most recent call last):
+        amseg_keras._on_demand.MissingPackageError: an EDF file needs the package no-such-package,
+        which is not installed: run pip install 'amseg-keras[formats]'
+    """
+    top = module.partition(".")[0]
+    try:
+        return import_module(module)
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.partition(".")[0] != top:
+            raise
+        package, extra = _EXTRAS[top]
+        raise MissingPackageError(
+            f"{what} needs the package {package}, which is not installed: run "
+            f"pip install 'amseg-keras[{extra}]'"
+        ) from error
 
 
 def on_demand(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import importlib.metadata
 import sys
@@ -10,6 +11,8 @@ import sys
 def package_versions(*packages: str) -> dict[str, str]:
     """Versions of this package and of others, for results that no network had a part in.
 
+    A package of an extra that is not installed is left out.
+
     Args:
         packages: Names, as `pip` installs them.
 
@@ -17,7 +20,11 @@ def package_versions(*packages: str) -> dict[str, str]:
         >>> list(package_versions("numpy", "scipy"))
         ['amseg-keras', 'numpy', 'scipy']
     """
-    return {name: importlib.metadata.version(name) for name in ("amseg-keras", *packages)}
+    found = {}
+    for name in ("amseg-keras", *packages):
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):  # of an extra
+            found[name] = importlib.metadata.version(name)
+    return found
 
 
 ENGINES = ("openvino", "onnxruntime", "ncnn")

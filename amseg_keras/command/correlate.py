@@ -57,7 +57,8 @@ def correlate(
 
     \b
     In OUT:
-      experiments.csv, .parquet  one row for each experiment
+      experiments.csv            one row for each experiment
+      experiments.parquet        the same, if amseg-keras[parquet] is installed
       correlation.png, .pdf      keyhole area with and without pores; fluctuation; area and depth
       power_speed.png, .pdf      laser power and scan speed, where they are known
       Y_against_X.png, .pdf      the map of --x and --y

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from amseg_keras._on_demand import NO_KERAS
+from amseg_keras._on_demand import NO_KERAS, MissingPackageError
 
 if TYPE_CHECKING:
     from tqdm import tqdm
@@ -34,6 +34,8 @@ class InterruptibleGroup(click.Group):
         try:
             with one_sentence_when_interrupted():
                 return super().invoke(ctx)
+        except MissingPackageError as error:
+            raise click.ClickException(str(error)) from error
         except ImportError as error:
             if error.name != "keras" and NO_KERAS not in str(error):
                 raise

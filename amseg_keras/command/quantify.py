@@ -130,7 +130,7 @@ def quantify(
       pores.csv         every pore of every frame: area, depth, diameter, position, shape
       tracks.csv        every pore through time: birth, growth, drift, freezing, end
       events.csv        when pores were formed and when they ended
-      *.parquet         the same tables
+      *.parquet         the same tables, if amseg-keras[parquet] is installed
       melt_pool_boundary.csv  of networks that see the melt pool: its lower edge
       time_series.png   area and depth over time; time_series.pdf for a paper
       quantities.json   the experiment in a few numbers, and how they were measured

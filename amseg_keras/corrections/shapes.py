@@ -10,7 +10,8 @@ from collections.abc import Sequence
 
 import numpy as np
 from scipy import ndimage
-from skimage.draw import polygon as polygon_pixels
+
+from amseg_keras._on_demand import needed
 
 Point = tuple[float, float]
 """Row and column."""
@@ -82,7 +83,8 @@ def polygon(shape: tuple[int, int], corners: Sequence[Point]) -> np.ndarray:
         raise ValueError(f"a polygon has three corners at least, and {len(corners)} were given")
     mask = np.zeros(shape, bool)
     rows, columns = np.asarray(corners, float).T
-    mask[polygon_pixels(rows, columns, shape)] = True
+    draw = needed("skimage.draw", "drawing a polygon")
+    mask[draw.polygon(rows, columns, shape)] = True
     return mask
 
 

@@ -133,14 +133,12 @@ def _check_tiff(path: Path, limits: Limits) -> None:
 
 
 def _check_edf(path: Path, limits: Limits) -> None:
-    from fabio.edfimage import EdfImage
-
-    from amseg_keras.read.formats.edf import check_headers
+    from amseg_keras.read.formats.edf import check_headers, open_image
 
     try:
         with quiet("fabio.edfimage", "fabio.fabioimage"):
             check_headers(path)
-            image = EdfImage().read(str(path))
+            image = open_image(path)
             frames = [image.get_frame(index) for index in range(image.nframes)]
             shapes = [tuple(frame.shape) for frame in frames]
             said = [

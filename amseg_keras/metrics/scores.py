@@ -6,7 +6,6 @@ from typing import NamedTuple
 
 import numpy as np
 from scipy import ndimage
-from skimage.measure import label
 
 from amseg_keras.classes import IGNORE
 
@@ -234,7 +233,7 @@ def pore_matches(
 
 def _covered(mask: np.ndarray, other: np.ndarray, min_overlap: float) -> tuple[int, int]:
     """Components of a mask, and how many of them lie for `min_overlap` of their area on another."""
-    components = label(mask, connectivity=2)
+    components, _ = ndimage.label(mask, np.ones((3, 3)))
     areas = np.bincount(components[mask])[1:]
     overlaps = np.bincount(components[mask & other], minlength=len(areas) + 1)[1:]
     return len(areas), int(np.sum(reaches(overlaps, areas, min_overlap)))

@@ -12,7 +12,7 @@ import numpy as np
 from amseg_keras.preprocess.lazy import LazyFrames, readable, spread
 from amseg_keras.read import Frames
 
-# scikit-image and SciPy are imported where they are used: see `denoise`.
+# SciPy is imported where it is used: it takes long.
 
 UPSAMPLING = 20
 """Shifts are found in steps of 1/20 of a pixel."""
@@ -29,8 +29,9 @@ LEAST_CORRELATION = 0.2
 def find_shift(frame: np.ndarray, reference: np.ndarray) -> tuple[float, float]:
     """Find the shift that puts a frame on the reference.
 
-    Cross-correlation of the texture (scikit-image `phase_cross_correlation`, without the division
-    by amplitudes, in which noise would count as much as texture). What moves by itself, keyhole
+    Cross-correlation of the texture, refined around its maximum by a Fourier sum in steps of
+    1/20 px (Guizar-Sicairos et al., Optics Letters 33, 156, 2008), without the division by
+    amplitudes, in which noise would count as much as texture. What moves by itself, keyhole
     and spatter, must not pull the result along: structures wider than 8 px are taken away and
     contrasts cut off at three robust standard deviations, so that a bright keyhole weighs no more
     than plain texture of its area. The borders are faded out.
@@ -178,17 +179,29 @@ def _fade(side: int) -> np.ndarray:
 
 
 def _correlate(texture: np.ndarray, reference: np.ndarray) -> tuple[float, float]:
-    from skimage.registration import phase_cross_correlation
+    from scipy import fft
 
     if not texture.any() or not reference.any():
         return math.nan, math.nan
-    shift, error, _ = phase_cross_correlation(
-        reference, texture, upsample_factor=UPSAMPLING, normalization=None
-    )
-    if 1 - error**2 < LEAST_CORRELATION**2:
+    moving, fixed = fft.fft2(texture), fft.fft2(reference)
+    product = fixed * moving.conj()
+    whole = np.abs(fft.ifft2(product))
+    peak = map(int, np.unravel_index(int(whole.argmax()), whole.shape))
+    # The second half of an axis stands for shifts to the other side.
+    coarse = [at - side * (at > side // 2) for at, side in zip(peak, whole.shape, strict=True)]
+    steps = np.arange(-(3 * UPSAMPLING // 4), 3 * UPSAMPLING // 4) / UPSAMPLING
+    waves = [
+        np.exp(2j * np.pi * np.outer(start + steps, fft.fftfreq(side))).astype(product.dtype)
+        for start, side in zip(coarse, product.shape, strict=True)
+    ]
+    fine = np.abs(waves[0] @ product @ waves[1].T)
+    best = np.unravel_index(int(fine.argmax()), fine.shape)
+    power = float(np.sum(np.abs(moving) ** 2)) * float(np.sum(np.abs(fixed) ** 2))
+    if float(fine[best]) ** 2 < LEAST_CORRELATION**2 * power:
         return math.nan, math.nan
-    # Of the steps of 1/20, without the -0.0 of a frame at rest.
-    down, right = (round(float(by), 2) + 0.0 for by in shift)
+    down, right = (
+        round(start + float(steps[at]), 2) + 0.0 for start, at in zip(coarse, best, strict=True)
+    )
     return down, right
 
 

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from amseg_keras._on_demand import needed
 from amseg_keras.preprocess.lazy import EachFrame, LazyFrames, readable, spread
 from amseg_keras.read import Frames, ReadError
 
@@ -270,10 +271,9 @@ def non_local_means(frame: np.ndarray, sigma: float, strength: float = 0.8) -> n
     frame = np.asarray(frame, np.float32)
     if sigma <= 0:
         return frame
-    from skimage.restoration import denoise_nl_means
-
+    restoration = needed("skimage.restoration", "the filter by non-local means")
     return np.asarray(
-        denoise_nl_means(
+        restoration.denoise_nl_means(
             frame,
             patch_size=5,
             patch_distance=6,

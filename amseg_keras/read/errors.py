@@ -5,6 +5,8 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from amseg_keras._on_demand import MissingPackageError
+
 
 class ReadError(ValueError):
     """A file, folder or frame that cannot be read.
@@ -60,6 +62,8 @@ def reading(where: str, kind: str) -> Iterator[None]:
         ) from error
     except FileNotFoundError as error:
         raise ReadError(f"{where}: no such file or folder; check the path") from error
+    except MissingPackageError as error:
+        raise ReadError(f"{where}: {error}") from error
     except Exception as error:
         raise ReadError(
             f"{where}: cannot be read as {kind} ({_reason(error)}); it may be damaged, cut short "

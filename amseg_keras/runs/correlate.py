@@ -1,6 +1,6 @@
 """Many quantified experiments, brought together into one output folder.
 
-experiments.csv, .parquet     one row for each experiment
+experiments.csv, .parquet     one row for each experiment; Parquet if pyarrow is there
 correlation.png, .pdf         histograms and correlation maps, as the paper's figure 7
 power_speed.png, .pdf         laser power against scan speed, where they are known
 Y_against_X.png, .pdf         a correlation map of two columns of the user's choice
@@ -9,7 +9,6 @@ correlation.json              all numbers, and what was done with what; written 
 
 from __future__ import annotations
 
-import importlib.metadata
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
@@ -18,6 +17,7 @@ from typing import Any
 
 import pandas as pd
 
+from amseg_keras._on_demand import is_installed
 from amseg_keras.atomic import complete_or_absent
 from amseg_keras.json_values import json_value
 from amseg_keras.outputs import OutputFiles, OutputFolder, RunIdentity, input_place
@@ -30,6 +30,7 @@ from amseg_keras.quantify.study import (
 )
 from amseg_keras.read import ReadError
 from amseg_keras.runs.experiments import ManyExperiments
+from amseg_keras.versions import package_versions
 
 RECORD = "correlation.json"
 _TABLE = "experiments.csv"
@@ -43,8 +44,6 @@ OUTPUTS = OutputFiles(
     ),
     {_TABLE: ("experiment", "has_pores")},
 )
-
-_PACKAGES = ("amseg-keras", "pandas", "scipy", "scikit-learn")
 
 
 @dataclass(frozen=True)
@@ -110,6 +109,8 @@ def _write_table(folder: Path, table: pd.DataFrame) -> list[str]:
     }
     with complete_or_absent(folder / _TABLE) as temporary:
         table.to_csv(temporary, index=False)
+    if not is_installed("pyarrow"):
+        return [_TABLE]
     with complete_or_absent(folder / "experiments.parquet") as temporary:
         table.assign(**texts).to_parquet(temporary, index=False)
     return [_TABLE, "experiments.parquet"]
@@ -153,7 +154,7 @@ def _numbers(experiments: ManyExperiments, study: Study) -> dict[str, Any]:
         "planes": [_plane_numbers(plane) for plane in study.planes],
         "notes": list(study.notes),
         "unreadable_runs": list(experiments.errors),
-        "versions": {name: importlib.metadata.version(name) for name in _PACKAGES},
+        "versions": package_versions("pandas", "scipy"),
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
     }
 

@@ -8,7 +8,6 @@ prepare.json              what was done with what; written last
 from __future__ import annotations
 
 import csv
-import importlib.metadata
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -27,6 +26,7 @@ from amseg_keras.preprocess import Prepared, Step, prepare
 from amseg_keras.preprocess.chain import DType
 from amseg_keras.read import FrameStack, ReadError
 from amseg_keras.runs.unreadable import unreadable_frame
+from amseg_keras.versions import package_versions
 
 RECORD = "prepare.json"
 TABLE = "prepare.csv"
@@ -206,10 +206,7 @@ def _write_all(
             unreadable_frame(stack, index, unreadable[index]) for index in sorted(unreadable)
         ],
         "outputs": [target.name, TABLE, RECORD],
-        "versions": {
-            package: importlib.metadata.version(package)
-            for package in ("amseg-keras", "numpy", "scipy", "scikit-image", "tifffile", "h5py")
-        },
+        "versions": package_versions("numpy", "scipy", "scikit-image", "tifffile", "h5py"),
         "times": {
             "finished": datetime.now(UTC).isoformat(timespec="seconds"),
             "prepare_s": round(time.perf_counter() - started, 3),

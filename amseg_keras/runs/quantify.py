@@ -1,6 +1,6 @@
 """Measure the label maps of one experiment, into one output folder.
 
-frames.csv, .parquet     keyhole, surface and pores of every frame
+frames.csv, .parquet     keyhole, surface and pores of every frame; Parquet if pyarrow is there
 pores.csv, .parquet      every pore of every frame
 tracks.csv, .parquet     every pore through time
 events.csv, .parquet     when pores were formed and when they ended
@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from amseg_keras._on_demand import is_installed
 from amseg_keras.atomic import complete_or_absent
 from amseg_keras.json_values import json_value
 from amseg_keras.outputs import OutputFiles, OutputFolder, RunIdentity, input_place
@@ -207,7 +208,7 @@ def _write_tables(folder: Path, found: Quantities) -> list[str]:
     names = []
     for name in TABLES:
         table = getattr(found, name)
-        for ending in ("csv", "parquet"):
+        for ending in ("csv", "parquet") if is_installed("pyarrow") else ("csv",):
             names.append(f"{name}.{ending}")
             with complete_or_absent(folder / names[-1]) as temporary:
                 if ending == "csv":

@@ -173,6 +173,54 @@ def test_a_cut_member_of_a_sequence_is_an_error_of_its_frame(frames, tmp_path, c
         np.testing.assert_array_equal(stack[1], frames[1])
 
 
+WITHOUT_EXTRAS = """
+import sys
+for name in ("fabio", "hdf5plugin", "imagecodecs"):
+    sys.modules[name] = None
+from amseg_keras.read import open_stack
+for path in sys.argv[1:]:
+    try:
+        with open_stack(path) as stack:
+            stack[0]
+    except ValueError as error:
+        print(error)
+"""
+
+
+def test_what_an_extra_reads_says_which_package_is_missing(frames, tmp_path):
+    import h5py
+    import hdf5plugin
+    import imagecodecs
+    import tifffile
+    from fabio.edfimage import EdfImage
+
+    paths = [tmp_path / name for name in ("a.edf", "a.h5", "whole.h5", "a.png", "a.tif")]
+    EdfImage(data=frames[0]).write(str(paths[0]))
+    with h5py.File(paths[1], "w") as file:
+        file.create_dataset("a", data=frames, chunks=True, **hdf5plugin.LZ4())
+    layout = h5py.VirtualLayout(frames.shape, frames.dtype)
+    layout[:] = h5py.VirtualSource("a.h5", "a", frames.shape)
+    with h5py.File(paths[2], "w") as file:
+        file.create_virtual_dataset("a", layout)
+    colours = np.stack([frames[0].astype(np.uint16)] * 3, axis=-1)
+    paths[3].write_bytes(imagecodecs.png_encode(colours))
+    tifffile.imwrite(paths[4], frames, compression="lzw", photometric="minisblack")
+
+    said = subprocess.run(
+        [sys.executable, "-c", WITHOUT_EXTRAS, *map(str, paths)],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.splitlines()
+
+    packages = ("fabio", "hdf5plugin", "hdf5plugin", "imagecodecs", "imagecodecs")
+    assert len(said) == len(paths)
+    for path, package, sentence in zip(paths, packages, said, strict=True):
+        assert sentence.startswith(str(path))
+        assert f"needs the package {package}, which is not installed" in sentence
+        assert sentence.endswith("run pip install 'amseg-keras[formats]'")
+
+
 FILES = int(os.environ.get("AMSEG_FUZZ_FILES", "10000"))
 
 

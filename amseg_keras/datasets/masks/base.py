@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
-from skimage.draw import polygon2mask
 
+from amseg_keras._on_demand import needed
 from amseg_keras.datasets.open import plain_stem
 from amseg_keras.read import ReadError
 from amseg_keras.read.errors import reading
@@ -236,7 +236,8 @@ def inside_polygon(points: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     corners = np.asarray(points, float).reshape(-1, 2)
     if len(corners) < 3 or not np.isfinite(corners).all():
         raise ValueError(f"a polygon of {len(corners)} corners, or with corners that are no number")
-    mask: np.ndarray = polygon2mask(size, corners[:, ::-1] - 0.5)
+    draw = needed("skimage.draw", "drawing a polygon")
+    mask: np.ndarray = draw.polygon2mask(size, corners[:, ::-1] - 0.5)
     return mask
 
 

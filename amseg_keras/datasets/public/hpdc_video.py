@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
-import imageio.v3 as iio
+import av
 import numpy as np
 from PIL import Image
 
@@ -149,8 +149,9 @@ def _read(given: Path, advance: Callable[[], object]) -> tuple[list[Panel], list
 
 
 def _pictures(given: Path) -> Iterator[np.ndarray]:
-    with reading(str(given), "a video"):
-        yield from iio.imiter(given, plugin="pyav", format="rgb24")
+    with reading(str(given), "a video"), av.open(given) as video:
+        for picture in video.decode(video=0):
+            yield picture.to_ndarray(format="rgb24")
 
 
 def _three_readings(picture: np.ndarray, panels: list[Panel]) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -80,6 +81,9 @@ def describe_plane(table: pd.DataFrame, x: str, y: str, deviations: float = 2.0)
 FOLDS = 5
 REPEATS = 10
 
+_NEWTON_STEPS = 100
+_SMALLEST_STEP = 1e-10
+
 
 @dataclass(frozen=True)
 class DividingLine:
@@ -149,11 +153,6 @@ def dividing_line(table: pd.DataFrame, x: str, y: str) -> DividingLine:
         >>> line.accuracy, line.majority_accuracy, line.slope
         (1.0, 0.5, inf)
     """
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.model_selection import RepeatedStratifiedKFold, cross_val_score
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
-
     rows = table[["has_pores", x, y]].dropna()
     points, has_pores = rows[[x, y]].to_numpy(float), rows["has_pores"].to_numpy(bool)
     with_pores, without_pores = int(has_pores.sum()), int((~has_pores).sum())
@@ -163,17 +162,57 @@ def dividing_line(table: pd.DataFrame, x: str, y: str) -> DividingLine:
             "A dividing line needs at least 2 experiments with pores and 2 without; there are "
             f"{with_pores} with and {without_pores} without."
         )
-    model = make_pipeline(StandardScaler(), LogisticRegression())
-    folds = RepeatedStratifiedKFold(n_splits=min(FOLDS, fewest), n_repeats=REPEATS, random_state=0)
-    scores = cross_val_score(model, points, has_pores, cv=folds)
-    model.fit(points, has_pores)
-    scaler, regression = model[0], model[1]
-    slopes = regression.coef_[0] / scaler.scale_
-    constant = regression.intercept_[0] - slopes @ scaler.mean_
+    scores = []
+    for is_test in _held_out(has_pores, min(FOLDS, fewest)):
+        slopes, constant = _log_odds(points[~is_test], has_pores[~is_test])
+        found = points[is_test] @ slopes + constant > 0
+        scores.append(np.mean(found == has_pores[is_test]))
+    slopes, constant = _log_odds(points, has_pores)
     return DividingLine(
-        log_odds=(float(slopes[0]), float(slopes[1]), float(constant)),
-        accuracy=float(scores.mean()),
+        log_odds=(float(slopes[0]), float(slopes[1]), constant),
+        accuracy=float(np.mean(scores)),
         majority_accuracy=1 - fewest / len(rows),
         with_pores=with_pores,
         without_pores=without_pores,
     )
+
+
+def _held_out(has_pores: np.ndarray, folds: int) -> Iterator[np.ndarray]:
+    """Masks of the experiments that are held out in turn; as many of each kind in each fold.
+
+    The folds are those of scikit-learn's `RepeatedStratifiedKFold` with `random_state=0`.
+    """
+    rng = np.random.RandomState(0)
+    kind = has_pores != has_pores[0]  # numbered in the order in which they come
+    in_order = np.sort(kind)
+    for _ in range(REPEATS):
+        fold_of = np.empty(len(kind), int)
+        for one in (False, True):
+            counts = [np.count_nonzero(in_order[fold::folds] == one) for fold in range(folds)]
+            places = np.arange(folds).repeat(counts)
+            rng.shuffle(places)
+            fold_of[kind == one] = places
+        for fold in range(folds):
+            yield fold_of == fold
+
+
+def _log_odds(points: np.ndarray, has_pores: np.ndarray) -> tuple[np.ndarray, float]:
+    """Slopes and constant of a logistic regression, by Newton's method.
+
+    Columns are standardised, and their slopes kept small by half of their squares (C = 1).
+    """
+    middle, spread = points.mean(axis=0), points.std(axis=0)
+    spread = np.where(spread > 0, spread, 1.0)
+    design = np.column_stack([(points - middle) / spread, np.ones(len(points))])
+    penalty = np.diag([1.0] * points.shape[1] + [0.0])
+    found = np.zeros(design.shape[1])
+    for _ in range(_NEWTON_STEPS):
+        odds = 1 / (1 + np.exp(-(design @ found)))
+        slope = design.T @ (odds - has_pores) + penalty @ found
+        curvature = (design * (odds * (1 - odds))[:, None]).T @ design + penalty
+        step = np.linalg.solve(curvature, slope)
+        found -= step
+        if np.abs(step).max() < _SMALLEST_STEP:
+            break
+    slopes = found[:-1] / spread
+    return slopes, float(found[-1] - slopes @ middle)

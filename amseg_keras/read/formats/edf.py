@@ -8,11 +8,12 @@ import math
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import BinaryIO, cast
+from types import ModuleType
+from typing import Any, BinaryIO, cast
 
 import numpy as np
-from fabio.edfimage import DATA_TYPES, EdfImage
 
+from amseg_keras._on_demand import needed
 from amseg_keras.read.errors import ReadError, quiet, reading
 from amseg_keras.read.formats.base import FrameReader, StackInfo
 from amseg_keras.read.pixels import plain_dtype
@@ -38,7 +39,7 @@ class EdfReader(FrameReader):
         self.label = str(path)
         with reading(self.label, self.kind), quiet(*_LOGGERS):
             check_headers(path)
-            self._image = EdfImage().read(str(path))
+            self._image = open_image(path)
             # The format stores no number of frames. fabio stops at a header or frame that is cut
             # and says so only here; a cut exactly between two frames leaves a sound shorter file.
             if self._image.incomplete_file:
@@ -85,6 +86,19 @@ class EdfReader(FrameReader):
 def open_file(path: Path) -> EdfReader:
     """Open an EDF file."""
     return EdfReader(path)
+
+
+def open_image(path: Path) -> Any:
+    """Open an EDF file as fabio does, which the caller closes.
+
+    Raises:
+        MissingPackageError: fabio is not installed.
+    """
+    return _fabio().EdfImage().read(str(path))
+
+
+def _fabio() -> ModuleType:
+    return needed("fabio.edfimage", "an EDF file")
 
 
 def check_headers(path: Path) -> None:
@@ -166,7 +180,7 @@ def _declared(header: Mapping[str, str], where: str) -> tuple[int, int]:
                 "damaged: copy or export it again"
             )
         sizes.append(int(value))
-    item = np.dtype(DATA_TYPES.get(header.get("datatype", ""), np.uint16)).itemsize
+    item = np.dtype(_fabio().DATA_TYPES.get(header.get("datatype", ""), np.uint16)).itemsize
     pixels = math.prod(sizes) * item if sizes else 0
     if not header.get("compression", "none").lower().startswith("no"):
         raise _compressed(where)

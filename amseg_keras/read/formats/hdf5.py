@@ -5,9 +5,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import h5py
-import hdf5plugin  # noqa: F401 - registers bitshuffle, LZ4 and the other filters of detectors
 import numpy as np
 
+from amseg_keras._on_demand import is_installed, needed
 from amseg_keras.read.errors import ReadError, reading
 from amseg_keras.read.formats.base import FrameReader, StackInfo
 from amseg_keras.read.formats.hdf5_search import describe, find_dataset, known_axes, linked_files
@@ -48,6 +48,7 @@ class Hdf5Reader(FrameReader):
             try:
                 name, notes = find_dataset(self._file, str(path), dataset, axes)
                 self.label = f"{path}::{name}"
+                _register_filters(self._file[name])
                 self.info = self._inspect(self._file[name], axes, notes)
                 self.linked_files = linked_files(path, self._file[name])
                 self._dataset = _with_chunk_cache(self._file, name, self._layout)
@@ -59,7 +60,13 @@ class Hdf5Reader(FrameReader):
     def read(self, index: int) -> np.ndarray:
         if not self._complete:
             self._check_stored(index)
-        return self._layout.frame(self._dataset, index)
+        try:
+            return self._layout.frame(self._dataset, index)
+        except OSError:
+            # Nobody has looked into the files behind it, whose filter may be missing.
+            if self._dataset.is_virtual and not is_installed("hdf5plugin"):
+                needed("hdf5plugin", "the compression of this dataset")
+            raise
 
     def close(self) -> None:
         self._storage.close()
@@ -161,6 +168,22 @@ class Hdf5Reader(FrameReader):
 def open_dataset(path: Path, dataset: str | None, axes: str | None = None) -> Hdf5Reader:
     """Open a dataset of an HDF5 file; None finds it."""
     return Hdf5Reader(path, dataset, axes)
+
+
+def _register_filters(dataset: h5py.Dataset) -> None:
+    """Import the filters of detectors, such as bitshuffle and LZ4, where a dataset may want them.
+
+    Raises:
+        MissingPackageError: The dataset wants one, and they are not installed.
+    """
+    chosen = dataset.id.get_create_plist()
+    filters = [chosen.get_filter(index) for index in range(chosen.get_nfilters())]
+    missing = [one for one in filters if not h5py.h5z.filter_avail(one[0])]
+    if missing:
+        name = missing[0][3].decode("utf-8", "replace").partition(";")[0] or f"{missing[0][0]}"
+        needed("hdf5plugin", f"the compression of this dataset ({name})")
+    elif dataset.is_virtual and is_installed("hdf5plugin"):
+        needed("hdf5plugin", "the compression of this dataset")
 
 
 def _open_file(path: Path, swmr: bool) -> h5py.File:

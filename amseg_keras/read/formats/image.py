@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageFile, UnidentifiedImageError
 
+from amseg_keras._on_demand import needed
 from amseg_keras.read.errors import ReadError, reading
 from amseg_keras.read.formats.base import FrameReader, StackInfo, orientation_note, upright
 from amseg_keras.read.pixels import COLOUR_NOTE, is_colour, plain_dtype, reads_class_ids, to_grey
@@ -81,8 +82,7 @@ def _pixels(path: Path, image: Image.Image) -> np.ndarray:
         raise ReadError(f"{path}: is an animated PNG; save its frames as single files or TIFF")
     if _is_16bit_colour(image):
         # Pillow would drop the low byte of every channel without a word.
-        import imagecodecs
-
+        imagecodecs = needed("imagecodecs", "a PNG file of 16-bit colours")
         return np.asarray(imagecodecs.png_decode(path.read_bytes()))
     if image.mode == "P" and reads_class_ids():
         return np.array(image)  # the indices are the ids, whatever colours show them

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import tifffile
 
+from amseg_keras._on_demand import needed
 from amseg_keras.read.errors import ReadError, quiet, reading
 from amseg_keras.read.formats.base import (
     FrameReader,
@@ -280,7 +281,13 @@ class TiffReader(FrameReader):
             raise ReadError(f"{self.where(index)} is missing, the file names no page for it")
         page = self._pages[index]
         self._check_extent(page, index)
-        return np.asarray(page.asarray())
+        try:
+            return np.asarray(page.asarray())
+        except ValueError as error:
+            if "'imagecodecs' package" in str(error):
+                name = tifffile.COMPRESSION(page.compression).name
+                needed("imagecodecs", f"a TIFF file with the compression {name}")
+            raise
 
     def _check_extent(self, page: Page, index: int) -> None:
         # tifffile fills strips that are missing, or were never written, with zeros.
