@@ -168,13 +168,16 @@ class OpenVINOEngine:
             return np.array(request.get_output_tensor().data)
         queue = self._compiled(output, frames.shape[1:], False)
         found: list[Any] = [None] * len(frames)
+        given: list[np.ndarray] = []
 
         def keep(request: Any, index: int) -> None:
             found[index] = request.get_output_tensor().data.copy()
 
         queue.set_callback(keep)
         for index, frame in enumerate(frames):
-            queue.start_async(np.ascontiguousarray(frame[None]), index)
+            # `given` outlives the requests, which read it where it is.
+            given.append(np.ascontiguousarray(frame[None]))
+            queue.start_async(given[-1], index, share_inputs=True)
         queue.wait_all()
         return np.concatenate(found)
 

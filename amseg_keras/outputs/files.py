@@ -216,14 +216,23 @@ class FolderLock:
             for folder in (self.unfinished, *self._made):
                 try:
                     folder.rmdir()
+                except FileNotFoundError:
+                    continue
                 except OSError:  # holds a result
                     break
         self._lock.release()
         self._lock = None
 
     def empty(self) -> None:
-        """Delete the unfinished run, and nothing of the lock."""
-        for path in self.unfinished.iterdir():
+        """Delete the unfinished run, and nothing of the lock.
+
+        The folder may be gone: whoever cleans up the output folder by hand may be faster.
+        """
+        try:
+            there = list(self.unfinished.iterdir())
+        except FileNotFoundError:
+            return
+        for path in there:
             if path.name not in (_LOCK, _HOLDER):
                 remove(path)
 

@@ -17,7 +17,7 @@ from amseg_keras.classes import IGNORE
 from amseg_keras.preprocess import GreyRange
 from amseg_keras.quantify.scale import ASSUMED, SIZE_FROM
 from amseg_keras.report.label_files import LABEL_WRITERS
-from amseg_keras.report.overlay import overlay, with_legend, write_overlays
+from amseg_keras.report.overlay import write_overlays
 from amseg_keras.runs.write_behind import WriteBehind
 
 BEHIND, BEHIND_PIXELS = 16, 1 << 26
@@ -69,7 +69,8 @@ class SegmentOutputs:
             behind,
         )
         self._overlays = WriteBehind[tuple[np.ndarray, np.ndarray], str | None](
-            lambda pairs: write_overlays(folder, self._pictures(pairs)), behind
+            lambda pairs: write_overlays(folder, pairs, about.class_names, about.grey_range),
+            behind,
         )
         self._table = WriteBehind[np.ndarray, str](self._write_table, behind)
         self._threads = ExitStack()
@@ -103,11 +104,6 @@ class SegmentOutputs:
         """Wait until all is written; the names of the files."""
         written = (self._labels.result(), self._overlays.result(), self._table.result())
         return [name for name in written if name is not None]
-
-    def _pictures(self, pairs: Iterator[tuple[np.ndarray, np.ndarray]]) -> Iterator[np.ndarray]:
-        names = self._about.class_names
-        for frame, labels in pairs:
-            yield with_legend(overlay(frame, labels, names, self._about.grey_range), names)
 
     def _write_table(self, labels: Iterator[np.ndarray]) -> str:
         """Write the areas of `quantify.class_areas`, without pandas, which takes long to import."""

@@ -348,3 +348,12 @@ def test_a_result_on_a_read_only_disk_is_kept(path):
         assert run(path)["rows"] == 4
     finally:
         path.chmod(0o700)
+
+
+def test_an_unfinished_run_that_somebody_deleted_is_no_error(path):
+    with OutputFolder(path, FILES) as out:
+        out.begin(RED)
+        for one in out.unfinished.iterdir():
+            one.unlink()
+        out.unfinished.rmdir()
+    assert not path.exists()

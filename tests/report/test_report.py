@@ -2,6 +2,7 @@
 
 import json
 
+import av
 import h5py
 import imageio.v3 as iio
 import numpy as np
@@ -16,7 +17,7 @@ from amseg_keras.classes import CLASS_NAMES
 from amseg_keras.preprocess import GreyRange
 from amseg_keras.report.colours import class_colours
 from amseg_keras.report.label_files import write_hdf5, write_png, write_tiff
-from amseg_keras.report.overlay import overlay, with_legend, write_overlays
+from amseg_keras.report.overlay import movie_picture, overlay, with_legend, write_overlays
 
 
 @pytest.fixture
@@ -89,9 +90,28 @@ def test_legend_shows_every_class_colour_however_narrow():
 
 
 def test_overlays_of_a_stack_become_a_movie_of_as_many_frames(tmp_path):
-    pictures = np.random.default_rng(0).integers(0, 255, (7, 40, 60, 3)).astype(np.uint8)
-    assert write_overlays(tmp_path, iter(pictures)) == "overlay.mp4"
-    assert iio.imread(tmp_path / "overlay.mp4", plugin="pyav").shape == (7, 40, 60, 3)
+    frames = np.random.default_rng(0).integers(0, 255, (7, 40, 600)).astype(np.uint8)
+    pairs = ((frame, np.full_like(frame, 3)) for frame in frames)
+    written = write_overlays(tmp_path, pairs, CLASS_NAMES, GreyRange(0, 255, 1.0))
+    assert written == "overlay.mp4"
+    assert iio.imread(tmp_path / "overlay.mp4", plugin="pyav").shape == (7, 60, 600, 3)
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16"])
+def test_a_picture_of_the_movie_has_the_colours_of_the_overlay(dtype):
+    rng = np.random.default_rng(0)
+    frame = rng.integers(0, 255, (64, 600)).astype(dtype)
+    labels = np.repeat(rng.integers(0, len(CLASS_NAMES) + 1, (64, 30)), 20, axis=1)
+    labels = np.where(labels == len(CLASS_NAMES), 255, labels).astype(np.uint8)
+    labels[1::2] = labels[::2]
+    levels = GreyRange(0, 255, 1.0)
+    made = movie_picture(frame, labels, CLASS_NAMES, levels)
+    shown = av.VideoFrame.from_ndarray(made, format="yuv420p").to_ndarray(format="rgb24")
+    expected = with_legend(overlay(frame, labels, CLASS_NAMES, levels), CLASS_NAMES)
+    assert shown.shape == expected.shape
+    # Neighbours share their hue; within a piece of one class nothing else differs.
+    inner = (np.arange(600) // 2 % 10 > 2) & (np.arange(600) // 2 % 10 < 7)
+    assert np.abs(shown[:64, inner].astype(int) - expected[:64, inner]).max() <= 4
 
 
 def test_a_failed_write_leaves_the_old_file_and_no_other(tmp_path):
