@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from itertools import combinations, pairwise
 from pathlib import Path
 
@@ -46,6 +47,7 @@ class NumberedName:
     spans: tuple[tuple[int, int], ...]
 
 
+@lru_cache(1 << 14)
 def numbered_name(path: Path) -> NumberedName:
     """Take a file name apart."""
     stem = path.stem

@@ -180,14 +180,27 @@ def _from_build_up_on(values: np.ndarray) -> np.ndarray:
 
 def _periodogram(segment: np.ndarray, cycles: np.ndarray) -> np.ndarray:
     """One-sided power per cycle a frame, at frequencies given in cycles per segment."""
-    from scipy.signal import lombscargle  # takes a second to import
-
     time = np.flatnonzero(np.isfinite(segment)).astype(np.float64)
     values = segment[np.isfinite(segment)]
     values = values - np.polyval(np.polyfit(time, values, 1), time)
     window = np.sin(np.pi * time / len(segment)) ** 2
-    power = lombscargle(time, values * window, 2 * np.pi * cycles / len(segment))
+    power = _lomb_scargle(time, values * window, 2 * np.pi * cycles / len(segment))
     return np.asarray(2 * power * len(time) / (window @ window))
+
+
+def _lomb_scargle(time: np.ndarray, values: np.ndarray, frequencies: np.ndarray) -> np.ndarray:
+    """As `scipy.signal.lombscargle`, which takes a second to import."""
+    phase = np.outer(frequencies, time)
+    shift = np.arctan2(np.sin(2 * phase).sum(axis=1), np.cos(2 * phase).sum(axis=1)) / 2
+    phase -= shift[:, None]
+    cosine, sine = np.cos(phase), np.sin(phase)
+    return (
+        np.asarray(
+            (cosine @ values) ** 2 / (cosine**2).sum(axis=1)
+            + (sine @ values) ** 2 / (sine**2).sum(axis=1)
+        )
+        / 2
+    )
 
 
 def _peak(power: np.ndarray, segments: int) -> int | None:

@@ -227,16 +227,26 @@ def robust_line(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
     slope, offset = _least_median_line(x, y)
     for _ in range(_ROUNDS):
         residuals = np.abs(y - slope * x - offset)
-        spread = max(1.4826 * float(np.median(residuals)), _LEAST_SPREAD)
+        spread = max(1.4826 * _median(residuals), _LEAST_SPREAD)
         weights = np.clip(1 - (residuals / (_TUKEY * spread)) ** 2, 0, None) ** 2
-        middle, height = ((weights * values).sum() / weights.sum() for values in (x, y))
+        total = weights.sum()
+        middle, height = ((weights * values).sum() / total for values in (x, y))
         # Sums, not matrix products: those wake up the threads of the BLAS for nothing.
         lever = weights * (x - middle)
-        before, slope = slope, float(np.sum(lever * y) / np.sum(lever * (x - middle)))
+        before, slope = slope, float((lever * y).sum() / (lever * (x - middle)).sum())
         offset = float(height - slope * middle)
         if abs(slope - before) * (x[-1] - x[0]) < _SETTLED:
             break
     return slope, offset
+
+
+def _median(values: np.ndarray) -> float:
+    """Median of finite values; `numpy.median` takes three times as long for a few hundred."""
+    half = len(values) // 2
+    if len(values) % 2:
+        return float(np.partition(values, half)[half])
+    lower, upper = np.partition(values, (half - 1, half))[half - 1 : half + 1]
+    return float((lower + upper) / 2)
 
 
 def _least_median_line(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from xml.etree import ElementTree
 
 import tifffile
@@ -12,7 +12,7 @@ from amseg_keras.read.formats.base import in_micrometres, in_seconds
 
 Page = tifffile.TiffPage | tifffile.TiffFrame
 
-_MOST_ASKED = 256
+_MOST_ASKED = 64
 _NOT_A_FRAME = tifffile.FILETYPE.REDUCEDIMAGE | tifffile.FILETYPE.MASK
 
 
@@ -29,13 +29,19 @@ class FramePages:
     source: Sequence[Page | None]
     chosen: tuple[int, ...] | None = None
     notes: tuple[str, ...] = ()
+    _latest: dict[int, Page] = field(default_factory=dict, compare=False, repr=False)
+    """The page that was asked for last: tifffile reads its tags anew each time."""
 
     def __len__(self) -> int:
         return len(self.source) if self.chosen is None else len(self.chosen)
 
     def __getitem__(self, index: int) -> Page:
-        page = self.source[index if self.chosen is None else self.chosen[index]]
-        assert page is not None
+        page = self._latest.get(index)
+        if page is None:
+            page = self.source[index if self.chosen is None else self.chosen[index]]
+            assert page is not None
+            self._latest.clear()
+            self._latest[index] = page
         return page
 
     def is_missing(self, index: int) -> bool:

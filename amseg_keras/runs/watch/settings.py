@@ -25,7 +25,8 @@ class WatchSettings:
         grey_wait_s: So long are the first frames waited for on which grey levels are measured.
         complete_s: A stack that may still grow counts as complete without a frame for so long.
         until_idle_s: End when nothing came for so long; None to go on until told to stop.
-        poll_s: Between two looks at the folder.
+        poll_s: Between two looks at the folder; no longer than half of `timing.settle_s`, and no
+            shorter than four times what a look takes.
         scale: Factor by which frames are enlarged for the network; `"auto"` as in `RunSettings`.
         assume_pixel_size: As in `RunSettings`.
         frame_rate_hz: Frames per second; by default the file's, else none.
@@ -40,7 +41,7 @@ class WatchSettings:
     grey_wait_s: float = 5.0
     complete_s: float = 30.0
     until_idle_s: float | None = None
-    poll_s: float = 0.2
+    poll_s: float = 0.05
     scale: float | Literal["auto"] = 1.0
     assume_pixel_size: bool = False
     frame_rate_hz: float | None = None

@@ -22,6 +22,9 @@ from amseg_keras.runs.watch.settings import Event, Network, Problem, WatchSettin
 ALONE = OutputFiles("amseg watch", "watch.json", ())
 """Claims the output folder; no record is written for all stacks together."""
 
+_PAUSE_OF_LOOK = 4
+"""Shortest pause between two looks at the folder, as a multiple of the time that a look takes."""
+
 
 def watch(
     folder: Path, out: Path, network: Network, settings: WatchSettings, stop: threading.Event
@@ -102,6 +105,7 @@ class _Watch:
         self._out, self._network, self._settings = out, network, settings
         self._stacks: list[LiveStack] = []
         self._last_event = time.monotonic()
+        self._look_s = 0.0
 
     def run_alone(self, stop: threading.Event) -> Iterator[Event]:
         """Watch with the output folder claimed: two watches would do every stack twice."""
@@ -128,7 +132,7 @@ class _Watch:
             elif self._is_idle():
                 break
             else:
-                stop.wait(self._settings.poll_s)
+                stop.wait(self._pause_s())
         for stack in list(self._stacks):
             if stack.done and not stack.is_written:
                 yield self._finish(stack)
@@ -140,6 +144,7 @@ class _Watch:
         """Look once, and give every stack a turn."""
         now = time.monotonic()
         self._folder.look(now)
+        self._look_s = time.monotonic() - now
         for source in self._found.look(self._folder, now):
             problem = self._start(source)
             if problem is not None:
@@ -168,6 +173,11 @@ class _Watch:
                 return Problem(OutputFolder(self._out / source.name, ALONE).sentence(error))
             return Problem(str(error))
         return None
+
+    def _pause_s(self) -> float:
+        """Time until the next look: a folder of many files is not looked at all the time."""
+        wanted = min(self._settings.poll_s, self._settings.timing.settle_s / 2)
+        return max(wanted, _PAUSE_OF_LOOK * self._look_s)
 
     def _next_complete(self) -> LiveStack | None:
         for stack in self._stacks:

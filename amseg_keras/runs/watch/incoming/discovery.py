@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 
 from amseg_keras.read import ReadError, ReadOptions, StackSource
@@ -166,6 +167,7 @@ class Discovery:
         return safe_name("_".join(parts) or self._folder.name)
 
 
+@lru_cache(1 << 14)
 def sequence_key(path: Path, by: str | None = None) -> SequenceKey | None:
     """What a file has in common with the frames of its sequence; None if it cannot be one.
 

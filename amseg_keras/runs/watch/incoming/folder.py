@@ -53,9 +53,8 @@ class WatchedFolder:
     def look(self, now: float) -> None:
         """See what is there; `now` is the time of `time.monotonic`."""
         there: dict[str, SeenFile] = {}
-        for entry in _files_below(os.path.abspath(self.folder), self._passed_over()):
-            if entry.path in self._done:
-                continue
+        folder = os.path.abspath(self.folder)
+        for entry in _files_below(folder, self._passed_over(), self._done):
             try:
                 status = entry.stat()
             except OSError:  # moved away since it was listed
@@ -86,7 +85,9 @@ class WatchedFolder:
         return os.path.join(os.path.abspath(self.folder), results.relative_to(folder))
 
 
-def _files_below(folder: str, passed_over: str | None) -> Iterator[os.DirEntry[str]]:
+def _files_below(
+    folder: str, passed_over: str | None, done: set[str]
+) -> Iterator[os.DirEntry[str]]:
     pending = [folder]
     while pending:
         try:
@@ -94,7 +95,8 @@ def _files_below(folder: str, passed_over: str | None) -> Iterator[os.DirEntry[s
         except OSError:  # gone since it was listed, or not to be reached at the moment
             continue
         for entry in entries:
-            if entry.name.startswith("."):
+            # Most of a long acquisition is done: it must cost next to nothing.
+            if entry.path in done or entry.name.startswith("."):
                 continue
             try:
                 is_folder = entry.is_dir(follow_symlinks=False)
