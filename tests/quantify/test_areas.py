@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from amseg_keras.quantify import class_areas
+from amseg_keras.quantify import Scale, class_areas
+from amseg_keras.runs.watch.measured import measure_live
 
 LABELS = np.array([[[0, 1, 1], [2, 2, 2]], [[255] * 3] * 2, [[0, 0, 255], [0, 1, 2]]], np.uint8)
 
@@ -28,3 +29,12 @@ def test_no_frames_give_an_empty_table_with_its_columns():
     table = class_areas([], ["gas"])
     assert len(table) == 0
     assert table.columns.tolist() == ["frame", "gas_area_px"]
+
+
+def test_a_live_row_has_the_areas_of_the_table_of_classes():
+    labels = np.random.default_rng(0).integers(0, 3, (20, 30)).astype(np.uint8)
+    labels[0] = 255
+    names = ["background", "substrate", "keyhole"]
+    row = measure_live(labels, names, Scale(2.0))
+    table = class_areas(labels[None], names, 2.0).drop(columns="frame").iloc[0]
+    assert {name: row[f"labelled_{name}"] for name in table.index} == dict(table)

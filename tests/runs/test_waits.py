@@ -42,7 +42,7 @@ def test_ratios_are_taken_within_rounds():
 
 def test_the_limit_stands_beside_what_was_measured(tmp_path):
     found = rows([2.0], [1.0])
-    assert "| a | openvino | start | 2 s | 1 s | 2.00 | imports |" in waits_markdown(
+    assert "| a | openvino | start | 2 s |  | 1 s | 2.00 | imports |" in waits_markdown(
         summarise_waits(found)
     )
     text = write_waits(tmp_path / "out", found, {"beside": "a training on both cores"})
