@@ -191,7 +191,8 @@ def _yuv_legend(width: int, class_names: tuple[str, ...]) -> tuple[np.ndarray, .
 def _halved(plane: np.ndarray) -> np.ndarray:
     """Mean of every 2 x 2 pixels of a uint16 plane."""
     rows = plane[::2] + plane[1::2]
-    return ((rows[:, ::2] + rows[:, 1::2] + 2) >> 2).astype(np.uint8)
+    halved: np.ndarray = ((rows[:, ::2] + rows[:, 1::2] + 2) >> 2).astype(np.uint8)
+    return halved
 
 
 def _blended(
