@@ -156,7 +156,7 @@ def test_a_name_cannot_lead_out_of_the_folder(running, visitor, name):
     token = str(visitor.base_url).rstrip("/").rpartition("/")[2]
     home = running.demo.visitors.of(token).folder
     kept = [path for path in home.rglob("*") if path.is_file()]
-    assert all(path.parent == home / folder for path in kept)
+    assert all(path.parent == home / folder / "frames" for path in kept)
     assert not Path("/etc/passwd.npy").exists()
 
 
