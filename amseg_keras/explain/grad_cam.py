@@ -283,7 +283,7 @@ class GradCam:
         self, counted: np.ndarray, tile: Tile, inside: np.ndarray, beside: list[Any]
     ) -> np.ndarray:
         """What one tile's pixels contribute to the weight of each channel, `(channels,)`."""
-        here = np.zeros(counted[tile.window].shape, np.float32)
+        here: np.ndarray = np.zeros(counted[tile.window].shape, np.float32)
         here[tile.core_in_window()] = counted[tile.core]
         if not here.any():
             return np.zeros(inside.shape[-1], np.float32)

@@ -206,7 +206,7 @@ def _around(stage: Stage, keyhole: Void, shell: float) -> np.ndarray:
     (rows, columns), mask = fill(keyhole.outline, stage.view.shape)
     depth: np.ndarray = np.zeros((1, stage.view.shape[1]), np.float32)
     if not mask.any():
-        return depth[0]
+        return np.asarray(depth[0])
     lowest = rows.start + mask.shape[0] - mask[::-1].argmax(axis=0)
     below = np.maximum(lowest - stage.surface[columns], 0) + np.float32(shell)
     depth[0, columns] = np.where(mask.any(axis=0), below, 0)
