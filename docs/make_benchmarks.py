@@ -79,7 +79,7 @@ def pretraining() -> str:
     rows = []
     for name, steps in (
         ("amsegnet-esrf", "from random weights, ESRF and APS"),
-        ("amsegnet-dls", "`amsegnet-esrf`, on with Diamond"),
+        ("amsegnet-dls", "`amsegnet-movie`, on with Diamond"),
     ):
         found = scores(name, "Simulated")
         cells = [f"{found[c]:.3f}" if c in found else "" for c in ("mean IoU", "keyhole", "pore")]

@@ -84,14 +84,19 @@ class Measured:
     @classmethod
     def of_evaluation(cls, found: Mapping[str, Any]) -> Measured:
         """From the `evaluation.json` of `amseg evaluate`."""
+        # A few wrong pixels of a class that no label shows are an IoU of 0, which says nothing.
+        labelled = {
+            name: row if row.get("truth_pixels", 1) else {"iou": None, "f1": None}
+            for name, row in found["classes"].items()
+        }
         data = (found["origin"] or "frames of no known origin").rstrip(".")
         return cls(
             data=data,
             split=found["split"],
             about=f"On {found['frames']} frames that the training has not seen ({data}), by "
             "`amseg evaluate`",
-            iou={name: row["iou"] for name, row in found["classes"].items()},
-            f1={name: row["f1"] for name, row in found["classes"].items()},
+            iou={name: row["iou"] for name, row in labelled.items()},
+            f1={name: row["f1"] for name, row in labelled.items()},
             mean_iou=found["mean_iou"],
             mean_f1=found["mean_f1"],
         )

@@ -139,7 +139,19 @@ PRESETS = sorted(path.parent.name for path in HUB.glob("*/preprocessing.json"))
 
 
 def test_all_facilities_have_one():
-    assert {"amsegnet-aps", "amsegnet-dls", "amsegnet-esrf", "amsegnet-hpdc"} <= set(PRESETS)
+    wanted = {"amsegnet-aps", "amsegnet-dls", "amsegnet-esrf", "amsegnet-hpdc", "amsegnet-meltpool"}
+    assert wanted <= set(PRESETS)
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_its_card_says_first_what_it_is_good_for(name):
+    card = (HUB / name / "README.md").read_text("utf-8")
+    assert card.index("**Good for**") < card.index("**Not for**") < card.index("## Use")
+
+
+@pytest.mark.parametrize("name", sorted(set(PRESETS) - {"amsegnet-esrf"}))
+def test_all_but_the_network_of_the_paper_are_small(name):
+    assert (HUB / name / "model.weights.h5").stat().st_size < 2_000_000
 
 
 @pytest.mark.parametrize("name", PRESETS)
