@@ -147,7 +147,7 @@ def geometry() -> Figure:
 
 
 def melt_pool() -> Figure:
-    """What is measured of the melt pool."""
+    """Draw the measured lengths of the melt pool."""
     names = [*NAMES, MELT_POOL]
     drawing = Drawing((150, 300), TILT_DEG, row=45.5)
     along = np.linspace(0, np.pi, 60)

@@ -59,7 +59,7 @@ def pixels(page):
 
 
 def drawn(running, frames, index, labels=None, **options):
-    """What the library draws of a frame."""
+    """The picture that the library draws of a frame."""
     found = running.segmenter.segment(frames)
     names, levels = found.class_names, found.grey_range
     labels = found.labels[index] if labels is None else labels

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from amseg_keras.classes import CLASS_NAMES
+from amseg_keras.classes import CLASS_NAMES, MELT_POOL
 from amseg_keras.datasets import Dataset, LabelledFrame
 from amseg_keras.datasets.dataset import SPLITS, write_frame
 from amseg_keras.evaluation import Evaluation, evaluate
@@ -22,7 +22,7 @@ from amseg_keras.pretrained import find_preset
 from amseg_keras.pretrained.preset import read_info
 from amseg_keras.read import ReadError
 from amseg_keras.segment import Segmenter, from_pretrained
-from amseg_keras.training import Progress, Recipe
+from amseg_keras.training import Progress, Recipe, Simulation
 from amseg_keras.training.derived_examples import translation
 from amseg_keras.transfer import FINE_TUNING, fine_tune
 from amseg_keras.transfer.prepare import SHARE, facilities_to_replay
@@ -226,14 +226,17 @@ class _Collected:
         # The simulator needs OpenCV, which reading corrections does not.
         from amseg_keras.simulate import record
 
-        recording = record(facility, REPLAYED_FRAMES, seed, shape=(192, 256), motion=motion)
-        ids = translation(CLASS_NAMES, self._class_names)
+        # Liquid that is called substrate would teach a network to forget the melt pool.
+        pool = MELT_POOL in self._class_names
+        place = Simulation({facility: 1.0}, melt_pool=pool).place(facility)
+        recording = record(place, REPLAYED_FRAMES, seed, shape=(192, 256), motion=motion)
+        ids = translation((*CLASS_NAMES, MELT_POOL), self._class_names)
         around = spread(REPLAYED_FRAMES, max(BACKGROUND_FRAMES, SHORTEST))
         for number in sorted({*REPLAYED_LABELS, *around}):
             known = number in REPLAYED_LABELS
             name = f"{REPLAYED}-{facility}-{seed}"
             about = LabelledFrame("", None, name, number, split=split if known else None)
-            mapped = ids[recording.labels(number)] if known else None
+            mapped = ids[recording.labels(number, melt_pool=pool)] if known else None
             grey = recording.grey(number)
             self._frames[name, number] = write_frame(self.folder, grey, mapped, about)
 
@@ -277,8 +280,6 @@ def hold_back(start: Segmenter, tuned: Segmenter, others: Dataset) -> float:
         mixed = [one + share * (other - one) for one, other in zip(old, new, strict=True)]
         tuned.model.set_weights(mixed)
         now = evaluate(tuned, others, split="validation").mean_iou
-        if os.environ.get("LAB"):
-            print("LAB", share, now, least)
         if now >= least:
             break
     return share

@@ -1,4 +1,4 @@
-"""What the page is told: one frame in one answer, and the state of all that a visitor has.
+"""Answers to the page: one frame in one answer, and the state of all recordings of a visitor.
 
 The page shows what is in one answer and nothing else of the frame, so picture, labels, numbers,
 time and the mark in the plots are always of the same frame.

@@ -351,7 +351,7 @@ class Visitor:
 
 
 def _bytes_in(folder: Path) -> int:
-    """Add up the files of a folder, of which others may be deleted at the same time."""
+    """Add up the sizes of the files of a folder. Some may be deleted meanwhile."""
     total = 0
     for root, _, names in os.walk(folder):
         for name in names:

@@ -261,7 +261,7 @@ class Pools:
     """The workers of a server.
 
     Attributes:
-        files: Those that open foreign files, measure and pack.
+        files: Processes that open foreign files, measure and pack.
         network: That which segments and explains.
         teaching: That which teaches.
     """

@@ -9,7 +9,8 @@ from random_networks import randomise
 from small_sets import make_dataset, small_network
 
 from amseg_keras import Segmenter, from_pretrained
-from amseg_keras.corrections import Corrections, teach
+from amseg_keras.classes import CLASS_NAMES, MELT_POOL
+from amseg_keras.corrections import Corrections, teach, teaching
 from amseg_keras.corrections.teaching import GROUPS, TEACHING, TeachProgress, hold_back
 from amseg_keras.datasets import open_dataset
 from amseg_keras.datasets.dataset import write_frame
@@ -90,6 +91,30 @@ def test_of_what_other_recordings_suffer_from_a_part_is_taken_back(preset, tmp_p
     assert (share < 1) == forgets
     for one, other, kept in zip(old, changed, tuned.model.get_weights(), strict=True):
         np.testing.assert_allclose(kept, one + share * (other - one), rtol=1e-5, atol=1e-6)
+
+
+def test_simulated_frames_of_a_melt_pool_network_show_the_melt_pool(tmp_path, monkeypatch):
+    monkeypatch.setattr(teaching, "RECORDINGS", 1)
+    names = (*CLASS_NAMES, MELT_POOL)
+    info = PresetInfo("pool", names, GreyScaling(), None, "nothing: random weights")
+    preset = Segmenter(randomise(small_network(6)), info).save_pretrained(tmp_path / "pool")
+    kept = Corrections(tmp_path / "corrected", names)
+    for frame in range(2):
+        image = np.full((48, 64), frame, np.uint8)
+        kept.keep("shot", frame, image, np.zeros((48, 64), np.uint8))
+
+    class EnoughError(Exception):
+        pass
+
+    def stop(done):
+        if done.stage == "training":
+            raise EnoughError
+
+    with pytest.raises(EnoughError):
+        teach(kept.dataset, tmp_path / "taught", preset, progress=stop)
+    data = open_dataset(tmp_path / "taught" / "frames")
+    simulated = [one for one in data.frames if one.label and one.sequence != "shot"]
+    assert any((data.labels(frame) == names.index(MELT_POOL)).any() for frame in simulated)
 
 
 def test_a_group_without_frames_has_no_mean():

@@ -1,4 +1,4 @@
-"""What the demo shows, in a real browser without a window: never anything stale."""
+"""The demo in a real browser without a window: it shows nothing stale."""
 
 import numpy as np
 import pytest

@@ -105,7 +105,7 @@ def time_series_figure(
 
     Args:
         quantities: Of the experiment. Frames that could not be read leave a gap in the lines.
-        class_names: Of the labels: without a class its panels are left out.
+        class_names: Classes of the labels. A class that is not there has no panels.
         axis: Of time.
         strip: Pictures, and the part of each that is shown.
 
