@@ -31,7 +31,7 @@ MARGIN = 1.15
 
 MOST_POINTS = 300
 
-FALSE_ALARMS = 0.025
+FALSE_ALARMS = 0.02
 """Share of the simulated familiar recordings, left out of the fit, that may be called foreign."""
 
 _STRENGTH = 0.05

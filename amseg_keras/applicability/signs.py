@@ -141,7 +141,7 @@ def measure_signs(
         found[f"row_{name}"] = float(mask.mean(axis=1) @ _places(mask.shape[0]) / share)
         found[f"column_{name}"] = float(mask.mean(axis=0) @ _places(mask.shape[1]) / share)
         values = coarse_grey[mask]
-        low, middle, high = np.percentile(values, (2, 50, 98))
+        low, middle, high = _levels_at(values, (2, 50, 98))
         found[f"grey_{name}"], found[f"levels_{name}"] = float(middle), float(high - low)
         found[f"bright_spots_{name}"] = float((high + low - 2 * middle) / (high - low + _FLOOR))
     found |= _of_labels(labels, class_names, step) | _of_blocks(grey)
@@ -225,6 +225,29 @@ def stretched(frame: np.ndarray, levels: GreyRange) -> np.ndarray:
     return (frame.astype(np.float32) - np.float32(levels.low)) * np.float32(1 / span)
 
 
+def _means(pixels: np.ndarray, size: int) -> np.ndarray:
+    """Average squares of `size` x `size` pixels; rows and columns that are left over are left out.
+
+    Example:
+        >>> _means(np.arange(12.0).reshape(2, 6), 2).tolist()
+        [[3.5, 5.5, 7.5]]
+    """
+    height, width = (side // size for side in pixels.shape)
+    rows = pixels[: height * size, : width * size].reshape(height, size, -1).sum(axis=1)
+    # Slices added up take a tenth of the time of a sum over so short an axis.
+    columns = rows[:, ::size].copy()
+    for first in range(1, size):
+        columns += rows[:, first::size]
+    return np.asarray(columns / np.float32(size * size))
+
+
+def _levels_at(values: np.ndarray, percentiles: Sequence[float]) -> list[float]:
+    """Find percentiles as the nearest of the values: quicker than to interpolate, as good here."""
+    places = [round((values.size - 1) * one / 100) for one in percentiles]
+    ordered = np.partition(values, places, axis=None)
+    return [float(ordered[place]) for place in places]
+
+
 def _places(count: int) -> np.ndarray:
     """Middles of so many rows, from 0 to 1, divided by their number."""
     return (np.arange(count) + 0.5) / count**2
@@ -238,8 +261,9 @@ def _of_blocks(grey: np.ndarray) -> dict[str, float]:
     whole = grey[: height * _BLOCKS, : width * _BLOCKS]
     blocks = whole.reshape(_BLOCKS, height, _BLOCKS, width)
     step = max(height * width // 256, 1)
-    means = blocks[:, ::2].mean(axis=(1, 3))
-    across = np.abs(blocks[:, ::step, :, 1:] - blocks[:, ::step, :, :-1]).mean(axis=(1, 3))
+    means = blocks[:, ::2].mean(axis=1).mean(axis=-1)
+    some = blocks[:, ::step]
+    across = np.abs(some[..., 1:] - some[..., :-1]).mean(axis=1).mean(axis=-1)
     detail = np.log(across + _FLOOR)
     found: dict[str, float] = {}
     eighth = _BLOCKS // 8
@@ -251,15 +275,16 @@ def _of_blocks(grey: np.ndarray) -> dict[str, float]:
     found["layers"] = float(np.log(apart[0] / apart[1]))
     if means.std() > _FLOOR and detail.std() > _FLOOR:
         found["counting"] = float(np.corrcoef(means.ravel(), detail.ravel())[0, 1])
-    low, middle, high = np.percentile(whole[::4, ::4], (1, 50, 99))
+    low, middle, high = _levels_at(whole[::4, ::4], (1, 50, 99))
     found["bright_spots_frame"] = float((high + low - 2 * middle) / (high - low + _FLOOR))
     beyond = whole[4:-4:2, 4:-4:4]
     around = (
         whole[:-8:2, 4:-4:4] + whole[8::2, 4:-4:4] + whole[4:-4:2, :-8:4] + whole[4:-4:2, 8::4]
     ) / 4
     apart_there = beyond - around
-    spread = float(np.sqrt((apart_there**2).mean())) + _FLOOR
-    found["skewness"] = float(np.cbrt((apart_there**3).mean()) / spread)
+    squares = apart_there * apart_there
+    spread = float(np.sqrt(squares.mean())) + _FLOOR
+    found["skewness"] = float(np.cbrt((squares * apart_there).mean()) / spread)
     return found
 
 
@@ -268,8 +293,7 @@ def _of_blobs(grey: np.ndarray, labels: np.ndarray, class_names: Sequence[str]) 
     height, width = (side // _BIN for side in grey.shape)
     if min(height, width) < 4:
         return {}
-    whole = grey[: height * _BIN, : width * _BIN]
-    coarse = whole.reshape(height, _BIN, width, _BIN).mean(axis=(1, 3))
+    coarse = _means(grey, _BIN)
     coarse = coarse - np.median(coarse, axis=1, keepdims=True)
     found = {}
     places: dict[str, np.ndarray] = {"frame": np.ones((height, width), bool)}
@@ -281,7 +305,7 @@ def _of_blobs(grey: np.ndarray, labels: np.ndarray, class_names: Sequence[str]) 
     for name, place in places.items():
         values = coarse[place]
         if len(values) > _LEAST_PAIRS:
-            low, middle_level, high = np.percentile(values, (0.5, 50, 99.5))
+            low, middle_level, high = _levels_at(values, (0.5, 50, 99.5))
             apart = (high + low - 2 * middle_level) / (high - low + _FLOOR)
             found[f"blobs_{name}"] = float(apart)
     return found
@@ -302,8 +326,7 @@ def _of_voids(grey: np.ndarray) -> dict[str, float]:
         if height < 4 or width < 2 * away + 4:
             continue
         if size not in coarse:
-            whole = lower[: height * size, : width * size]
-            coarse[size] = whole.reshape(height, size, width, size).mean(axis=(1, 3))
+            coarse[size] = _means(lower, size)
         means = coarse[size]
         middle = means[:, away:-away]
         left, right = middle - means[:, : -2 * away], middle - means[:, 2 * away :]
@@ -424,13 +447,12 @@ def _of_motion(
         found["moving_brighter"] = float((moved[strong] > 0).mean())
     height, width = (side // _BIN for side in moved.shape)
     if "substrate" in class_names and min(height, width) >= 4:
-        whole = moved[: height * _BIN, : width * _BIN]
-        coarse = whole.reshape(height, _BIN, width, _BIN).mean(axis=(1, 3))
+        coarse = _means(moved, _BIN)
         middle = labels[_BIN // 2 :: _BIN, _BIN // 2 :: _BIN][:height, :width]
         metal = [class_names.index(one) for one in ("substrate", "keyhole") if one in class_names]
         values = coarse[np.isin(middle, metal)]
         if len(values) > _LEAST_PAIRS:
-            low, high = np.percentile(values, (0.2, 99.8))
+            low, high = _levels_at(values, (0.2, 99.8))
             found["moving_blobs"] = float((high + low) / (high - low + _FLOOR))
     rough = np.abs(np.diff(moved[:, ::2], axis=0))
     found["moving_rough"] = float(np.log(np.median(rough) + _FLOOR))

@@ -96,7 +96,7 @@ def test_voids_that_are_darker_than_the_plate_are_said_whatever_the_gas(known):
     frame[:45] = 900  # a clipped beam: the gas is darker than the plate
     quiet = replace(known, trees=None)
     lower = frame[45:]
-    lower[:, 60:68] = 2400
+    lower[:, 100:108] = 2400
     bright = GreyScaling().measure(frame[None])
     for given, said in ((frame, False), (4000 - frame, True)):
         signs = {0: measure_signs(given, labelled(drawn(3)), NAMES, bright)}
