@@ -34,7 +34,7 @@ from amseg_keras.applicability.calibrate import FAMILIAR, Samples, interval_fact
 from amseg_keras.applicability.check import signs_of
 from amseg_keras.applicability.foreign import CHANGES, MEANINGLESS, PROCESSES, reduced
 from amseg_keras.applicability.signs import change, of_scaled
-from amseg_keras.classes import CLASS_NAMES, IGNORE
+from amseg_keras.classes import CLASS_NAMES, IGNORE, MELT_POOL
 from amseg_keras.preprocess import Inputs
 from amseg_keras.preprocess.inputs import labels_of_shape
 from amseg_keras.pretrained.preset import weights_digest
@@ -192,6 +192,7 @@ class Measured:
         rng = np.random.default_rng(FIRST_SEED)
         own = {PROCESSES[name] for name in names}
         has_motion = self.segmenter.channels.has_motion
+        melts = MELT_POOL in self.segmenter.class_names
         kinds = [
             kind
             for kind in CHANGES
@@ -201,7 +202,7 @@ class Measured:
         self.foreign = {kind: [] for kind in kinds}
         for number in range(options.recordings):
             of = names[number % len(names)]
-            drawn = _draw(of, FIRST_SEED + number, options.scales, has_motion)
+            drawn = _draw(of, FIRST_SEED + number, options.scales, has_motion, melts)
             factor = 1.0
             if number % RESAMPLED_ONE_IN == RESAMPLED_ONE_IN - 1:
                 factor = float(rng.choice(RESAMPLED))
@@ -315,10 +316,11 @@ class Measured:
         if last not in bounds:
             return
         found = measure(labels[None], names, bounds={0: bounds[last]}).frames
-        true = measure(drawn.truth[None], CLASS_NAMES).frames
+        known = (*CLASS_NAMES, MELT_POOL) if MELT_POOL in names else CLASS_NAMES
+        true = measure(drawn.truth[None], known).frames
         if found.empty or true.empty:
             return
-        for column in BOUNDED:
+        for column in (name for name in BOUNDED if name in found):
             value, truth = float(found[column].iloc[0]), float(true[column].iloc[0])
             # A keyhole that is missed is an error of detection, which no interval can tell.
             if not (value > 0 and truth > 0 and np.isfinite(value + truth)):
@@ -353,8 +355,9 @@ class _Drawn:
 
     Attributes:
         frames: uint8 or uint16 `(frames, height, width)`.
-        truth: Class ids of the last frame, as of `CLASS_NAMES`.
-        liquid: Where it is liquid.
+        truth: Class ids of the last frame, as of `CLASS_NAMES`, and the melt pool where the preset
+            has it.
+        liquid: Where it is liquid, and the truth does not say whether it can be seen.
         at_own: Whether the recording has the pixel size of its facility.
     """
 
@@ -364,7 +367,7 @@ class _Drawn:
     at_own: bool
 
 
-def _draw(name: str, seed: int, scales: bool, has_motion: bool) -> _Drawn:
+def _draw(name: str, seed: int, scales: bool, has_motion: bool, melts: bool = False) -> _Drawn:
     """Render the frames behind a frame, and the frame itself as the last one."""
     rng = np.random.default_rng((seed, 2))
     place, at_own = FACILITIES[name], True
@@ -378,6 +381,8 @@ def _draw(name: str, seed: int, scales: bool, has_motion: bool) -> _Drawn:
     earlier = [made.grey(at) for at in behind] if has_motion else []
     frame, truth = made[target]
     liquid = made.liquid(target)
+    if melts:
+        truth, liquid = made.labels(target, motion=has_motion, melt_pool=True), None
     return _Drawn(
         np.stack([*earlier, frame]),
         truth,
@@ -421,7 +426,7 @@ def _seen(segmenter: Segmenter, frames: np.ndarray, moves: bool, factor: float =
 def _own_ids(segmenter: Segmenter) -> np.ndarray:
     """The network's id of each simulated class id; 255 for classes that it does not have."""
     ids = np.full(256, IGNORE, np.int64)
-    for number, name in enumerate(CLASS_NAMES):
+    for number, name in enumerate((*CLASS_NAMES, MELT_POOL)):
         if name in segmenter.class_names:
             ids[number] = segmenter.class_names.index(name)
     return ids

@@ -11,7 +11,10 @@ import numpy as np
 if TYPE_CHECKING:
     import pandas as pd
 
-BOUNDED = ("keyhole_area_px", "keyhole_depth_px", "pore_area_px")
+BOUNDED = (
+    *("keyhole_area_px", "keyhole_depth_px", "pore_area_px"),
+    *("melt_pool_area_px", "melt_pool_depth_px"),
+)
 """Columns that get an interval."""
 
 LOW, HIGH = "low_", "high_"
@@ -26,7 +29,8 @@ class FrameBounds:
     """Label maps of a frame between which the truth lies, and where its plate begins.
 
     Attributes:
-        least: Class ids with as little keyhole and pore as can be, uint8 `(height, width)`.
+        least: Class ids with as little keyhole, pore and melt pool as can be, uint8 `(height,
+            width)`.
         most: Class ids with as much as can be, likewise.
         edge: What to add to slope and offset of the surface of the labels; None where the grey
             levels have no clear step.
@@ -119,7 +123,7 @@ def with_intervals(
     none, as they have none.
 
     Args:
-        table: Row for each readable frame: `frame` and the columns of `BOUNDED`, in pixels.
+        table: Row for each readable frame: `frame` and columns of `BOUNDED`, in pixels.
         least: Same columns, measured on the smaller label maps of some of the frames.
         most: Same columns, measured on the larger ones of the same frames.
         factors: Factor on the interval of each quantity; 1 by default.
@@ -166,3 +170,23 @@ def with_intervals(
     asked = np.isin(frames, least["frame"])
     columns[SOURCE] = np.where(asked, "network", "interpolated")
     return pd.DataFrame(columns, index=table.index)
+
+
+def interval_of_median(frames: pd.DataFrame, column: str) -> dict[str, float]:
+    """Give the ends of the 90 % interval of a median, if the frames have intervals.
+
+    A network that is wrong in one frame is wrong in the next: the ends do not come nearer to each
+    other with the number of frames.
+
+    Args:
+        frames: Table of frames.
+        column: Column of the quantity.
+
+    Returns:
+        `low_median_...` and `high_median_...`; nothing if the quantity has no intervals.
+    """
+    return {
+        f"{end}median_{column}": float(frames[end + column].median())
+        for end in (LOW, HIGH)
+        if end + column in frames
+    }

@@ -189,21 +189,14 @@ def measure(
             middles = [(pool.left_x_px + pool.right_x_px) / 2 for pool in pools]
             scan_direction = _direction(numbers, middles) if pools else None
     rows = _table(_FrameRow, [frame.row(scan_direction) for frame in measured])
+    if MELT_POOL in class_names:
+        rows = with_melt_pools(rows, pools, scan_direction)
     bounded = [frame for frame in measured if frame.index in bounds and not are_stale]
     if bounded:
         least, most = (
-            _table(
-                _FrameRow,
-                [
-                    _end(frame, getattr(bounds[frame.index], end), class_names, smallest_px, bounds)
-                    for frame in bounded
-                ],
-            )
-            for end in ("least", "most")
+            _end(bounded, which, class_names, smallest_px, bounds) for which in ("least", "most")
         )
         rows = with_intervals(rows, least, most, bounds[bounded[0].index].factors)
-    if MELT_POOL in class_names:
-        rows = with_melt_pools(rows, pools, scan_direction)
     frames = in_units(rows, scale)
     for of in ("area", "depth"):
         frames[f"keyhole_{of}_delta"] = fluctuation(frames[f"keyhole_{of}_px"]).delta_i
@@ -360,22 +353,30 @@ def without_what_is_above(
 
 
 def _end(
-    frame: _MeasuredFrame,
-    labels: np.ndarray,
+    frames: Sequence[_MeasuredFrame],
+    which: str,
     class_names: Sequence[str],
     smallest_px: float,
     bounds: Mapping[int, FrameBounds],
-) -> _FrameRow:
-    """Measure one of the bounds of a frame, from the surface of the frame if the grey levels tell.
+) -> pd.DataFrame:
+    """Measure one of the two bounds of frames.
 
-    Otherwise the surface, too, is as uncertain as the labels are.
+    The surface is that of the frame if the grey levels tell where it is. Otherwise it is as
+    uncertain as the labels are.
     """
-    surface = frame.surface
-    if edge_at(bounds, frame.index) is None:
-        surface = substrate_surface(labels, class_names)
-    else:
-        labels = without_what_is_above(labels, class_names, surface)
-    return _measure_frame(frame.index, labels, class_names, smallest_px, surface).row(None)
+    rows, pools = [], []
+    for frame in frames:
+        surface, labels = frame.surface, getattr(bounds[frame.index], which)
+        if edge_at(bounds, frame.index) is None:
+            surface = substrate_surface(labels, class_names)
+        else:
+            labels = without_what_is_above(labels, class_names, surface)
+        measured = _measure_frame(frame.index, labels, class_names, smallest_px, surface)
+        rows.append(measured.row(None))
+        if MELT_POOL in class_names:
+            pools.append(measure_melt_pool(labels, class_names, surface, smallest_px))
+    table = _table(_FrameRow, rows)
+    return with_melt_pools(table, pools, None) if MELT_POOL in class_names else table
 
 
 def _measure_frame(

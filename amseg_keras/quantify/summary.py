@@ -10,7 +10,7 @@ import pandas as pd
 from amseg_keras.quantify.dynamics.fate import STATIC, UNCLEAR
 from amseg_keras.quantify.dynamics.fluctuation import fluctuation, oscillation_spectrum
 from amseg_keras.quantify.dynamics.tracks import PoreTracks
-from amseg_keras.quantify.intervals import HIGH, LOW
+from amseg_keras.quantify.intervals import interval_of_median
 from amseg_keras.quantify.scale import ASSUMED, SIZE_FROM, Scale
 
 
@@ -61,8 +61,8 @@ def summarise(frames: pd.DataFrame, tracked: PoreTracks, scale: Scale) -> dict[s
         "keyhole_frames": len(keyholes),
         "median_keyhole_depth_px": float(keyholes["keyhole_depth_px"].median()),
         "median_keyhole_area_px": float(keyholes["keyhole_area_px"].median()),
-        **_interval(keyholes, "keyhole_depth_px"),
-        **_interval(keyholes, "keyhole_area_px"),
+        **interval_of_median(keyholes, "keyhole_depth_px"),
+        **interval_of_median(keyholes, "keyhole_area_px"),
         "area_delta_avg": area.delta_avg,
         "area_delta_max": area.delta_max,
         "depth_delta_avg": depth.delta_avg,
@@ -84,19 +84,6 @@ def summarise(frames: pd.DataFrame, tracked: PoreTracks, scale: Scale) -> dict[s
         summary[SIZE_FROM] = ASSUMED
     summary["oscillation_hz"] = _oscillation_hz(frames, scale)
     return summary
-
-
-def _interval(keyholes: pd.DataFrame, column: str) -> dict[str, float]:
-    """Ends of the 90 % interval of a median, if frames have one.
-
-    A network that is wrong in one frame is wrong in the next: the ends do not come nearer to each
-    other with the number of frames.
-    """
-    return {
-        f"{end}median_{column}": float(keyholes[end + column].median())
-        for end in (LOW, HIGH)
-        if end + column in keyholes
-    }
 
 
 def _counted(tracks: pd.DataFrame) -> dict[str, int]:

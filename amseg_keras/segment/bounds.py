@@ -1,9 +1,9 @@
 """Label maps between which the truth lies: what the network is sure of, and what it can rule out.
 
 Lengths and areas that are measured on both maps of a frame are the ends of a 90 % interval: the
-smaller map holds the pixels of keyhole and pore that have a probability of at least 95 %, the
-larger one those of at least 5 %. Pixels along an edge are right or wrong together, so that these
-are the 5 % and 95 % quantiles of an area, and not only of a pixel.
+smaller map holds the pixels of keyhole, pore and melt pool that have a probability of at least
+95 %, the larger one those of at least 5 %. Pixels along an edge are right or wrong together, so
+that these are the 5 % and 95 % quantiles of an area, and not only of a pixel.
 """
 
 from __future__ import annotations
@@ -100,12 +100,13 @@ def find_bounds(
 
 
 def labels_at(probabilities: np.ndarray, class_names: Sequence[str], limit: float) -> np.ndarray:
-    """Label the pixels whose probability of keyhole, pore or metal reaches a limit.
+    """Label the pixels whose probability of keyhole, pore, melt pool or metal reaches a limit.
 
     Args:
         probabilities: Probabilities of the classes, float `(height, width, classes)`.
         class_names: Name of each class id.
-        limit: Least probability of a void; and, towards gas and powder, of metal.
+        limit: Least probability of a void; of liquid, if the pixel is metal; and of metal, towards
+            gas and powder.
 
     Returns:
         Class ids, uint8 `(height, width)`. A pixel that no void reaches is of the likeliest other
@@ -126,7 +127,13 @@ def labels_at(probabilities: np.ndarray, class_names: Sequence[str], limit: floa
         of_metal = probabilities[..., metals].sum(axis=-1)
         rest = of_metal + probabilities[..., others].sum(axis=-1)
         is_metal = of_metal >= limit * np.maximum(rest, 1e-9)
-        labels = np.where(is_metal, _likeliest(probabilities, metals), labels)
+        metal = _likeliest(probabilities, metals)
+        if len(metals) > 1:
+            liquid = list(class_names).index(MELT_POOL)
+            is_liquid = probabilities[..., liquid] >= limit * np.maximum(of_metal, 1e-9)
+            solid = _likeliest(probabilities, [one for one in metals if one != liquid])
+            metal = np.where(is_liquid, np.uint8(liquid), solid)
+        labels = np.where(is_metal, metal, labels)
     if voids:
         is_void = probabilities[..., voids].max(axis=-1) >= limit
         labels = np.where(is_void, _likeliest(probabilities, voids), labels)

@@ -76,3 +76,17 @@ def test_above_powder_no_step_is_looked_for():
     frame = np.where(np.arange(80)[:, None] > 30, 400, 900) + np.zeros((80, 100))
     powder = np.full((80, 100), NAMES.index("powder"), np.uint8)
     assert at_grey_edge(Surface(0.0, 28.0), frame, powder, NAMES) is None
+
+
+def test_a_melt_pool_has_an_interval_of_its_depth_and_area():
+    def with_pool(depth):
+        labels = drawn(0)
+        labels[20 : 20 + depth, 20:60] = 5
+        return labels
+
+    bounds = {0: FrameBounds(with_pool(15), with_pool(28))}
+    found = measure(with_pool(20)[None], (*NAMES, "melt pool"), Scale(2.0), bounds=bounds)
+    row = found.frames.iloc[0]
+    assert (row["low_melt_pool_depth_px"], row["high_melt_pool_depth_px"]) == (14.0, 29.0)
+    assert row["low_melt_pool_area_px"] == pytest.approx(600 - np.sqrt(800))
+    assert found.summary["high_median_melt_pool_depth_um"] == 58.0

@@ -17,9 +17,15 @@ def test_the_smaller_map_lies_within_the_larger_one():
 
 
 def test_liquid_is_metal_and_not_what_metal_is_compared_with():
-    probabilities = np.array([[[0.02, 0.18, 0.0, 0.8], [0.5, 0.1, 0.0, 0.4]]])
+    probabilities = np.array([[[0.02, 0.02, 0.0, 0.96], [0.5, 0.1, 0.0, 0.4]]])
     assert labels_at(probabilities, NAMES, 0.95).tolist() == [[3, 0]]
     assert labels_at(probabilities, NAMES, 0.05).tolist() == [[3, 3]]
+
+
+def test_the_smaller_map_holds_only_liquid_that_is_sure():
+    probabilities = np.array([[[0.02, 0.38, 0.0, 0.6]]])
+    assert labels_at(probabilities, NAMES, 0.95).tolist() == [[1]]
+    assert labels_at(probabilities, NAMES, 0.05).tolist() == [[3]]
 
 
 def test_bounds_belong_to_the_labels_and_know_where_the_grey_levels_step():

@@ -14,6 +14,7 @@ from amseg_keras.quantify.classes import SMALLEST_PX, mask_of
 from amseg_keras.quantify.geometry.keyhole import Keyhole
 from amseg_keras.quantify.geometry.pores import Pore
 from amseg_keras.quantify.geometry.surface import Surface, robust_line
+from amseg_keras.quantify.intervals import interval_of_median
 from amseg_keras.quantify.scale import Scale
 
 if TYPE_CHECKING:
@@ -348,8 +349,10 @@ def summarise_melt_pool(frames: pd.DataFrame, scale: Scale) -> dict[str, Any]:
     Returns:
         `frames_with_melt_pool`, the medians of depth, length, width at the surface, area and
         depth ratio (`median_melt_pool_depth_px` and so on, in um too if the pixel size is known;
-        None without a melt pool), `solidification_front_px_per_frame` (None with fewer than 8
-        tails), and `solidification_front_mm_per_s` if pixel size and frame rate are known.
+        None without a melt pool), the 90 % intervals of depth and area
+        (`low_median_melt_pool_depth_px` and so on, if frames have intervals),
+        `solidification_front_px_per_frame` (None with fewer than 8 tails), and
+        `solidification_front_mm_per_s` if pixel size and frame rate are known.
     """
     there = frames[frames["melt_pool_area_px"] > 0]
     summary: dict[str, Any] = {"frames_with_melt_pool": len(there)}
@@ -357,6 +360,7 @@ def summarise_melt_pool(frames: pd.DataFrame, scale: Scale) -> dict[str, Any]:
         for column in (one for one in frames if one.startswith(f"melt_pool_{name}_")):
             middle = there[column].median()
             summary[f"median_{column}"] = None if np.isnan(middle) else float(middle)
+            summary |= interval_of_median(there, column)
     ratio = there["keyhole_to_melt_pool_depth"].median()
     summary["median_keyhole_to_melt_pool_depth"] = None if np.isnan(ratio) else float(ratio)
     tails = there.dropna(subset=["melt_pool_tail_x_px"])
