@@ -218,11 +218,13 @@ _OF_SIMULATION = ("frames_per_epoch", "reuse", "kept_frames", "melt_pool")
 def _simulation(texts: tuple[str, ...], recipe: Recipe, feed: dict[str, Any]) -> Simulation:
     from amseg_keras.training import Simulation
 
-    shares = facility_shares(texts)
+    frames = feed["frames_per_epoch"]
     return Simulation(
-        shares,
-        feed["frames_per_epoch"],
+        facility_shares(texts),
+        frames,
         recipe.shape,
+        # Few frames call a lucky epoch the best; many of them would hold up a short training.
+        validation_frames=min(max(frames // 32, 24), 96),
         reuse=feed["reuse"],
         kept=feed["kept_frames"],
         melt_pool=feed["melt_pool"],
