@@ -54,6 +54,8 @@ class Presentation:
         stretch: `frame` or `stack` where levels are stretched between the 0.1 and 99.9 percentiles
             of each frame or of one frame of the stack; None otherwise.
         span: Half of the grey levels of divided frames, over their noise.
+        misplaced: Pixels to the right and down by which the background of divided frames lies off:
+            what stands still shows as a relief.
         ceiling: Level over the median at which light is clipped; None where it is not.
         shading: Log intensity lost from the top row to the bottom row; negative for a gain.
         border: Width of a constant border above, below, left and right, as fractions of the
@@ -72,6 +74,7 @@ class Presentation:
     bits: int
     stretch: str | None = None
     span: float = 20.0
+    misplaced: tuple[float, float] = (0.0, 0.0)
     ceiling: float | None = None
     shading: float = 0.0
     border: Border = (0.0, 0.0, 0.0, 0.0)
@@ -131,6 +134,11 @@ def draw_presentation(
     if rng.random() < ranges.compressed:
         video = bool(rng.random() < 0.25)
         made = replace(made, quality=round(draw(rng, ranges.quality)), video=video, bits=8)
+    if divided and rng.random() < ranges.misplaced:
+        length, angle = draw_log(rng, ranges.misplaced_px), rng.uniform(0, 2 * np.pi)
+        made = replace(
+            made, misplaced=(float(length * np.cos(angle)), float(length * np.sin(angle)))
+        )
     return made
 
 

@@ -32,6 +32,11 @@ _NEAR = 4
 _PREVIOUS, _SKIPPED = 5, 5
 _EARLIEST = 1 << 20
 
+_OFF_PX = 1.0
+"""Pixels by which a background lies off, from which on none of the texture is divided out."""
+
+_VOIDS = tuple(map(CLASS_NAMES.index, ("keyhole", "pore")))
+
 
 @dataclass(frozen=True)
 class Recording:
@@ -208,13 +213,21 @@ class Recording:
         assert picture.labels is not None
         # A divided frame shows nothing but what moves.
         divided = self.presentation.background is not None
+        # Where the background lies off, nothing is divided out: what is seen is seen through it.
+        through = np.hypot(*self.presentation.misplaced) >= _OFF_PX
         if divided:
             labels = picture.labels.divided
+            if through:
+                void = np.isin(labels, _VOIDS)
+                labels = np.where(void & (picture.labels.frame == IGNORE), np.uint8(IGNORE), labels)
         else:
             labels = picture.labels.motion if motion else picture.labels.frame
         if melt_pool and picture.liquid is not None:
             liquid = picture.liquid
-            seen = liquid.in_motion if divided else liquid.in_frame or (motion and liquid.in_motion)
+            if divided:
+                seen = liquid.in_motion and (liquid.in_frame or not through)
+            else:
+                seen = liquid.in_frame or (motion and liquid.in_motion)
             wet = (liquid.mask > 0) & (labels == CLASS_NAMES.index("substrate"))
             labels = np.where(wet, np.uint8(len(CLASS_NAMES) if seen else IGNORE), labels)
         if self.unrest is not None:
@@ -271,6 +284,11 @@ class Recording:
         return {number: self._light(number) for number in numbers}
 
     def _background(self, number: int) -> np.ndarray:
+        """Background by which a frame is divided, where it lies."""
+        background = self._background_in_place(number)
+        return np.asarray(shifted(background, *self.presentation.misplaced))
+
+    def _background_in_place(self, number: int) -> np.ndarray:
         kind = self.presentation.background
         if kind == "previous":
             before = range(number - _SKIPPED - _PREVIOUS, number - _SKIPPED)

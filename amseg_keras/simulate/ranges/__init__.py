@@ -105,6 +105,11 @@ class PresentationRanges(CheckedRanges):
     """Share of recordings divided by their background: what most groups publish."""
     divided_span: Range = (8.0, 60.0)
     """Half of the grey levels of divided frames, over the noise of the plate there."""
+    misplaced: float = 0.35
+    """Share of divided recordings whose specimen has moved since the background: the powder layer
+    is not divided out, as in zhang_1, _5 and _7."""
+    misplaced_px: Range = (0.5, 6.0)
+    """How far it has moved; beyond the size of the grains they look drawn anew."""
     ceiling: float = 0.08
     """Share of recordings with levels clipped not far above those of the plate."""
     ceiling_level: Range = (1.2, 3.0)
