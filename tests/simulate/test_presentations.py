@@ -113,6 +113,27 @@ def test_the_keyhole_is_brighter_than_the_plate_in_divided_frames(scene):
     assert np.median(frame[labels == KEYHOLE]) > 1.1 * np.median(frame[labels == SUBSTRATE])
 
 
+def test_what_stands_still_shows_where_the_background_lies_off(scene):
+    shown = scene.presented("divided")
+    there = replace(shown, presentation=replace(shown.presentation, misplaced=(3.0, 1.5)))
+    still = scene.labels(lit(scene)) == SUBSTRATE
+    light = [one._light(one._number(lit(scene))) for one in (shown, there)]
+    ratios = [
+        light / one._background(one._number(lit(scene)))
+        for light, one in zip(light, (shown, there), strict=True)
+    ]
+    assert ratios[1][still].std() > 1.5 * ratios[0][still].std()
+
+
+def test_a_void_that_texture_hides_is_ignored_where_the_background_lies_off(scene):
+    frame = scene.labels(lit(scene), motion=False)
+    shown = scene.presented("divided")
+    off = replace(shown, presentation=replace(shown.presentation, misplaced=(3.0, 0.0)))
+    labels, moved = shown.labels(lit(scene)), off.labels(lit(scene))
+    assert (moved[(labels == KEYHOLE) & (frame == 255)] == 255).all()
+    assert (moved[(labels == KEYHOLE) & (frame == KEYHOLE)] == KEYHOLE).all()
+
+
 def test_shading_is_as_strong_as_it_says():
     seen = np.full(SHAPE, 0.5, np.float32)
     shaded = present(seen, named_presentation("shaded", CAMERA), None, None)
