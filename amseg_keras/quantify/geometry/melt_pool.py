@@ -29,6 +29,9 @@ _LEAST_TAILS = 8
 _LEAST_COLUMNS = 8
 """Columns below which a boundary is too short for a curve."""
 
+_MOST_POINTS = 100
+"""Points that a curve is drawn through."""
+
 
 class MeltPool(NamedTuple):
     """The melt pool of a frame; see `measure_melt_pool`.
@@ -205,7 +208,8 @@ def melt_pool_boundary(
     """Draw the boundary between liquid and solid as a smooth curve.
 
     In each column the boundary lies below the lowest pixel of the pool. A cubic smoothing spline
-    goes through these rows; generalised cross-validation chooses how smooth it is. A column whose
+    goes through these rows; generalised cross-validation chooses how smooth it is. Beyond 100
+    columns it goes through means of neighbouring ones. A column whose
     pool ends at the lower edge of the frame says nothing and is left out.
 
     Args:
@@ -233,9 +237,14 @@ def melt_pool_boundary(
     if len(columns) < _LEAST_COLUMNS:
         return None
     rows = lowest[columns] + 0.5
+    # The time grows with the points: of a wide pool, neighbouring columns are averaged.
+    first = np.arange(0, len(columns), -(-len(columns) // _MOST_POINTS))
+    count = np.diff(first, append=len(columns))
+    middles, means = (np.add.reduceat(of, first) / count for of in (columns.astype(float), rows))
+    curve = rows
     # A flat boundary leaves the cross-validation nothing to choose.
-
-    curve = rows if np.ptp(rows) == 0 else make_smoothing_spline(columns, rows)(columns)
+    if np.ptp(rows) > 0:
+        curve = make_smoothing_spline(middles, means, w=count.astype(float))(columns)
     away = np.abs(rows - curve)
     window = min(15, len(columns))
     sd = 1.4826 * ndimage.median_filter(away, size=window, mode="nearest")
