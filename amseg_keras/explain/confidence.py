@@ -20,28 +20,28 @@ from amseg_keras.segment.segmenter import checked_frames
 from amseg_keras.segment.tiling import Predict, predict_any_size
 
 LOW_MARGIN = 0.2
-"""A pixel whose best class is ahead of the second by less than this could be either."""
+"""Lead of the best class over the second below which a pixel is in doubt."""
 
 SHIFTS = ((3, 7),)
-"""Pixels, down and right, by which a frame is moved to see whether labels depend on where the
-network's poolings happen to fall. Each takes as long as the segmentation."""
+"""Pixels, down and right, by which a frame is moved. A label that changes depends on where the
+poolings of the network happen to fall. Each shift takes as long as the segmentation."""
 
 EDGE = 16
-"""Pixels at each edge of a frame that do not count (an eighth of a side where that is less): there
-the network sees a mirror image in place of what is beyond."""
+"""Pixels at each edge of a frame that do not count, or an eighth of the side if that is less. There
+the network sees a mirror image in place of what lies beyond."""
 
 TIMES_MEDIAN = 1.5
-"""A share is high when it is so many times the recording's median ..."""
+"""A share is high if it is so many times the median of the recording ..."""
 
 SMALL_SHARE = 0.002
-"""... unless it is below this: where the network is sure of a recording, the least sure frame is
-still none to look at."""
+"""... and above this. If the network is sure of a recording, nobody need look at its least sure
+frame."""
 
 LARGE_LOW_MARGIN_SHARE = 0.02
-"""A larger share of pixels of low margin is high, whatever the recording's median."""
+"""Share of pixels in doubt that is high whatever the median of the recording."""
 
 LARGE_UNSTABLE_SHARE = 0.025
-"""Likewise for pixels whose label is not stable."""
+"""Share of unstable pixels that is high whatever the median of the recording."""
 
 LIMITS = {
     "low_margin": LOW_MARGIN,
@@ -52,10 +52,10 @@ LIMITS = {
     "large_low_margin_share": LARGE_LOW_MARGIN_SHARE,
     "large_unstable_share": LARGE_UNSTABLE_SHARE,
 }
-"""All of these, for the record of a run."""
+"""All limits, for the record of a run."""
 
 FOREIGN = "foreign"
-"""Column that says whether a frame looks unlike what the preset knows."""
+"""Column that is true for frames that look unlike what the preset knows."""
 
 COLUMNS = ("frame", "mean_confidence", "low_margin_share", "unstable_share")
 
@@ -65,9 +65,9 @@ class FrameConfidence:
     """How sure the network is of one frame.
 
     Attributes:
-        confidence: probability of the chosen class, float32 `(height, width)`.
-        margin: by how much it is ahead of the second, float32 `(height, width)`, 0 to 1.
-        unstable: whether the label changes when the frame is moved by a few pixels, bool
+        confidence: Probability of the chosen class, float32 `(height, width)`.
+        margin: Lead of this probability over the second highest, float32 `(height, width)`, 0 to 1.
+        unstable: True where the label changes if the frame is moved by a few pixels, bool
             `(height, width)`.
 
     Example:
@@ -85,7 +85,7 @@ class FrameConfidence:
     unstable: np.ndarray
 
     def shares(self) -> dict[str, float]:
-        """`mean_confidence`, `low_margin_share`, `unstable_share`, without the frame's edge."""
+        """Compute `mean_confidence`, `low_margin_share`, `unstable_share` without the edge."""
         inner = inner_part(self.margin.shape)
         return {
             "mean_confidence": float(self.confidence[inner].mean(dtype=float)),
@@ -99,13 +99,13 @@ class Confidence:
     """How sure the network is of the frames of a recording.
 
     Attributes:
-        confidence: probability of the chosen class, float32 `(frames, height, width)`; 0 where a
-            frame could not be read.
-        margin: by how much it is ahead of the second, likewise.
-        unstable: whether the label changes when the frame is moved by a few pixels, bool
+        confidence: Probability of the chosen class, float32 `(frames, height, width)`; 0 in frames
+            that could not be read.
+        margin: Lead of this probability over the second highest, of the same shape and dtype.
+        unstable: True where the label changes if the frame is moved by a few pixels, bool
             `(frames, height, width)`.
-        frames: one row for each readable frame, as `rank_frames` gives them.
-        errors: for each unreadable frame its index and the reason.
+        frames: Row for each readable frame, as of `rank_frames`.
+        errors: Index of each unreadable frame, and the reason.
 
     Example:
         The frame to label first, and where in it the network is in doubt:
@@ -128,20 +128,21 @@ class Confidence:
 
 
 def confidence(segmenter: Segmenter, frames: Any) -> Confidence:
-    """How sure the network is, per pixel and per frame, and which frames to look at.
+    """Measure how sure the network is of each pixel and frame, and rank the frames to look at.
 
     Each frame goes through the network twice: as it is, and moved by 3 pixels down and 7 to the
-    right (mirrored where it leaves a gap), which moves it over the grid of the poolings. A label
-    that changes with that is not stable. Confidence and margin are those at the temperature of the
-    preset.
+    right. The move shifts the frame over the grid of the poolings; the gap is filled with a mirror
+    image. A label that changes is not stable. Confidence and margin are taken at the temperature of
+    the preset.
 
     Args:
-        segmenter: the network.
-        frames: as for `Segmenter.segment`: an array `(height, width)` or `(frames, height,
-            width)`, or the path of a recording.
+        segmenter: Network.
+        frames: Array `(height, width)` or `(frames, height, width)`, or the path of a recording, as
+            in `Segmenter.segment`.
 
     Raises:
-        ReadError, ValueError: as `Segmenter.segment`.
+        ReadError: The recording cannot be read.
+        ValueError: The array is no stack of frames.
 
     Example:
         >>> from amseg_keras import from_pretrained
@@ -165,17 +166,16 @@ def frame_confidence(
     temperature: float = 1.0,
     probabilities: np.ndarray | None = None,
 ) -> FrameConfidence:
-    """How sure a network is of one frame; see `confidence`.
+    """Measure how sure a network is of one frame; see `confidence`.
 
     Args:
-        predict: the network, from `(batch, height, width, channels)`, sides multiples of 16, to
-            class probabilities `(batch, height, width, classes)`.
-        scaled: what it takes, float32 `(height, width, channels)` of any size, or `(height, width)`
-            for one channel.
-        temperature: number by which scores are divided, so that a confidence means what it says:
-            `segmenter.temperature`.
-        probabilities: what the network gives for the frame, float32 `(height, width, classes)`, if
-            it was asked already.
+        predict: Network, from `(batch, height, width, channels)` with sides that are multiples of
+            16 to class probabilities `(batch, height, width, classes)`.
+        scaled: Input of the network, float32 `(height, width, channels)` of any size, or `(height,
+            width)` for one channel.
+        temperature: Number by which scores are divided, as `segmenter.temperature`; defaults to 1.
+        probabilities: Probabilities of the frame, float32 `(height, width, classes)`, if they are
+            known already.
 
     Returns:
         Confidence, margin and stability of each pixel.
@@ -211,13 +211,13 @@ def is_foreign(segmenter: Segmenter, inputs: Inputs, index: int, labels: np.ndar
     """Tell whether one frame looks unlike what the preset knows; see `amseg_keras.applicability`.
 
     Args:
-        segmenter: the network.
-        inputs: what it was given of the recording.
-        index: number of the frame.
-        labels: class ids of the frame, `(height, width)`.
+        segmenter: Network.
+        inputs: Inputs of the recording, from `segmenter.inputs`.
+        index: Number of the frame.
+        labels: Class ids of the frame, `(height, width)`.
 
     Returns:
-        None if nobody calibrated the preset.
+        True if it does, False if it does not, None if the preset was not calibrated.
 
     Example:
         >>> from amseg_keras import from_pretrained
@@ -243,23 +243,23 @@ def is_foreign(segmenter: Segmenter, inputs: Inputs, index: int, labels: np.ndar
 
 
 def rank_frames(rows: Iterable[dict[str, float]]) -> pd.DataFrame:
-    """The frames of a recording, those most worth a look, or labels, first.
+    """Sort the frames of a recording: first those that a person should look at, or label.
 
-    `look_at` is true when `low_margin_share` or `unstable_share` is high: more than 1.5 times the
-    recording's median and more than 0.2 %, or more than 2 % (low margin) or 2.5 % (unstable)
-    whatever the median. So of a recording that the network knows, only the frames that differ from
-    the others are flagged; where every frame is, the network does not know such a recording, and
-    the first rows are those to label for `amseg finetune`. A single frame has no others to differ
-    from. A frame is flagged, too, if it looks unlike what the preset knows.
+    `look_at` is true if `low_margin_share` or `unstable_share` is high. A share is high if it is
+    more than 1.5 times the median of the recording and more than 0.2 %. It is also high above 2 %
+    (low margin) or 2.5 % (unstable), whatever the median. So in a recording that the network knows,
+    only frames that differ from the others are flagged. If every frame is flagged, the network does
+    not know such recordings; label the first rows for `amseg finetune`. A frame that looks unlike
+    what the preset knows is flagged, too.
 
     Args:
-        rows: `frame`, what `FrameConfidence.shares` gives for it, and `foreign`, from `is_foreign`,
-            if the preset was calibrated.
+        rows: For each frame `frame`, the values of `FrameConfidence.shares`, and `foreign` from
+            `is_foreign` if the preset was calibrated.
 
     Returns:
         Columns `frame`, `mean_confidence`, `low_margin_share`, `unstable_share`, `foreign` (if it
-        is known), `look_at`; frames
-        to look at first, and of these and of the others those with the most doubtful pixels.
+        is known), `look_at`. Flagged frames come first, and among equals those with the most
+        doubtful pixels.
 
     Example:
         >>> names = ("frame", "mean_confidence", "low_margin_share", "unstable_share")
@@ -289,7 +289,7 @@ def rank_frames(rows: Iterable[dict[str, float]]) -> pd.DataFrame:
 
 
 def inner_part(shape: tuple[int, ...]) -> tuple[slice, slice]:
-    """Rows and columns of a frame without the edge that does not count.
+    """Return the rows and columns of a frame without the edge that does not count.
 
     Example:
         >>> inner_part((256, 512)), inner_part((64, 512))[0]
@@ -305,7 +305,7 @@ def _is_high(share: pd.Series, large: float) -> pd.Series:
 
 
 def _two_best(probabilities: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Highest and second highest probability of each pixel; the second 0 of a single class."""
+    """Find the two highest probabilities of each pixel; the second is 0 for a single class."""
     if probabilities.shape[-1] == 1:
         return probabilities[..., 0], np.zeros_like(probabilities[..., 0])
     # Class by class: to sort so few numbers of each pixel takes ten times as long.

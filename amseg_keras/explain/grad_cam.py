@@ -25,16 +25,15 @@ from amseg_keras.segment import Segmenter
 from amseg_keras.segment.segmenter import checked_frames
 
 _PROBE_CELLS = 24
-"""Side, in cells of the layer, of the square on which it is found how far scores look."""
+"""Side, in cells of the layer, of the square that tells how far a score looks."""
 
 PASS_PIXELS = 1 << 19
-"""Frames of more pixels than this, half a million, go through the network in several parts: the
-gradient in the first layer of AM-SegNet takes 4 GB for so many."""
-
+"""Frames of more pixels, half a million, go through the network in several parts. The gradient in
+the first layer of AM-SegNet takes 4 GB for so many pixels."""
 
 KEPT_PARTS = 4
-"""Parts of a frame whose inner values are kept for the gradient; of more they would fill the
-memory, and are computed again."""
+"""Largest number of parts whose inner values are kept for the gradient. More would fill the memory;
+they are computed again."""
 
 
 @dataclass(frozen=True)
@@ -42,11 +41,11 @@ class ClassMap:
     """What speaks for a class in one frame.
 
     Attributes:
-        heat: the Grad-CAM map, float32 `(height, width)`, 0 to 1; 0 all over where nothing in the
-            layer speaks for the class.
-        found: where the network finds the class, bool `(height, width)`; where it is nowhere,
-            `heat` explains the class's score over all pixels.
-        scores: scores of the classes before the softmax, float32 `(height, width, classes)`.
+        heat: Grad-CAM map, float32 `(height, width)`, 0 to 1; all 0 if nothing in the layer speaks
+            for the class.
+        found: True where the network finds the class, bool `(height, width)`. If it finds the class
+            nowhere, `heat` explains the score of the class over all pixels.
+        scores: Scores of the classes before the softmax, float32 `(height, width, classes)`.
 
     Example:
         How much hotter the map is on the keyhole than elsewhere:
@@ -72,32 +71,31 @@ class ClassMap:
 def grad_cam(
     segmenter: Segmenter, frame: np.ndarray, class_name: str, layer: str | None = None
 ) -> np.ndarray:
-    """Which parts of a frame make the network find a class: the Grad-CAM map.
+    """Show which parts of a frame make the network find a class: the Grad-CAM map.
 
-    Of the pixels that the network assigns to the class, the class's scores before the softmax are
-    added up. The gradient of this sum with respect to the output of a layer, averaged over the
-    layer's positions, says how much each of its channels speaks for the class; the map is the sum
-    of the channels with these weights, negative values set to 0, divided by its maximum and
-    enlarged to the frame (bilinear). Where the network assigns no pixel to the class, the sum runs
-    over all pixels. Selvaraju et al. 2017, doi 10.1109/ICCV.2017.74; for segmentation Vinogradova
-    et al. 2020, doi 10.1609/aaai.v34i10.7244.
+    The scores of the class before the softmax are added up over the pixels that the network assigns
+    to the class, or over all pixels if there are none. The gradient of this sum by the output of a
+    layer, averaged over the positions of the layer, is the weight of each channel. The map is the
+    weighted sum of the channels. Negative values are set to 0, the map is divided by its maximum,
+    and it is enlarged to the frame (bilinear). Selvaraju et al. 2017, doi 10.1109/ICCV.2017.74; for
+    segmentation Vinogradova et al. 2020, doi 10.1609/aaai.v34i10.7244.
 
-    The map depends much on the layer; look at several before you conclude from one. Frames of any
-    size are explained as a whole: those of more than half a million pixels go through the network
-    in parts, with the same result.
+    The map depends much on the layer: look at several layers before you draw a conclusion. Frames
+    of any size are explained as a whole. Larger ones than half a million pixels go through the
+    network in parts, with the same result.
 
     Args:
-        segmenter: the network; its last layers may be in any precision.
-        frame: grey levels `(height, width)` of any real dtype, scaled by its own percentiles.
-        class_name: one of `segmenter.class_names`.
-        layer: name of a layer (`layer_names(segmenter.model)`); by default the last that is
+        segmenter: Network.
+        frame: Grey levels `(height, width)`, any real dtype; scaled by the frame's own percentiles.
+        class_name: Name out of `segmenter.class_names`.
+        layer: Name out of `layer_names(segmenter.model)`; defaults to the last layer that is
             coarser than the frame, `smooth_4` in AM-SegNet.
 
     Returns:
-        float32 `(height, width)`, 0 to 1, 0 where nothing speaks for the class.
+        Map, float32 `(height, width)`, 0 to 1; 0 where nothing speaks for the class.
 
     Raises:
-        ValueError: no such class or layer, the message lists those that there are; or no frame.
+        ValueError: There is no such class or layer (the message lists them), or no such frame.
 
     Example:
         >>> from amseg_keras import from_pretrained
@@ -119,17 +117,17 @@ def grad_cam(
 
 
 def class_index(class_names: Sequence[str], name: str) -> int:
-    """Id of a class.
+    """Find the id of a class.
 
     Args:
-        class_names: name of each class id, as `segmenter.class_names`.
-        name: of the class.
+        class_names: Name of each class id, as `segmenter.class_names`.
+        name: Name of the class.
 
     Returns:
-        Its place among the names, from 0.
+        Class id, from 0.
 
     Raises:
-        ValueError: there is no class of this name; the message lists them.
+        ValueError: There is no class of this name; the message lists all names.
 
     Example:
         >>> class_index(("background", "substrate", "keyhole"), "keyhole")
@@ -143,28 +141,26 @@ def class_index(class_names: Sequence[str], name: str) -> int:
 class GradCam:
     """Grad-CAM of one class in one layer of a network, for many frames; see `grad_cam`.
 
-    Frames are scaled by you: with the grey range of their recording the maps of all its frames can
-    be compared, while `grad_cam` scales each frame by itself.
+    You scale the frames. With the grey range of their recording, the maps of all frames can be
+    compared; `grad_cam` scales each frame by itself.
 
-    The network is read as two functions: from the frame to the layer's output and what skip
-    connections carry past it, and from these to the scores. So layers before a skip connection and
-    behind it are alike, the gradient is that of a plain function of one array, and what lies before
-    the layer is computed once.
+    The network is split into two functions. The first goes from the frame to the output of the
+    layer and to what skip connections carry past the layer. The second goes from these to the
+    scores. So nothing before the layer is computed twice.
 
     Args:
-        model: a functional or sequential model from `(batch, height, width, channels)` to
-            classes.
-        class_index: which class.
-        layer: name of the layer; by default `default_layer(model)`.
-        pass_pixels: most pixels given to the network at once, at least 320 x 320.
+        model: Functional or sequential model from `(batch, height, width, channels)` to classes.
+        class_index: Id of the class.
+        layer: Name of the layer; defaults to `default_layer(model)`.
+        pass_pixels: Largest number of pixels given to the network at once, at least 320 x 320.
 
     Attributes:
-        layer: name of the layer.
-        class_index: the class.
-        pass_pixels: as given.
+        layer: Name of the layer.
+        class_index: Id of the class.
+        pass_pixels: Largest number of pixels given to the network at once.
 
     Raises:
-        ValueError: no such layer; the message lists those that there are.
+        ValueError: There is no such layer; the message lists all layers.
 
     Example:
         >>> from amseg_keras import from_pretrained
@@ -199,15 +195,15 @@ class GradCam:
 
     @classmethod
     def of(cls, segmenter: Segmenter, class_index: int, layer: str | None = None) -> GradCam:
-        """Explain the network of a segmenter, with less to compute where that gives the same.
+        """Explain the network of a segmenter, rewritten where the result is the same.
 
         Args:
-            segmenter: the network.
-            class_index: which class.
-            layer: name of the layer; by default `default_layer` of its model.
+            segmenter: Network.
+            class_index: Id of the class.
+            layer: Name of the layer; defaults to `default_layer(segmenter.model)`.
 
         Raises:
-            ValueError: no such layer; the message lists those that there are.
+            ValueError: There is no such layer; the message lists all layers.
 
         Example:
             >>> from amseg_keras import from_pretrained
@@ -221,10 +217,10 @@ class GradCam:
         return cls(fast if name in layer_names(fast) else segmenter.model, class_index, name)
 
     def explain(self, scaled: np.ndarray) -> ClassMap:
-        """The map of one frame.
+        """Explain one frame.
 
         Args:
-            scaled: what the network takes, float32 `(height, width, channels)`, or `(height,
+            scaled: Input of the network, float32 `(height, width, channels)`, or `(height,
                 width)` for one channel.
 
         Returns:
@@ -262,13 +258,13 @@ class GradCam:
         return ClassMap(heat / (heat.max() or 1), found[:height, :width], scores[:height, :width])
 
     def probabilities(self, found: ClassMap) -> np.ndarray:
-        """Give the probabilities of the classes, without another way through the network.
+        """Compute the probabilities of the classes from the scores of a map.
 
         Args:
-            found: what `explain` gave for the frame.
+            found: Map of the frame, from `explain`.
 
         Returns:
-            float32 `(height, width, classes)`.
+            Probabilities, float32 `(height, width, classes)`.
         """
         if not self._has_softmax:
             return found.scores
@@ -276,13 +272,13 @@ class GradCam:
         return np.asarray(powers / powers.sum(axis=-1, keepdims=True))
 
     def _forward_of(self, padded: np.ndarray, tile: Tile) -> list[Any]:
-        """Output of the layer, class scores, and what goes past the layer, of one part."""
+        """Compute the output of the layer, the class scores, and what goes past the layer."""
         return list(self._forward(padded[tile.window][None]))
 
     def _channel_weights(
         self, counted: np.ndarray, tile: Tile, inside: np.ndarray, beside: list[Any]
     ) -> np.ndarray:
-        """What one tile's pixels contribute to the weight of each channel, `(channels,)`."""
+        """Compute what the pixels of a tile add to the weight of each channel, `(channels,)`."""
         here: np.ndarray = np.zeros(counted[tile.window].shape, np.float32)
         here[tile.core_in_window()] = counted[tile.core]
         if not here.any():
@@ -301,7 +297,7 @@ class GradCam:
         return np.asarray(self._gradient(near[None], past, mask).sum(axis=(0, 1, 2)) / positions)
 
     def _gradient(self, values: np.ndarray, beside: list[Any], mask: Any) -> np.ndarray:
-        """How the score of the class, added up over the pixels of a mask, depends on the layer."""
+        """Differentiate the score of the class, summed over a mask, by the values of the layer."""
 
         def score(given: Any) -> Any:
             of_class = self._scores_from([given, *beside])[0, ..., self.class_index]
@@ -310,10 +306,10 @@ class GradCam:
         return gradient(score, values)
 
     def _reach_of(self, stride: int, strides: list[int]) -> int | None:
-        """Pixels around a pixel on which its score depends through the layer; None for many.
+        """Find how many pixels away a score still depends on the layer; None for many.
 
-        It is found once: where random values in the layer change the score of a pixel in the middle
-        of a small square.
+        Random values in the layer tell: where they change the score of the middle of a small
+        square. This is done once.
         """
         if stride not in self._reach:
             side = -(-_PROBE_CELLS * max(stride, *strides, 1) // MULTIPLE) * MULTIPLE
@@ -331,14 +327,14 @@ class GradCam:
             far = max(
                 (int(np.abs(one - cells // 2).max()) for one in touched if len(one)), default=0
             )
-            # A cell more, in case that a random value was the wrong one.
+            # One cell more, in case a random value happened to change nothing.
             is_near = len(touched[0]) > 0 and far + 1 < cells // 2
             self._reach[stride] = (far + 2) * stride if is_near else None
         return self._reach[stride]
 
 
 def _around(here: np.ndarray, reach: int | None) -> tuple[slice, slice]:
-    """Rows and columns that hold all pixels of a mask and what is near, on the grid of poolings."""
+    """Find the rows and columns around a mask, on the grid of the poolings."""
     if reach is None:
         return slice(0, here.shape[0]), slice(0, here.shape[1])
     spans = []
@@ -355,7 +351,7 @@ def _coarser(side: slice, stride: int) -> slice:
 
 
 def _stride(tile: Tile, inside: np.ndarray) -> int:
-    """How many times coarser than the frame a layer is."""
+    """Compute how many times coarser than the frame a layer is."""
     rows = tile.window[0]
     return int((rows.stop - rows.start) // inside.shape[0])
 
@@ -363,7 +359,7 @@ def _stride(tile: Tile, inside: np.ndarray) -> int:
 def _weighted(
     shape: tuple[int, ...], tiles: list[Tile], activations: list[np.ndarray], weights: np.ndarray
 ) -> np.ndarray:
-    """Sum of the channels with their weights, negative values 0, at the layer's resolution."""
+    """Sum the channels with their weights, negative values 0, at the resolution of the layer."""
     stride = _stride(tiles[0], activations[0])
     coarse = np.zeros((shape[0] // stride, shape[1] // stride), np.float32)
     for tile, inside in zip(tiles, activations, strict=True):

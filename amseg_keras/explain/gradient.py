@@ -1,4 +1,4 @@
-"""Gradients and compiled functions; the one place here that asks for the backend."""
+"""Gradients and compiled functions on all three backends."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ import keras
 import numpy as np
 
 ScalarFunction = Callable[[Any], Any]
-"""From a tensor of the backend to a scalar tensor, by `keras.ops` and layers."""
+"""Function from a tensor of the backend to a scalar tensor."""
 
 
 def gradient(function: ScalarFunction, at: np.ndarray) -> np.ndarray:
-    """How a number that is computed from an array changes with each element of the array.
+    """Differentiate a scalar function of an array by each element of the array.
 
     Args:
-        function: from a tensor to a scalar tensor that depends on it, made of `keras.ops` and
-            Keras layers; anything else that it uses is taken as constant.
-        at: where the gradient is wanted, float32 of any shape.
+        function: Function from a tensor to a scalar tensor, made of `keras.ops` and Keras layers.
+            Everything else that it uses is constant.
+        at: Array at which the gradient is taken, float32 of any shape.
 
     Returns:
-        The derivative for each element, float32 of the shape of `at`.
+        Derivative by each element, float32 of the shape of `at`.
 
     Example:
         >>> gradient(lambda x: keras.ops.sum(x**2), np.array([1.0, -3.0], "float32"))
@@ -62,11 +62,11 @@ def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     """Compile a function of tensors, for inference.
 
     Args:
-        function: from tensors to a tensor or a list of tensors, made of `keras.ops` and Keras
-            layers.
+        function: Function from tensors to a tensor or a list of tensors, made of `keras.ops` and
+            Keras layers.
 
     Returns:
-        A function of arrays or tensors that gives tensors of the backend.
+        Function of arrays or tensors that gives tensors of the backend.
 
     Example:
         >>> double = compiled(lambda x: 2 * x)

@@ -1,4 +1,4 @@
-"""The layers of a network that Grad-CAM can look at, and the score that it explains."""
+"""Find the layers that Grad-CAM can explain, and the scores of the classes."""
 
 from __future__ import annotations
 
@@ -7,26 +7,26 @@ from typing import Any
 import keras
 
 _PROBE = 64
-"""Side of the frame, in pixels, on which it is found how coarse each layer is."""
+"""Side in pixels of the frame that tells how coarse each layer is."""
 
 
 def score_tensor(model: keras.Model) -> Any:
-    """What the network gives for each class before the softmax.
+    """Return the scores of the classes before the softmax.
 
-    The softmax couples the classes and is flat where the network is sure, which hides what speaks
-    for a class. Where no softmax layer ends the network, its output itself.
+    The softmax couples the classes, and it is flat where the network is sure. Both hide what speaks
+    for a class. A network without a softmax layer at its end gives its output.
     """
     last = model.layers[-1]
     return last.input if isinstance(last, keras.layers.Softmax) else model.outputs[0]
 
 
 def layer_names(model: keras.Model) -> list[str]:
-    """Names of the layers from the first to the class scores, in the order of the computation.
+    """List the layers with an output `(batch, height, width, channels)`, first to last.
 
-    Those with an output `(batch, height, width, channels)`.
+    The last one gives the scores of the classes.
 
     Args:
-        model: a functional or sequential model from `(batch, height, width, channels)` to classes.
+        model: Functional or sequential model from `(batch, height, width, channels)` to classes.
 
     Example:
         >>> from amseg_keras.models import AMSegNet
@@ -38,14 +38,14 @@ def layer_names(model: keras.Model) -> list[str]:
 
 
 def default_layer(model: keras.Model) -> str:
-    """The last layer that is coarser than the frame; where there is none, the class scores.
+    """Return the last layer that is coarser than the frame; without one, the class scores.
 
-    In AM-SegNet `smooth_4`, in the U-Nets the last block of `decoder_3`: at half the resolution of
-    the frame. Earlier layers tell of the scene rather than of a class, later ones little more than
-    the grey levels and the label map.
+    In AM-SegNet this is `smooth_4`, in the U-Nets the last block of `decoder_3`. Both have half the
+    resolution of the frame. Earlier layers describe the scene more than a class. Later layers add
+    little to the grey levels and the label map.
 
     Args:
-        model: as for `layer_names`.
+        model: Network, as in `layer_names`.
 
     Example:
         >>> from amseg_keras.models import AMSegNet
@@ -60,10 +60,10 @@ def default_layer(model: keras.Model) -> str:
 
 
 def layer_tensor(model: keras.Model, name: str) -> Any:
-    """Output of a layer, a symbolic tensor `(batch, height, width, channels)`.
+    """Return the output of a layer, a symbolic tensor `(batch, height, width, channels)`.
 
     Raises:
-        ValueError: there is no such layer; the message lists those that there are.
+        ValueError: There is no such layer; the message lists all layers.
     """
     tensors = _tensors(model)
     if name not in tensors:
@@ -72,14 +72,14 @@ def layer_tensor(model: keras.Model, name: str) -> Any:
 
 
 def tensors_beside(model: keras.Model, tensor: Any) -> list[Any]:
-    """Tensors that, with a layer's output, are enough to compute the class scores.
+    """List the tensors that, with the output of a layer, give the class scores.
 
-    They are what skip connections carry past the layer: known once the frame went through the
-    network, they save a second way through all that lies before the layer.
+    Skip connections carry these tensors past the layer. With them, nothing before the layer is
+    computed a second time.
 
     Args:
-        model: as for `layer_names`.
-        tensor: output of the layer, from `layer_tensor`.
+        model: Network, as in `layer_names`.
+        tensor: Output of the layer, from `layer_tensor`.
     """
     behind, beside = {id(tensor)}, {}
     for layer in keras.Function(model.inputs, score_tensor(model)).operations:

@@ -1,4 +1,4 @@
-"""Large frames in tiles whose inner parts together are the frame, each pixel once."""
+"""Cut large frames into tiles. The inner parts of the tiles cover each pixel of the frame once."""
 
 from __future__ import annotations
 
@@ -17,31 +17,31 @@ class Tile:
     """A part of a frame that goes through the network at once.
 
     Attributes:
-        window: rows and columns of the frame.
-        core: rows and columns of the frame that this tile alone stands for; so far from the
-            window's inner edges that nothing beyond them matters.
+        window: Rows and columns of the frame.
+        core: Rows and columns of the frame for which this tile alone counts. The core is so far
+            from the inner edges of the window that nothing beyond them matters.
     """
 
     window: Area
     core: Area
 
     def core_in_window(self, stride: int = 1) -> Area:
-        """The core as rows and columns of the window, in a layer that is `stride` times coarser."""
+        """Give the core in the window, in a layer that is `stride` times coarser."""
         (rows, columns), (top, left) = self.core, (side.start for side in self.window)
         return _coarser(rows, top, stride), _coarser(columns, left, stride)
 
     def core_in_frame(self, stride: int = 1) -> Area:
-        """The core as rows and columns of the frame, in a layer that is `stride` times coarser."""
+        """Give the core in the frame, in a layer that is `stride` times coarser."""
         return _coarser(self.core[0], 0, stride), _coarser(self.core[1], 0, stride)
 
 
 def cut(height: int, width: int, tile_pixels: int) -> list[Tile]:
-    """The tiles of a frame, one alone where the frame is small enough.
+    """Cut a frame into tiles; a small frame is one tile.
 
     Args:
-        height: of the frame, a multiple of 16.
-        width: likewise.
-        tile_pixels: most pixels of a tile, at least 320 x 320.
+        height: Height of the frame in pixels, a multiple of 16.
+        width: Width of the frame in pixels, a multiple of 16.
+        tile_pixels: Largest number of pixels of a tile, at least 320 x 320.
 
     Example:
         >>> [tile.window[1] for tile in cut(256, 512, 1 << 17)]
@@ -58,7 +58,7 @@ def cut(height: int, width: int, tile_pixels: int) -> list[Tile]:
 
 
 def _spans(length: int, tile: int) -> list[tuple[slice, slice]]:
-    """Window and core of each tile along an axis, on the grid of the poolings."""
+    """Give window and core of each tile along an axis, on the grid of the poolings."""
     last = length - tile
     starts = [*range(0, last, tile - OVERLAP), last] if last else [0]
     borders = [
