@@ -19,7 +19,7 @@ from amseg_keras.models.precision import in_precision
 from amseg_keras.preprocess import Channels, GreyScaling
 from amseg_keras.pretrained import PresetInfo
 from amseg_keras.training.examples import DatasetExamples, DatasetSource, Examples
-from amseg_keras.training.recipe import Recipe, Simulation, TrainingError
+from amseg_keras.training.recipe import NO_REAL_FRAME, Recipe, Simulation, TrainingError
 
 
 class WrappedExamples:
@@ -83,7 +83,10 @@ class MixedExamples(WrappedExamples):
         super().__init__(main)
         self._together = together
         self.others = tuple(others)
-        beside = "; ".join(other.trained_on for other in self.others)
+        # Beside real frames, simulated ones must not say that no real frame was used.
+        beside = "; ".join(
+            other.trained_on.removesuffix(f"; {NO_REAL_FRAME}") for other in self.others
+        )
         self.trained_on = f"{main.trained_on}; mixed with {beside}"
 
     def describe(self) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from amseg_keras.backend import accelerators, usable_cores
 from amseg_keras.datasets.batching import Batch, MadeAhead
 from amseg_keras.preprocess import Channels, GreyScaling
 from amseg_keras.training.presentation import Presentation, validation_view
-from amseg_keras.training.recipe import TARGETS, Recipe, Simulation
+from amseg_keras.training.recipe import NO_REAL_FRAME, TARGETS, Recipe, Simulation
 from amseg_keras.training.recordings import (
     FULL_FRAME,
     VALIDATION_SEED,
@@ -68,7 +68,7 @@ class SimulatedExamples:
             simulation.place(name)  # refuses unknown ones before anything is begun
         self.scaling = scaling or GreyScaling()
         self.channels = Channels(recipe.channels)
-        self.trained_on = f"simulated frames ({simulation}); no real frame was used"
+        self.trained_on = f"simulated frames ({simulation}); {NO_REAL_FRAME}"
         first = next(iter(simulation.facilities))
         self.pixel_size_um = simulation.place(first).pixel_size_um
         self._simulation, self._recipe = simulation, recipe

@@ -216,6 +216,7 @@ def test_a_batch_holds_each_source_in_its_share(movies, tmp_path):
     # Of the simulator's classes this data set knows pores alone; the others are ignored.
     assert set(np.unique(labels[6:])) <= {2, 255}
     assert "mixed with simulated frames" in mixed.trained_on
+    assert "no real frame" not in mixed.trained_on
 
 
 def test_another_data_set_is_half_of_a_batch_and_validated_on_too(movies, tmp_path):
