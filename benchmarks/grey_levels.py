@@ -1,12 +1,17 @@
 """Do versions of one recording give a network the same input?
 
     python benchmarks/grey_levels.py
+    python benchmarks/grey_levels.py --labels amsegnet-movie --labels amsegnet-esrf-lite \\
+        --record benchmarks/recorded/grey_levels.json
 
 Recordings are simulated without noise of the camera's depth, and each is written as beamlines and
 papers have it: raw counts, corrected by the flat field, clipped, in 8, 12 and 16 bits, divided by
 its background. The table says how far the input of a version is from that of the corrected one, for
 each stretch, and how much of the input separates pores and keyhole from the specimen around them.
 `thick` specimens absorb three times as much, so that the gas is far brighter.
+
+With `--labels`: the share of the pixels that a preset gives the same class in a version as in the
+corrected recording.
 """
 
 from __future__ import annotations
@@ -15,8 +20,10 @@ import argparse
 from collections import defaultdict
 
 import numpy as np
+from recorded import keep_record, record_option
 from scipy.ndimage import binary_dilation
 
+from amseg_keras import from_pretrained
 from amseg_keras.classes import CLASS_NAMES
 from amseg_keras.preprocess import BackgroundPolicy, GreyScaling, motion
 from amseg_keras.simulate import record
@@ -84,14 +91,49 @@ def motion_of(stack: np.ndarray) -> np.ndarray:
     )
 
 
+def agreement(preset: str, recordings: int) -> dict[str, dict[str, float]]:
+    """Share of pixels with the class that the corrected recording gets, by specimen and version."""
+    segmenter = from_pretrained(preset)
+    shares: dict[str, dict[str, list[float]]] = {"thin": {}, "thick": {}}
+    for facility in ("esrf", "aps"):
+        for kind, of_version in shares.items():
+            for seed in range(recordings):
+                seen, _, beam = recording(facility, seed, kind == "thick")
+                found = {
+                    name: segmenter.segment(stack).labels
+                    for name, stack in versions(seen, beam).items()
+                }
+                for name, labels in found.items():
+                    same = float((labels == found["corrected"]).mean())
+                    of_version.setdefault(name, []).append(same)
+    return {
+        kind: {name: round(float(np.mean(one)), 4) for name, one in of_version.items()}
+        for kind, of_version in shares.items()
+    }
+
+
 def main() -> None:
     """Simulate, measure and print the table."""
     parser = argparse.ArgumentParser(description="Compare grey levels of versions of recordings.")
     parser.add_argument("--recordings", type=int, default=6, help="of each facility and thickness")
+    parser.add_argument("--labels", action="append", default=[], help="a preset to ask for labels")
+    record_option(parser)
+    options = parser.parse_args()
+    if options.labels:
+        found = {preset: agreement(preset, options.recordings) for preset in options.labels}
+        for preset, shares in found.items():
+            print(preset, shares)
+        keep_record(options.record, {"agreement": found, "recordings": 4 * options.recordings})
+        return
+    compare(options.recordings)
+
+
+def compare(recordings: int) -> None:
+    """Compare the input of all versions, and print the table."""
     rows: dict[tuple[str, str, str], list[tuple[float, float]]] = defaultdict(list)
     for facility in ("esrf", "aps"):
         for thick in (False, True):
-            for seed in range(parser.parse_args().recordings):
+            for seed in range(recordings):
                 seen, labels, beam = recording(facility, seed, thick)
                 stacks = versions(seen, beam)
                 for method in (*METHODS, "motion"):

@@ -205,6 +205,15 @@ def phantoms() -> str:
     return table(head, rows)
 
 
+def agreement() -> str:
+    """Pixels with the label that the corrected version of a recording gets."""
+    found = recorded("grey_levels")["agreement"]
+    kinds = [(preset, kind) for preset in found for kind in found[preset]]
+    names = [name for name in next(iter(found.values()))["thin"] if name != "corrected"]
+    rows = [[name, *(f"{found[one][kind][name]:.1%}" for one, kind in kinds)] for name in names]
+    return table(["version", *(f"{one}, {kind}" for one, kind in kinds)], rows)
+
+
 def _score(value: float | None) -> str:
     return "" if value is None else f"{value:.2f}"
 
@@ -320,6 +329,7 @@ fill(
         "accuracy": accuracy(),
         "accuracy, real": accuracy_real(),
         "phantoms": phantoms(),
+        "agreement": agreement(),
         "streams": streams(),
         "workers": workers(),
         "fine-tuning": fine_tuning(),
