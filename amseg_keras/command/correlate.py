@@ -66,8 +66,12 @@ def correlate(
 
     Exit codes: 0 all done, 1 something could not be read (named at the end), 2 wrong use.
     """
-    from amseg_keras.runs.correlate import CorrelateSettings, run_correlation
-    from amseg_keras.runs.experiments import read_experiments, read_parameters
+    from amseg_keras.runs.correlate import (
+        CorrelateSettings,
+        read_experiments,
+        read_parameters,
+        run_correlation,
+    )
 
     if (x is None) != (y is None):
         raise click.UsageError("--x and --y go together.")

@@ -160,7 +160,7 @@ def quantify(
 
 
 def _folder_of(experiment: LabelledExperiment, out: Path | None) -> Path:
-    from amseg_keras.runs.quantified_run import FOLDER
+    from amseg_keras.runs.quantify import FOLDER
 
     if out is not None:
         return out / experiment.name

@@ -68,8 +68,8 @@ def segment_many(
         NetworkSpec,
         connected,
         segment_on_cluster,
+        threads_of_each,
     )
-    from amseg_keras.runs.cluster.connect import threads_of_each
 
     out, settings = run
     segmenter = _on_engine(opened.segmenter, asked.engine, sources)

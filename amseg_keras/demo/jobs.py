@@ -178,8 +178,7 @@ def measure(about: dict[str, Any], chosen: dict[str, Any], tell: Tell) -> dict[s
     from amseg_keras.quantify.quantities import SMALLEST_PORE_UM
     from amseg_keras.report.label_files import write_tiff
     from amseg_keras.runs.labelled_experiment import find_experiments
-    from amseg_keras.runs.quantified_run import FOLDER
-    from amseg_keras.runs.quantify import QuantifySettings, quantify_experiment
+    from amseg_keras.runs.quantify import FOLDER, QuantifySettings, quantify_experiment
 
     folder = Path(about["home"]) / RESULTS / about["name"]
     shown = np.load(Path(about["home"]) / "shown.npy", mmap_mode="r")

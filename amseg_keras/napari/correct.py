@@ -25,7 +25,7 @@ from amseg_keras.napari.panel import RESULTS, FolderField, LayerChoice, Panel
 from amseg_keras.napari.segment import found_layer
 from amseg_keras.read import ReadError
 from amseg_keras.report.colours import class_colours
-from amseg_keras.runs.corrected import write_corrected
+from amseg_keras.runs.labelled_run import write_corrected
 
 LEAST = 2
 """Corrected frames from which on a network can be taught."""

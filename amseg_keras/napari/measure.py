@@ -30,10 +30,9 @@ from amseg_keras.quantify.quantities import SMALLEST_PORE_UM
 from amseg_keras.report.experiment.look import time_axis
 from amseg_keras.report.experiment.tables import in_words
 from amseg_keras.report.experiment.time_series import panels_of, time_series_figure
-from amseg_keras.runs.corrected import write_corrected
 from amseg_keras.runs.labelled_experiment import find_experiments
-from amseg_keras.runs.quantified_run import FOLDER
-from amseg_keras.runs.quantify import QuantifySettings, quantify_experiment
+from amseg_keras.runs.labelled_run import write_corrected
+from amseg_keras.runs.quantify import FOLDER, QuantifySettings, quantify_experiment
 
 TABLES = ("frames", "pores", "tracks")
 

@@ -23,8 +23,7 @@ from amseg_keras.napari.layers import (
 )
 from amseg_keras.read import ReadError, ReadOptions, StackSource, find_stacks
 from amseg_keras.read.formats import is_supported
-from amseg_keras.runs.labelled_run import open_labelled_run
-from amseg_keras.runs.recording import open_recording
+from amseg_keras.runs.labelled_run import open_labelled_run, open_recording
 
 PREPARED, SEGMENTED = "prepare.json", "run.json"
 

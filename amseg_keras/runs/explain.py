@@ -43,7 +43,7 @@ from amseg_keras.preprocess import GreyRange, Inputs
 from amseg_keras.read import FrameStack, ReadError
 from amseg_keras.report.label_files import BIGTIFF_BYTES
 from amseg_keras.runs.segment import RunSettings, stack_inputs
-from amseg_keras.runs.unreadable import unreadable_frame
+from amseg_keras.runs.streams import unreadable_frame
 from amseg_keras.segment import Segmenter
 from amseg_keras.versions import versions
 

@@ -20,8 +20,7 @@ from amseg_keras.read import FrameStack
 from amseg_keras.report.label_ome import Ngff, write_ome_tiff, write_ome_zarr
 from amseg_keras.report.label_rois import write_rois
 from amseg_keras.runs.labelled_experiment import LabelledExperiment
-from amseg_keras.runs.labelled_run import open_labelled_run
-from amseg_keras.runs.recording import open_recording
+from amseg_keras.runs.labelled_run import open_labelled_run, open_recording
 
 LABEL_EXPORTS: dict[str, str] = {
     "imagej-rois": "-rois.zip",

@@ -18,8 +18,8 @@ from amseg_keras.read import FrameStack, ReadError, ReadOptions, StackSource, fi
 from amseg_keras.read.formats.tiff import INVERTED_NOTE
 from amseg_keras.read.names import safe_name
 from amseg_keras.read.pixels import class_ids
-from amseg_keras.runs.bounds import read_bounds
 from amseg_keras.runs.labelled_run import open_labelled_run
+from amseg_keras.runs.segment_outputs import read_bounds
 
 SEGMENTED = "run.json"
 PROCESS = ("facility", "process", "material", "power_W", "speed_mm_s")

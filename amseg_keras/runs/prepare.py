@@ -25,7 +25,7 @@ from amseg_keras.outputs import OutputFiles, OutputFolder, stack_identity
 from amseg_keras.preprocess import Prepared, Step, prepare
 from amseg_keras.preprocess.chain import DType
 from amseg_keras.read import FrameStack, ReadError
-from amseg_keras.runs.unreadable import unreadable_frame
+from amseg_keras.runs.streams import unreadable_frame
 from amseg_keras.versions import package_versions
 
 RECORD = "prepare.json"

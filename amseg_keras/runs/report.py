@@ -25,9 +25,8 @@ from amseg_keras.read import FrameStack
 from amseg_keras.read.errors import reading
 from amseg_keras.report.experiment.tables import in_words
 from amseg_keras.report.page import count, is_own_page
-from amseg_keras.runs.labelled_run import LabelledRun, open_labelled_run
-from amseg_keras.runs.quantified_run import FOLDER, check_labels_unchanged, read_quantities
-from amseg_keras.runs.recording import open_recording
+from amseg_keras.runs.labelled_run import LabelledRun, open_labelled_run, open_recording
+from amseg_keras.runs.quantify import FOLDER, check_labels_unchanged, read_quantities
 from amseg_keras.versions import package_versions
 
 if TYPE_CHECKING:

@@ -39,11 +39,8 @@ from amseg_keras.pretrained import PresetInfo
 from amseg_keras.quantify.scale import ASSUMED
 from amseg_keras.read import FrameStack, ReadError
 from amseg_keras.report.page import is_own_page
-from amseg_keras.runs.bounds import FILE as BOUNDS
-from amseg_keras.runs.bounds import write_bounds
-from amseg_keras.runs.read_ahead import ReadAhead
-from amseg_keras.runs.segment_outputs import Segmented, SegmentOutputs
-from amseg_keras.runs.unreadable import unreadable_frame
+from amseg_keras.runs.segment_outputs import BOUNDS, Segmented, SegmentOutputs, write_bounds
+from amseg_keras.runs.streams import ReadAhead, unreadable_frame
 from amseg_keras.segment import LabelledFrame, Segmenter
 from amseg_keras.segment.bounds import bounded_frames
 from amseg_keras.segment.segmenter import LARGEST_BOUNDED, default_batch_size

@@ -1,9 +1,11 @@
-"""The files of a segmented stack, written while its labels still come."""
+"""Write the files of a segmented stack while its labels still come, and read `bounds.npz` back."""
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
+import math
+import zipfile
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,10 +17,12 @@ import numpy as np
 from amseg_keras.atomic import complete_or_absent
 from amseg_keras.classes import IGNORE
 from amseg_keras.preprocess import GreyRange
+from amseg_keras.quantify.intervals import FrameBounds
 from amseg_keras.quantify.scale import ASSUMED, SIZE_FROM
+from amseg_keras.read import ReadError
 from amseg_keras.report.label_files import LABEL_WRITERS
 from amseg_keras.report.overlay import write_overlays
-from amseg_keras.runs.write_behind import WriteBehind
+from amseg_keras.runs.streams import WriteBehind
 
 BEHIND, BEHIND_PIXELS = 16, 1 << 26
 """Frames that may wait for each file, and pixels; one frame in any case."""
@@ -131,3 +135,92 @@ class SegmentOutputs:
                 row += [ASSUMED] if about.pixel_size_assumed else []
                 table.writerow(row)
         return "frames.csv"
+
+
+BOUNDS = "bounds.npz"
+"""File of the label maps between which the truth lies, for a few frames."""
+
+MOST_BYTES = 1 << 30
+"""Largest size of the unpacked arrays that are read, in bytes."""
+
+_ARRAYS = ("frames", "least", "most", "edges", "class_pixels", "factor_names", "factors")
+
+
+def write_bounds(folder: Path, bounds: Mapping[int, FrameBounds]) -> str:
+    """Write the bounds of a run.
+
+    Args:
+        folder: Folder of the run.
+        bounds: Bounds of some frames, by their numbers; at least one.
+
+    Returns:
+        Name of the file.
+
+    Example:
+        >>> import tempfile
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> maps = np.zeros((2, 4, 6), np.uint8)
+        >>> write_bounds(folder, {3: FrameBounds(maps[0], maps[1], (0.0, 1.5), (20, 4))})
+        'bounds.npz'
+        >>> read_bounds(folder)[3].edge
+        (0.0, 1.5)
+    """
+    many = list(bounds.values())
+    unknown = (np.nan, np.nan)
+    with complete_or_absent(folder / BOUNDS) as temporary, temporary.open("wb") as stream:
+        np.savez_compressed(
+            stream,
+            frames=np.array(list(bounds), np.int64),
+            least=np.stack([one.least for one in many]),
+            most=np.stack([one.most for one in many]),
+            edges=np.array([one.edge or unknown for one in many], np.float64),
+            class_pixels=np.array([one.class_pixels for one in many], np.int64),
+            factor_names=np.array(list(many[0].factors), "U"),
+            factors=np.array(list(many[0].factors.values()), np.float64),
+        )
+    return BOUNDS
+
+
+def read_bounds(folder: Path) -> dict[int, FrameBounds]:
+    """Read the bounds of a run; empty if it has none.
+
+    Args:
+        folder: Folder of the run.
+
+    Raises:
+        ReadError: The file is damaged.
+    """
+    path = folder / BOUNDS
+    if not path.is_file():
+        return {}
+    try:
+        with zipfile.ZipFile(path) as packed:
+            if sum(one.file_size for one in packed.infolist()) > MOST_BYTES:
+                raise ValueError(f"larger than {MOST_BYTES >> 20} MiB")
+        with np.load(path, allow_pickle=False) as stored:
+            frames, least, most, edges, pixels, names, factors = (stored[one] for one in _ARRAYS)
+        count = len(frames)
+        if not (
+            least.dtype == most.dtype == np.uint8
+            and least.ndim == 3
+            and least.shape == most.shape
+            and len(least) == len(pixels) == count
+            and edges.shape == (count, 2)
+        ):
+            raise ValueError("its arrays do not fit together")
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise ReadError(
+            f"{path}: cannot be read ({error}); delete it to measure without intervals"
+        ) from error
+    known = dict(zip(map(str, names), map(float, factors), strict=True))
+    found = {}
+    for place, frame in enumerate(frames.tolist()):
+        slope, offset = edges[place].tolist()
+        found[frame] = FrameBounds(
+            least[place],
+            most[place],
+            None if math.isnan(slope + offset) else (slope, offset),
+            tuple(pixels[place].tolist()),
+            known,
+        )
+    return found

@@ -1,6 +1,6 @@
 """An acquisition, segmented and measured while it is written."""
 
-from amseg_keras.runs.watch.incoming.timing import Timing
+from amseg_keras.runs.watch.arriving import Timing
 from amseg_keras.runs.watch.settings import (
     Event,
     Network,

@@ -11,7 +11,7 @@ import numpy as np
 from amseg_keras.preprocess import BackgroundPolicy, Backgrounds, GreyRange, Inputs
 from amseg_keras.preprocess.registration import Drift
 from amseg_keras.read import Frames
-from amseg_keras.runs.watch.incoming.growing import Arrival, HeldFrames
+from amseg_keras.runs.watch.arriving import Arrival, HeldFrames
 from amseg_keras.segment import Segmenter
 
 REMEMBERED = 64

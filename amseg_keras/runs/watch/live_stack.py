@@ -25,30 +25,29 @@ from amseg_keras.runs.segment import (
     known_pixel_size,
     said_of_pixel_size,
 )
-from amseg_keras.runs.watch.finish import (
-    STATE_KEYS,
-    WATCH_OUTPUTS,
-    CompleteStack,
-    write_files,
-)
-from amseg_keras.runs.watch.incoming.growing import (
+from amseg_keras.runs.watch.arriving import (
     MOST_SEEN,
     Arrival,
     GrowingStack,
     HeldFrames,
     SeenFrame,
     checksum,
-)
-from amseg_keras.runs.watch.incoming.timing import wall_time
-from amseg_keras.runs.watch.journal import (
-    TABLE,
-    DoneFrame,
-    Journal,
-    read_state,
-    read_table,
+    wall_time,
 )
 from amseg_keras.runs.watch.live_inputs import LiveInputs
-from amseg_keras.runs.watch.measured import measure_live, measured_columns
+from amseg_keras.runs.watch.results import (
+    STATE_KEYS,
+    TABLE,
+    WATCH_OUTPUTS,
+    CompleteStack,
+    DoneFrame,
+    Journal,
+    measure_live,
+    measured_columns,
+    read_state,
+    read_table,
+    write_files,
+)
 from amseg_keras.runs.watch.settings import Network, Turn, WatchSettings
 from amseg_keras.segment import LabelledFrame
 from amseg_keras.segment.segmenter import default_batch_size

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from amseg_keras.read import ReadOptions
-from amseg_keras.runs.watch.incoming.timing import Timing
+from amseg_keras.runs.watch.arriving import Timing
 from amseg_keras.segment import Segmenter
 
 

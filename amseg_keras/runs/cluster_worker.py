@@ -1,27 +1,111 @@
-"""What runs in a worker: one chunk of a stack through the network."""
+"""Segment one chunk of a stack in a worker: a process of this machine or of a cluster.
+
+A chunk is a number of whole batches, so that its labels are those of a run in one process.
+"""
 
 from __future__ import annotations
 
 import os
 import socket
+import sys
 import threading
 import zlib
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from amseg_keras.engines import EngineMissingError
+from amseg_keras.engines.engine import THREADS
 from amseg_keras.preprocess import GreyRange, Inputs
 from amseg_keras.pretrained import PresetError, find_preset
 from amseg_keras.pretrained.preset import weights_digest
 from amseg_keras.read import FrameStack, ReadError, StackSource
-from amseg_keras.runs.cluster.chunks import Chunk, ChunkLabels
-from amseg_keras.runs.cluster.threads import take_part_of_machine
-from amseg_keras.runs.read_ahead import ReadAhead
 from amseg_keras.runs.segment import BATCHES_AHEAD
-from amseg_keras.segment import Segmenter, from_pretrained
+from amseg_keras.runs.streams import ReadAhead
+from amseg_keras.segment import LabelledFrame, Segmenter, from_pretrained
 from amseg_keras.segment.device import choose_device
+
+BATCHES = 8
+"""Batches of a chunk: some seconds of work on a CPU, and a few kilobytes of compressed labels."""
+
+
+@dataclass(frozen=True, order=True)
+class Chunk:
+    """Frames `first` to `last - 1` of a stack."""
+
+    first: int
+    last: int
+
+    def __len__(self) -> int:
+        return self.last - self.first
+
+
+@dataclass(frozen=True)
+class ChunkLabels:
+    """The labels of a chunk as they travel.
+
+    Attributes:
+        packed: Label maps of all frames, one byte a pixel, compressed with zlib.
+        errors: Index in the stack of each frame that could not be read, and why.
+    """
+
+    packed: bytes
+    errors: tuple[tuple[int, str], ...]
+
+    def frames(self, chunk: Chunk, frame_shape: tuple[int, int]) -> list[LabelledFrame]:
+        """Unpack the labels.
+
+        Args:
+            chunk: Frames that the labels are of.
+            frame_shape: Height and width of a frame.
+        """
+        errors = dict(self.errors)
+        maps = np.frombuffer(zlib.decompress(self.packed), np.uint8)
+        return [
+            LabelledFrame(index, labels, error=errors.get(index))
+            for index, labels in enumerate(maps.reshape(len(chunk), *frame_shape), chunk.first)
+        ]
+
+
+def chunks_of(missing: Iterable[range], batch_size: int) -> list[Chunk]:
+    """Divide the frames that are to be segmented into chunks.
+
+    Args:
+        missing: Frames to segment, in whole batches.
+        batch_size: Frames given to the network at once.
+
+    Example:
+        >>> chunks_of([range(0, 10), range(12, 14)], batch_size=1)
+        [Chunk(first=0, last=8), Chunk(first=8, last=10), Chunk(first=12, last=14)]
+    """
+    size = BATCHES * batch_size
+    return [
+        Chunk(first, min(first + size, part.stop))
+        for part in missing
+        for first in range(part.start, part.stop, size)
+    ]
+
+
+def take_part_of_machine(threads: int) -> None:
+    """Let the network compute in so many threads, and take GPU memory as it needs it.
+
+    Works until the backend has computed something; it reads the variables then.
+
+    Args:
+        threads: For one network.
+    """
+    os.environ["TF_NUM_INTRAOP_THREADS"] = str(threads)
+    os.environ["TF_NUM_INTEROP_THREADS"] = "1"
+    os.environ[THREADS] = str(threads)
+    os.environ["TF_FORCE_GPU_ALLOW_GROWTH"] = "true"
+    # What XLA on a CPU takes for the number of cores.
+    os.environ["NPROC"] = str(threads)
+    os.environ["XLA_PYTHON_CLIENT_PREALLOCATE"] = "false"
+    if (torch := sys.modules.get("torch")) is not None:
+        torch.set_num_threads(threads)
 
 
 @dataclass(frozen=True)
