@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 import click
 
 from amseg_keras.command.choices import SPLITS
-from amseg_keras.command.dataset.existing import one_sentence, open_and_say
-from amseg_keras.command.ending import advance, finish
-from amseg_keras.command.model_options import model_options, opened_model
+from amseg_keras.command.ending import advance, finish, one_sentence, open_and_say
+from amseg_keras.command.options import model_options, opened_model
 
 if TYPE_CHECKING:
     from tqdm import tqdm

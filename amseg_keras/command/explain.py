@@ -9,9 +9,13 @@ from typing import TYPE_CHECKING
 import click
 
 from amseg_keras.command.ending import advance, finish
-from amseg_keras.command.input_options import input_options
-from amseg_keras.command.model_options import OpenedModel, model_options, opened_model
-from amseg_keras.command.segment_options import background_option
+from amseg_keras.command.options import (
+    OpenedModel,
+    background_option,
+    input_options,
+    model_options,
+    opened_model,
+)
 
 if TYPE_CHECKING:
     from amseg_keras.read import ReadOptions, StackSource

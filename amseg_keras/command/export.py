@@ -1,4 +1,4 @@
-"""`amseg export`"""
+"""`amseg export` and `amseg convert`: trained networks for other software, and from it."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-if TYPE_CHECKING:
-    from amseg_keras.engines.graph import Output
-
 from amseg_keras.command.choices import EXPORT_FORMATS, LABEL_EXPORTS, NGFF_VERSIONS
 from amseg_keras.command.ending import advance, finish
+
+if TYPE_CHECKING:
+    from amseg_keras.engines.graph import Output
 
 BIOIMAGEIO = "bioimageio"
 
@@ -187,3 +187,35 @@ def _export_labels(result: str, out: Path, kind: str, ngff: str) -> None:
             click.echo(f"  {experiment.name}: {note}", err=True)
         click.echo(str(done.file))
     finish(errors)
+
+
+@click.command()
+@click.argument("weights", type=click.Path(path_type=Path))
+@click.argument("out", type=click.Path(path_type=Path, file_okay=False))
+@click.option(
+    "--class-order",
+    required=True,
+    metavar="NAME,NAME,...",
+    help="Class of each output channel, first to last. The file does not say; the authors list "
+    "keyhole,pore,substrate,background,powder.",
+)
+@click.option("--overwrite", is_flag=True, help="Replace a preset that is in OUT.")
+def convert(weights: Path, out: Path, class_order: str, overwrite: bool) -> None:
+    """Make a preset folder OUT from the authors' published weights file.
+
+    WEIGHTS is the legacy Keras HDF5 file of AM-SegNet or U-Net. Afterwards:
+
+    \b
+    amseg segment FRAMES --model OUT -o results
+    """
+    from amseg_keras.pretrained.authors import ConversionError, convert_weights
+
+    names = tuple(name.strip() for name in class_order.split(","))
+    if out.exists() and any(out.iterdir()) and not overwrite:
+        raise click.UsageError(f"{out} is not empty: give another folder, or --overwrite")
+    try:
+        network = convert_weights(weights, out, names)
+    except ConversionError as error:
+        click.echo(f"amseg: {error}", err=True)
+        raise SystemExit(1) from error
+    click.echo(f"{out}: {network} with classes {', '.join(names)}")

@@ -6,23 +6,19 @@ import click
 
 import amseg_keras
 from amseg_keras.command.benchmark import benchmark
-from amseg_keras.command.convert import convert
-from amseg_keras.command.correlate import correlate
 from amseg_keras.command.dataset import dataset
 from amseg_keras.command.demo import demo
 from amseg_keras.command.ending import InterruptibleGroup
 from amseg_keras.command.evaluate import evaluate
 from amseg_keras.command.explain import explain
-from amseg_keras.command.export import export
-from amseg_keras.command.finetune import finetune
-from amseg_keras.command.hub import hub
+from amseg_keras.command.export import convert, export
+from amseg_keras.command.hub import hub, presets
 from amseg_keras.command.prepare import prepare
-from amseg_keras.command.presets import presets
 from amseg_keras.command.quantify import quantify
-from amseg_keras.command.report import report
+from amseg_keras.command.report import correlate, report
 from amseg_keras.command.segment import segment
 from amseg_keras.command.simulate import simulate
-from amseg_keras.command.train import train_command
+from amseg_keras.command.train import finetune, train_command
 from amseg_keras.command.watch import watch
 
 

@@ -11,7 +11,7 @@ import click
 
 from amseg_keras.command.choices import FRAME_FORMATS, PREPARE_STEPS
 from amseg_keras.command.ending import advance, finish
-from amseg_keras.command.input_options import input_options
+from amseg_keras.command.options import input_options
 
 if TYPE_CHECKING:
     from amseg_keras.preprocess import FlatField, FollowLaser, Step

@@ -10,7 +10,7 @@ import click
 from amseg_keras.classes import CLASS_NAMES
 from amseg_keras.command.choices import MEASURED_CLASSES, SMALLEST_PORE_UM
 from amseg_keras.command.ending import advance, finish
-from amseg_keras.command.input_options import input_options
+from amseg_keras.command.options import input_options
 
 if TYPE_CHECKING:
     from amseg_keras.quantify.scale import Scale

@@ -7,9 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from amseg_keras.command.dataset.existing import one_sentence
-from amseg_keras.command.ending import advance
-from amseg_keras.command.opencv import opencv_needed
+from amseg_keras.command.ending import advance, one_sentence, opencv_needed
 from amseg_keras.command.training_options import Shape
 
 if TYPE_CHECKING:

@@ -15,10 +15,15 @@ import click
 
 from amseg_keras.command.choices import COMPLETE_S, PATIENCE_S, SETTLE_S
 from amseg_keras.command.ending import finish
-from amseg_keras.command.engine_option import compiled, engine_option
-from amseg_keras.command.input_options import input_options
-from amseg_keras.command.model_options import model_options, opened_model
-from amseg_keras.command.segment_options import POSITIVE, segment_options
+from amseg_keras.command.options import (
+    POSITIVE,
+    compiled,
+    engine_option,
+    input_options,
+    model_options,
+    opened_model,
+    segment_options,
+)
 
 if TYPE_CHECKING:
     from amseg_keras.runs.watch import Event, Turn
