@@ -85,7 +85,7 @@ def info(folder: Path, out: Path | None, weights: str) -> None:
 
 
 def _print_head(data: Dataset, labelled: int) -> None:
-    from amseg_keras.datasets.split import SPLIT_BY
+    from amseg_keras.datasets.statistics import SPLIT_BY
 
     click.echo(f"{data.folder}: {len(data.frames)} frames, {labelled} labelled")
     click.echo(f"sequences   {len(data.sequences())}")
@@ -102,7 +102,7 @@ def _save(frames: pd.DataFrame, shares: pd.DataFrame, out: Path) -> None:
     from amseg_keras.atomic import complete_or_absent
 
     # matplotlib takes half a second to import, which the other commands need not wait for.
-    from amseg_keras.report.dataset_figure import draw_statistics
+    from amseg_keras.report.training_figure import draw_statistics
 
     out.mkdir(parents=True, exist_ok=True)
     for name, table in (("frames.csv", frames), ("classes.csv", shares)):
@@ -130,7 +130,7 @@ def split(folder: Path, by: str, seed: int, overwrite: bool) -> None:
     test is on shots that the network has not seen.
     """
     from amseg_keras.datasets.dataset import DATASET_FILE
-    from amseg_keras.datasets.split import split_dataset
+    from amseg_keras.datasets.statistics import split_dataset
 
     with one_sentence():
         data = open_and_say(folder)

@@ -88,10 +88,9 @@ def demo(
             "the demo needs a web server: pip install starlette uvicorn, or amseg-keras with its "
             "extra, amseg-keras[demo], which has the Gradio page too"
         ) from error
+    from amseg_keras.demo.lessons import Networks
     from amseg_keras.demo.limits import Limits
-    from amseg_keras.demo.networks import Networks
-    from amseg_keras.demo.serve import Address, listening_socket, server_of, url_of
-    from amseg_keras.demo.server import Access, Demo
+    from amseg_keras.demo.server import Access, Address, Demo, listening_socket, server_of, url_of
 
     try:
         networks = Networks(models)

@@ -82,7 +82,7 @@ def _raise_on_sigterm() -> Any:
 def one_sentence() -> Iterator[None]:
     """Turn an error in what the user gave into one sentence and exit code 1."""
     from amseg_keras.datasets.public import DownloadError
-    from amseg_keras.datasets.split import SplitError
+    from amseg_keras.datasets.statistics import SplitError
     from amseg_keras.read import ReadError
     from amseg_keras.runs import OutputError
 

@@ -286,7 +286,7 @@ def segment(
     with --strict, a recording is out of the preset's depth.
     """
     from amseg_keras.read import find_stacks
-    from amseg_keras.report.label_zarr import zarr_module
+    from amseg_keras.report.label_files import zarr_module
     from amseg_keras.runs import RunSettings
 
     if count is not None and scheduler is not None:

@@ -19,7 +19,7 @@ from amseg_keras.backend import best_precision, hardware
 from amseg_keras.comparison.timing import Timing, summarise_times, time_networks
 from amseg_keras.datasets import BatchOptions, Dataset, batches, open_dataset
 from amseg_keras.datasets.dataset import SPLITS
-from amseg_keras.datasets.split import SPLIT_BY
+from amseg_keras.datasets.statistics import SPLIT_BY
 from amseg_keras.evaluation import Evaluation, evaluate
 from amseg_keras.json_values import json_value
 from amseg_keras.models.cost import macs, trainable_parameters
@@ -107,7 +107,7 @@ def compare_networks(
         Six simulated frames, one network and a single epoch, where there should be many of each:
 
         >>> import tempfile
-        >>> from amseg_keras.datasets.split import split_dataset
+        >>> from amseg_keras.datasets.statistics import split_dataset
         >>> from amseg_keras.runs.simulate import SimulateSettings, simulate_dataset
         >>> folder = Path(tempfile.mkdtemp())
         >>> settings = SimulateSettings("aps", frames=6, sequences=1, shape=(64, 96))

@@ -12,8 +12,7 @@ import numpy as np
 
 from amseg_keras.classes import IGNORE
 from amseg_keras.datasets.dataset import DATASET_FILE, Dataset, LabelledFrame
-from amseg_keras.datasets.split import SPLIT_BY
-from amseg_keras.datasets.statistics import unknown_ids
+from amseg_keras.datasets.statistics import SPLIT_BY, unknown_ids
 from amseg_keras.read import ReadError
 from amseg_keras.read.formats import is_supported
 from amseg_keras.read.group import natural_order

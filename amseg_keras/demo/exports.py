@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from amseg_keras.demo.worker import Tell, without_folders
+from amseg_keras.demo.workers import Tell, without_folders
 
 RESULTS = "results"
 

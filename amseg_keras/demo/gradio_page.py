@@ -32,8 +32,8 @@ from amseg_keras.demo.gradio_values import (
     warning,
 )
 from amseg_keras.demo.guard import GRADIO
+from amseg_keras.demo.limits import place_for
 from amseg_keras.demo.recordings import Recording
-from amseg_keras.demo.uploads import place_for
 from amseg_keras.demo.visitors import Visitor, Visitors
 from amseg_keras.demo.workers import JobError, JobStopped
 from amseg_keras.outputs import OutputError

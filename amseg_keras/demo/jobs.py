@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 
 from amseg_keras.demo.limits import Limits
-from amseg_keras.demo.worker import Tell, without_folders
+from amseg_keras.demo.workers import Tell, without_folders
 from amseg_keras.json_values import json_value
 from amseg_keras.read import FrameStack, ReadError, ReadOptions, StackSource, find_stacks
 
@@ -47,7 +47,7 @@ def read(folder: str, uploads: str, limits: dict[str, int], tell: Tell) -> list[
     Returns:
         What each recording is.
     """
-    from amseg_keras.demo.uploads import recordings_in
+    from amseg_keras.demo.limits import recordings_in
 
     most = Limits(**limits)
     return [

@@ -17,9 +17,8 @@ from typing import Any
 
 import numpy as np
 
-from amseg_keras.demo.lessons import Lessons
+from amseg_keras.demo.lessons import Lessons, Networks
 from amseg_keras.demo.limits import Limits
-from amseg_keras.demo.networks import Networks
 from amseg_keras.demo.recordings import (
     CANCELLED,
     DONE,

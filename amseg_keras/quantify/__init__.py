@@ -17,19 +17,15 @@ if TYPE_CHECKING:
         oscillation_spectrum,
     )
     from amseg_keras.quantify.dynamics.tracks import PoreTracks, track_pores
-    from amseg_keras.quantify.geometry import (
+    from amseg_keras.quantify.geometry.keyhole import Keyhole, measure_keyhole, scan_direction
+    from amseg_keras.quantify.geometry.melt_pool import (
         Boundary,
-        Keyhole,
         MeltPool,
-        Pore,
-        Surface,
-        measure_keyhole,
         measure_melt_pool,
-        measure_pores,
         melt_pool_boundary,
-        scan_direction,
-        substrate_surface,
     )
+    from amseg_keras.quantify.geometry.pores import Pore, measure_pores
+    from amseg_keras.quantify.geometry.surface import Surface, substrate_surface
     from amseg_keras.quantify.phantoms import Phantoms, find_phantoms
     from amseg_keras.quantify.quantities import Quantities, measure
     from amseg_keras.quantify.scale import Scale

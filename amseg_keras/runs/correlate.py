@@ -282,7 +282,7 @@ def _write_figures(
     folder: Path, experiments: ManyExperiments, study: Study, title: str
 ) -> list[str]:
     # matplotlib takes half a second to import, which the other commands need not wait for.
-    from amseg_keras.report.figure_files import save_figure
+    from amseg_keras.report.experiment.look import save_figure
     from amseg_keras.report.study import plane_figure, process_map, study_figure
 
     frames = keyhole_frames(experiments.frames, study.table)

@@ -101,7 +101,7 @@ class QuantityErrors:
         if (table := self.table) is None:
             return []
         # matplotlib takes half a second to import, which the other commands need not wait for.
-        from amseg_keras.report.figure_files import save_figure
+        from amseg_keras.report.experiment.look import save_figure
         from amseg_keras.report.study import error_figure
 
         for name, content in zip(TABLES, (table, error_statistics(table)), strict=True):
@@ -232,8 +232,7 @@ def _write_pictures(
 ) -> list[WorstFrame]:
     """Segment the worst frames once more, now that it is known which they are."""
     # matplotlib takes half a second to import, which the other commands need not wait for.
-    from amseg_keras.report.evaluation_pictures import compare_frame, draw_confusion
-    from amseg_keras.report.evaluation_report import WorstFrame
+    from amseg_keras.report.evaluation_report import WorstFrame, compare_frame, draw_confusion
 
     draw_confusion(evaluation.confusion, evaluation.class_names, folder / "confusion.png")
     for old in _pictures_in(folder):

@@ -17,8 +17,7 @@ import numpy as np
 from amseg_keras.outputs import CannotWriteError, OutputTakenError
 from amseg_keras.quantify import Scale
 from amseg_keras.read import FrameStack
-from amseg_keras.report.label_ome import Ngff, write_ome_tiff, write_ome_zarr
-from amseg_keras.report.label_rois import write_rois
+from amseg_keras.report.label_exports import Ngff, write_ome_tiff, write_ome_zarr, write_rois
 from amseg_keras.runs.labelled_experiment import LabelledExperiment
 from amseg_keras.runs.labelled_run import open_labelled_run, open_recording
 

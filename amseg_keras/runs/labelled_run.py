@@ -17,9 +17,7 @@ from amseg_keras.outputs import UNFINISHED, InputContent, input_content, write_j
 from amseg_keras.quantify import class_areas
 from amseg_keras.read import FrameStack, ReadError, ReadOptions, StackSource, open_stack
 from amseg_keras.read.errors import reading
-from amseg_keras.report.label_files import LABEL_WRITERS
-from amseg_keras.report.label_zarr import NAME as ARRAY
-from amseg_keras.report.label_zarr import read_zarr
+from amseg_keras.report.label_files import LABEL_WRITERS, ZARR_NAME, read_zarr
 from amseg_keras.runs.segment import RECORD
 
 _LISTED = 5
@@ -86,7 +84,7 @@ class LabelledRun:
     def _label_files(self) -> list[Path]:
         if self._one_file:
             return [self.folder / _ONE_FILE[self.record["label_format"]][0]]
-        home = self.folder / (ARRAY if self._one_array else _PICTURES)
+        home = self.folder / (ZARR_NAME if self._one_array else _PICTURES)
         return sorted(path for path in home.rglob("*") if path.is_file()) or [home]
 
     def check(self) -> None:
@@ -112,11 +110,11 @@ class LabelledRun:
 
     def _open_array(self) -> Iterator[np.ndarray]:
         try:
-            shape, dtype, frames = read_zarr(self.folder / ARRAY)
+            shape, dtype, frames = read_zarr(self.folder / ZARR_NAME)
         except ImportError as error:
             raise ReadError(f"{self.folder}: {error}") from error
         except Exception as error:  # zarr and its stores have errors of many kinds
-            raise _damaged(self.folder, f"{ARRAY}: {error}") from error
+            raise _damaged(self.folder, f"{ZARR_NAME}: {error}") from error
         if shape != self.shape or dtype != np.uint8:
             raise self._unlike_record(shape, dtype)
         return frames
@@ -129,7 +127,7 @@ class LabelledRun:
             except StopIteration:
                 return
             except Exception as error:
-                raise _damaged(self.folder, f"{ARRAY}: {error}") from error
+                raise _damaged(self.folder, f"{ZARR_NAME}: {error}") from error
             yield labels
 
     def _stored(self) -> Iterator[np.ndarray]:

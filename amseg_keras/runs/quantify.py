@@ -316,9 +316,8 @@ def _write_tables(folder: Path, found: Quantities) -> list[str]:
 
 def _write_figure(folder: Path, found: Quantities, experiment: LabelledExperiment) -> list[str]:
     # matplotlib takes half a second to import, which the other commands need not wait for.
-    from amseg_keras.report.experiment.look import time_axis
+    from amseg_keras.report.experiment.look import save_figure, time_axis
     from amseg_keras.report.experiment.time_series import time_series_figure
-    from amseg_keras.report.figure_files import save_figure
 
     if not {"keyhole", "pore"} & set(experiment.class_names):
         return []

@@ -148,14 +148,18 @@ def _grey_range(run: LabelledRun, recording: FrameStack | None) -> GreyRange:
 
 def _draw(opened: _Opened) -> Figures:
     # matplotlib takes half a second to import, which the other commands need not wait for.
-    from amseg_keras.report.experiment.distributions import area_histogram_figure, spectrum_figure
     from amseg_keras.report.experiment.experiment_report import Figures
     from amseg_keras.report.experiment.film_strip import (
         draw_strip,
         strip_frames,
         windows_around_keyhole,
     )
-    from amseg_keras.report.experiment.time_series import panels_of, time_series_figure
+    from amseg_keras.report.experiment.time_series import (
+        area_histogram_figure,
+        panels_of,
+        spectrum_figure,
+        time_series_figure,
+    )
 
     run, quantities = opened.run, opened.quantities
     frames, height, width = run.shape
@@ -172,7 +176,7 @@ def _draw(opened: _Opened) -> Figures:
 
 
 def _save_figures(figures: Figures, folder: Path) -> tuple[Path, ...]:
-    from amseg_keras.report.figure_files import save_figure
+    from amseg_keras.report.experiment.look import save_figure
 
     named = {
         "time_series": figures.time_series,

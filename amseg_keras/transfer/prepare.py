@@ -15,7 +15,7 @@ import pandas as pd
 
 from amseg_keras.atomic import complete_or_absent
 from amseg_keras.datasets import Dataset, LabelledFrame, open_dataset
-from amseg_keras.datasets.split import split_dataset
+from amseg_keras.datasets.statistics import split_dataset
 from amseg_keras.models.precision import from_config
 from amseg_keras.read import ReadError
 from amseg_keras.training.recipe import TrainingError

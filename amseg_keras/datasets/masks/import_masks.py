@@ -22,9 +22,14 @@ from amseg_keras.datasets.dataset import (
 from amseg_keras.datasets.masks.base import ClassIds, Masks, PageName, match_pages, read_json
 from amseg_keras.datasets.masks.coco import CocoMasks
 from amseg_keras.datasets.masks.labelme import LabelMeMasks
-from amseg_keras.datasets.masks.pictures import TOLERANCE, Colour, ColourMasks, LabelImages
+from amseg_keras.datasets.masks.pictures import (
+    TOLERANCE,
+    Colour,
+    ColourMasks,
+    LabelImages,
+    stored_class_names,
+)
 from amseg_keras.datasets.masks.rois import ROI_TYPES, RoiMasks
-from amseg_keras.datasets.masks.stored_classes import stored_class_names
 from amseg_keras.datasets.open import LABEL_TYPES, open_dataset
 from amseg_keras.outputs import UNFINISHED, result_of_another
 from amseg_keras.read import FrameStack, ReadError, ReadOptions, StackSource, find_stacks

@@ -19,11 +19,9 @@ from amseg_keras.quantify.intervals import HIGH, LOW
 from amseg_keras.quantify.quantities import Quantities
 from amseg_keras.quantify.scale import SIZE_FROM, column_with_unit
 from amseg_keras.report.colours import class_colours
-from amseg_keras.report.experiment.definitions import definitions
 from amseg_keras.report.experiment.film_strip import StripPicture
-from amseg_keras.report.experiment.inline_svg import inline_svg
-from amseg_keras.report.experiment.look import PAGE_COLOURS, TimeAxis, unit_of
-from amseg_keras.report.experiment.tables import data_table, in_words, pore_tables
+from amseg_keras.report.experiment.look import PAGE_COLOURS, TimeAxis, inline_svg, unit_of
+from amseg_keras.report.experiment.tables import data_table, definitions, in_words, pore_tables
 from amseg_keras.report.page import NOTHING, about, cards, count, image_source, notes, page
 
 _STYLE = """

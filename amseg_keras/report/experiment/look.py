@@ -1,13 +1,22 @@
-"""What the figures of an experiment have in common: colours, axes, labels with units, time."""
+"""Share the look of figures: colours, axes, labels with units, time, files and page graphics."""
 
 from __future__ import annotations
 
+import io
+import re
+import secrets
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from html import escape
+from pathlib import Path
 
+import matplotlib
 import numpy as np
 from matplotlib import font_manager
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
+from amseg_keras.atomic import complete_or_absent
 from amseg_keras.quantify.scale import Scale
 from amseg_keras.report.colours import PAPER_COLOURS
 
@@ -175,3 +184,84 @@ def axis_label(column: str, assumed: bool = False) -> str:
             unit = unit.replace("px", "px²") if "area" in name else unit
             break
     return _TITLES.get(name, name.replace("_", " ")) + unit
+
+
+_NO_METADATA = {"Creator": None, "Date": None, "Format": None, "Type": None}
+
+_FONT = "system-ui, 'Segoe UI', Roboto, sans-serif"
+
+_COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
+_STYLE = re.compile(r"<style.*?</style>", re.DOTALL)
+_FAMILY = re.compile(r"'DejaVu Sans'[^;\"]*")
+_REFERENCE = re.compile(r"#([\w.-]+)")
+_ID = re.compile(r'\sid="([^"]*)"')
+_HEAD = re.compile(r'<svg[^>]*viewBox="([^"]*)"[^>]*>')
+
+
+def inline_svg(figure: Figure, description: str, colours: Mapping[str, str]) -> str:
+    """A figure as an `<svg>` element of a page.
+
+    It is as wide as what it stands in, its texts are texts, and it has no background of its own.
+
+    Args:
+        figure: To be drawn.
+        description: What it shows, for those who cannot see it.
+        colours: What colours of the figure, `#rrggbb`, become in the page.
+
+    Example:
+        >>> text = inline_svg(Figure(figsize=(1, 1)), "nothing", {})
+        >>> text[:41]
+        '<svg role="img" aria-label="nothing" view'
+    """
+    stream = io.BytesIO()
+    # The ids of several figures in one page must not meet.
+    salt = secrets.token_hex(4)
+    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": salt}):
+        figure.savefig(stream, format="svg", transparent=True, metadata=_NO_METADATA)
+    text = stream.getvalue().decode("utf-8")
+    # What only a file of its own needs: declaration, document type, namespaces, a size in points.
+    head = _HEAD.search(text)
+    assert head is not None
+    body = _STYLE.sub("", _COMMENT.sub("", text[head.end() :]))
+    named = set(_REFERENCE.findall(body))
+    body = _ID.sub(lambda one: one[0] if one[1] in named else "", body)
+    body = _FAMILY.sub(_FONT, body)
+    for colour, shown in colours.items():
+        body = body.replace(colour, shown)
+    return (
+        f'<svg role="img" aria-label="{escape(description)}" viewBox="{head[1]}" '
+        f'style="stroke-linejoin: round; stroke-linecap: butt">{body.strip()}'
+    )
+
+
+# The same figure is the same file, byte for byte: no date of its making in it.
+_NO_DATE = {"png": {}, "pdf": {"CreationDate": None}, "svg": {"Date": None}}
+
+
+def save_figure(figure: Figure, stem: Path, kinds: Sequence[str] = ("png", "pdf")) -> list[Path]:
+    """Write a figure as a picture and as vector graphics, whose texts stay texts.
+
+    Args:
+        figure: to be written.
+        stem: path of the files without its ending.
+        kinds: endings: png, pdf, svg.
+
+    Returns:
+        The files.
+
+    Example:
+        >>> import tempfile
+        >>> stem = Path(tempfile.mkdtemp()) / "power_speed"
+        >>> [path.name for path in save_figure(Figure(figsize=(1, 1)), stem)]
+        ['power_speed.png', 'power_speed.pdf']
+    """
+    paths = []
+    for kind in kinds:
+        path = stem.with_name(f"{stem.name}.{kind}")
+        with (
+            complete_or_absent(path) as temporary,
+            matplotlib.rc_context({"pdf.fonttype": 42, "svg.fonttype": "none"}),
+        ):
+            figure.savefig(temporary, dpi=150, metadata=_NO_DATE[kind])
+        paths.append(path)
+    return paths

@@ -1,8 +1,11 @@
-"""Figures of a study: how quantities go together, and how far they are from the truth."""
+"""Draw many experiments: histograms, correlation maps and errors."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from operator import attrgetter
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -11,11 +14,221 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Ellipse
 
-from amseg_keras.quantify.study import CovarianceEllipse, DividingLine, Plane
-from amseg_keras.quantify.study.errors import QUANTITIES
+from amseg_keras.quantify.scale import column_with_unit
+from amseg_keras.quantify.study import (
+    KEYHOLE_PORE,
+    QUANTITIES,
+    CovarianceEllipse,
+    DividingLine,
+    Plane,
+)
 from amseg_keras.report.experiment.look import axis_label
-from amseg_keras.report.study.groups import WITH_PORES, WITHOUT_PORES, Look, draw_bubbles
-from amseg_keras.report.study.histogram_figure import draw_area_histograms
+
+_LARGEST_POINTS = 21.0
+"""Diameter in points of the bubble of the largest pore."""
+
+_SMALLEST_POINTS = 4.0
+
+
+@dataclass(frozen=True)
+class Look:
+    """Colour (Okabe and Ito's, told apart by the colour-blind), marker and line of a group."""
+
+    title: str
+    colour: str
+    marker: str
+    line: Literal["-", "--", ":"]
+
+
+WITH_PORES = Look("with keyhole pores", "#d55e00", "o", "-")
+WITHOUT_PORES = Look("without keyhole pores", "#0072b2", "s", "--")
+WITHOUT_KEYHOLE = Look("without a keyhole", "#767676", "x", ":")
+
+
+def draw_bubbles(axes: Axes, table: pd.DataFrame, x: str, y: str) -> list[Line2D]:
+    """Draw experiments: with pores as bubbles, without as squares.
+
+    The size of a bubble is the equivalent diameter of the largest pore from the keyhole.
+
+    Args:
+        axes: to draw on.
+        table: from `experiments_table`.
+        x: column.
+        y: column.
+
+    Returns:
+        Handles for the legend: both groups and three sizes of bubbles.
+    """
+    column = column_with_unit(table, KEYHOLE_PORE)
+    with_pores, without = table[table["has_pores"]], table[~table["has_pores"].astype(bool)]
+    largest = float(with_pores[column].max()) if len(with_pores) else np.nan
+    # Large ones first, so that small ones lie on them.
+    with_pores = with_pores.sort_values(column, ascending=False)
+    axes.scatter(
+        without[x], without[y], s=22, marker=WITHOUT_PORES.marker, facecolors="white",
+        edgecolors=WITHOUT_PORES.colour, linewidths=1.2, zorder=4,
+    )  # fmt: skip
+    axes.scatter(
+        with_pores[x], with_pores[y], s=_points(with_pores[column].to_numpy(float), largest) ** 2,
+        marker=WITH_PORES.marker, facecolors=WITH_PORES.colour, edgecolors="white",
+        linewidths=0.6, alpha=0.75, zorder=3,
+    )  # fmt: skip
+    handles = [
+        Line2D(
+            [], [], linestyle="", marker=WITHOUT_PORES.marker, markersize=5,
+            markerfacecolor="white", markeredgecolor=WITHOUT_PORES.colour, markeredgewidth=1.2,
+            label=f"{WITHOUT_PORES.title} ({len(without)})",
+        ),
+        Line2D(
+            [], [], linestyle="", marker=WITH_PORES.marker, markersize=8,
+            markerfacecolor=WITH_PORES.colour, markeredgecolor="white", alpha=0.75,
+            label=f"{WITH_PORES.title} ({len(with_pores)})",
+        ),
+    ]  # fmt: skip
+    unit = column.removeprefix(f"{KEYHOLE_PORE}_").replace("um", "µm")
+    for size in round_sizes(largest):
+        points = float(_points(np.array([size]), largest)[0])
+        handles.append(
+            Line2D(
+                [], [], linestyle="", marker="o", markersize=points, markerfacecolor="none",
+                markeredgecolor=WITH_PORES.colour, label=f"{size:g} {unit} pore",
+            )
+        )  # fmt: skip
+    return handles
+
+
+def round_sizes(largest: float) -> Sequence[float]:
+    """Up to three round numbers, each twice the one before, that show the scale of bubbles.
+
+    Example:
+        >>> round_sizes(93.0), round_sizes(float("nan"))
+        ([20.0, 40.0, 80.0], [])
+    """
+    if not largest > 0:
+        return []
+    digit = 10.0 ** np.floor(np.log10(largest))
+    top = max(factor * digit for factor in (1, 2, 4, 8) if factor * digit <= largest)
+    return [float(top / 4), float(top / 2), float(top)]
+
+
+def _points(diameters: np.ndarray, largest: float) -> np.ndarray:
+    """Diameter of the bubble in points: proportional to that of the pore where it can be seen."""
+    return np.maximum(np.nan_to_num(diameters / largest) * _LARGEST_POINTS, _SMALLEST_POINTS)
+
+
+_BINS = 40
+
+
+def area_histograms(frames: pd.DataFrame, title: str = "") -> Figure:
+    """Keyhole area in the frames of experiments with pores, and in those of experiments without.
+
+    Args:
+        frames: from `keyhole_frames`.
+        title: over the figure, for example that the experiments are simulated.
+
+    Example:
+        >>> frames = pd.DataFrame({
+        ...     "experiment": ["a", "a", "b"], "has_pores": [True, True, False],
+        ...     "keyhole_area_um2": [900.0, 2500.0, 1500.0],
+        ... })
+        >>> [axes.get_xlabel() for axes in area_histograms(frames).axes]
+        ['keyhole area (µm²)', 'keyhole area (µm²)']
+    """
+    figure = Figure(figsize=(10, 3.6), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    draw_area_histograms((left, right), frames)
+    if title:
+        figure.suptitle(title, x=0.02, ha="left")
+    return figure
+
+
+def draw_area_histograms(pair: tuple[Axes, Axes], frames: pd.DataFrame) -> None:
+    """Draw both on axes of the same limits; a group without frames leaves its axes empty."""
+    column = column_with_unit(frames, "keyhole_area")
+    known = frames.dropna(subset=[column])
+    edges = np.linspace(0, known[column].max() if len(known) else 1, _BINS + 1).tolist()
+    tallest = 0.0
+    for axes, look, group in (
+        (pair[0], WITH_PORES, known[known["has_pores"]]),
+        (pair[1], WITHOUT_PORES, known[~known["has_pores"].astype(bool)]),
+    ):
+        areas = group[column].to_numpy(float)
+        if len(areas):
+            share = np.full(len(areas), 100 / len(areas))
+            heights, _, _ = axes.hist(
+                areas, edges, weights=share, color=look.colour, alpha=0.75, edgecolor="white"
+            )
+            tallest = max(tallest, float(np.max(heights)))
+            axes.axvline(np.median(areas), color="k", linestyle="--", linewidth=1.2)
+        axes.text(
+            *(0.98, 0.96, _summary(look.title, group, column)),
+            transform=axes.transAxes, ha="right", va="top", fontsize=9,
+        )  # fmt: skip
+        axes.set(xlabel=axis_label(column), ylabel="share of the frames (%)")
+        axes.spines[["top", "right"]].set_visible(False)
+    for axes in pair:
+        axes.locator_params(axis="x", nbins=6)
+        axes.xaxis.set_major_formatter("{x:,.0f}")
+        axes.set(xlim=(0, edges[-1]), ylim=(0, 1.08 * tallest or 1))
+
+
+def _summary(title: str, group: pd.DataFrame, column: str) -> str:
+    lines = [f"{title}: {group['experiment'].nunique()} experiments, {len(group):,} frames"]
+    if len(group):
+        areas = group[column]
+        unit = axis_label(column).partition("(")[2].rstrip(")")
+        lines.append(f"median {areas.median():,.0f} {unit} (dashed)")
+        lines.append(f"mean {areas.mean():,.0f} ± {areas.std():,.0f} {unit}")
+    return "\n".join(lines)
+
+
+def process_map(table: pd.DataFrame, title: str = "") -> Figure:
+    """Power against speed; experiments that never had a keyhole are crosses.
+
+    Args:
+        table: from `experiments_table`, with `power_W` and `speed_mm_s`; experiments that lack
+            one of them are left out.
+        title: over the figure, for example that the experiments are simulated.
+
+    Example:
+        >>> table = pd.DataFrame({
+        ...     "has_pores": [True], "power_W": [300.0], "speed_mm_s": [900.0],
+        ...     "keyhole_frames": [80], "largest_keyhole_pore_equivalent_diameter_um": [40.0],
+        ... })
+        >>> process_map(table).axes[0].get_ylabel()
+        'laser power (W)'
+    """
+    figure = Figure(figsize=(7.6, 5), layout="constrained")
+    axes = figure.subplots()
+    rows = table.dropna(subset=["power_W", "speed_mm_s"])
+    # What is no keyhole experiment does not count as one without pores; unless it has some.
+    shallow = (rows["keyhole_frames"] == 0) & ~rows["has_pores"].astype(bool)
+    handles = draw_bubbles(axes, rows[~shallow], "speed_mm_s", "power_W")
+    if shallow.any():
+        look, conduction = WITHOUT_KEYHOLE, rows[shallow]
+        axes.scatter(
+            conduction["speed_mm_s"], conduction["power_W"], s=26, marker=look.marker,
+            color=look.colour, linewidths=1.2, zorder=3,
+        )  # fmt: skip
+        handles.append(
+            Line2D(
+                [], [], linestyle="", marker=look.marker, color=look.colour, markersize=5,
+                label=f"{look.title} ({len(conduction)})",
+            )
+        )  # fmt: skip
+    axes.set(xlabel=axis_label("speed_mm_s"), ylabel=axis_label("power_W"))
+    axes.set_xlim(left=0)
+    axes.set_ylim(bottom=0)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(color="#dfe3e8", linewidth=0.7)
+    axes.set_axisbelow(True)
+    # Beside the map: no corner of it is free of points for sure.
+    figure.legend(
+        handles=handles, loc="outside right upper", frameon=False, fontsize=9, labelspacing=0.9
+    )
+    if title:
+        figure.suptitle(title, x=0.02, ha="left")
+    return figure
 
 
 def plane_figure(table: pd.DataFrame, plane: Plane, title: str = "") -> Figure:
