@@ -10,11 +10,14 @@ import pandas as pd
 from amseg_keras.quantify import Quantities
 from amseg_keras.quantify.intervals import HIGH, LOW, SOURCE
 from amseg_keras.quantify.scale import column_with_unit
-from amseg_keras.report.experiment.distributions import LEAST_FRAMES, area_histogram_figure
-from amseg_keras.report.experiment.inline_svg import inline_svg
-from amseg_keras.report.experiment.look import PAGE_COLOURS, time_axis, unit_of
+from amseg_keras.report.experiment.look import PAGE_COLOURS, inline_svg, time_axis, unit_of
 from amseg_keras.report.experiment.tables import in_words, pore_tables
-from amseg_keras.report.experiment.time_series import panels_of, time_series_figure
+from amseg_keras.report.experiment.time_series import (
+    LEAST_FRAMES,
+    area_histogram_figure,
+    panels_of,
+    time_series_figure,
+)
 
 CARDS = {
     "keyhole_area": "keyhole area",
