@@ -1,6 +1,6 @@
 """Where things are kept that can be got again."""
 
-from amseg_keras.cache import cache_folder
+from amseg_keras.command.dataset import cache_folder
 
 
 def test_the_cache_is_where_the_variable_says(monkeypatch, tmp_path):

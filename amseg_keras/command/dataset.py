@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+import platformdirs
 
 from amseg_keras.command.choices import (
     CLASS_WEIGHTS,
@@ -347,7 +349,7 @@ def _is_done(out: Path, name: str) -> bool:
 def _download_all(source: PublicSource) -> Path:
     from tqdm import tqdm
 
-    from amseg_keras.cache import cache_folder
+    from amseg_keras.command.dataset import cache_folder
     from amseg_keras.datasets.public import DownloadError, download
 
     folder = cache_folder() / "public" / source.name
@@ -430,3 +432,9 @@ dataset.add_command(validate)
 dataset.add_command(split)
 dataset.add_command(import_)
 dataset.add_command(fetch)
+
+
+def cache_folder() -> Path:
+    """The folder in the environment variable AMSEG_CACHE, else one in the user's cache."""
+    given = os.environ.get("AMSEG_CACHE")
+    return Path(given) if given else platformdirs.user_cache_path("amseg-keras")
