@@ -71,11 +71,7 @@ if TYPE_CHECKING:
     show_default=True,
     help="Measure too what people wait for: start, first label, one frame at a time, file to file.",
 )
-@click.option(
-    "--only-waits",
-    is_flag=True,
-    help="Measure nothing else; needs no Keras.",
-)
+@click.option("--only-waits", is_flag=True, help="Measure nothing else; needs no Keras.")
 @click.option(
     "--waits-of",
     "presets",

@@ -169,10 +169,7 @@ def validate(folder: Path) -> None:
     for fault in faults:
         click.echo(str(fault))
     count = len(faults)
-    click.echo(
-        f"{len(data.frames)} frames: {count or 'no'} fault{'s' * (count != 1)}",
-        err=True,
-    )
+    click.echo(f"{len(data.frames)} frames: {count or 'no'} fault{'s' * (count != 1)}", err=True)
     if faults:
         raise SystemExit(1)
 
@@ -378,10 +375,7 @@ def _make(source: PublicSource, given: Path, out: Path) -> Dataset:
     from amseg_keras.datasets.open import open_dataset
     from amseg_keras.datasets.public import make_dataset
 
-    with (
-        _workplace(out) as folder,
-        tqdm(desc=source.name, unit="frame") as bar,
-    ):
+    with _workplace(out) as folder, tqdm(desc=source.name, unit="frame") as bar:
         make_dataset(source.name, given, folder, lambda: bar.update(1))
     return open_dataset(out)
 

@@ -123,10 +123,7 @@ def correlate(
         given = None if parameters is None else read_parameters(parameters)
         experiments = read_experiments(runs, given)
         study = run_correlation(
-            experiments,
-            [str(run) for run in runs],
-            out,
-            CorrelateSettings(plane, title, overwrite),
+            experiments, [str(run) for run in runs], out, CorrelateSettings(plane, title, overwrite)
         )
     _print(study)
     click.echo(f"{out / 'correlation.png'}")

@@ -68,12 +68,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Workers:
-    """Where frames are segmented: in a number of processes here, or by a scheduler.
-
-    Attributes:
-        count: Processes of this machine.
-        scheduler: Address of a dask scheduler.
-    """
+    """Where frames are segmented: in a number of processes here, or by a scheduler."""
 
     count: int | None
     scheduler: str | None
@@ -347,16 +342,12 @@ def _segment_one(
 
     folder, settings = run
     try:
-        with (
-            source.open() as stack,
-            tqdm(total=len(stack), desc=source.name, unit="frame") as bar,
-        ):
+        with source.open() as stack, tqdm(total=len(stack), desc=source.name, unit="frame") as bar:
             segmenter, said = choice.for_stack(stack)
             if said is not None:
                 tqdm.write(f"  {said}", file=sys.stderr)
             record = run_stack(
-                *(stack, segmenter, digest, folder, settings),
-                lambda done: advance(bar, done),
+                *(stack, segmenter, digest, folder, settings), lambda done: advance(bar, done)
             )
     except (ReadError, OutputError) as error:
         outcome.errors.append(str(error))

@@ -276,12 +276,7 @@ def _say_trained(run: TrainedRun) -> None:
 )
 @click.option("--resume", is_flag=True, help="Go on with the training in OUT.")
 def finetune(
-    data: Path,
-    out: Path,
-    model: str,
-    replay: float,
-    simulate: tuple[str, ...],
-    **settings: Any,
+    data: Path, out: Path, model: str, replay: float, simulate: tuple[str, ...], **settings: Any
 ) -> None:
     """Fine-tune a trained network on your own labelled frames.
 

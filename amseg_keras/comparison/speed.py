@@ -113,12 +113,7 @@ _OPERATIONS = _PRODUCTS * 2 * _SIDE**3
 
 @dataclass(frozen=True)
 class Peak:
-    """Six matrix products of 2048 x 2048 numbers in a row, to be timed beside the networks.
-
-    Attributes:
-        precision: As an engine's.
-        run: All of them once.
-    """
+    """Six matrix products of 2048 x 2048 numbers in a row, to be timed beside the networks."""
 
     precision: str
     run: Callable[[], object]

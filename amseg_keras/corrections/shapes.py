@@ -233,10 +233,7 @@ class Thresholds:
         return self.smallest_px <= 1 and self.least_confidence == 0
 
     def apply(
-        self,
-        labels: np.ndarray,
-        class_names: Sequence[str],
-        confidence: np.ndarray | None = None,
+        self, labels: np.ndarray, class_names: Sequence[str], confidence: np.ndarray | None = None
     ) -> np.ndarray:
         """Take the pieces below the thresholds out of a label map.
 

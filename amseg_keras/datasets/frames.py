@@ -12,13 +12,7 @@ from PIL import Image
 
 from amseg_keras.classes import IGNORE
 from amseg_keras.datasets.dataset import Dataset, LabelledFrame
-from amseg_keras.preprocess import (
-    BackgroundPolicy,
-    Backgrounds,
-    Channels,
-    GreyRange,
-    GreyScaling,
-)
+from amseg_keras.preprocess import BackgroundPolicy, Backgrounds, Channels, GreyRange, GreyScaling
 from amseg_keras.preprocess.background_policy import SHORTEST
 from amseg_keras.read import ReadError
 
@@ -28,10 +22,6 @@ _MOST_BACKGROUNDS = 64
 
 def without_background(data: Dataset, frames: Sequence[LabelledFrame]) -> int:
     """Count the frames whose sequence is too short for a background: their motion is blank.
-
-    Args:
-        data: The whole data set.
-        frames: Some of its frames.
 
     Example:
         >>> from pathlib import Path
@@ -328,10 +318,6 @@ def draw_crops(frames: int, seed: int) -> list[tuple[int, Crop]]:
     Section 2.3 of the paper crops a random 10 % of the images and adds them to the set; they are
     drawn once, so the same crops are in the set in every epoch. How large a crop is, is a choice
     of this package: 0.5 to 0.9 of the frame, see `SIDES`.
-
-    Args:
-        frames: Number of frames.
-        seed: Seed of the draw.
 
     Returns:
         Number of a frame and its window, one for each frame to add; at least one.

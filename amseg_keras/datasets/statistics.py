@@ -54,10 +54,6 @@ def count_frames(data: Dataset, by: str = "material") -> pd.DataFrame:
 def count_pixels(data: Dataset, advance: Callable[[], object] | None = None) -> pd.DataFrame:
     """Count the pixels of each class in each labelled frame; one label is in memory at a time.
 
-    Args:
-        data: Its labels are read, its images are not.
-        advance: Called after each label, to draw progress.
-
     Returns:
         A row for each labelled frame, named by its label file: a column for each class and
         `ignore`.

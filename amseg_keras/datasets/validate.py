@@ -24,11 +24,6 @@ _SPLIT_AGAIN = "split again with: amseg dataset split --overwrite"
 class Fault:
     """One thing that is wrong.
 
-    Attributes:
-        file: Relative to the data set's folder.
-        problem: Fault of the file, in a sentence.
-        remedy: What to do about it.
-
     Example:
         >>> print(Fault("labels/7.png", "holds the class id 9 (12 pixels)", "correct the label"))
         labels/7.png: holds the class id 9 (12 pixels); correct the label

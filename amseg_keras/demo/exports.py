@@ -58,12 +58,7 @@ class Packing:
 
 @dataclass(frozen=True)
 class Export:
-    """One kind of file.
-
-    Attributes:
-        title: Name of the download on the page.
-        make: Makes it.
-    """
+    """One kind of file."""
 
     title: str
     make: Callable[[Packing], Path]

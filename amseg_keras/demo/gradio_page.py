@@ -103,11 +103,7 @@ def mount_gradio_page(app: Starlette, visitors: Visitors) -> None:
 
 
 def build_page(visitors: Visitors) -> gr.Blocks:
-    """Make the page.
-
-    Args:
-        visitors: Visitors of the server, with its networks and limits.
-    """
+    """Make the page."""
     actions, presets = _Actions(visitors), list(visitors.networks.folders)
     page: gr.Blocks = gr.Blocks(
         title="Melt pools in X-ray frames, segmented",

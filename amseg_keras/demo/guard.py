@@ -129,11 +129,7 @@ class Throttle:
 
 
 class Login:
-    """The password of the page, and who has given it.
-
-    Args:
-        password: The password.
-    """
+    """The password of the page, and who has given it."""
 
     def __init__(self, password: str) -> None:
         self._password = password.encode()

@@ -13,15 +13,7 @@ from typing import Any
 
 from amseg_keras.corrections import Corrections
 from amseg_keras.datasets.dataset import read_dataset_file
-from amseg_keras.demo.recordings import (
-    CANCELLED,
-    DONE,
-    FAILED,
-    READY,
-    RUNNING,
-    WAITING,
-    Recording,
-)
+from amseg_keras.demo.recordings import CANCELLED, DONE, FAILED, READY, RUNNING, WAITING, Recording
 from amseg_keras.demo.workers import UNKNOWN, JobError, JobStopped, Pool
 from amseg_keras.pretrained import PresetError, PresetInfo, find_preset, list_presets
 from amseg_keras.pretrained.preset import read_info
@@ -33,10 +25,6 @@ class Networks:
     Args:
         given: Presets that the server's owner wants first: names, folders or repositories; after
             them come all that the package has.
-
-    Attributes:
-        infos: Description of each preset, by its name.
-        folders: Folder of each preset, by its name.
 
     Raises:
         PresetError: One of those given cannot be found.
@@ -56,12 +44,7 @@ class Networks:
             raise PresetError("there is no preset here; give one with --model")
 
     def add(self, name: str, folder: Path) -> None:
-        """Offer another preset.
-
-        Args:
-            name: Name for visitors.
-            folder: Folder of the preset.
-        """
+        """Offer another preset."""
         with self._lock:
             self.infos[name] = read_info(folder, name)
             self.folders[name] = folder
@@ -92,14 +75,7 @@ class Teaching:
 
 
 class Lessons:
-    """The corrected frames of a visitor, and the networks that learned from them.
-
-    Args:
-        folder: Folder of the visitor's files.
-        networks: Presets that every visitor can choose.
-        pool: Worker that teaches.
-        seconds: Longest time of a teaching.
-    """
+    """The corrected frames of a visitor, and the networks that learned from them."""
 
     def __init__(self, folder: Path, networks: Networks, pool: Pool, seconds: float) -> None:
         self.teaching = Teaching()

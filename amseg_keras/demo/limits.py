@@ -52,10 +52,6 @@ class Limits:
 def check_file(path: Path, limits: Limits) -> None:
     """Look at the headers of a file; what they do not tell, or tell wrong, is left to its reader.
 
-    Args:
-        path: The file, named as its visitor would recognise it.
-        limits: The page's.
-
     Raises:
         ReadError: A frame of it is larger than the page takes, it holds too many frames, or it
             points to other files of this computer.
@@ -248,9 +244,6 @@ MOST_RECORDINGS = 32
 def harmless_name(name: str) -> str:
     """Name the file of an upload: letters, digits, `_`, `-` and `.` of its own name are kept.
 
-    Args:
-        name: Name that the visitor's browser gives.
-
     Raises:
         ReadError: A file of this name is of no type that is read.
 
@@ -270,11 +263,6 @@ def harmless_name(name: str) -> str:
 def place_for(folder: Path, name: str, limits: Limits) -> Path:
     """Give the path of a further file of an upload.
 
-    Args:
-        folder: Folder of the upload.
-        name: Name that the visitor's browser gives.
-        limits: The page's.
-
     Raises:
         ReadError: The file is of no type that is read, there is one of this name already, or there
             are too many.
@@ -289,10 +277,6 @@ def place_for(folder: Path, name: str, limits: Limits) -> Path:
 
 def recordings_in(folder: Path, limits: Limits) -> list[StackSource]:
     """Check the files in a folder, and find the recordings that they are.
-
-    Args:
-        folder: Files of an upload, under harmless names.
-        limits: The page's.
 
     Raises:
         ReadError: A file breaks a limit or cannot be read, or there are too many recordings.

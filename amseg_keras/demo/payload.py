@@ -129,11 +129,7 @@ def _cards(
     absent = tuple(name for name in ("substrate", "keyhole", "pore") if name not in names)
     smallest = chosen.smallest_pore if chosen.pixel_size_um and chosen.smallest_pore else None
     found = measure(
-        labels[None],
-        names,
-        scale,
-        absent=absent,
-        smallest_pore_um=smallest or SMALLEST_PORE_UM,
+        labels[None], names, scale, absent=absent, smallest_pore_um=smallest or SMALLEST_PORE_UM
     )
     return pictures.cards(found, 0)
 
@@ -143,11 +139,7 @@ _STATES = itertools.count(1)
 
 
 def state_of(visitor: Visitor) -> dict[str, Any]:
-    """Describe all that a visitor has, as the page shows it.
-
-    Args:
-        visitor: The visitor.
-    """
+    """Describe all that a visitor has, as the page shows it."""
     number = next(_STATES)  # taken first: what is described later is at least as new
     teaching = visitor.lessons.teaching
     return {

@@ -79,11 +79,7 @@ def time_plots(quantities: Quantities, class_names: Sequence[str], frames: int) 
         return '<p class="soft">There is nothing to plot over time.</p>'
     figure = time_series_figure(quantities, class_names, time_axis(quantities.scale, frames))
     first, last = (axes.get_position() for axes in (figure.axes[0], figure.axes[-1]))
-    cursor = {
-        "left": first.x0 + first.width / 2 / frames,
-        "top": 1 - first.y1,
-        "bottom": last.y0,
-    }
+    cursor = {"left": first.x0 + first.width / 2 / frames, "top": 1 - first.y1, "bottom": last.y0}
     style = "; ".join(f"{side}: {share:.3%}" for side, share in cursor.items())
     what = "Keyhole area, keyhole depth and pore area over time"
     return (

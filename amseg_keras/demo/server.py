@@ -84,22 +84,14 @@ class Demo:
     """
 
     def __init__(
-        self,
-        networks: Networks,
-        limits: Limits,
-        pools: Pools | None = None,
-        grace_s: float = 20.0,
+        self, networks: Networks, limits: Limits, pools: Pools | None = None, grace_s: float = 20.0
     ) -> None:
         self.networks, self.limits = networks, limits
         self.visitors = Visitors(networks, limits, pools or Pools(), grace_s=grace_s)
         self._login: Login | None = None
 
     def app(self, access: Access) -> Starlette:
-        """Make the application that a web server runs.
-
-        Args:
-            access: Who may ask.
-        """
+        """Make the application that a web server runs."""
         self._login = None if access.password is None else Login(access.password)
 
         @asynccontextmanager
@@ -371,12 +363,7 @@ def url_of(taken: socket.socket) -> str:
 
 @contextlib.contextmanager
 def served(demo: Demo, access: Access = OPEN) -> Iterator[str]:
-    """Serve a demo in a thread, for tests and notebooks; gives its address.
-
-    Args:
-        demo: Demo to serve.
-        access: Who may ask.
-    """
+    """Serve a demo in a thread, for tests and notebooks; gives its address."""
     taken = socket.socket()
     taken.bind(("127.0.0.1", 0))
     taken.listen()

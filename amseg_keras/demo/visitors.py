@@ -19,15 +19,7 @@ import numpy as np
 
 from amseg_keras.demo.lessons import Lessons, Networks
 from amseg_keras.demo.limits import Limits
-from amseg_keras.demo.recordings import (
-    CANCELLED,
-    DONE,
-    FAILED,
-    RUNNING,
-    WAITING,
-    Chosen,
-    Recording,
-)
+from amseg_keras.demo.recordings import CANCELLED, DONE, FAILED, RUNNING, WAITING, Chosen, Recording
 from amseg_keras.demo.workers import UNKNOWN, JobError, JobStopped, Pools
 
 _LOGGER = logging.getLogger(__name__)
@@ -101,11 +93,6 @@ class Visitor:
     def read(self, uploads: Path, preset: str, stop: threading.Event) -> list[Recording]:
         """Read files that were sent, each of their recordings into a new entry of the list.
 
-        Args:
-            uploads: Folder of the files.
-            preset: Name of the network to segment them with.
-            stop: Set when the visitor wants them no more.
-
         Raises:
             JobError: They cannot be read.
             JobStopped: It was stopped.
@@ -148,11 +135,7 @@ class Visitor:
         self.lessons.forget(recording)
 
     def run(self, recordings: list[Recording]) -> None:
-        """Segment and measure recordings, one after the other.
-
-        Args:
-            recordings: Those that wait or run already are passed over.
-        """
+        """Segment and measure recordings, one after the other."""
         with self._lock:
             for recording in recordings:
                 with recording.lock:

@@ -33,11 +33,7 @@ Answer = Callable[[Request, Visitor], Awaitable[Response]]
 
 
 def routes(visitors: Visitors) -> list[Route]:
-    """List the addresses of all that is asked of recordings.
-
-    Args:
-        visitors: The visitors of the server.
-    """
+    """List the addresses of all that is asked of recordings."""
     here = "/v/{token}/recordings/{number:int}"
     asked = {
         "/v/{token}/run": (_run, "POST"),
@@ -64,12 +60,7 @@ def routes(visitors: Visitors) -> list[Route]:
 
 
 def answered(visitors: Visitors, answer: Answer) -> Callable[[Request], Awaitable[Response]]:
-    """Find the visitor of a request, and turn errors into sentences.
-
-    Args:
-        visitors: The visitors of the server.
-        answer: Answers a request of one of them.
-    """
+    """Find the visitor of a request, and turn errors into sentences."""
 
     async def endpoint(request: Request) -> Response:
         try:

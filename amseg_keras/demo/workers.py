@@ -377,13 +377,7 @@ class Pool:
 
 @dataclass
 class Pools:
-    """The workers of a server.
-
-    Attributes:
-        files: Processes that open foreign files, measure and pack.
-        network: That which segments and explains.
-        teaching: That which teaches.
-    """
+    """The workers of a server."""
 
     files: Pool = field(default_factory=lambda: Pool(2, limited=True))
     network: Pool = field(default_factory=lambda: Pool(1, limited=False))

@@ -161,11 +161,6 @@ def count_frame(
 ) -> FrameCounts:
     """Count right and wrong pixels, boundary pixels and pores of one frame.
 
-    Args:
-        frame: Facts about the frame.
-        compared: Its labels and what was found.
-        class_names: The network's.
-
     Example:
         >>> labels = np.array([[0, 0, 1], [0, 0, 1]], np.uint8)
         >>> compared = ComparedFrame(labels.astype(np.float32), labels, np.ones_like(labels))

@@ -11,15 +11,7 @@ from qtpy.QtWidgets import QCheckBox, QListWidget, QListWidgetItem
 
 from amseg_keras.classes import IGNORE
 from amseg_keras.corrections import Corrections
-from amseg_keras.napari.jobs import (
-    AUTO,
-    Asked,
-    Learned,
-    Lesson,
-    Segmented,
-    run_segment,
-    run_teach,
-)
+from amseg_keras.napari.jobs import AUTO, Asked, Learned, Lesson, Segmented, run_segment, run_teach
 from amseg_keras.napari.layers import KEY, Labelled, labelled, like, recorded, take_corrections
 from amseg_keras.napari.panel import RESULTS, FolderField, LayerChoice, Panel
 from amseg_keras.napari.segment import found_layer

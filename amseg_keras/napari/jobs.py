@@ -66,12 +66,7 @@ class Preview:
 
 @dataclass(frozen=True)
 class Segmented:
-    """Result of a segmentation.
-
-    Attributes:
-        found: Folder of the result, or a preview.
-        said: Warnings and notes, a sentence each.
-    """
+    """Result of a segmentation."""
 
     found: Path | Preview
     said: tuple[str, ...]
@@ -206,9 +201,6 @@ def teach(lesson: Lesson, tell: Tell) -> Learned:
 
 def keep(lesson: Lesson) -> Corrections:
     """Keep the corrected frames as a data set, beside those of other recordings in it.
-
-    Args:
-        lesson: Corrected frames.
 
     Raises:
         ReadError: A frame cannot be read, or the folder holds other classes.

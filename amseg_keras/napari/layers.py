@@ -123,9 +123,6 @@ def lazy_frames(frames: Frames, dtype: np.dtype) -> dask.array.Array:
 def image_layer(source: StackSource) -> LayerTuple:
     """Make an image layer that reads its frames when they are shown.
 
-    Args:
-        source: Recording.
-
     Raises:
         ReadError: It cannot be opened, or none of its frames can be read.
     """
@@ -169,11 +166,7 @@ def labels_layer(labels: np.ndarray, known: Labelled) -> LayerTuple:
 
 
 def class_colormap(class_names: tuple[str, ...]) -> Any:
-    """Make a colour map of the classes: background is clear, pixels of no class are grey.
-
-    Args:
-        class_names: Name of each class id.
-    """
+    """Make a colour map of the classes: background is clear, pixels of no class are grey."""
     from napari.utils import DirectLabelColormap
 
     colours: dict[int | None, np.ndarray] = {
@@ -247,9 +240,6 @@ def recorded(layer: Image, folder: Path) -> Recorded:
 
 def take_corrections(layer: Labels) -> tuple[int, ...]:
     """Take what was painted in a labels layer into its label stack; the corrected frames.
-
-    Args:
-        layer: Labels with what is known of them.
 
     Raises:
         ReadError: The layer is not one of this package, or holds an id that is no class.

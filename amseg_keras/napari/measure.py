@@ -42,14 +42,7 @@ PANEL_PX = 110
 
 @dataclass(frozen=True)
 class Measured:
-    """Measured quantities of a labels layer.
-
-    Attributes:
-        known: Facts about the labels.
-        quantities: Tables.
-        frames: Number of frames.
-        said: Sentence about the files that were written.
-    """
+    """Measured quantities of a labels layer."""
 
     known: Labelled
     quantities: Quantities
@@ -113,12 +106,7 @@ def tip_points(frames: pd.DataFrame) -> np.ndarray:
 
 
 def surface_lines(frames: pd.DataFrame, width: int) -> list[np.ndarray]:
-    """Give the surface in every frame that has one, as two ends `(2, 3)`: frame, row, column.
-
-    Args:
-        frames: Table of frames.
-        width: Columns of a frame.
-    """
+    """Give the surface in every frame that has one, as two ends `(2, 3)`: frame, row, column."""
     lines = []
     middle = (width - 1) / 2
     columns = ["frame", "surface_y_px", "surface_slope"]
@@ -151,12 +139,7 @@ def pore_tracks(pores: pd.DataFrame) -> np.ndarray:
 
 
 class ResultView(QWidget):
-    """Plots and tables of what was measured; the frame of the viewer is marked in both.
-
-    Args:
-        viewer: Viewer.
-        measured: Measured quantities.
-    """
+    """Plots and tables of what was measured; the frame of the viewer is marked in both."""
 
     def __init__(self, viewer: napari.Viewer, measured: Measured) -> None:
         super().__init__()

@@ -93,11 +93,7 @@ class Job(QObject):
 
 
 class Panel(QWidget):
-    """A form, buttons, a bar of progress and a message.
-
-    Args:
-        viewer: Viewer that the panel belongs to.
-    """
+    """A form, buttons, a bar of progress and a message."""
 
     finished = Signal()
     """A job has ended, well or not."""
@@ -195,13 +191,7 @@ class Panel(QWidget):
 
 
 class LayerChoice(QComboBox):
-    """A choice among the layers of a kind.
-
-    Args:
-        viewer: Viewer.
-        kind: Type of the layers.
-        follow: Choose a layer when it is added.
-    """
+    """A choice among the layers of a kind."""
 
     def __init__(self, viewer: napari.Viewer, kind: type[Layer], follow: bool = True) -> None:
         super().__init__()

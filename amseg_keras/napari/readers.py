@@ -33,9 +33,6 @@ Read = Callable[[str | list[str]], list[LayerTuple]]
 def get_reader(path: str | list[str]) -> Read | None:
     """Give the function that reads a path; None if this plugin does not read it.
 
-    Args:
-        path: File or folder; several are one recording.
-
     Example:
         >>> get_reader("notes.txt") is None
         True

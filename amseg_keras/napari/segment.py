@@ -38,10 +38,6 @@ ENGINES = (AUTO, "keras", "openvino", "openvino-bf16", "onnxruntime", "ncnn")
 def found_layer(asked: Asked, done: Segmented) -> LayerTuple:
     """Make a labels layer of what a segmentation gave.
 
-    Args:
-        asked: Request of the user.
-        done: Folder of the result, or a preview.
-
     Raises:
         ReadError: The result cannot be read.
     """

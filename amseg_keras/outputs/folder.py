@@ -17,7 +17,6 @@ import re
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import numpy as np
@@ -78,11 +77,7 @@ class OutputFolder:
     """
 
     def __init__(
-        self,
-        path: Path,
-        files: OutputFiles,
-        overwrite: bool = False,
-        keeps_going: bool = False,
+        self, path: Path, files: OutputFiles, overwrite: bool = False, keeps_going: bool = False
     ) -> None:
         self.path = path
         self.files = files
@@ -108,12 +103,7 @@ class OutputFolder:
     def __enter__(self) -> OutputFolder:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
         if self._store is not None:
             self._store.close()
         if self._begun is not None and not self._finished:
@@ -127,11 +117,7 @@ class OutputFolder:
             raise CannotWriteError(self.sentence(error)) from error
 
     def sentence(self, error: OSError) -> str:
-        """Say why a file of the folder cannot be written, and what to do.
-
-        Args:
-            error: Error that writing raised.
-        """
+        """Say why a file of the folder cannot be written, and what to do."""
         if error.errno not in _ENDS_OF_SPACE and not _SAID_WITHOUT_NUMBER.search(str(error)):
             return f"{self.path}: cannot be written ({error.strerror or error})"
         there = next(place for place in (self.path, *self.path.parents) if place.is_dir())
@@ -216,12 +202,7 @@ class OutputFolder:
         return None if redo else record
 
     def store(self, frame_shape: tuple[int, int], dtype: Any = np.uint8) -> LabelStore:
-        """Open the frames that are done; they are kept until the run is finished.
-
-        Args:
-            frame_shape: Height and width of a frame.
-            dtype: Dtype of what is kept of each frame.
-        """
+        """Open the frames that are done; they are kept until the run is finished."""
         if self._store is None:
             self._store = LabelStore(self.unfinished / _FRAMES, frame_shape, dtype)
         return self._store

@@ -56,20 +56,11 @@ class InputContent:
     modified: str
 
     def same_content(self, other: InputContent) -> bool:
-        """Tell whether two inputs hold the same, wherever they are.
-
-        Args:
-            other: The other input.
-        """
+        """Tell whether two inputs hold the same, wherever they are."""
         return self._content == other._content
 
     def difference(self, there: Mapping[str, Any], source: str) -> str | None:
-        """Say in words how this input differs from the input of a result; None if it does not.
-
-        Args:
-            there: Entries of the record of the result.
-            source: This input as the user typed it.
-        """
+        """Say in words how this input differs from the input of a result; None if it does not."""
         other = InputContent(**there)
         if not self.same_content(other):
             if self.path == other.path:
@@ -101,12 +92,7 @@ class InputPlace:
     from_output: str
 
     def difference(self, there: Mapping[str, Any], source: str) -> str | None:
-        """Say in words how this input differs from the input of a result; None if it does not.
-
-        Args:
-            there: Entries of the record of the result.
-            source: This input as the user typed it.
-        """
+        """Say in words how this input differs from the input of a result; None if it does not."""
         other = InputPlace(**there)
         if self.path == other.path or self.from_output == other.from_output:
             return None
@@ -260,11 +246,7 @@ class RunIdentity:
         return found or self._changed(record, self.frames)
 
     def finds_the_same(self, record: Mapping[str, Any]) -> bool:
-        """Tell whether an unfinished run finds the same in its frames, whatever files it writes.
-
-        Args:
-            record: Identity that the unfinished run has written.
-        """
+        """Tell whether an unfinished run finds the same in its frames, whatever files it writes."""
         return (
             record.get("result_format") == RESULT_FORMAT
             and self.input_difference(record) is None

@@ -10,16 +10,7 @@ import numpy as np
 from amseg_keras.preprocess.lazy import LazyFrames
 from amseg_keras.read import Frames
 
-STEP_ORDER = (
-    "repair",
-    "flat-field",
-    "register",
-    "background",
-    "stretch",
-    "median",
-    "nlm",
-    "crop",
-)
+STEP_ORDER = ("repair", "flat-field", "register", "background", "stretch", "median", "nlm", "crop")
 """The order of the steps unless another is chosen.
 
 Dead pixels are repaired first, since they are known by the value that the detector stored.

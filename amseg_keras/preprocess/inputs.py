@@ -189,10 +189,7 @@ def _median(values: np.ndarray) -> np.float32:
     return np.float32((parted[:half].max() + parted[half]) / 2)
 
 
-HOW = {
-    "frame": "grey_levels",
-    "motion": "log_ratio_to_background_10_sigma",
-}
+HOW = {"frame": "grey_levels", "motion": "log_ratio_to_background_10_sigma"}
 """Name of each channel, and how it is made, as `preprocessing.json` says it."""
 
 

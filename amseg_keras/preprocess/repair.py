@@ -274,12 +274,7 @@ def non_local_means(frame: np.ndarray, sigma: float, strength: float = 0.8) -> n
     restoration = needed("skimage.restoration", "the filter by non-local means")
     return np.asarray(
         restoration.denoise_nl_means(
-            frame,
-            patch_size=5,
-            patch_distance=6,
-            h=strength * sigma,
-            sigma=sigma,
-            fast_mode=True,
+            frame, patch_size=5, patch_distance=6, h=strength * sigma, sigma=sigma, fast_mode=True
         ),
         np.float32,
     )

@@ -20,12 +20,7 @@ from amseg_keras.pretrained.preset import (
     read_model,
     weights_digest,
 )
-from amseg_keras.pretrained.safety import (
-    MAX_PARAMETERS,
-    PresetError,
-    check_weights,
-    parameters,
-)
+from amseg_keras.pretrained.safety import MAX_PARAMETERS, PresetError, check_weights, parameters
 from amseg_keras.rewrite.from_config import NotPlainError, PlainNetwork
 
 if TYPE_CHECKING:
@@ -89,10 +84,6 @@ class PresetNetwork:
 
 def read_network(folder: Path, info: PresetInfo) -> PresetNetwork | keras.Model:
     """Read the network of a preset, without Keras if it is made of what this package uses.
-
-    Args:
-        folder: Preset.
-        info: Its description.
 
     Returns:
         The network in plain values; a Keras model if only Keras can read it.

@@ -122,10 +122,7 @@ def read_safe_config(path: Path) -> dict[str, Any]:
         config = json.loads(path.read_text("utf-8"))
     except (ValueError, RecursionError) as error:  # also a number of too many digits
         raise ValueError(f"{path}: not a JSON file ({error})") from error
-    if not isinstance(config, dict) or config.get("class_name") not in (
-        "Functional",
-        "Sequential",
-    ):
+    if not isinstance(config, dict) or config.get("class_name") not in ("Functional", "Sequential"):
         raise UnsafeConfigError(f"{path}: does not describe a functional Keras model")
     # How the model was compiled may name functions, and inference has no use for it.
     config = {key: value for key, value in config.items() if key != "compile_config"}
@@ -279,10 +276,6 @@ MARKUP = re.compile(r"<[A-Za-z/!?]|\]\s*[(\[]|javascript:", re.IGNORECASE)
 
 def checked_text(text: object, what: str) -> str:
     """The text if it is one plain line, which does the same in a page as in a terminal: be read.
-
-    Args:
-        text: from a file of a preset.
-        what: it is, for the message.
 
     Raises:
         ValueError: it is no text, too long, holds line breaks or control characters, or markup.

@@ -68,11 +68,7 @@ __getattr__, __dir__ = on_demand(
             "oscillation_spectrum",
         ),
         "amseg_keras.quantify.dynamics.tracks": ("PoreTracks", "track_pores"),
-        "amseg_keras.quantify.geometry.keyhole": (
-            "Keyhole",
-            "measure_keyhole",
-            "scan_direction",
-        ),
+        "amseg_keras.quantify.geometry.keyhole": ("Keyhole", "measure_keyhole", "scan_direction"),
         "amseg_keras.quantify.geometry.melt_pool": (
             "Boundary",
             "MeltPool",

@@ -67,9 +67,6 @@ def _check(names: tuple[str, ...], absent: tuple[str, ...]) -> None:
 def check_near_names(class_names: tuple[str, ...]) -> None:
     """Refuse names that are nearly, but not quite, those of the paper's classes.
 
-    Args:
-        class_names: Name of each class id.
-
     Raises:
         ValueError: One is; the message suggests the known name.
     """

@@ -223,9 +223,6 @@ class Slots:
 def find_slots(numbers: Sequence[int]) -> Slots:
     """Give each file of a sequence its place in time, with gaps where numbers are missing.
 
-    Args:
-        numbers: The number of each file, ascending.
-
     Example:
         >>> slots = find_slots([0, 1, 2, 5])
         >>> slots.positions, slots.frames

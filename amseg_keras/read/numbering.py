@@ -81,9 +81,6 @@ def join_decimals(names: Sequence[NumberedName]) -> list[NumberedName]:
 
     The number is then in units of its last digit: 5, 10, 15.
 
-    Args:
-        names: Files whose names differ in numbers alone.
-
     Example:
         >>> names = [numbered_name(Path(f"a_{text}.tif")) for text in ("0.5", "1.0", "1.5")]
         >>> [name.numbers for name in join_decimals(names)]

@@ -223,10 +223,7 @@ def speed_markdown(table: pd.DataFrame, conditions: Mapping[str, Any]) -> str:
     """
     said = ["network", "engine", "precision", "frame"]
     numbers = ["batch", "ms/frame", "faster", "GMAC/s", "of the peak"]
-    lines = [
-        _speed_row(said + numbers),
-        _speed_row(["---"] * len(said) + ["---:"] * len(numbers)),
-    ]
+    lines = [_speed_row(said + numbers), _speed_row(["---"] * len(said) + ["---:"] * len(numbers))]
     for _, row in table.iterrows():
         lines.append(
             _speed_row(

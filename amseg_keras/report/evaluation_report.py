@@ -268,10 +268,7 @@ def _quantities(errors: bytes | None) -> list[str]:
 
 
 def _cards(evaluation: Evaluation) -> str:
-    shown = [
-        ("mean IoU", _score(evaluation.mean_iou)),
-        ("mean F1", _score(evaluation.mean_f1)),
-    ]
+    shown = [("mean IoU", _score(evaluation.mean_iou)), ("mean F1", _score(evaluation.mean_f1))]
     if (pores := evaluation.pores) is not None:
         shown += [
             (f"of {count(pores.true, 'labelled pore')} found", _percent(pores.recall)),

@@ -188,10 +188,7 @@ def _multiscales(name: str, scale: Scale) -> dict[str, Any]:
                 "name": name,
                 "axes": [time, {"name": "y", **place}, {"name": "x", **place}],
                 "datasets": [
-                    {
-                        "path": "0",
-                        "coordinateTransformations": [{"type": "scale", "scale": steps}],
-                    }
+                    {"path": "0", "coordinateTransformations": [{"type": "scale", "scale": steps}]}
                 ],
             }
         ]

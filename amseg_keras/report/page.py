@@ -105,11 +105,7 @@ def notes(sentences: Sequence[str]) -> list[str]:
 
 
 def cards(values: Sequence[tuple[str, str]]) -> str:
-    """The numbers that matter most, large.
-
-    Args:
-        values: What each is, and its value with its unit.
-    """
+    """The numbers that matter most, large."""
     shown = "".join(
         f'<div class="card"><b>{escape(value)}</b>{escape(name)}</div>' for name, value in values
     )

@@ -12,16 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from amseg_keras.rewrite.graph import (
-    Affine,
-    Conv,
-    Node,
-    Place,
-    Plain,
-    Step,
-    activation_of,
-    width,
-)
+from amseg_keras.rewrite.graph import Affine, Conv, Node, Place, Plain, Step, activation_of, width
 
 
 def step(layer: Any, *inputs: Node, name: str, width: int | None) -> Step:

@@ -51,11 +51,7 @@ def read_graph(model: keras.Model, merge_branches: bool) -> Graph:
     def found(tensor: Any) -> Node:
         return nodes[id(tensor)]
 
-    return Graph(
-        model.name,
-        mapped(model.input, found),
-        mapped(model.output, found),
-    )
+    return Graph(model.name, mapped(model.input, found), mapped(model.output, found))
 
 
 def _called(call: Any, nodes: dict[int, Node], merge_branches: bool) -> list[Node]:

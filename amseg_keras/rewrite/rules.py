@@ -7,17 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from amseg_keras.rewrite.blocks import step
-from amseg_keras.rewrite.graph import (
-    Affine,
-    Conv,
-    Graph,
-    Node,
-    Plain,
-    Step,
-    UpConv,
-    kind_of,
-    width,
-)
+from amseg_keras.rewrite.graph import Affine, Conv, Graph, Node, Plain, Step, UpConv, kind_of, width
 
 _CONCATENATE = Plain(kind="Concatenate", axis=-1)
 _DOUBLING = Plain(

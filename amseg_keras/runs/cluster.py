@@ -14,7 +14,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from amseg_keras.backend import usable_cores
@@ -157,12 +156,7 @@ class Collector:
     def __enter__(self) -> Collector:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         with self._changed:
             self._ended = True
             left = list(self._futures.values())
@@ -176,12 +170,7 @@ class Collector:
             return len(self._futures)
 
     def submit(self, store: LabelStore, tasks: Sequence[ChunkTask]) -> None:
-        """Have chunks of one stack segmented.
-
-        Args:
-            store: Store that their labels go to.
-            tasks: The chunks.
-        """
+        """Have chunks of one stack segmented."""
         for task in tasks:
             future = self._client.submit(segment_chunk, task, pure=False, retries=RETRIES)
             with self._changed:
@@ -303,12 +292,6 @@ def segment_on_cluster(
     Chunks of many stacks are sent at once, and each is kept once it is back: lost workers are
     replaced by others, and a client that was killed has only those segmented that are missing.
     The files of a stack are written here, as by `run_stack`.
-
-    Args:
-        client: Client of the workers.
-        sources: Stacks.
-        job: What is done to them.
-        progress: Function that is told as chunks come back.
 
     Yields:
         How each stack ended, in their order.

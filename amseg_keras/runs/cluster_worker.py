@@ -56,12 +56,7 @@ class ChunkLabels:
     errors: tuple[tuple[int, str], ...]
 
     def frames(self, chunk: Chunk, frame_shape: tuple[int, int]) -> list[LabelledFrame]:
-        """Unpack the labels.
-
-        Args:
-            chunk: Frames that the labels are of.
-            frame_shape: Height and width of a frame.
-        """
+        """Unpack the labels."""
         errors = dict(self.errors)
         maps = np.frombuffer(zlib.decompress(self.packed), np.uint8)
         return [
@@ -72,10 +67,6 @@ class ChunkLabels:
 
 def chunks_of(missing: Iterable[range], batch_size: int) -> list[Chunk]:
     """Divide the frames that are to be segmented into chunks.
-
-    Args:
-        missing: Frames to segment, in whole batches.
-        batch_size: Frames given to the network at once.
 
     Example:
         >>> chunks_of([range(0, 10), range(12, 14)], batch_size=1)
@@ -93,9 +84,6 @@ def take_part_of_machine(threads: int) -> None:
     """Let the network compute in so many threads, and take GPU memory as it needs it.
 
     Works until the backend has computed something; it reads the variables then.
-
-    Args:
-        threads: For one network.
     """
     os.environ["TF_NUM_INTRAOP_THREADS"] = str(threads)
     os.environ["TF_NUM_INTEROP_THREADS"] = "1"

@@ -89,10 +89,6 @@ class QuantityErrors:
     def write(self, folder: Path, title: str) -> list[str]:
         """Write the table, its statistics and the paper's Figure 6b-d; what is old goes.
 
-        Args:
-            folder: Of the evaluation.
-            title: Over the figure.
-
         Returns:
             Names of the files; none where no frame has a keyhole or a pore.
         """
@@ -267,10 +263,7 @@ def _write_tables(folder: Path, evaluation: Evaluation) -> None:
 
 
 def _write_report(
-    folder: Path,
-    evaluation: Evaluation,
-    pictures: list[WorstFrame],
-    made_with: dict[str, Any],
+    folder: Path, evaluation: Evaluation, pictures: list[WorstFrame], made_with: dict[str, Any]
 ) -> None:
     from amseg_keras.report.evaluation_report import evaluation_report
 

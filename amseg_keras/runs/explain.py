@@ -24,13 +24,7 @@ import tifffile
 
 from amseg_keras.atomic import complete_or_absent
 from amseg_keras.explain import GradCam, class_index, frame_confidence, rank_frames
-from amseg_keras.explain.confidence import (
-    FOREIGN,
-    LIMITS,
-    LOW_MARGIN,
-    inner_part,
-    is_foreign,
-)
+from amseg_keras.explain.confidence import FOREIGN, LIMITS, LOW_MARGIN, inner_part, is_foreign
 from amseg_keras.json_values import json_value
 from amseg_keras.outputs import (
     LabelStore,

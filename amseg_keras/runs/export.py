@@ -93,9 +93,6 @@ def export_network(
 def take_place(folder: Path) -> Iterator[Path]:
     """Give a new folder that takes the place of an empty one when all is written without an error.
 
-    Args:
-        folder: Folder that will be there afterwards.
-
     Raises:
         ExportError: The folder is there and not empty.
     """

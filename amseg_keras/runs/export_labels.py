@@ -34,12 +34,7 @@ Progress = Callable[[int], None]
 
 @dataclass(frozen=True)
 class ExportedLabels:
-    """Exported label maps.
-
-    Attributes:
-        file: The file, or the folder of a Zarr store.
-        notes: Surprises, a sentence each.
-    """
+    """Exported label maps."""
 
     file: Path
     notes: tuple[str, ...] = ()

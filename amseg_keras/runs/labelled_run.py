@@ -256,9 +256,6 @@ def _why_no_record(folder: Path) -> str:
 def open_recording(run: LabelledRun) -> tuple[FrameStack | None, str | None]:
     """Open the frames that were segmented, if they are there and still the same.
 
-    Args:
-        run: The finished run.
-
     Returns:
         The frames, to be closed by the caller, and None; or None and the reason why not.
     """

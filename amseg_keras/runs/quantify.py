@@ -191,9 +191,7 @@ def quantify_experiment(
         ReadError: The label maps cannot be read, or none of them is one.
     """
     identity = RunIdentity(
-        experiment.source,
-        input_place(experiment.place, folder),
-        settings={"part": experiment.part},
+        experiment.source, input_place(experiment.place, folder), settings={"part": experiment.part}
     )
     with OutputFolder(folder, OUTPUTS, settings.overwrite) as out:
         out.check(identity, redo=True)

@@ -48,10 +48,6 @@ def rank_presets(stack: FrameStack, presets: Mapping[str, Path]) -> list[Fit]:
     others follow by how near the recording is to what they know. A preset that nobody calibrated
     comes last, unless another one says that the recording looks like its process.
 
-    Args:
-        stack: Recording.
-        presets: Folder of each preset, by its name.
-
     Raises:
         ReadError: No frame can be read.
 

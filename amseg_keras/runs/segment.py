@@ -213,13 +213,6 @@ def begin_run(
 ) -> BegunRun | dict[str, Any]:
     """Make a claimed folder ready for a run.
 
-    Args:
-        stack: Frames.
-        segmenter: Network.
-        weights_sha256: Digest of its weights.
-        out: Folder, claimed.
-        settings: Choices of the user.
-
     Returns:
         The run; its record instead if it is complete already.
 
@@ -276,11 +269,6 @@ def begin_run(
 
 def stack_inputs(stack: FrameStack, segmenter: Segmenter, settings: RunSettings) -> Inputs:
     """Prepare what the network is given of a stack.
-
-    Args:
-        stack: Frames.
-        segmenter: Network.
-        settings: Choices of the user.
 
     Raises:
         ReadError: No frame can be read, or the background or the scale do not fit the stack.
@@ -444,12 +432,7 @@ def keep(store: LabelStore, frame: LabelledFrame) -> None:
 
 
 def network_facts(info: PresetInfo, known: Knowledge | None) -> dict[str, Any]:
-    """List what a record says of a network beside what its labels depend on.
-
-    Args:
-        info: Description of the preset.
-        known: What recordings of its kind look like.
-    """
+    """List what a record says of a network beside what its labels depend on."""
     return {
         "model": info.name,
         "trained_on": info.trained_on,
@@ -489,12 +472,7 @@ def known_pixel_size(
 
 
 def known_frame_rate(given: float | None, of_file: float | None) -> tuple[float | None, str | None]:
-    """Choose the frame rate of a recording, and say where it comes from.
-
-    Args:
-        given: Frames per second that the user gave.
-        of_file: Frames per second that the file states.
-    """
+    """Choose the frame rate of a recording, and say where it comes from."""
     return known_pixel_size(given, of_file, None)
 
 

@@ -9,7 +9,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import numpy as np
@@ -73,8 +72,7 @@ class SegmentOutputs:
             behind,
         )
         self._overlays = WriteBehind[tuple[np.ndarray, np.ndarray], str | None](
-            lambda pairs: write_overlays(folder, pairs, about.class_names, about.grey_range),
-            behind,
+            lambda pairs: write_overlays(folder, pairs, about.class_names, about.grey_range), behind
         )
         self._table = WriteBehind[np.ndarray, str](self._write_table, behind)
         self._threads = ExitStack()
@@ -84,13 +82,8 @@ class SegmentOutputs:
             self._threads.enter_context(writer)
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._threads.__exit__(kind, error, traceback)
+    def __exit__(self, *error: object) -> None:
+        self._threads.close()
 
     def add(self, labels: np.ndarray, frame: np.ndarray | None) -> None:
         """Hand over the next frame. Raises what writing those before it raised.
@@ -183,9 +176,6 @@ def write_bounds(folder: Path, bounds: Mapping[int, FrameBounds]) -> str:
 
 def read_bounds(folder: Path) -> dict[int, FrameBounds]:
     """Read the bounds of a run; empty if it has none.
-
-    Args:
-        folder: Folder of the run.
 
     Raises:
         ReadError: The file is damaged.

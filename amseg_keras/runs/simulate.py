@@ -79,11 +79,6 @@ def simulate_dataset(
 ) -> Dataset:
     """Simulate a data set; one that was interrupted goes on where it stopped.
 
-    Args:
-        folder: Of the data set.
-        settings: What is to be simulated.
-        progress: Called after each frame.
-
     Returns:
         The data set.
 

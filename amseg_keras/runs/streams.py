@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from types import TracebackType
 from typing import Any, Generic, TypeVar
 
 import numpy as np
@@ -48,12 +47,7 @@ class ReadAhead:
         self._thread.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         with self._changed:
             self._coming.clear()
             self._changed.notify_all()
@@ -81,11 +75,7 @@ class ReadAhead:
         return found
 
     def until(self, stop: int) -> Frames:
-        """Give the same stack without the frames from `stop` on.
-
-        Args:
-            stop: Number of frames that are left.
-        """
+        """Give the same stack without the frames from `stop` on."""
         return _FirstFrames(self, stop)
 
     def take(self, index: int) -> np.ndarray | None:
@@ -183,12 +173,7 @@ class WriteBehind(Generic[Item, Result]):
         self._thread.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         with self._changed:
             self._abandoned = not self._complete
             self._changed.notify_all()

@@ -44,13 +44,7 @@ GOALS = {
 
 @dataclass(frozen=True)
 class Used:
-    """Time and memory of a process.
-
-    Attributes:
-        seconds: From its start to its end.
-        cpu_seconds: Of all cores.
-        megabytes: Most memory.
-    """
+    """Time and memory of a process."""
 
     seconds: float
     cpu_seconds: float
@@ -59,9 +53,6 @@ class Used:
 
 def run_process(words: Sequence[str]) -> Used:
     """Run a process and measure it.
-
-    Args:
-        words: Command and its arguments.
 
     Raises:
         RuntimeError: It failed, or the system does not tell what a process took.
@@ -241,13 +232,7 @@ class _Work:
 
 
 def _row(wait: str, unit: str, measured: float, limit: float, limit_is: str) -> dict[str, object]:
-    return {
-        "wait": wait,
-        "unit": unit,
-        "measured": measured,
-        "limit": limit,
-        "limit_is": limit_is,
-    }
+    return {"wait": wait, "unit": unit, "measured": measured, "limit": limit, "limit_is": limit_is}
 
 
 def _ready(segmenter: Segmenter, engine: str) -> Segmenter:

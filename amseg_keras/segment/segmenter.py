@@ -13,12 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from amseg_keras.applicability import (
-    ApplicabilityWarning,
-    Knowledge,
-    tempered,
-    write_knowledge,
-)
+from amseg_keras.applicability import ApplicabilityWarning, Knowledge, tempered, write_knowledge
 from amseg_keras.applicability.check import check_recording
 from amseg_keras.applicability.sentences import not_checked
 from amseg_keras.backend import accelerators

@@ -168,13 +168,7 @@ class ImportOptions:
 
 @dataclass(frozen=True)
 class Imported:
-    """What an import did.
-
-    Attributes:
-        data: The data set, saved.
-        frames: Number of frames that were added.
-        notes: What was assumed or left out, a sentence each.
-    """
+    """What an import did."""
 
     data: Dataset
     frames: int

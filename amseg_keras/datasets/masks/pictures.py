@@ -35,9 +35,6 @@ from amseg_keras.read.pixels import COLOUR_NOTE, class_ids
 def stored_class_names(path: Path) -> tuple[str, ...] | None:
     """Read the class names in a label file: TIFF, OME-TIFF, Zarr or OME-Zarr.
 
-    Args:
-        path: File, or folder of a Zarr store.
-
     Returns:
         Name of each class id; None if the file does not say them.
 
@@ -61,11 +58,7 @@ def stored_class_names(path: Path) -> tuple[str, ...] | None:
 
 
 def label_dataset(path: Path) -> str | None:
-    """Find the first labels of an OME-Zarr image; None if a store has none.
-
-    Args:
-        path: Folder of the store.
-    """
+    """Find the first labels of an OME-Zarr image; None if a store has none."""
     names = _attributes(path / "labels").get("labels")
     if not isinstance(names, list) or not names:
         return None

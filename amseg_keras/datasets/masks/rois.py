@@ -152,9 +152,6 @@ class RoiMasks:
     frames without a region are background; of others, such frames have no mask. Points, lines and
     angles have no area and are left out; `notes` says how many.
 
-    Args:
-        file: A .zip or .roi file.
-
     Raises:
         ReadError: It is neither, or the class of a region is not known.
     """

@@ -22,14 +22,7 @@ from amseg_keras.datasets.public.aps_ti64 import make_aps_ti64
 from amseg_keras.datasets.public.hpdc_video import make_hpdc_video
 from amseg_keras.read import ReadError, open_stack
 
-__all__ = [
-    "SOURCES",
-    "DownloadError",
-    "PublicFile",
-    "PublicSource",
-    "download",
-    "make_dataset",
-]
+__all__ = ["SOURCES", "DownloadError", "PublicFile", "PublicSource", "download", "make_dataset"]
 
 
 _RAW = "https://raw.githubusercontent.com"

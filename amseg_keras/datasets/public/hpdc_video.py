@@ -50,11 +50,6 @@ class _Held:
 def make_hpdc_video(given: Path, folder: Path, advance: Callable[[], object]) -> Dataset:
     """Cut the video into frames, labels (255 under the legend) and predictions, and write them.
 
-    Args:
-        given: The video, or its beginning.
-        folder: Folder of the data set.
-        advance: Called after each picture of the video.
-
     Returns:
         Data set; its `other["authors_prediction_scores"]` holds the result of `authors_scores`.
 

@@ -209,11 +209,6 @@ class KeyholePlaces:
     def gap(self, row: int, x: np.ndarray, y: np.ndarray) -> np.ndarray:
         """Distance of points from the keyhole of one frame in pixels, below 0 inside.
 
-        Args:
-            row: Which of the readable frames.
-            x: Columns of the points, of any shape.
-            y: Their rows, of the same shape.
-
         Returns:
             float64 of that shape; infinite where there is no keyhole.
 
@@ -229,10 +224,6 @@ class KeyholePlaces:
     def gaps(self, x: float, y: float) -> np.ndarray:
         """Distance of one point from the keyhole of every frame in pixels, below 0 inside.
 
-        Args:
-            x: Column of the point.
-            y: Its row.
-
         Returns:
             float64 `(readable frames,)`; infinite where there is no keyhole.
         """
@@ -240,11 +231,7 @@ class KeyholePlaces:
 
 
 def _gap(
-    top: np.ndarray,
-    tip: np.ndarray,
-    half_width: np.ndarray | float,
-    x: np.ndarray,
-    y: np.ndarray,
+    top: np.ndarray, tip: np.ndarray, half_width: np.ndarray | float, x: np.ndarray, y: np.ndarray
 ) -> np.ndarray:
     (left, upper), (right, lower) = top, tip
     along, down = right - left, lower - upper

@@ -166,13 +166,7 @@ def measure_keyhole(
 
 
 class _Rows(NamedTuple):
-    """The rows of pixels below the surface, and parallel to it, in which there is keyhole.
-
-    Attributes:
-        number: Counted from the surface, int, rising.
-        first: First column with keyhole in each.
-        last: Last one.
-    """
+    """The rows of pixels below the surface, and parallel to it, in which there is keyhole."""
 
     number: np.ndarray
     first: np.ndarray

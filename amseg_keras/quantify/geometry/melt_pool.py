@@ -187,14 +187,7 @@ class Boundary(NamedTuple):
 
 
 class BoundaryRow(NamedTuple):
-    """A point of the boundary in the table of boundaries; see `Boundary`.
-
-    Attributes:
-        frame: Number of the frame.
-        x_px: Column.
-        y_px: Row of the curve.
-        sd_px: Its standard deviation.
-    """
+    """A point of the boundary in the table of boundaries; see `Boundary`."""
 
     frame: int
     x_px: int

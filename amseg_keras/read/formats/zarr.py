@@ -243,9 +243,6 @@ def read_spacing(place: Path) -> Spacing:
     """Read the scale of an array from the metadata of its image.
 
     A length or time counts only where its axis names a unit; without one, a scale is a mere number.
-
-    Args:
-        place: Folder of the array.
     """
     for folder in (place.parent, *place.parent.parents[:2]):
         image = multiscale(folder)

@@ -113,10 +113,7 @@ class Figures:
 
 
 def experiment_report(
-    experiment: Experiment,
-    figures: Figures,
-    sentences: Sequence[str],
-    made_with: Mapping[str, str],
+    experiment: Experiment, figures: Figures, sentences: Sequence[str], made_with: Mapping[str, str]
 ) -> str:
     """Write an experiment down as HTML: numbers, figures, frames, tables, definitions.
 
@@ -227,10 +224,7 @@ def _over_time(experiment: Experiment, figures: Figures) -> list[str]:
         caption += " Triangles mark the moments at which pores were formed."
     return [
         "<h2>Over time</h2>",
-        _plot(
-            figures.time_series,
-            "What was measured over time, under frames of the recording",
-        ),
+        _plot(figures.time_series, "What was measured over time, under frames of the recording"),
         f'<p class="soft">{escape(caption)}</p>',
     ]
 

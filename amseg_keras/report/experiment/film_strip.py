@@ -57,11 +57,6 @@ def strip_frames(
 ) -> list[int]:
     """Choose the frames of a strip: those in the middle of equal parts of the recording.
 
-    Args:
-        readable: The frames that could be read, rising.
-        frames: Length of the recording.
-        count: How many; fewer of a recording that is shorter.
-
     Returns:
         Their numbers, rising, each once.
 

@@ -241,11 +241,6 @@ _NO_DATE = {"png": {}, "pdf": {"CreationDate": None}, "svg": {"Date": None}}
 def save_figure(figure: Figure, stem: Path, kinds: Sequence[str] = ("png", "pdf")) -> list[Path]:
     """Write a figure as a picture and as vector graphics, whose texts stay texts.
 
-    Args:
-        figure: to be written.
-        stem: path of the files without its ending.
-        kinds: endings: png, pdf, svg.
-
     Returns:
         The files.
 

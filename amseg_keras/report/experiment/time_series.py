@@ -34,13 +34,7 @@ from amseg_keras.report.experiment.look import (
 
 @dataclass(frozen=True)
 class Panel:
-    """A plot over time.
-
-    Attributes:
-        class_name: What it is measured on.
-        quantity: Name of a column without its unit.
-        colour: Of the line.
-    """
+    """A plot over time."""
 
     class_name: str
     quantity: str

@@ -67,10 +67,7 @@ class WatchedFolder:
             except OSError:  # moved away since it was listed
                 continue
             before = self.files.get(entry.path)
-            if before is None or (before.size, before.written) != (
-                status.st_size,
-                status.st_mtime,
-            ):
+            if before is None or (before.size, before.written) != (status.st_size, status.st_mtime):
                 path = Path(entry.path)
                 before = SeenFile(path, status.st_size, status.st_mtime, now)
             there[entry.path] = before

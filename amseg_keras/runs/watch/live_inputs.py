@@ -29,11 +29,7 @@ class LiveInputs:
     """
 
     def __init__(
-        self,
-        segmenter: Segmenter,
-        grey_range: GreyRange,
-        scale: float,
-        whole: Callable[[], Frames],
+        self, segmenter: Segmenter, grey_range: GreyRange, scale: float, whole: Callable[[], Frames]
     ) -> None:
         self._segmenter, self._grey_range, self._scale = segmenter, grey_range, scale
         self._taken = _TakenFrames(whole)

@@ -37,12 +37,7 @@ from amseg_keras.outputs import (
 from amseg_keras.preprocess import GreyRange
 from amseg_keras.preprocess.lazy import spread
 from amseg_keras.pretrained import PresetInfo
-from amseg_keras.quantify import (
-    Scale,
-    measure_keyhole,
-    measure_pores,
-    substrate_surface,
-)
+from amseg_keras.quantify import Scale, measure_keyhole, measure_pores, substrate_surface
 from amseg_keras.quantify.quantities import smallest_area_px
 from amseg_keras.quantify.scale import ASSUMED, SIZE_FROM
 from amseg_keras.read import Frames, ReadError
@@ -331,10 +326,6 @@ class CompleteStack:
 
 def write_files(stack: CompleteStack, label_format: str) -> None:
     """Write all files of the folder; killed meanwhile, nothing is lost and it can be done again.
-
-    Args:
-        stack: The stack.
-        label_format: Of the label maps.
 
     Raises:
         ReadError: None of the frames could be read.
