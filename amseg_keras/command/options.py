@@ -135,7 +135,7 @@ def opened_model(
     need_keras()
     import keras
 
-    from amseg_keras.segment.device import choose_device
+    from amseg_keras.segment.running import choose_device
 
     try:
         chosen = choose_device(device)

@@ -26,7 +26,7 @@ from amseg_keras.read import FrameStack, ReadError, StackSource
 from amseg_keras.runs.segment import BATCHES_AHEAD
 from amseg_keras.runs.streams import ReadAhead
 from amseg_keras.segment import LabelledFrame, Segmenter, from_pretrained
-from amseg_keras.segment.device import choose_device
+from amseg_keras.segment.running import choose_device
 
 BATCHES = 8
 """Batches of a chunk: some seconds of work on a CPU, and a few kilobytes of compressed labels."""

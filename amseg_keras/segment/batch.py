@@ -1,17 +1,26 @@
-"""One batch of frames through the network: read, made ready, labelled, brought back to its size."""
+"""Label a batch of frames: read them, make their inputs, and bring labels to the frames' size."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
+from amseg_keras.backend import accelerators
 from amseg_keras.classes import IGNORE
 from amseg_keras.preprocess import Inputs
 from amseg_keras.preprocess.inputs import labels_of_shape
 from amseg_keras.read import ReadError
 from amseg_keras.segment.segmentation import LabelledFrame
+
+MAX_BATCH, MAX_BATCH_PIXELS = 4, 1 << 20
+"""Largest batch in frames and in pixels, on a CPU."""
+
+GPU_BATCHES = 4
+"""Factor by which batches may be larger on a GPU."""
 
 Read = tuple[np.ndarray, np.ndarray | None]
 """A frame as recorded, and its background."""
@@ -21,6 +30,36 @@ _COMPARED_FIRST = 32
 
 Labelled = tuple[np.ndarray, np.ndarray | None]
 """Labels `(height, width)`, and their confidence if it was asked for."""
+
+
+def default_batch_size(frame_shape: tuple[int, ...]) -> int:
+    """Choose a batch size: up to 4 frames that hold a megapixel, on a GPU 4 times that."""
+    times = GPU_BATCHES if accelerators() else 1
+    pixels = times * MAX_BATCH_PIXELS
+    return max(1, min(times * MAX_BATCH, pixels // math.prod(frame_shape)))
+
+
+def checked_frames(frames: Any) -> np.ndarray:
+    """Return frames as `(frames, height, width)`; a `ValueError` says what is wrong."""
+    array = np.asarray(frames)
+    if array.ndim == 2:
+        array = array[None]
+    if array.ndim != 3 or not array.size:
+        raise ValueError(
+            f"frames of shape {np.shape(frames)}: want (height, width) or (frames, height, width), "
+            "grey, not empty"
+        )
+    if array.dtype == bool:
+        array = array.astype(np.uint8)
+    if array.dtype.kind not in "iuf":
+        raise ValueError(f"frames of dtype {array.dtype}: want real numbers")
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        bad = int(np.argmin(np.isfinite(array).all(axis=(1, 2))))
+        raise ValueError(
+            f"frame {bad} holds NaN or infinite values; replace them "
+            "(for example by the median of their neighbours)"
+        )
+    return array
 
 
 def label_batch(

@@ -1,4 +1,4 @@
-"""Label maps between which the truth lies: what the network is sure of, and what it can rule out.
+"""Find label maps between which the truth lies: the least and the most that is likely.
 
 Lengths and areas that are measured on both maps of a frame are the ends of a 90 % interval: the
 smaller map holds the pixels of keyhole, pore and melt pool that have a probability of at least
@@ -8,6 +8,7 @@ that these are the 5 % and 95 % quantiles of an area, and not only of a pixel.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 
@@ -27,6 +28,9 @@ LEVEL = 0.9
 
 SHIFTS = ((3, 7), (8, 5))
 """Pixels, down and right, by which a frame is moved to see what depends on the poolings."""
+
+LARGEST_BOUNDED = 1 << 23
+"""Pixels of the largest frames that get bounds: their probabilities take too much memory."""
 
 VOIDS = ("keyhole", "pore")
 METALS = ("substrate", MELT_POOL)
@@ -56,7 +60,7 @@ def find_bounds(
     labels: Mapping[int, np.ndarray | None],
     factors: Mapping[str, float] = MappingProxyType({}),
 ) -> dict[int, FrameBounds]:
-    """Find the bounds of some frames of a recording.
+    """Find the bounds of some frames; empty for large frames and networks without keyhole and pore.
 
     Args:
         inputs: What the network is given of the recording.
@@ -78,6 +82,8 @@ def find_bounds(
         >>> list(found), found[1].least.shape
         ([1], (64, 96))
     """
+    if math.prod(inputs.frame_shape) > LARGEST_BOUNDED or not set(VOIDS) & set(class_names):
+        return {}
     shape = inputs.frames.shape[1], inputs.frames.shape[2]
     found = {}
     for index, own in labels.items():

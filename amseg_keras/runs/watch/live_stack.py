@@ -45,7 +45,7 @@ from amseg_keras.runs.watch.results import (
 )
 from amseg_keras.runs.watch.settings import Network, Turn, WatchSettings
 from amseg_keras.segment import LabelledFrame
-from amseg_keras.segment.segmenter import default_batch_size
+from amseg_keras.segment.batch import default_batch_size
 
 GREY_FRAMES = 16
 """Of a growing stack, the grey levels are measured on so many first frames at most."""
