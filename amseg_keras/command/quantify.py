@@ -193,8 +193,7 @@ def _quantify_one(
 
 
 def _notes(experiment: LabelledExperiment, scale: Scale) -> list[str]:
-    from amseg_keras.quantify.scale import ASSUMED
-    from amseg_keras.runs.segment import said_of_pixel_size
+    from amseg_keras.quantify.scale import ASSUMED, said_of_pixel_size
 
     notes = list(experiment.notes)
     if scale.pixel_size_um is None:

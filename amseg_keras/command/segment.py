@@ -50,7 +50,7 @@ class Outcome:
         """
         from tqdm import tqdm
 
-        from amseg_keras.runs.segment import said_of_pixel_size
+        from amseg_keras.quantify.scale import said_of_pixel_size
 
         for note in record["notes"]:
             tqdm.write(f"  {name}: {note}", file=sys.stderr)

@@ -104,6 +104,31 @@ class LabelStore:
         """Numbers of the frames that are in the store, rising."""
         return sorted(self._entries)
 
+    def missing(self, frames: int, batch_size: int) -> tuple[range, ...]:
+        """List the frames that the store lacks, in whole batches.
+
+        Args:
+            frames: Number of frames of the stack.
+            batch_size: Frames of a batch; batches begin at its multiples.
+
+        Example:
+            >>> import tempfile
+            >>> with LabelStore(Path(tempfile.mkdtemp()) / "frames", (1, 1)) as store:
+            ...     for index in (0, 1, 2, 5, 8, 9):
+            ...         store.append(index, np.zeros((1, 1), np.uint8))
+            ...     store.missing(frames=10, batch_size=2)
+            (range(2, 8),)
+        """
+        parts: list[range] = []
+        for first in range(0, frames, batch_size):
+            last = min(first + batch_size, frames)
+            if all(index in self for index in range(first, last)):
+                continue
+            if parts and parts[-1].stop == first:
+                first = parts.pop().start
+            parts.append(range(first, last))
+        return tuple(parts)
+
     def append(
         self, number: int, values: np.ndarray, about: Mapping[str, Any] | None = None
     ) -> None:

@@ -141,3 +141,49 @@ def column_with_unit(table: pd.DataFrame, quantity: str) -> str:
     if not names:
         raise ValueError(f"The table has no column {quantity}_um, _um2 or _px.")
     return names[-1]
+
+
+def known_pixel_size(
+    given: float | None, of_file: float | None, assumed: float | None
+) -> tuple[float | None, str | None]:
+    """Choose the pixel size of a recording, and say where it comes from.
+
+    Args:
+        given: Pixel size in um from the user.
+        of_file: Pixel size in um from the file.
+        assumed: Pixel size in um to assume without these; None to measure in px.
+
+    Example:
+        >>> known_pixel_size(None, 2.0, 4.31), known_pixel_size(None, None, 4.31)
+        ((2.0, 'file'), (4.31, 'assumed'))
+        >>> known_pixel_size(None, None, None)
+        (None, None)
+    """
+    known = {"user": given, "file": of_file, ASSUMED: assumed}
+    return next(((size, of) for of, size in known.items() if size is not None), (None, None))
+
+
+def known_frame_rate(given: float | None, of_file: float | None) -> tuple[float | None, str | None]:
+    """Choose the frame rate of a recording, and say where it comes from."""
+    return known_pixel_size(given, of_file, None)
+
+
+def said_of_pixel_size(size: float | None, size_from: str | None) -> tuple[str, ...]:
+    """Tell the user of an unknown or assumed pixel size; return nothing for a known one.
+
+    Args:
+        size: Pixel size in um; None if unknown.
+        size_from: Source of the pixel size, from `known_pixel_size`.
+
+    Example:
+        >>> said_of_pixel_size(None, None), said_of_pixel_size(2.0, "user")
+        (('the pixel size is not known: all areas are in pixels; give --pixel-size',), ())
+    """
+    if size is None:
+        return ("the pixel size is not known: all areas are in pixels; give --pixel-size",)
+    if size_from != ASSUMED:
+        return ()
+    return (
+        f"the pixel size {size:g} um is ASSUMED, as in the preset's training frames: every number "
+        "in um is a guess; give --pixel-size",
+    )

@@ -16,10 +16,15 @@ from amseg_keras.outputs import OutputFolder, OutputTakenError, input_place
 from amseg_keras.outputs.identity import RESULT_FORMAT
 from amseg_keras.preprocess import GreyRange, scale_between
 from amseg_keras.quantify import Scale
-from amseg_keras.quantify.scale import ASSUMED
+from amseg_keras.quantify.scale import (
+    ASSUMED,
+    known_frame_rate,
+    known_pixel_size,
+    said_of_pixel_size,
+)
 from amseg_keras.read import Frames, ReadError
 from amseg_keras.runs.labelled_run import open_labelled_run
-from amseg_keras.runs.segment import RECORD, known_frame_rate, known_pixel_size, said_of_pixel_size
+from amseg_keras.runs.segment import RECORD
 from amseg_keras.runs.watch.arriving import (
     MOST_SEEN,
     Arrival,
