@@ -24,19 +24,19 @@ from amseg_keras.report.overlay import write_overlays
 from amseg_keras.runs.streams import WriteBehind
 
 BEHIND, BEHIND_PIXELS = 16, 1 << 26
-"""Frames that may wait for each file, and pixels; one frame in any case."""
+"""Most frames and most pixels that may wait for each file; at least one frame."""
 
 
 @dataclass(frozen=True)
 class Segmented:
-    """What the files of a stack say beside its labels.
+    """Facts about a stack for its output files.
 
     Args:
         shape: frames, height, width.
         class_names: name of each class id.
-        grey_range: the grey levels shown black and white.
-        pixel_size_um: size of a pixel.
-        pixel_size_assumed: whether nobody measured it.
+        grey_range: grey levels that are shown black and white.
+        pixel_size_um: size of a pixel in um, or None.
+        pixel_size_assumed: whether nobody measured the pixel size.
         frame_names: file of each frame, for a sequence of single files.
         drawn: frames of the overlay movie.
     """
@@ -51,13 +51,13 @@ class Segmented:
 
 
 class SegmentOutputs:
-    """Writes the label maps, the overlays and the table, each in a thread of its own.
+    """Writer of label maps, overlays and table, each in its own thread.
 
-    Left before `finish`, it leaves no file that is not complete.
+    If the block ends before `finish`, no incomplete file is left.
 
     Args:
-        folder: where to.
-        about: the stack.
+        folder: output folder.
+        about: facts about the stack.
         label_format: one of `LABEL_WRITERS`.
     """
 
@@ -86,11 +86,11 @@ class SegmentOutputs:
         self._threads.close()
 
     def add(self, labels: np.ndarray, frame: np.ndarray | None) -> None:
-        """Hand over the next frame. Raises what writing those before it raised.
+        """Hand over the next frame, or raise an error of writing earlier ones.
 
         Args:
-            labels: class ids, uint8 `(height, width)`; 255 all over where it is unreadable.
-            frame: grey levels, if it is to be drawn.
+            labels: class ids, uint8 `(height, width)`; all 255 if the frame is unreadable.
+            frame: grey levels of a frame that is to be drawn, else None.
         """
         self._labels.put(labels)
         self._table.put(labels)
@@ -98,12 +98,12 @@ class SegmentOutputs:
             self._overlays.put((frame, labels))
 
     def finish(self) -> list[str]:
-        """Wait until all is written; the names of the files."""
+        """Wait until all files are written, and return their names."""
         written = (self._labels.result(), self._overlays.result(), self._table.result())
         return [name for name in written if name is not None]
 
     def _write_table(self, labels: Iterator[np.ndarray]) -> str:
-        """Write the areas of `quantify.class_areas`, without pandas, which takes long to import."""
+        """Write the table of `quantify.class_areas` without pandas, which takes long to import."""
         about = self._about
         names, size = about.class_names, about.pixel_size_um
         head = ["frame", *(["file"] if about.frame_names is not None else [])]
@@ -119,7 +119,7 @@ class SegmentOutputs:
             for index, frame in enumerate(labels):
                 if frame.flat[0] == IGNORE and (frame == IGNORE).all():
                     continue
-                # For a few classes in a quarter of the time that a histogram takes.
+                # For a few classes this takes a quarter of the time of a histogram.
                 areas = [np.count_nonzero(frame == number) for number in range(len(names))]
                 row: list[Any] = [index]
                 row += [about.frame_names[index]] if about.frame_names is not None else []

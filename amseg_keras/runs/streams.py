@@ -13,16 +13,15 @@ from amseg_keras.read import Frames, FrameStack, ReadError
 
 
 class ReadAhead:
-    """A stack whose next frames are read while the network is busy with those before.
+    """A stack whose next frames are read while the network works on earlier ones.
 
-    It is a stack itself. What reading a frame raised is raised where the frame is asked for, and
-    not before. A frame stays in memory until it is taken, so that who draws it need not read it
-    again.
+    An error of reading a frame is raised when the frame is requested. A frame stays in memory
+    until `take` or `forget` releases it, so that it need not be read again to be drawn.
 
     Args:
-        frames: The stack, `(frames, height, width)`; this thread alone reads from it.
-        indices: The frames that will be asked for or taken, rising.
-        ahead: How many of them are read before they are asked for.
+        frames: Stack `(frames, height, width)`; only this thread reads from it.
+        indices: Frames that will be requested, rising.
+        ahead: Number of frames that are read before they are requested.
 
     Example:
         >>> frames = np.arange(6, dtype="uint16").reshape(6, 1, 1)
@@ -37,7 +36,7 @@ class ReadAhead:
         self._ahead = ahead
         self._coming = dict.fromkeys(indices)
         self._kept: dict[int, np.ndarray | BaseException] = {}
-        self._not_asked_for: set[int] = set()
+        self._unrequested: set[int] = set()
         self._waiting = 0
         self._changed = threading.Condition()
         self._file = threading.Lock()
@@ -64,22 +63,22 @@ class ReadAhead:
             self._changed.notify_all()
             self._changed.wait_for(lambda: index in self._kept or index not in self._coming)
             self._waiting -= 1
-            found = self._kept.get(index)
-            self._not_asked_for.discard(index)
+            frame = self._kept.get(index)
+            self._unrequested.discard(index)
             self._changed.notify_all()
-        if found is None:
+        if frame is None:
             with self._file:
                 return self._frames[index]
-        if isinstance(found, BaseException):
-            raise found
-        return found
+        if isinstance(frame, BaseException):
+            raise frame
+        return frame
 
     def until(self, stop: int) -> Frames:
-        """Give the same stack without the frames from `stop` on."""
+        """Return the same stack without the frames from `stop` on."""
         return _FirstFrames(self, stop)
 
     def take(self, index: int) -> np.ndarray | None:
-        """A frame for the last time; None if it cannot be read."""
+        """Return a frame for the last time; None if it cannot be read."""
         try:
             return self[index]
         except ReadError:
@@ -88,10 +87,10 @@ class ReadAhead:
             self.forget(index)
 
     def forget(self, index: int) -> None:
-        """Release a frame that nobody will ask for again."""
+        """Release a frame that will not be requested again."""
         with self._changed:
             self._kept.pop(index, None)
-            self._not_asked_for.discard(index)
+            self._unrequested.discard(index)
             self._changed.notify_all()
 
     def _read_all(self) -> None:
@@ -101,22 +100,22 @@ class ReadAhead:
                 if not self._coming:
                     return
                 index = next(iter(self._coming))
-            found: np.ndarray | BaseException
+            frame: np.ndarray | BaseException
             try:
                 with self._file:
-                    found = self._frames[index]
+                    frame = self._frames[index]
             except BaseException as error:
-                found = error
+                frame = error
             with self._changed:
                 if index in self._coming:
                     del self._coming[index]
-                    self._kept[index] = found
-                    self._not_asked_for.add(index)
+                    self._kept[index] = frame
+                    self._unrequested.add(index)
                 self._changed.notify_all()
 
     def _may_go_on(self) -> bool:
-        # Whoever waits for a frame further on is not kept waiting by those that nobody wants.
-        return not self._coming or self._waiting > 0 or len(self._not_asked_for) < self._ahead
+        # A request for a later frame must not wait for frames that nobody requests.
+        return not self._coming or self._waiting > 0 or len(self._unrequested) < self._ahead
 
 
 class _FirstFrames:
@@ -138,18 +137,18 @@ Result = TypeVar("Result")
 
 
 class _AbandonedError(Exception):
-    """Ends a writer whose items will not come; it cleans up as after any other error."""
+    """Error that ends a writer whose items will not come, so that it cleans up."""
 
 
 class WriteBehind(Generic[Item, Result]):
-    """A function that goes through an iterator, run in a thread and fed item by item.
+    """A function of an iterator that runs in a thread and gets its items one by one.
 
-    Left without `result`, as on an error, the function sees its iterator fail: a file written with
-    `complete_or_absent` is then absent.
+    If the block ends without `result`, as on an error, the iterator raises an error in the
+    function; a file written with `complete_or_absent` is then absent.
 
     Args:
-        write: The function.
-        behind: How many items may wait for it; then `put` waits.
+        write: Function of an iterator.
+        behind: Number of items that may wait for the function before `put` blocks.
 
     Example:
         >>> with WriteBehind(sum, behind=2) as total:
@@ -180,7 +179,7 @@ class WriteBehind(Generic[Item, Result]):
         self._thread.join()
 
     def put(self, item: Item) -> None:
-        """Hand over the next item. Raises what the function raised before."""
+        """Hand over the next item, or raise the error of the function."""
         with self._changed:
             self._changed.wait_for(lambda: self._over or len(self._items) < self._behind)
             if self._error is not None:
@@ -190,7 +189,7 @@ class WriteBehind(Generic[Item, Result]):
                 self._changed.notify_all()
 
     def result(self) -> Result:
-        """Say that there are no more items, and wait for what the function returns."""
+        """End the items, and wait for the result of the function."""
         with self._changed:
             self._complete = True
             self._changed.notify_all()
@@ -224,7 +223,7 @@ class WriteBehind(Generic[Item, Result]):
 
 
 def unreadable_frame(stack: FrameStack, index: int, error: str) -> dict[str, Any]:
-    """Describe a frame that could not be read, and whether it was never there.
+    """Describe a frame for a record that could not be read, or was never there.
 
     Example:
         >>> from amseg_keras.read import open_stack

@@ -25,13 +25,12 @@ from amseg_keras.read.formats.hdf5 import is_closed, is_growing
 
 @dataclass(frozen=True)
 class SeenFile:
-    """A file as it was last seen.
+    """A file at the last look.
 
     Attributes:
-        path: Of the file.
-        size: In bytes.
-        written: When it was last written, by the clock of its file system, in s since 1970.
-        changed: When it was first seen as it is now, by our own `time.monotonic`.
+        size: Size in bytes.
+        written: Time of the last change by the clock of the file system, in s since 1970.
+        changed: Time of our first look at this size and change, by `time.monotonic`.
     """
 
     path: Path
@@ -44,12 +43,12 @@ class SeenFile:
 class WatchedFolder:
     """The frame files of a folder and its subfolders.
 
-    Hidden files and folders, files that are no images, and links to folders are passed over.
+    Hidden files and folders, files that are no images, and links to folders are skipped.
 
     Args:
-        folder: The folder.
-        results: A folder that is not looked into where it is inside the first one.
-        files: What was there at the last look, by its path.
+        folder: Folder to watch.
+        results: Output folder, which is skipped if it is inside `folder`.
+        files: Files at the last look, by their paths.
     """
 
     folder: Path
@@ -58,48 +57,46 @@ class WatchedFolder:
     _done: set[str] = field(default_factory=set)
 
     def look(self, now: float) -> None:
-        """See what is there; `now` is the time of `time.monotonic`."""
+        """Look at all files; `now` is the time of `time.monotonic`."""
         there: dict[str, SeenFile] = {}
         folder = os.path.abspath(self.folder)
-        for entry in _files_below(folder, self._passed_over(), self._done):
+        for entry in _files_below(folder, self._skipped(), self._done):
             try:
                 status = entry.stat()
             except OSError:  # moved away since it was listed
                 continue
-            before = self.files.get(entry.path)
-            if before is None or (before.size, before.written) != (status.st_size, status.st_mtime):
-                path = Path(entry.path)
-                before = SeenFile(path, status.st_size, status.st_mtime, now)
-            there[entry.path] = before
+            seen = self.files.get(entry.path)
+            size, written = status.st_size, status.st_mtime
+            if seen is None or (seen.size, seen.written) != (size, written):
+                seen = SeenFile(Path(entry.path), size, written, now)
+            there[entry.path] = seen
         self.files = there
 
     def forget(self, path: Path) -> None:
-        """Do not look at a file again: its frame is done."""
+        """Skip a file from now on, because its frame is done."""
         self._done.add(str(path))
         self.files.pop(str(path), None)
 
     def remember(self, paths: Iterable[Path]) -> None:
-        """Look again at files that were to be forgotten: another recording writes over them."""
+        """Look at forgotten files again, because another recording overwrites them."""
         self._done.difference_update(map(str, paths))
 
-    def _passed_over(self) -> str | None:
+    def _skipped(self) -> str | None:
         folder, results = self.folder.resolve(), self.results.resolve()
         if not results.is_relative_to(folder):
             return None
         return os.path.join(os.path.abspath(self.folder), results.relative_to(folder))
 
 
-def _files_below(
-    folder: str, passed_over: str | None, done: set[str]
-) -> Iterator[os.DirEntry[str]]:
+def _files_below(folder: str, skipped: str | None, done: set[str]) -> Iterator[os.DirEntry[str]]:
     pending = [folder]
     while pending:
         try:
             entries = list(os.scandir(pending.pop()))
-        except OSError:  # gone since it was listed, or not to be reached at the moment
+        except OSError:  # deleted since it was listed, or out of reach at the moment
             continue
         for entry in entries:
-            # Most of a long acquisition is done: it must cost next to nothing.
+            # Most files of a long acquisition are done: they must cost next to nothing.
             if entry.path in done or entry.name.startswith("."):
                 continue
             try:
@@ -107,7 +104,7 @@ def _files_below(
             except OSError:
                 continue
             if is_folder:
-                if entry.path != passed_over:
+                if entry.path != skipped:
                     pending.append(entry.path)
             elif is_supported(Path(entry.name)):
                 yield entry
@@ -115,11 +112,11 @@ def _files_below(
 
 @dataclass(frozen=True)
 class Timing:
-    """When a file is taken.
+    """Times that decide when a file is read.
 
     Attributes:
-        settle_s: It has been unchanged for so long.
-        patience_s: So long is a file or frame that cannot be read taken for unfinished.
+        settle_s: Time in s without a change after which a file counts as complete.
+        patience_s: Time in s for which an unreadable file or frame counts as unfinished.
     """
 
     settle_s: float = 0.5
@@ -127,10 +124,10 @@ class Timing:
 
 
 def can_be_read(file: SeenFile, timing: Timing, now: float) -> bool:
-    """Whether a file has come to rest, or its writer lets others read meanwhile.
+    """Tell whether a file is complete, or its writer allows others to read meanwhile.
 
     Raises:
-        ReadError: It cannot be opened.
+        ReadError: The file cannot be opened.
     """
     quiet = file.changed + timing.settle_s <= now
     if not holds_datasets(file.path):
@@ -139,21 +136,20 @@ def can_be_read(file: SeenFile, timing: Timing, now: float) -> bool:
 
 
 def wall_time(moment: float) -> float:
-    """Seconds since 1970 of a moment of `time.monotonic`."""
+    """Convert a time of `time.monotonic` to seconds since 1970."""
     return time.time() - (time.monotonic() - moment)
 
 
 @dataclass(frozen=True)
 class Arrival:
-    """A frame that is there.
+    """A frame that can be labelled.
 
     Attributes:
-        frame: Its number in the stack, from 0; of single files, in the order in which they came.
-        file: Name of its file, where it has one of its own.
-        seen: When it was first seen whole, by `time.monotonic`.
-        written: When its file was written, by the clock of the file system; None where it shares
-            the file with others.
-        pixels: `(height, width)`, or why they cannot be read.
+        frame: Number of the frame from 0; single files are numbered as they come.
+        file: Name of the frame's own file; None if frames share a file.
+        seen: Time of the first look at the whole frame, by `time.monotonic`.
+        written: Time at which its own file was written, by the clock of the file system, or None.
+        pixels: Grey levels `(height, width)`, or the error of reading them.
     """
 
     frame: int
@@ -165,12 +161,12 @@ class Arrival:
 
 @dataclass(frozen=True)
 class SeenFrame:
-    """A frame as it was when it was labelled, by which a recording is known again.
+    """A frame that was labelled, by which a recording is recognised.
 
     Attributes:
         frame: Number of the frame, as in `Arrival`.
-        file: Name of its file, where it has one of its own.
-        checksum: CRC-32 of its pixels.
+        file: Name of the frame's own file, or None.
+        checksum: CRC-32 of the pixels.
     """
 
     frame: int
@@ -179,21 +175,21 @@ class SeenFrame:
 
 
 MOST_SEEN = 16
-"""Frames by which a recording is known again."""
+"""Number of frames by which a recording is recognised."""
 
 
 def checksum(pixels: np.ndarray) -> int:
-    """Give the CRC-32 of the pixels of a frame."""
+    """Return the CRC-32 of the pixels of a frame."""
     return zlib.crc32(np.ascontiguousarray(pixels).tobytes())
 
 
 @dataclass(frozen=True)
 class HeldFrames:
-    """A few frames in memory as a stack; asking for an unreadable one raises its `ReadError`.
+    """A few frames in memory as a stack.
 
     Args:
-        held: The frames, or why they cannot be read.
-        frame_shape: Height and width.
+        held: Grey levels of each frame, or the `ReadError` that reading the frame raises.
+        frame_shape: Height and width in pixels.
     """
 
     held: Sequence[np.ndarray | ReadError]
@@ -219,15 +215,12 @@ class GrowingStack(ABC):
 
     Attributes:
         name: Short name, safe as a file name.
-        source: What `amseg segment` would be given to read it.
-        dtype: Of the frames.
-        frame_shape: Height and width.
-        pixel_size_um: As in `FrameStack`.
-        frame_rate_hz: As in `FrameStack`.
-        notes: As in `FrameStack`.
-        closed: Whether all frames are there, as far as can be known.
-        replaced: Whether another recording was written over it; then no frame comes any more.
-        last_seen: When the last frame was seen, by `time.monotonic`.
+        source: Input of `amseg segment` that reads the stack.
+        frame_shape: Height and width in pixels.
+        notes: Notes of the first `FrameStack`, as its pixel size and frame rate.
+        closed: Whether no more frames are expected.
+        replaced: Whether another recording overwrote the stack; then no more frames come.
+        last_seen: Time of the last new frame, by `time.monotonic`.
     """
 
     name: str
@@ -244,47 +237,43 @@ class GrowingStack(ABC):
     @property
     @abstractmethod
     def behind(self) -> int:
-        """Frames that were seen and are not taken yet."""
+        """Number of frames that were seen and are not done."""
 
     @property
     @abstractmethod
     def oldest_seen(self) -> float | None:
-        """When the first of these was seen; None where there is none."""
+        """Time at which the first frame that is not done was seen, or None."""
 
     @abstractmethod
     def ready(self, most: int, now: float) -> list[Arrival]:
-        """The next frames, so many at most; they stay ready until they are taken."""
+        """Return up to `most` next frames; they stay ready until `take` marks them as done."""
 
     @abstractmethod
     def take(self, arrival: Arrival) -> None:
-        """The frame is done."""
+        """Mark a frame as done."""
 
     @abstractmethod
     def skip(self, done: Sequence[tuple[int, str | None]]) -> None:
-        """Number and file of the frames that an earlier run has done.
+        """Skip the frames of an earlier watch, given by number and file.
 
         Raises:
-            ReadError: They are not there any more.
+            ReadError: The stack lacks some of these frames.
         """
 
     @abstractmethod
     def differs(self, seen: Sequence[SeenFrame]) -> bool:
-        """Tell whether a frame holds other pixels than when it was labelled.
-
-        Args:
-            seen: Frames as they were; those that are not there any more are passed over.
-        """
+        """Tell whether the pixels of a labelled frame have changed; missing frames are skipped."""
 
     @abstractmethod
     def whole(self) -> Frames:
-        """All frames that were taken, in the order of the stack, to be read once more.
+        """Open all frames that are done, in the order of the stack.
 
         Raises:
-            ReadError: They were replaced or moved away.
+            ReadError: The frames were replaced or moved.
         """
 
     def gap_notes(self) -> tuple[str, ...]:
-        """Say which frames of the taken ones are missing, a sentence each."""
+        """Return a sentence for each gap between the frames that are done."""
         return ()
 
     def close(self) -> None:  # noqa: B027 - nothing is open between the frames of a sequence

@@ -30,28 +30,23 @@ _ANEW = "give another -o to segment it anew"
 
 
 class GrowingFile(GrowingStack):
-    """A file that holds the stack: read when it is closed or, in SWMR mode, while it is written.
+    """A stack in one file, read when the file is closed or, in SWMR mode, while it is written.
 
-    A file that has been changed since it was read through is opened again, and may hold more.
+    If a closed file changes later, it is opened again and may hold more frames.
 
     Args:
-        name: Of the stack.
-        file: As it was seen.
+        name: Name of the stack.
+        file: File at the last look.
         dataset: Path inside an HDF5 file; None finds it.
-        timing: When files are taken.
-        axes: Meaning of the axes of an array, if the user said it.
+        timing: Times that decide when the file is read.
+        axes: Meaning of the axes of an array, if the user gave it.
 
     Raises:
-        ReadError: It cannot be read yet, or at all.
+        ReadError: The file cannot be read yet, or at all.
     """
 
     def __init__(
-        self,
-        name: str,
-        file: SeenFile,
-        dataset: str | None,
-        timing: Timing,
-        axes: str | None = None,
+        self, name: str, file: SeenFile, dataset: str | None, timing: Timing, axes: str | None
     ) -> None:
         self._axes = axes
         self.name, self.path = name, file.path
@@ -65,11 +60,7 @@ class GrowingFile(GrowingStack):
         self._taken_sums: dict[int, int] = {}
 
     def update(self, file: SeenFile, now: float) -> str | None:
-        """Look for more frames.
-
-        Returns:
-            What the user should know of the file, one sentence.
-        """
+        """Look for more frames, and return a sentence for the user or None."""
         try:
             if self._growing is not None:
                 self._grow(file, now)
@@ -90,13 +81,13 @@ class GrowingFile(GrowingStack):
         return self._seen[self.taken] if self.behind else None
 
     def ready(self, most: int, now: float) -> list[Arrival]:
-        found: list[Arrival] = []
+        arrivals: list[Arrival] = []
         for frame in range(self.taken, min(self.taken + most, len(self._seen))):
             pixels = self._read(frame)
             if isinstance(pixels, ReadError) and self._seen[frame] + self._timing.patience_s > now:
                 break
-            found.append(Arrival(frame, None, self._seen[frame], None, pixels))
-        return found
+            arrivals.append(Arrival(frame, None, self._seen[frame], None, pixels))
+        return arrivals
 
     def take(self, arrival: Arrival) -> None:
         self.taken = arrival.frame + 1
@@ -112,11 +103,11 @@ class GrowingFile(GrowingStack):
         self.taken = len(done)
 
     def differs(self, seen: Sequence[SeenFrame]) -> bool:
-        for one in seen:
-            if one.frame >= len(self._seen):
+        for frame in seen:
+            if frame.frame >= len(self._seen):
                 return True
-            pixels = self._read(one.frame)
-            if isinstance(pixels, np.ndarray) and checksum(pixels) != one.checksum:
+            pixels = self._read(frame.frame)
+            if isinstance(pixels, np.ndarray) and checksum(pixels) != frame.checksum:
                 return True
         return False
 
@@ -155,7 +146,7 @@ class GrowingFile(GrowingStack):
             self.last_seen = now
 
     def _grow(self, file: SeenFile, now: float) -> None:
-        # Asked before the frames are counted, so that none comes in between.
+        # Before the frames are counted, so that none comes in between.
         at_end = is_closed(self.path)
         self._opened()
         if self._growing is not None:
@@ -165,7 +156,7 @@ class GrowingFile(GrowingStack):
             self._open_again(file)
 
     def _open_again(self, file: SeenFile) -> None:
-        """Read a file that was changed; it may hold more frames, or another recording."""
+        """Open a changed file, which may hold more frames or another recording."""
         before = (self.dtype, self.frame_shape, self.notes)
         taken = [self._taken_sums_at(place) for place in spread(len(self._taken_sums), MOST_SEEN)]
         self.close()
@@ -190,17 +181,16 @@ class GrowingFile(GrowingStack):
 
 
 class GrowingSequence(GrowingStack):
-    """Numbered files of one frame each.
+    """A stack of numbered files with one frame each.
 
-    Frames are taken in the order of their names as far as they are there; one that comes late is
-    taken when it comes.
+    Frames are read in the order of their names; a late frame is read when it comes.
 
     Args:
-        name: Of the stack.
-        source: A pattern of its files.
-        first: A file that can be read.
-        timing: When files are taken.
-        replaces: Sequence of the same names that this one is written over.
+        name: Name of the stack.
+        source: Pattern of the file names.
+        first: Readable file of the sequence.
+        timing: Times that decide when a file is read.
+        replaces: Sequence of the same names that this one overwrites.
     """
 
     closed = False
@@ -229,11 +219,11 @@ class GrowingSequence(GrowingStack):
             self._describe(stack)
 
     def has_done(self, path: Path) -> bool:
-        """Whether the frame of a file is done."""
+        """Tell whether the frame of a file is done."""
         return path in self._done
 
     def offer(self, files: Sequence[SeenFile]) -> None:
-        """The files of the sequence that are there and not taken yet."""
+        """Take note of the files of the sequence; files that are done are skipped."""
         waiting = {
             file.path: file
             for file in files
@@ -248,7 +238,7 @@ class GrowingSequence(GrowingStack):
         return list(self._done)
 
     def look_for_another(self) -> bool:
-        """Tell whether the first frame was written over by another recording's."""
+        """Tell whether another recording overwrote the first frame."""
         if self._first_sum is None or self.replaced:
             return self.replaced
         first = self.taken[0]
@@ -274,18 +264,18 @@ class GrowingSequence(GrowingStack):
         return min((file.changed for file in self._pending.values()), default=None)
 
     def ready(self, most: int, now: float) -> list[Arrival]:
-        found: list[Arrival] = []
+        arrivals: list[Arrival] = []
         for path, file in self._pending.items():
             if file.changed + self._timing.settle_s > now:
                 continue
             pixels = self._read(path)
             if isinstance(pixels, ReadError) and file.changed + self._timing.patience_s > now:
                 continue
-            number = len(self.taken) + len(found)
-            found.append(Arrival(number, self._name(path), file.changed, file.written, pixels))
-            if len(found) == most:
+            number = len(self.taken) + len(arrivals)
+            arrivals.append(Arrival(number, self._name(path), file.changed, file.written, pixels))
+            if len(arrivals) == most:
                 break
-        return found
+        return arrivals
 
     def take(self, arrival: Arrival) -> None:
         assert arrival.file is not None
@@ -299,7 +289,7 @@ class GrowingSequence(GrowingStack):
         self._pending.pop(path, None)
 
     def skip(self, done: Sequence[tuple[int, str | None]]) -> None:
-        # A name that is not UTF-8 stands otherwise in the table than on the disk.
+        # The table holds another spelling of names that are not UTF-8.
         there = {self._name(path): path for path in (self._folder.iterdir() if done else ())}
         self.taken = [there.get(file, self._folder / file) for _, file in done if file is not None]
         self._done = set(self.taken)
@@ -309,11 +299,11 @@ class GrowingSequence(GrowingStack):
         self.offer(list(self._pending.values()))
 
     def differs(self, seen: Sequence[SeenFrame]) -> bool:
-        for one in seen:
-            if one.file is None or not (self._folder / one.file).is_file():
+        for frame in seen:
+            if frame.file is None or not (self._folder / frame.file).is_file():
                 continue
-            pixels = self._read(self._folder / one.file)
-            if isinstance(pixels, np.ndarray) and checksum(pixels) != one.checksum:
+            pixels = self._read(self._folder / frame.file)
+            if isinstance(pixels, np.ndarray) and checksum(pixels) != frame.checksum:
                 return True
         return False
 
@@ -338,7 +328,7 @@ class GrowingSequence(GrowingStack):
         )
 
     def _name(self, path: Path) -> str:
-        """Name of a file as tables hold it."""
+        """Return the name of a file as tables hold it."""
         name = cell_text(printable(path.name))
         self._named[name] = path
         return name
@@ -347,16 +337,11 @@ class GrowingSequence(GrowingStack):
         try:
             with _open_single(path) as stack:
                 if (stack.dtype, stack.shape[1:]) != (self.dtype, self.frame_shape):
-                    found, wanted = (
-                        f"{height} x {width} {dtype}"
-                        for (height, width), dtype in (
-                            (stack.shape[1:], stack.dtype),
-                            (self.frame_shape, self.dtype),
-                        )
-                    )
+                    here, wanted = stack.shape[1:], self.frame_shape
                     raise ReadError(
-                        f"{path}: is {found}, but the first frame of the sequence is {wanted}; "
-                        "write it into a folder of its own"
+                        f"{path}: is {here[0]} x {here[1]} {stack.dtype}, but the first frame of "
+                        f"the sequence is {wanted[0]} x {wanted[1]} {self.dtype}; write it into a "
+                        "folder of its own"
                     )
                 return stack[0]
         except ReadError as error:

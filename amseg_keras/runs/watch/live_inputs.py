@@ -1,4 +1,4 @@
-"""What the network is given of the frames of a stack that still grows."""
+"""Make the inputs of the network for frames of a growing stack."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from amseg_keras.runs.watch.arriving import Arrival, HeldFrames
 from amseg_keras.segment import Segmenter
 
 REMEMBERED = 64
-"""Frames that are kept in memory until the background may want them."""
+"""Number of frames kept in memory for the background."""
 
 
 class LiveInputs:
@@ -25,7 +25,7 @@ class LiveInputs:
         segmenter: Network.
         grey_range: Grey levels of the stack.
         scale: Factor by which frames are enlarged.
-        whole: Function that gives all frames that are done, to read them once more.
+        whole: Function that opens all frames that are done.
     """
 
     def __init__(
@@ -36,32 +36,27 @@ class LiveInputs:
         self._backgrounds = BackgroundPolicy("so-far").of_stack(self._taken)
 
     def of(self, arrivals: Sequence[Arrival], frame_shape: tuple[int, int]) -> Inputs:
-        """Give the inputs of frames that have arrived.
-
-        Args:
-            arrivals: Frames, in their order.
-            frame_shape: Height and width in pixels.
-        """
-        held = HeldFrames([one.pixels for one in arrivals], frame_shape)
+        """Make the inputs of arrived frames."""
+        held = HeldFrames([arrival.pixels for arrival in arrivals], frame_shape)
         channels = self._segmenter.channels
         if not channels.has_motion:
             return Inputs(held, channels, self._grey_range, scale=self._scale)
-        for one in arrivals:
-            if isinstance(one.pixels, np.ndarray):
-                self._taken.remember(one.frame, one.pixels)
-        numbers = [one.frame for one in arrivals]
+        for arrival in arrivals:
+            if isinstance(arrival.pixels, np.ndarray):
+                self._taken.remember(arrival.frame, arrival.pixels)
+        numbers = [arrival.frame for arrival in arrivals]
         backgrounds = _OfArrivals(self._backgrounds, held, numbers)
         return Inputs(held, channels, self._grey_range, backgrounds, self._scale)
 
     def record(self) -> dict[str, Any]:
-        """Describe channels, background and scale in plain values, for the record."""
+        """Describe channels, background and scale for the record."""
         channels = self._segmenter.channels
         about: dict[str, Any] = {"channels": list(channels.names), "scale": self._scale}
         return about | ({"background": "so-far"} if channels.has_motion else {})
 
 
 class _TakenFrames:
-    """The frames of a stack that have arrived: the last ones in memory, others from their files."""
+    """The arrived frames of a stack: the last ones in memory, the others in their files."""
 
     shape: tuple[int, ...] = (0, 0, 0)
 
@@ -83,7 +78,7 @@ class _TakenFrames:
 
 
 class _OfArrivals(Backgrounds):
-    """Backgrounds of a few frames by their place among them."""
+    """Backgrounds of a few frames, by their places among these frames."""
 
     kind = "so-far"
     drift: Drift | None = None

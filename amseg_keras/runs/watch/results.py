@@ -49,34 +49,33 @@ from amseg_keras.versions import versions
 
 
 def measured_columns(class_names: Sequence[str], scale: Scale) -> list[str]:
-    """Names of the columns that `measure_live` fills."""
+    """Name the columns that `measure_live` fills."""
     return list(measure_live(np.zeros((1, 1), np.uint8), class_names, scale))
 
 
 def measure_live(
     labels: np.ndarray, class_names: Sequence[str], scale: Scale
 ) -> dict[str, float | int | str]:
-    """Measure one label map as it comes.
+    """Measure one label map for the live table.
 
     Args:
         labels: Class ids, uint8 `(height, width)`.
         class_names: Name of each class id.
-        scale: With a pixel size areas are in um2 and the depth in um too.
+        scale: Pixel size; with it there are columns in um and um2 too.
 
     Returns:
-        `labelled_<class>_area_px` for every class, all pixels of it; then what `amseg quantify`
-        will say of the frame, by the same names: `keyhole_area_px`, `keyhole_depth_px`,
-        `pore_count` and `pore_area_px`, without speckles; `pixel_size_from` says "assumed" where
-        nobody measured the pixel size.
+        `labelled_<class>_area_px`, the number of pixels of every class; then `keyhole_area_px`,
+        `keyhole_depth_px`, `pore_count` and `pore_area_px` without speckles, as `amseg quantify`
+        will measure them; `pixel_size_from` is "assumed" if nobody measured the pixel size.
 
     Example:
         >>> labels = np.full((40, 40), 1, np.uint8)
         >>> labels[:10], labels[10:30, 16:24] = 0, 2
-        >>> found = measure_live(labels, ["background", "substrate", "keyhole"], Scale(2.0))
-        >>> found["keyhole_depth_px"], found["keyhole_depth_um"], found["labelled_keyhole_area_px"]
+        >>> row = measure_live(labels, ["background", "substrate", "keyhole"], Scale(2.0))
+        >>> row["keyhole_depth_px"], row["keyhole_depth_um"], row["labelled_keyhole_area_px"]
         (20.0, 40.0, 160)
     """
-    # Without a table of pandas, which takes as long as a small network.
+    # Without pandas, whose table takes as long as a small network.
     areas = [int(np.count_nonzero(labels == number)) for number in range(len(class_names))]
     row: dict[str, float | int | str] = {
         f"labelled_{name}_area_px": area for name, area in zip(class_names, areas, strict=True)
@@ -88,13 +87,13 @@ def measure_live(
     smallest_px = smallest_area_px(scale)
     keyhole = measure_keyhole(labels, class_names, surface, smallest_px)
     pores = measure_pores(labels, class_names, surface, smallest_px)
-    found: dict[str, float | int] = {
+    quantities: dict[str, float | int] = {
         "keyhole_area_px": keyhole.area_px,
         "keyhole_depth_px": keyhole.depth_px,
         "pore_count": len(pores),
         "pore_area_px": sum(pore.pore_area_px for pore in pores),
     }
-    for column, value in found.items():
+    for column, value in quantities.items():
         row[column] = value
         in_units = scale.in_units(column)
         if in_units is not None:
@@ -107,7 +106,7 @@ def measure_live(
 TABLE = "live.csv"
 
 FIRST_COLUMNS = ("frame", "file", "seen", "latency_s", "since_written_s")
-"""Number, file, when it was seen, s from that to its result, s from its being written to that."""
+"""Number, file, time of the first look, s from that look to the result, s from writing to it."""
 
 
 @dataclass(frozen=True)
@@ -115,10 +114,10 @@ class DoneFrame:
     """A row of the live table.
 
     Attributes:
-        frame: Number of the frame; of single files, in the order in which they came.
-        file: Name of its file, where it has one of its own.
-        latency_s: From its being seen to its result.
-        error: Why it could not be read.
+        frame: Number of the frame; single files are numbered as they come.
+        file: Name of the frame's own file, or None.
+        latency_s: Time in s from the first look to the result.
+        error: Sentence why the frame could not be read, or None.
     """
 
     frame: int
@@ -128,12 +127,12 @@ class DoneFrame:
 
 
 class Journal:
-    """The live table and the labels of a stack that is not complete.
+    """The live table and the labels of a stack that grows.
 
     Args:
         out: Output folder of the stack, claimed.
         frame_shape: Height and width of a frame.
-        measured: Columns of the live table beside those of every table, see `FIRST_COLUMNS`.
+        measured: Columns of the live table beside `FIRST_COLUMNS` and `error`.
     """
 
     def __init__(
@@ -146,13 +145,13 @@ class Journal:
         self._out = out
 
     def begin(self, state: Mapping[str, Any]) -> None:
-        """Start with no frame; what was there is replaced."""
+        """Start without frames, and replace earlier ones."""
         self._out.forget_frames()
         write_json(self._out.unfinished / IDENTITY, state)
         self._write_table([])
 
     def resume(self) -> None:
-        """Go on after the last frame that was kept whole."""
+        """Continue after the last frame that was kept whole."""
         store = self._store()
         rows: list[list[str]] = []
         while len(rows) in store:
@@ -161,7 +160,7 @@ class Journal:
         self._write_table(rows)
 
     def reopen(self, state: Mapping[str, Any], labels: Iterator[np.ndarray]) -> None:
-        """Go on with a complete stack; `labels` in the order of its label files."""
+        """Continue a complete stack; `labels` are in the order of its label files."""
         rows = _rows(self.folder)
         self.done = [_done(row) for row in rows]
         self._out.forget_frames()
@@ -181,7 +180,7 @@ class Journal:
 
         Args:
             row: Values of the live table.
-            done: The same, as far as it is needed again.
+            done: Values of the row that are needed again.
             labels: Class ids, uint8 `(height, width)`.
             checksum: CRC-32 of the pixels; None if they cannot be read.
         """
@@ -193,17 +192,17 @@ class Journal:
         self.done.append(done)
 
     def order(self) -> list[int]:
-        """Places in the table of the stack's frames in their order: late files are put in."""
+        """Return the places in the table of the frames, in the order of the stack."""
         return stack_order(self.done)
 
     def labels(self) -> Iterator[np.ndarray]:
-        """Label maps in the order of the stack, uint8 `(height, width)`; 255 where unreadable."""
+        """Yield label maps in the order of the stack, uint8 `(height, width)`; 255 if unread."""
         store = self._store()
         for place in self.order():
             yield store.read(place)
 
     def seen(self) -> list[SeenFrame]:
-        """List a few frames that were kept, by which the recording is known again."""
+        """List a few frames by which the recording is recognised."""
         store = self._store()
         sums = ((place, store.about(place).get("checksum")) for place in self._spread())
         return [
@@ -213,7 +212,7 @@ class Journal:
         ]
 
     def remove(self) -> None:
-        """Delete the labels, once they are in the files of the run; the table stays."""
+        """Delete the labels once the files of the run hold them; the table stays."""
         self._out.forget_frames()
 
     def _store(self) -> LabelStore:
@@ -228,12 +227,12 @@ class Journal:
 
 
 def read_state(folder: Path) -> dict[str, Any] | None:
-    """Read the state of a stack that an earlier watch has begun; None where there is none."""
+    """Read the state of a stack that an earlier watch has begun, or None."""
     return read_record(folder / UNFINISHED / IDENTITY) or None
 
 
 def read_table(folder: Path) -> list[DoneFrame]:
-    """Read the rows of a live table; a last one that was cut off by a kill is left out."""
+    """Read the rows of a live table, without a last row that a kill cut off."""
     return [_done(row) for row in _rows(folder)]
 
 
@@ -242,22 +241,23 @@ def _done(row: Sequence[str]) -> DoneFrame:
 
 
 def stack_order(done: Sequence[DoneFrame]) -> list[int]:
-    """Places of the frames in the order of the stack: of single files that of their names.
+    """Return the places of the frames in the order of the stack; names order single files.
 
     Example:
         >>> came = [DoneFrame(i, f, 0.1, None) for i, f in enumerate(["a1.tif", "a10", "a9.tif"])]
         >>> stack_order(came)
         [0, 2, 1]
     """
-    return sorted(range(len(done)), key=lambda place: _place_in_stack(done[place]))
 
+    def key(place: int) -> tuple[Any, ...]:
+        frame = done[place]
+        return (frame.frame,) if frame.file is None else natural_order(Path(frame.file))
 
-def _place_in_stack(one: DoneFrame) -> tuple[Any, ...]:
-    return (one.frame,) if one.file is None else natural_order(Path(one.file))
+    return sorted(range(len(done)), key=key)
 
 
 def _rows(folder: Path) -> list[list[str]]:
-    """Cells of every whole row of a live table."""
+    """Read the cells of every whole row of a live table."""
     try:
         text = (folder / TABLE).read_text("utf-8")
     except OSError:
@@ -298,21 +298,19 @@ STATE_KEYS = (
     "frame_rate_hz",
     "notes",
 )
-"""What a watch knows of a stack from its first frames on, and the record repeats."""
+"""Facts that a watch knows from the first frames on, and that the record repeats."""
 
 
 @dataclass(frozen=True)
 class CompleteStack:
-    """A stack all of whose frames are done.
+    """A stack whose frames are all done.
 
     Attributes:
-        out: Folder of its files, claimed.
-        journal: Its labels and live table.
-        state: What its labels depend on.
-        whole: Its frames, for the overlay.
-        info: Of the network.
-        known: What recordings of its kind look like.
-        choices: What else the record says of how it was done.
+        state: Facts that the labels depend on.
+        whole: Frames, for the overlay.
+        info: Description of the preset.
+        known: Statistics of the recordings that the preset knows.
+        choices: Further entries of the record.
     """
 
     out: OutputFolder
@@ -325,19 +323,19 @@ class CompleteStack:
 
 
 def write_files(stack: CompleteStack, label_format: str) -> None:
-    """Write all files of the folder; killed meanwhile, nothing is lost and it can be done again.
+    """Write all files of the folder; a kill loses nothing, because they can be written again.
 
     Raises:
         ReadError: None of the frames could be read.
     """
     started = time.monotonic()
     done = [stack.journal.done[place] for place in stack.journal.order()]
-    errors = {index: one.error for index, one in enumerate(done) if one.error is not None}
+    errors = {index: row.error for index, row in enumerate(done) if row.error is not None}
     if len(errors) == len(done):
         raise ReadError(next(iter(errors.values())))
-    stack.out.remove_outputs()  # of when there were fewer frames
+    stack.out.remove_outputs()  # from a time with fewer frames
     stack.out.remove_half_written()
-    files = tuple(one.file for one in done if one.file is not None)
+    files = tuple(row.file for row in done if row.file is not None)
     about = Segmented(
         shape=(len(done), *stack.journal.frame_shape),
         class_names=stack.info.class_names,
@@ -356,7 +354,7 @@ def write_files(stack: CompleteStack, label_format: str) -> None:
             if index in about.drawn:
                 try:
                     frame = stack.whole[index]
-                except ReadError:  # moved away since; its labels are there all the same
+                except ReadError:  # moved since; its labels are kept
                     frame = None
             outputs.add(labels, frame)
         names = outputs.finish()
@@ -371,12 +369,12 @@ def write_files(stack: CompleteStack, label_format: str) -> None:
         stack.state["scale"],
     )
     unchecked = () if stack.known is not None else (not_checked(stack.info.name),)
-    latencies = [one.latency_s for one in done]
+    latencies = [row.latency_s for row in done]
     record: dict[str, Any] = {
         **{key: stack.state[key] for key in STATE_KEYS},
         **stack.choices,
         "notes": [*stack.state["notes"], *unchecked],
-        "warnings": [one.as_json() for one in warnings],
+        "warnings": [warning.as_json() for warning in warnings],
         "label_format": label_format,
         "frame_rate_from": stack.state.get("frame_rate_from"),
         **network_facts(stack.info, stack.known),
