@@ -59,12 +59,7 @@ def write_ome_tiff(
     """
     known = {"class_names": list(class_names), "ignore": IGNORE}
     about: dict[str, Any] = {"axes": "TYX", "Name": file.name, "Description": json.dumps(known)}
-    if scale.pixel_size_um is not None:
-        for axis in "XY":
-            about[f"PhysicalSize{axis}"] = scale.pixel_size_um
-            about[f"PhysicalSize{axis}Unit"] = "µm"
-    if scale.frame_rate_hz is not None:
-        about |= {"TimeIncrement": 1 / scale.frame_rate_hz, "TimeIncrementUnit": "s"}
+    about |= ome_scale(scale)
     frames, height, width = shape
     with complete_or_absent(file) as temporary:
         tifffile.imwrite(
@@ -78,6 +73,23 @@ def write_ome_tiff(
             bigtiff=frames * height * width >= BIGTIFF_BYTES,
             metadata=about,
         )
+
+
+def ome_scale(scale: Scale) -> dict[str, Any]:
+    """Return a known pixel size and frame rate as metadata of OME-TIFF.
+
+    Example:
+        >>> ome_scale(Scale(None, 500.0))
+        {'TimeIncrement': 0.002, 'TimeIncrementUnit': 's'}
+    """
+    known: dict[str, Any] = {}
+    if scale.pixel_size_um is not None:
+        for axis in "XY":
+            known[f"PhysicalSize{axis}"] = scale.pixel_size_um
+            known[f"PhysicalSize{axis}Unit"] = "µm"
+    if scale.frame_rate_hz is not None:
+        known |= {"TimeIncrement": 1 / scale.frame_rate_hz, "TimeIncrementUnit": "s"}
+    return known
 
 
 def write_ome_zarr(

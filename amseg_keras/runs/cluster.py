@@ -53,11 +53,11 @@ __all__ = [
 ]
 
 CONNECT_S = 20
-"""Seconds in which a scheduler must answer."""
+"""Longest wait for a scheduler in s."""
 
 
 class ClusterError(ValueError):
-    """Workers that cannot be had, or that cannot do their work; the message says what to do."""
+    """Error of missing or failing workers; the message says what to do."""
 
 
 @contextmanager
@@ -65,11 +65,11 @@ def connected(workers: int | None = None, scheduler: str | None = None) -> Itera
     """Start workers on this machine, or use those of a scheduler.
 
     Args:
-        workers: Number of processes to start here; they end with the block.
-        scheduler: Address of a running scheduler in place of them, `tcp://host:8786`.
+        workers: Number of processes to start on this machine; they end with the block.
+        scheduler: Address of a running scheduler instead, such as `tcp://host:8786`.
 
     Yields:
-        The client. What it was asked to do and has not done is cancelled at the end.
+        Client of the workers, whose open tasks are cancelled at the end.
 
     Raises:
         ClusterError: dask.distributed is not installed, or the scheduler does not answer.
@@ -91,13 +91,13 @@ def connected(workers: int | None = None, scheduler: str | None = None) -> Itera
         with client:
             yield client
         return
-    # Ctrl-C reaches the workers too, who would each say so; they are to end with the block.
+    # Ctrl-C reaches the workers too; they must end quietly, with the block.
     with _interrupts_ignored():
         cluster = LocalCluster(
             n_workers=workers,
             threads_per_worker=1,
             dashboard_address=None,
-            # A network is as large as it is; there is nothing that could be moved to disk.
+            # No part of a network could be moved to disk.
             memory_limit=0,
             silence_logs=logging.CRITICAL,
         )
@@ -107,7 +107,7 @@ def connected(workers: int | None = None, scheduler: str | None = None) -> Itera
 
 @contextmanager
 def _interrupts_ignored() -> Iterator[None]:
-    """Processes that are started inside never learn of Ctrl-C."""
+    """Let processes that start in the block ignore Ctrl-C."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -119,7 +119,7 @@ def _interrupts_ignored() -> Iterator[None]:
 
 
 def threads_of_each(workers: int) -> int:
-    """Threads for each of so many workers on this machine.
+    """Return the number of threads for each worker on this machine.
 
     Example:
         >>> threads_of_each(10_000)
@@ -129,18 +129,18 @@ def threads_of_each(workers: int) -> int:
 
 
 RETRIES = 2
-"""Times that a chunk is tried again after an error; a lost worker is no error of its chunk."""
+"""Repetitions of a chunk after an error; the loss of its worker does not count."""
 
 
 class Collector:
-    """Has chunks segmented and puts their labels into the store of their run.
+    """Send chunks to the workers, and put their labels into the stores of the runs.
 
-    Only the client writes, so that a chunk which two workers have segmented, one of them taken for
-    lost, is kept once, and the workers need not see the output folder.
+    Only the client writes. So a chunk that two workers segmented is kept once, and the workers
+    need no access to the output folder.
 
     Args:
         client: Client of the workers.
-        finished: Function that is told how many frames were in a chunk that is kept.
+        finished: Function of the number of frames in each chunk that is kept.
     """
 
     def __init__(self, client: Client, finished: Callable[[int], None]) -> None:
@@ -165,12 +165,12 @@ class Collector:
 
     @property
     def waiting(self) -> int:
-        """Number of chunks that were sent and have not come back."""
+        """Number of chunks that the workers have not returned."""
         with self._changed:
             return len(self._futures)
 
     def submit(self, store: LabelStore, tasks: Sequence[ChunkTask]) -> None:
-        """Have chunks of one stack segmented."""
+        """Send chunks of one stack, whose labels go to its store."""
         for task in tasks:
             future = self._client.submit(segment_chunk, task, pure=False, retries=RETRIES)
             with self._changed:
@@ -182,7 +182,7 @@ class Collector:
         """Wait until the labels of a chunk are in the store.
 
         Raises:
-            ClusterError: The chunk cannot be segmented, or another one of its stack cannot.
+            ClusterError: This chunk or another chunk of the stack cannot be segmented.
         """
         with self._changed:
             self._changed.wait_for(lambda: (store, chunk) in self._kept or store in self._failures)
@@ -194,41 +194,42 @@ class Collector:
             if self._ended or future.key not in self._futures:
                 return
             store, chunk = self._places.pop(future.key)
-        failure = _kept_or_why_not(future, store, chunk)
+        failure = _keep_labels(future, store, chunk)
         with self._changed:
-            # Without a reference the cluster forgets the labels too.
+            # Without a reference the cluster releases the labels.
             self._futures.pop(future.key, None)
             if failure is None:
                 self._kept.add((store, chunk))
             elif not self._ended:
                 self._failures.setdefault(store, failure)
-            useless = [] if failure is None else self._taken_out(store)
+            useless = [] if failure is None else self._forget(store)
             self._changed.notify_all()
         if useless:
             self._client.cancel(useless)
         if failure is None and not self._ended:
             self._finished(len(chunk))
 
-    def _taken_out(self, store: LabelStore) -> list[Future[Any]]:
-        """The futures of a stack that has failed."""
+    def _forget(self, store: LabelStore) -> list[Future[Any]]:
+        """Forget the chunks of a failed stack, and return their futures."""
         keys = [key for key, (place, _) in self._places.items() if place is store]
         return [self._futures.pop(key) for key in keys if key in self._futures]
 
 
-def _kept_or_why_not(future: Future[Any], store: LabelStore, chunk: Chunk) -> str | None:
+def _keep_labels(future: Future[Any], store: LabelStore, chunk: Chunk) -> str | None:
+    """Put the labels of a chunk into its store; return a sentence if that failed."""
     where = f"frames {chunk.first} to {chunk.last - 1}"
     try:
-        found = future.result()
+        result = future.result()
     except BaseException as error:
         text = " ".join(str(error).split())[:200]
         return (
             f"{where} could not be segmented by the workers ({type(error).__name__}: {text}); "
-            "give the same command again to go on"
+            "give the same command again to continue"
         )
-    if not isinstance(found, ChunkLabels):
-        return str(found.reason)
+    if not isinstance(result, ChunkLabels):
+        return str(result.reason)
     try:
-        for frame in found.frames(chunk, (store.frame_shape[0], store.frame_shape[1])):
+        for frame in result.frames(chunk, (store.frame_shape[0], store.frame_shape[1])):
             keep(store, frame)
     except OSError as error:
         return f"{store.path}: cannot be written ({error.strerror or error})"
@@ -236,24 +237,24 @@ def _kept_or_why_not(future: Future[Any], store: LabelStore, chunk: Chunk) -> st
 
 
 MOST_BEGUN = 100
-"""Stacks whose output folders are claimed at once, so that files do not run out."""
+"""Most stacks whose output folders are claimed at once, so that open files do not run out."""
 
 MOST_WAITING = 1000
-"""Chunks that are sent before others have come back; the next stack begins below it."""
+"""Most chunks at the workers; below this number the next stack begins."""
 
 Progress = Callable[[int, int], None]
-"""Called with the frames that are segmented, and all that are known of."""
+"""Function of the number of segmented frames, and of the frames of all begun stacks."""
 
 
 @dataclass(frozen=True)
 class ClusterJob:
-    """What is done to every stack.
+    """Work on every stack.
 
     Args:
-        network: What the workers load.
-        segmenter: The same, for what it says of itself; it segments nothing.
-        out: Folder in which each stack gets one of its name.
-        settings: The user's.
+        network: Network that the workers load.
+        segmenter: The same network, for its description; it segments nothing.
+        out: Folder of the output folders, which have the names of the stacks.
+        settings: Settings of the runs.
     """
 
     network: NetworkSpec
@@ -264,7 +265,7 @@ class ClusterJob:
 
 @dataclass(frozen=True)
 class StackResult:
-    """How a stack ended: with a record, as in `run.json`, or an error, one sentence."""
+    """Result of a stack: its record, as in `run.json`, or a sentence about an error."""
 
     source: StackSource
     record: dict[str, Any] | None = None
@@ -273,7 +274,7 @@ class StackResult:
 
 @dataclass(frozen=True)
 class _Begun:
-    """A stack whose chunks may be on their way; without a run it has ended already."""
+    """A stack whose chunks were sent; without a run the stack has ended already."""
 
     result: StackResult
     run: BegunRun | None = None
@@ -287,14 +288,14 @@ def segment_on_cluster(
     job: ClusterJob,
     progress: Progress = lambda done, frames: None,
 ) -> Iterator[StackResult]:
-    """Segment stacks with all workers of a client; the labels are those of one process.
+    """Segment stacks with all workers of a client, with the same labels as in one process.
 
-    Chunks of many stacks are sent at once, and each is kept once it is back: lost workers are
-    replaced by others, and a client that was killed has only those segmented that are missing.
-    The files of a stack are written here, as by `run_stack`.
+    Chunks of many stacks are sent at once. The labels of each chunk are kept when they return, so
+    that other workers replace lost ones, and a killed client continues with the missing chunks.
+    This process writes the files of the stacks, as `run_stack` does.
 
     Yields:
-        How each stack ended, in their order.
+        Result of each stack, in their order.
     """
     tally = _Tally(progress)
     with ExitStack() as claimed, Collector(client, tally.add_done) as collector:
@@ -315,7 +316,7 @@ def segment_on_cluster(
 
 
 class _Tally:
-    """Counts what is done over all stacks."""
+    """Count of the frames of all stacks."""
 
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
@@ -332,7 +333,7 @@ class _Tally:
 def _submit(
     source: StackSource, job: ClusterJob, collector: Collector, tally: _Tally, own: ExitStack
 ) -> _Begun:
-    """Begin a stack and send its chunks; `own` gives its folder back."""
+    """Begin a stack and send its chunks; `own` releases its folder."""
     one = _begin(source, job, own)
     tally.add_frames(one.frames)
     tally.add_done(one.frames - sum(map(len, one.chunks)))
@@ -361,7 +362,7 @@ def _begin(source: StackSource, job: ClusterJob, own: ExitStack) -> _Begun:
 
 
 def _task(run: BegunRun, source: StackSource, job: ClusterJob, chunk: Chunk) -> ChunkTask:
-    # Workers have folders of their own to be in.
+    # Workers have other working directories.
     files = tuple(Path(os.path.abspath(file)) for file in source.files)
     about = run.about
     return ChunkTask(

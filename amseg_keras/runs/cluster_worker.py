@@ -29,7 +29,7 @@ from amseg_keras.segment import LabelledFrame, Segmenter, from_pretrained
 from amseg_keras.segment.running import choose_device
 
 BATCHES = 8
-"""Batches of a chunk: some seconds of work on a CPU, and a few kilobytes of compressed labels."""
+"""Batches of a chunk: seconds of work on a CPU, and a few kilobytes of compressed labels."""
 
 
 @dataclass(frozen=True, order=True)
@@ -45,11 +45,11 @@ class Chunk:
 
 @dataclass(frozen=True)
 class ChunkLabels:
-    """The labels of a chunk as they travel.
+    """The labels of a chunk, packed for the way to the client.
 
     Attributes:
         packed: Label maps of all frames, one byte a pixel, compressed with zlib.
-        errors: Index in the stack of each frame that could not be read, and why.
+        errors: Index and error of each frame of the stack that could not be read.
     """
 
     packed: bytes
@@ -66,7 +66,7 @@ class ChunkLabels:
 
 
 def chunks_of(missing: Iterable[range], batch_size: int) -> list[Chunk]:
-    """Divide the frames that are to be segmented into chunks.
+    """Divide missing frames, given in whole batches, into chunks.
 
     Example:
         >>> chunks_of([range(0, 10), range(12, 14)], batch_size=1)
@@ -81,15 +81,15 @@ def chunks_of(missing: Iterable[range], batch_size: int) -> list[Chunk]:
 
 
 def take_part_of_machine(threads: int) -> None:
-    """Let the network compute in so many threads, and take GPU memory as it needs it.
+    """Limit the threads of the network, and let it claim GPU memory step by step.
 
-    Works until the backend has computed something; it reads the variables then.
+    This works before the first computation of the backend, which reads the variables.
     """
     os.environ["TF_NUM_INTRAOP_THREADS"] = str(threads)
     os.environ["TF_NUM_INTEROP_THREADS"] = "1"
     os.environ[THREADS] = str(threads)
     os.environ["TF_FORCE_GPU_ALLOW_GROWTH"] = "true"
-    # What XLA on a CPU takes for the number of cores.
+    # XLA on a CPU reads the number of cores from this variable.
     os.environ["NPROC"] = str(threads)
     os.environ["XLA_PYTHON_CLIENT_PREALLOCATE"] = "false"
     if (torch := sys.modules.get("torch")) is not None:
@@ -98,16 +98,16 @@ def take_part_of_machine(threads: int) -> None:
 
 @dataclass(frozen=True)
 class NetworkSpec:
-    """The network that a worker is to load, in plain values.
+    """The network that a worker loads, in plain values.
 
     Args:
         model: Name, folder or repository of the preset.
-        revision: Of a repository.
-        weights_sha256: Of the weights; others under the same name are refused.
-        backend: Of Keras; None for a network that runs without Keras.
-        device: As `--device` takes it.
-        engine: Of `engines.ENGINES`, what it is to run on; None for Keras as it is.
-        threads: For one worker; by default what its backend takes.
+        revision: Revision of a repository.
+        weights_sha256: Digest of the weights; other weights under the same name are refused.
+        backend: Backend of Keras; None for a network that runs without Keras.
+        device: Device as `--device` takes it.
+        engine: Engine of `engines.ENGINES`; None for Keras without an engine.
+        threads: Threads of one worker; by default as its backend chooses.
     """
 
     model: str
@@ -121,17 +121,16 @@ class NetworkSpec:
 
 @dataclass(frozen=True)
 class ChunkTask:
-    """Everything that a worker needs to know to segment a chunk.
+    """Facts that a worker needs to segment a chunk.
 
     Attributes:
-        source: The stack, its files as the worker sees them.
-        shape: What the worker must find there.
-        network: What to segment it with.
-        grey_range: Of the whole stack.
+        source: Stack, with the paths of its files on the worker.
+        shape: Shape that the worker must find.
+        grey_range: Grey levels of the whole stack.
         background: Background policy of the whole stack.
         scale: Factor by which frames are enlarged for the network.
         batch_size: Frames given to the network at once.
-        chunk: The frames to segment.
+        chunk: Frames to segment.
     """
 
     source: StackSource
@@ -146,15 +145,15 @@ class ChunkTask:
 
 @dataclass(frozen=True)
 class ChunkFailed:
-    """Why a worker cannot segment a chunk, where trying again would not help."""
+    """Reason why a worker cannot segment a chunk, which a repetition would not change."""
 
     reason: str
 
 
 def segment_chunk(task: ChunkTask) -> ChunkLabels | ChunkFailed:
-    """Segment a chunk; called in a worker.
+    """Segment a chunk in a worker.
 
-    The network and the stack stay open for the next chunk. A worker does one chunk at a time,
+    The network and the stack stay open for the next chunk. A worker segments one chunk at a time,
     however many threads it has.
     """
     with _one_at_a_time:
@@ -162,8 +161,8 @@ def segment_chunk(task: ChunkTask) -> ChunkLabels | ChunkFailed:
             segmenter, device = _kept.network(task.network)
             stack = _kept.stack(task.source)
             if stack.shape != task.shape:
-                found, wanted = (" x ".join(map(str, size)) for size in (stack.shape, task.shape))
-                raise ReadError(f"{stack.source}: is {found} there and {wanted} here")
+                there, here = (" x ".join(map(str, size)) for size in (stack.shape, task.shape))
+                raise ReadError(f"{stack.source}: is {there} there and {here} here")
         except (ReadError, PresetError, ValueError) as error:
             return ChunkFailed(
                 f"{error} (on worker {socket.gethostname()}; every worker must see the files "
@@ -190,36 +189,37 @@ def _labels(segmenter: Segmenter, stack: FrameStack, task: ChunkTask) -> ChunkLa
     return ChunkLabels(b"".join([*parts, packer.flush()]), tuple(errors))
 
 
+_NOTHING: tuple[Hashable, Any] = (None, None)
+
+
 class _Kept:
-    """What a worker has open: the network and the stack of the chunk before."""
+    """The network, stack and inputs of the previous chunk, which stay open."""
 
     def __init__(self) -> None:
-        self._network: tuple[Hashable, Any] = (None, None)
-        self._stack: tuple[Hashable, Any] = (None, None)
-        self._inputs: tuple[Hashable, Any] = (None, None)
+        self._network = self._stack = self._inputs = _NOTHING
 
     def network(self, spec: NetworkSpec) -> tuple[Segmenter, str]:
         if self._network[0] != spec:
-            self._network = (None, None)
+            self._network = _NOTHING
             self._network = spec, _load(spec)
         network: tuple[Segmenter, str] = self._network[1]
         return network
 
     def stack(self, source: StackSource) -> FrameStack:
-        # A worker outlives the files that it has open.
-        about = [os.stat(file) for file in source.files[:1] if file.exists()]
-        key = source, tuple((one.st_size, one.st_mtime_ns) for one in about)
+        # The files may be replaced while a worker runs.
+        stats = [os.stat(file) for file in source.files[:1] if file.exists()]
+        key = source, tuple((stat.st_size, stat.st_mtime_ns) for stat in stats)
         if self._stack[0] != key:
             if self._stack[1] is not None:
                 self._stack[1].close()
-            self._stack = (None, None)
-            self._inputs = (None, None)
+            self._stack = _NOTHING
+            self._inputs = _NOTHING
             self._stack = key, source.open()
         opened: FrameStack = self._stack[1]
         return opened
 
     def inputs(self, segmenter: Segmenter, stack: FrameStack, task: ChunkTask) -> Inputs:
-        """What the network is given of a stack; its background serves all chunks of it."""
+        """Prepare the inputs of a stack, whose background serves all its chunks."""
         key = task.network, task.grey_range, task.background, task.scale
         if self._inputs[0] != key:
             made = segmenter.inputs(
@@ -232,7 +232,7 @@ class _Kept:
 
 
 def _load(spec: NetworkSpec) -> tuple[Segmenter, str]:
-    """The network and the device it is on. The one place that knows what it runs with."""
+    """Load a network, and return its device too."""
     if spec.threads is not None:
         take_part_of_machine(spec.threads)
     device = "cpu:0"
@@ -259,7 +259,7 @@ def _load(spec: NetworkSpec) -> tuple[Segmenter, str]:
 
 
 def _on_device(spec: NetworkSpec, device: str) -> AbstractContextManager[Any]:
-    """Have Keras compute on a device, if it computes at all."""
+    """Let Keras compute on a device, if the network needs Keras."""
     if spec.backend is None:
         return nullcontext()
     import keras

@@ -8,11 +8,9 @@ NAME.ome.zarr     OME-Zarr image with labels
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-
-import numpy as np
 
 from amseg_keras.outputs import CannotWriteError, OutputTakenError
 from amseg_keras.quantify import Scale
@@ -20,6 +18,7 @@ from amseg_keras.read import FrameStack
 from amseg_keras.report.label_exports import Ngff, write_ome_tiff, write_ome_zarr, write_rois
 from amseg_keras.runs.labelled_experiment import LabelledExperiment
 from amseg_keras.runs.labelled_run import open_labelled_run, open_recording
+from amseg_keras.runs.streams import with_progress
 
 LABEL_EXPORTS: dict[str, str] = {
     "imagej-rois": "-rois.zip",
@@ -29,7 +28,7 @@ LABEL_EXPORTS: dict[str, str] = {
 """Ending of the file name after the name of the experiment, by format."""
 
 Progress = Callable[[int], None]
-"""Called with the number of frames that are written."""
+"""Function of the number of written frames."""
 
 
 @dataclass(frozen=True)
@@ -52,14 +51,14 @@ def export_labels(
 
     Args:
         experiment: Label maps.
-        folder: Where to; made if it is missing. The file is named as the experiment.
+        folder: Output folder, made if it is missing. The file gets the name of the experiment.
         kind: One of `LABEL_EXPORTS`.
         ngff: Version of OME-Zarr.
-        progress: Function that is told how many frames are done.
+        progress: Function of the number of frames that are done.
 
     Raises:
         OutputTakenError: The file is there already.
-        CannotWriteError: It cannot be written.
+        CannotWriteError: The file cannot be written.
         ReadError: The label maps cannot be read.
         ImportError: OME-Zarr needs the `zarr` package.
 
@@ -88,7 +87,7 @@ def export_labels(
                 held.callback(recording.close)
         first = next(iter(experiment.frames()))
         shape = (experiment.count, int(first.shape[0]), int(first.shape[1]))
-        labels = _told(experiment.frames(), progress)
+        labels = with_progress(experiment.frames(), progress)
         about = (file, labels, shape, experiment.class_names)
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -106,17 +105,11 @@ def export_labels(
 
 
 def _recording(experiment: LabelledExperiment) -> tuple[FrameStack | None, tuple[str, ...]]:
-    """The frames that were segmented; a sentence if the image of the store is not these."""
-    why: str | None = "the labels are of no run of amseg segment, which would say where they are"
+    """Open the segmented frames; a sentence says why the image of the store is not theirs."""
+    why: str | None = "the labels are of no run of amseg segment, which would name the frames"
     stack = None
     if experiment.home is not None:
         stack, why = open_recording(open_labelled_run(experiment.home))
     if stack is None:
         return None, (f"the image in the store is the label map, not the frames: {why}",)
     return stack, ()
-
-
-def _told(frames: Iterator[np.ndarray], progress: Progress) -> Iterator[np.ndarray]:
-    for done, frame in enumerate(frames, 1):
-        yield frame
-        progress(done)

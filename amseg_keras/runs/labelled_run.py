@@ -36,11 +36,10 @@ class LabelledRun:
     """A folder that `amseg segment` has finished.
 
     Attributes:
-        folder: Of the run.
-        record: What `run.json` says.
+        record: Content of `run.json`.
         shape: (frames, height, width) of the label maps.
         class_names: Name of each class id.
-        source: The frames, as they were given to `amseg segment`.
+        source: Input of `amseg segment`.
     """
 
     folder: Path
@@ -51,14 +50,14 @@ class LabelledRun:
 
     @property
     def unreadable(self) -> frozenset[int]:
-        """The frames that could not be read when they were segmented."""
-        return frozenset(int(one["frame"]) for one in self.record.get("unreadable_frames", ()))
+        """Numbers of the frames that could not be read when they were segmented."""
+        return frozenset(int(row["frame"]) for row in self.record.get("unreadable_frames", ()))
 
     def frames(self) -> Iterator[np.ndarray]:
-        """The label map of every frame in turn, one in memory at a time.
+        """Yield the label map of every frame, with one in memory at a time.
 
         Yields:
-            Class ids, uint8 `(height, width)`; 255 all over where the frame could not be read.
+            Class ids, uint8 `(height, width)`; all 255 if the frame could not be read.
 
         Raises:
             ReadError: The label maps are damaged, or not those of the record.
@@ -88,7 +87,7 @@ class LabelledRun:
         return sorted(path for path in home.rglob("*") if path.is_file()) or [home]
 
     def check(self) -> None:
-        """Find damage that shows without reading all label maps.
+        """Check for damage that shows without reading all label maps.
 
         Raises:
             ReadError: As `frames`.
@@ -159,7 +158,7 @@ class LabelledRun:
 
     def _pictures(self) -> Iterator[np.ndarray]:
         frames, height, width = self.shape
-        # The writer's own rule for the number of digits.
+        # The same number of digits as in `write_png`.
         digits = max(5, len(str(frames - 1)))
         for index in range(frames):
             if index in self.unreadable:
@@ -176,18 +175,18 @@ class LabelledRun:
             yield labels
 
     def _unlike_record(self, shape: tuple[int, ...], dtype: np.dtype) -> ReadError:
-        found, wanted = (" x ".join(map(str, size)) for size in (shape, self.shape))
-        return _damaged(self.folder, f"they are {found} {dtype}, but {RECORD} says {wanted} uint8")
+        stored, wanted = (" x ".join(map(str, size)) for size in (shape, self.shape))
+        return _damaged(self.folder, f"they are {stored} {dtype}, but {RECORD} says {wanted} uint8")
 
 
 def open_labelled_run(folder: Path) -> LabelledRun:
-    """Open what `amseg segment` wrote for one stack.
+    """Open the result of `amseg segment` for one stack.
 
     Args:
-        folder: That of the stack, with `run.json` in it.
+        folder: Folder of the stack, with `run.json` in it.
 
     Returns:
-        The run. Its label maps are read when they are asked for.
+        The run, whose label maps are read when they are needed.
 
     Raises:
         ReadError: The folder is no result of `amseg segment`, is not finished, or its record or
@@ -236,10 +235,7 @@ def _read_record(folder: Path) -> dict[str, Any]:
 
 def _why_no_record(folder: Path) -> str:
     if (folder / UNFINISHED).is_dir():
-        return (
-            f"{folder}: is not finished; give the same amseg segment command again, it goes on "
-            "where it stopped"
-        )
+        return f"{folder}: is not finished; give the same amseg segment command again to continue"
     runs = sorted(path.parent.name for path in folder.glob(f"*/{RECORD}"))
     if runs:
         more = f" and {len(runs) - _LISTED} more" if len(runs) > _LISTED else ""
@@ -254,10 +250,10 @@ def _why_no_record(folder: Path) -> str:
 
 
 def open_recording(run: LabelledRun) -> tuple[FrameStack | None, str | None]:
-    """Open the frames that were segmented, if they are there and still the same.
+    """Open the segmented frames, if they are there and unchanged.
 
     Returns:
-        The frames, to be closed by the caller, and None; or None and the reason why not.
+        The frames, which the caller closes, and None; or None and the reason.
     """
     try:
         options = ReadOptions(**run.record.get("reading", {}))
@@ -269,13 +265,13 @@ def open_recording(run: LabelledRun) -> tuple[FrameStack | None, str | None]:
             return stack, None
         stack.close()
         return None, f"{changed}, so its frames are not those of the labels"
-    found, wanted = (" x ".join(map(str, shape)) for shape in (stack.shape, run.shape))
+    now, before = (" x ".join(map(str, shape)) for shape in (stack.shape, run.shape))
     stack.close()
-    return None, f"{run.source}: is now {found} and was {wanted} when it was segmented"
+    return None, f"{run.source}: is now {now} and was {before} when it was segmented"
 
 
 def _changed_since(stack: FrameStack, run: LabelledRun) -> str | None:
-    """How the recording differs from the one that was segmented; None if it does not."""
+    """Say how the recording differs from the segmented one; None if it does not."""
     there = run.record.get("input")
     if not isinstance(there, dict):
         return None
@@ -289,12 +285,12 @@ AREAS = "frames.csv"
 def write_corrected(folder: Path, labels: LabelStack) -> list[str]:
     """Replace the label maps and the areas of a finished run by corrected ones.
 
-    The record lists the corrected frames. The overlay stays that of the network, and tables of
-    `amseg quantify` say by themselves that they are older than the labels.
+    The record lists the corrected frames. The overlay keeps the labels of the network. Commands
+    that read tables of `amseg quantify` notice that the labels changed.
 
     Args:
         folder: Folder of `amseg segment`.
-        labels: Label maps, those of all frames.
+        labels: Label maps of all frames.
 
     Returns:
         Names of the files that were written.

@@ -12,13 +12,12 @@ quantities.json          the experiment in a few numbers, and how they were meas
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from amseg_keras._on_demand import is_installed
@@ -32,15 +31,16 @@ from amseg_keras.quantify.scale import ASSUMED
 from amseg_keras.read import ReadError
 from amseg_keras.read.errors import reading
 from amseg_keras.runs.labelled_experiment import LabelledExperiment
+from amseg_keras.runs.streams import with_progress
 from amseg_keras.versions import package_versions
 
 FOLDER = "quantities"
-"""Below the folder of the run."""
+"""Folder of the tables in the folder of a run."""
 
 RECORD = "quantities.json"
 
 BOUNDARY = "melt_pool_boundary.csv"
-"""Boundary of the melt pool; only there if it is a class."""
+"""Table of the boundary of the melt pool, if the melt pool is a class."""
 
 TABLES = {
     "frames": ("frame", "keyhole_area_px", "keyhole_depth_px", "pore_area_px", "surface_y_px"),
@@ -48,21 +48,21 @@ TABLES = {
     "tracks": ("track", "first_frame", "largest_area_px", "from_keyhole"),
     "events": ("frame", "event", "from_keyhole"),
 }
-"""Columns that tell a table of `amseg quantify` from another of its name."""
+"""Columns by which a table of `amseg quantify` is told from another table of its name."""
 
 
 def check_labels_unchanged(
     record: Mapping[str, Any], labels: Callable[[], InputContent], run: Path
 ) -> None:
-    """Refuse quantities of labels that were corrected, or segmented anew, since.
+    """Refuse quantities of labels that were corrected or replaced since.
 
     Args:
         record: Record of `amseg quantify`.
-        labels: Tells the content of the label files as they are now.
+        labels: Function that digests the label files as they are now.
         run: Folder of `amseg segment`.
 
     Raises:
-        ReadError: The quantities are not those of the labels.
+        ReadError: The labels changed.
     """
     measured = record.get("labels")
     if measured is None:  # measured by an earlier version, or on labels of no run
@@ -72,17 +72,17 @@ def check_labels_unchanged(
 
 
 def read_quantities(run: Path, frames: int) -> tuple[Quantities, dict[str, Any]]:
-    """Read what was measured in a run.
+    """Read the quantities of a run.
 
     Args:
-        run: Folder of `amseg segment`, in which `amseg quantify` has put its tables.
+        run: Folder of `amseg segment` with the tables of `amseg quantify`.
         frames: Number of frames of the run.
 
     Returns:
-        The quantities, and the record of how they were measured.
+        The quantities and their record.
 
     Raises:
-        ReadError: There are none yet, they are damaged, or of another stack.
+        ReadError: The quantities are missing, damaged, or of another stack.
 
     Example:
         >>> read_quantities(Path("x"), 60)
@@ -95,7 +95,7 @@ def read_quantities(run: Path, frames: int) -> tuple[Quantities, dict[str, Any]]
     with reading(str(folder / RECORD), "JSON"):
         record = json.loads((folder / RECORD).read_text("utf-8"))
         summary, scale = dict(record["summary"]), record["scale"]
-        # Earlier versions said "preset", and assumed it unasked.
+        # Earlier versions wrote "preset", and assumed the pixel size by default.
         assumed = record.get("pixel_size_from") in (ASSUMED, "preset")
         known = Scale(scale["pixel_size_um"], scale["frame_rate_hz"], assumed)
         direction = record["scan_direction"]
@@ -114,10 +114,10 @@ def read_quantities(run: Path, frames: int) -> tuple[Quantities, dict[str, Any]]
     if (folder / BOUNDARY).is_file():
         with reading(str(folder / BOUNDARY), "table"):
             boundary = pd.read_csv(folder / BOUNDARY)
-    found = Quantities(
+    quantities = Quantities(
         **tables, summary=summary, scale=known, scan_direction=direction, boundary=boundary
     )
-    return found, record
+    return quantities, record
 
 
 def _again(run: Path) -> str:
@@ -135,7 +135,7 @@ OUTPUTS = OutputFiles(
 )
 
 Progress = Callable[[int], None]
-"""Called with the number of frames that are measured."""
+"""Function of the number of measured frames."""
 
 
 @dataclass(frozen=True)
@@ -143,16 +143,16 @@ class QuantifySettings:
     """Settings of a measurement.
 
     Attributes:
-        pixel_size_um: Size of a pixel in um; None for what is known of the labels.
-        frame_rate_hz: Frames per second; None for what is known of the labels.
-        scan_direction: +1 to the right, -1 to the left; None to find it from the keyhole's motion.
-        smallest_pore_um: Equivalent diameter below which a pore is a speckle.
-        parameters: Of the process, for `amseg correlate`; they go before those that are known.
+        pixel_size_um: Size of a pixel in um; by default the pixel size of the labels.
+        frame_rate_hz: Frames per second; by default the frame rate of the labels.
+        scan_direction: +1 to the right, -1 to the left; by default from the keyhole's motion.
+        smallest_pore_um: Equivalent diameter in um below which a pore is a speckle.
+        parameters: Process parameters for `amseg correlate`; they replace known ones.
         overwrite: Replace the result of other labels.
         absent: Classes that the labels do not have, as in `measure`.
-        assume_pixel_size: Take the pixel size of the frames that the network was trained on where
-            nobody says one; what is computed from it is marked as assumed.
-        all_keyholes: keep pieces of keyhole that no laser can have made (see `find_phantoms`).
+        assume_pixel_size: Without a pixel size, take the pixel size of the training frames and
+            mark results in um as assumed.
+        all_keyholes: Keep pieces of keyhole that no laser can have made (see `find_phantoms`).
     """
 
     pixel_size_um: float | None = None
@@ -174,21 +174,21 @@ def quantify_experiment(
 ) -> Quantities:
     """Measure an experiment and write all files of its folder.
 
-    What is there of the same labels is measured anew: they may have been mended since.
+    Quantities of the same labels are measured again, because the labels may have been corrected.
 
     Args:
-        experiment: The label maps.
-        folder: Where to.
-        settings: The user's.
-        progress: Told of every frame.
+        experiment: Label maps.
+        folder: Output folder.
+        settings: Settings of the measurement.
+        progress: Function of the number of measured frames.
 
     Returns:
-        What was measured.
+        The quantities.
 
     Raises:
         OutputTakenError: The folder holds the result of other labels and `settings.overwrite` is
             off.
-        ReadError: The label maps cannot be read, or none of them is one.
+        ReadError: The label maps cannot be read, or there is none.
     """
     identity = RunIdentity(
         experiment.source, input_place(experiment.place, folder), settings={"part": experiment.part}
@@ -205,11 +205,11 @@ def quantify_experiment(
 def _measure(
     experiment: LabelledExperiment, settings: QuantifySettings, progress: Progress
 ) -> tuple[Quantities, dict[str, Any]]:
-    """Measure; what was measured, and what the record says of it."""
+    """Measure an experiment, and describe the measurement for the record."""
     size, size_from = _pixel_size(experiment, settings)
     rate = settings.frame_rate_hz or experiment.frame_rate_hz
     scale = Scale(size, rate, pixel_size_assumed=size_from == ASSUMED)
-    # Before they are measured: labels that change meanwhile are not taken for those measured.
+    # Before measuring, so that labels that change meanwhile are noticed.
     labels = None if experiment.labels is None else experiment.labels()
     bounds = experiment.bounds()
     notes = list(experiment.notes)
@@ -219,7 +219,7 @@ def _measure(
         notes += phantom_note(phantoms)
     try:
         found = measure(
-            _told(experiment.frames(), progress),
+            with_progress(experiment.frames(), progress),
             experiment.class_names,
             scale,
             scan_direction=settings.scan_direction,
@@ -255,7 +255,7 @@ def _measure(
 
 
 def phantom_note(phantoms: Phantoms) -> list[str]:
-    """Say which pieces of keyhole were left out; nothing if none was."""
+    """Return a sentence on the pieces of keyhole that were left out, or nothing."""
     counted = phantoms.record()
     pieces, frames = counted["pieces_removed"], counted["frames_changed"]
     if not pieces:
@@ -280,12 +280,6 @@ def _pixel_size(
             "one made these labels; give --pixel-size"
         )
     return experiment.trained_pixel_size_um, ASSUMED
-
-
-def _told(frames: Iterator[np.ndarray], progress: Progress) -> Iterator[np.ndarray]:
-    for done, frame in enumerate(frames, 1):
-        yield frame
-        progress(done)
 
 
 def _direction_from(found: Quantities, settings: QuantifySettings) -> str | None:

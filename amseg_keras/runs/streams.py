@@ -222,6 +222,21 @@ class WriteBehind(Generic[Item, Result]):
             yield item
 
 
+def with_progress(
+    frames: Iterable[np.ndarray], progress: Callable[[int], object]
+) -> Iterator[np.ndarray]:
+    """Yield frames, and call a function with the number of frames that are done.
+
+    Example:
+        >>> list(with_progress([np.zeros(1)], lambda done: print(done, "done")))
+        1 done
+        [array([0.])]
+    """
+    for done, frame in enumerate(frames, 1):
+        yield frame
+        progress(done)
+
+
 def unreadable_frame(stack: FrameStack, index: int, error: str) -> dict[str, Any]:
     """Describe a frame for a record that could not be read, or was never there.
 
