@@ -4,7 +4,7 @@ experiments.csv, .parquet     one row for each experiment; Parquet if pyarrow is
 correlation.png, .pdf         histograms and correlation maps, as the paper's figure 7
 power_speed.png, .pdf         laser power against scan speed, where they are known
 Y_against_X.png, .pdf         a correlation map of two columns of the user's choice
-correlation.json              all numbers, and what was done with what; written last
+correlation.json              all numbers, experiments and settings; written last
 """
 
 from __future__ import annotations
@@ -46,14 +46,14 @@ _NUMBERS = ("power_W", "speed_mm_s")
 
 @dataclass(frozen=True)
 class ManyExperiments:
-    """Experiments that were quantified; each mapping is by the experiment's name.
+    """Quantified experiments; the names of the experiments are the keys of each mapping.
 
     Attributes:
         summaries: `Quantities.summary`, with `largest_keyhole_pore`.
         frames: `Quantities.frames`.
-        parameters: process parameters, where there are any.
-        errors: one sentence for each folder that could not be read.
-        notes: one sentence for each thing that the user should know.
+        parameters: known process parameters.
+        errors: sentence for each folder that could not be read.
+        notes: sentence for each thing that the user should know.
     """
 
     summaries: Mapping[str, Mapping[str, Any]]
@@ -66,15 +66,14 @@ class ManyExperiments:
 def read_experiments(
     folders: Sequence[Path], parameters: Mapping[str, dict[str, Any]] | None = None
 ) -> ManyExperiments:
-    """Read folders that `amseg quantify` wrote, or those of `amseg segment` that hold them.
+    """Read folders of `amseg quantify`, or folders of `amseg segment` that contain them.
 
-    An experiment is named as its folder, or as that of the segmented stack which the quantities
-    are in; where two have one name, as its path.
+    An experiment has the name of its folder, or of the folder of the segmented stack. Equal names
+    are replaced by paths.
 
     Args:
-        folders: of the experiments.
-        parameters: of the experiments, from `read_parameters`; they go before those that a folder
-            itself tells of.
+        folders: folders of the experiments.
+        parameters: process parameters, from `read_parameters`; they replace those in a folder.
 
     Raises:
         ReadError: no folder can be read.
@@ -108,10 +107,10 @@ def read_experiments(
 
 
 def read_parameters(path: Path) -> dict[str, dict[str, Any]]:
-    """Process parameters of each run, by its name, from a table with a column `run`.
+    """Read process parameters of each run from a table with a column `run`.
 
-    Commas, tabs or semicolons part the columns, whichever the first line is parted by. Empty
-    cells are left out.
+    The first line decides whether commas, tabs or semicolons separate the columns. Empty cells
+    are left out.
 
     Raises:
         ReadError: the table cannot be read, has no column `run`, a run twice, or a power or speed
@@ -175,9 +174,9 @@ def _read_folder(folder: Path) -> tuple[dict[str, Any], pd.DataFrame]:
         if folder.name == FOLDER and (folder.parent / SEGMENTED).is_file():
             run = open_labelled_run(folder.parent)
             check_labels_unchanged(record, run.labels_content, run.folder)
-        # Before the next folder: an old or strange file is to be named by this sentence.
+        # An old or strange file must fail here, where the sentence names the file.
         record["summary"]["pores_from_keyhole"]
-        if record.get("pixel_size_from") == "preset":  # earlier versions assumed it unasked
+        if record.get("pixel_size_from") == "preset":  # earlier versions assumed it by default
             record["summary"][SIZE_FROM] = ASSUMED
     with reading(str(folder / _TRACKS), "table of tracks"):
         record["summary"] |= largest_keyhole_pore(pd.read_csv(folder / _TRACKS))
@@ -186,7 +185,7 @@ def _read_folder(folder: Path) -> tuple[dict[str, Any], pd.DataFrame]:
 
 
 def _plain_ones(parameters: dict[str, Any]) -> dict[str, Any]:
-    """The parameters that a cell of a table can hold."""
+    """Keep the parameters that a cell of a table can hold."""
     return {
         name: value
         for name, value in parameters.items()
@@ -210,11 +209,11 @@ OUTPUTS = OutputFiles(
 
 @dataclass(frozen=True)
 class CorrelateSettings:
-    """What the user chose.
+    """Settings of a correlation.
 
     Attributes:
-        plane: columns x and y of one more correlation map; None for none.
-        title: over every figure, for example that the experiments are simulated.
+        plane: columns x and y of a further correlation map, or None.
+        title: title of every figure, for example that the experiments are simulated.
         overwrite: replace the result of other experiments.
     """
 
@@ -228,23 +227,23 @@ def run_correlation(
 ) -> Study:
     """Correlate the experiments and write all files of the folder.
 
-    The same experiments in the same folder are correlated anew: they may have been measured anew.
+    The same experiments are correlated again, because they may have been measured again.
 
     Args:
-        experiments: from `read_experiments`.
-        source: where they are from, for the record.
-        folder: where to.
-        settings: the user's.
+        experiments: experiments, from `read_experiments`.
+        source: inputs of the user, for the record.
+        folder: output folder.
+        settings: settings of the correlation.
 
     Returns:
-        What was found, with the notes of `experiments` before its own.
+        The study, with the notes of `experiments` before its own.
 
     Raises:
-        OutputTakenError: the folder holds another result, or a table of somebody else's, and
+        OutputTakenError: the folder holds another result, or a table of another program, and
             `settings.overwrite` is off.
         ReadError: a column of `settings.plane` is not in the table, or holds no numbers.
     """
-    places = [input_place(Path(one), folder).from_output for one in source]
+    places = [input_place(Path(run), folder).from_output for run in source]
     identity = RunIdentity(_shortened(source), None, settings={"runs_from_here": places})
     with OutputFolder(folder, OUTPUTS, settings.overwrite) as out:
         out.check(identity, redo=True)
@@ -265,7 +264,7 @@ def run_correlation(
 
 
 def _write_table(folder: Path, table: pd.DataFrame) -> list[str]:
-    # One kind of value a column is what Parquet holds; a mixed one becomes text.
+    # A column of Parquet has one type; mixed columns become text.
     texts = {
         name: table[name].map(str, na_action="ignore") for name in table.select_dtypes("object")
     }
@@ -300,7 +299,7 @@ def _write_figures(
 
 
 def _numbers(experiments: ManyExperiments, study: Study) -> dict[str, Any]:
-    """Everything that was found, for JSON."""
+    """Return all results for JSON."""
     has_pores = study.table["has_pores"]
     return {
         "experiments": {
@@ -322,7 +321,7 @@ def _numbers(experiments: ManyExperiments, study: Study) -> dict[str, Any]:
 
 
 def _present(table: pd.DataFrame) -> dict[str, int]:
-    """How many experiments show any pore; nothing where an earlier version measured."""
+    """Count the experiments with any pore; earlier versions did not measure this."""
     if "pores_present" not in table:
         return {}
     return {"with_pores_present": int((table["pores_present"] > 0).sum())}

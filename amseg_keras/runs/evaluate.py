@@ -5,9 +5,9 @@ classes.csv             scores of every class
 frames.csv              scores of every frame
 quantity_errors.csv     errors of keyhole area and depth and of pore area in every frame, with
                         quantity_errors_by_material.csv and .png; where there is keyhole or pore
-confusion.csv, .png     pixels of each labelled class (rows) by what they were found as (columns)
+confusion.csv, .png     pixels by labelled class (rows) and predicted class (columns)
 worst/NN_NAME.png       the worst frames beside their labels
-evaluation.json         all numbers, and what was done with what; written last
+evaluation.json         all numbers, data set, network and settings; written last
 """
 
 from __future__ import annotations
@@ -46,11 +46,14 @@ _UNKNOWN = "material not given"
 
 
 class QuantityErrors:
-    """Measures every frame of an evaluation twice: as it is labelled, and as it was found.
+    """Errors of the quantities: every frame is measured with true and with predicted labels.
 
     Args:
-        data: The data set: its pixel size gives errors in um.
-        class_names: The network's.
+        data: Data set, whose pixel size gives errors in um.
+        class_names: Class names of the network.
+
+    Attributes:
+        why_not: Reason why nothing is measured: a class name that resembles a known one; or None.
     """
 
     def __init__(self, data: Dataset, class_names: Sequence[str]) -> None:
@@ -59,38 +62,38 @@ class QuantityErrors:
         self._absent = [name for name in MEASURED if name not in class_names]
         self._parts: list[pd.DataFrame] = []
         self.why_not: str | None = None
-        """Why nothing is measured: a class name that is nearly a known one; None otherwise."""
         try:
             check_class_names(class_names, self._absent)
         except ValueError as error:
             self.why_not = str(error)
 
     def add(self, frame: LabelledFrame, compared: ComparedFrame) -> None:
-        """Measure a frame; pixels without a label count in neither."""
+        """Measure a frame without its unlabelled pixels."""
         unlabelled = compared.truth == IGNORE
         if unlabelled.all() or self.why_not is not None:
             return
         scale = Scale(frame.pixel_size_um or self._data.pixel_size_um)
         labels = (np.where(unlabelled, IGNORE, compared.found), compared.truth)
-        found, truth = (
+        predicted, truth = (
             measure([one], self._class_names, scale, absent=self._absent).frames.assign(
                 frame=frame.frame
             )
             for one in labels
         )
-        self._parts.append(frame_errors(found, truth, frame.material or _UNKNOWN, frame.sequence))
+        material = frame.material or _UNKNOWN
+        self._parts.append(frame_errors(predicted, truth, material, frame.sequence))
 
     @property
     def table(self) -> pd.DataFrame | None:
-        """A row for each frame and quantity, see `frame_errors`; None if there is none."""
+        """Row for each frame and quantity, see `frame_errors`; None without rows."""
         parts = [part for part in self._parts if len(part)]
         return pd.concat(parts, ignore_index=True) if parts else None
 
     def write(self, folder: Path, title: str) -> list[str]:
-        """Write the table, its statistics and the paper's Figure 6b-d; what is old goes.
+        """Write the table, its statistics and the paper's Figure 6b-d, and delete old ones.
 
         Returns:
-            Names of the files; none where no frame has a keyhole or a pore.
+            Names of the files; empty if no frame has a keyhole or a pore.
         """
         for name in (*TABLES, PICTURE):
             (folder / name).unlink(missing_ok=True)
@@ -121,12 +124,12 @@ OUTPUTS = OutputFiles(
 
 @dataclass(frozen=True)
 class EvaluateSettings:
-    """What the user chose for an evaluation.
+    """Settings of an evaluation.
 
     Attributes:
         split: "train", "validation" or "test"; None for all labelled frames.
-        worst: How many of the worst frames become pictures.
-        device: As Keras names it, "cpu:0"; written to the record.
+        worst: Number of worst frames that are drawn.
+        device: Device as Keras names it, "cpu:0"; written to the record.
         overwrite: Replace the result of another run.
     """
 
@@ -144,40 +147,21 @@ def run_evaluation(
     settings: EvaluateSettings,
     progress: Progress = lambda done, total: None,
 ) -> Evaluation:
-    """Evaluate and write all files of the folder.
+    """Evaluate a network on a data set and write all files of the folder.
 
-    The same evaluation in the same folder is done anew: labels may have been mended since.
+    The same evaluation is done again, because labels may have been corrected.
 
     Args:
-        segmenter: The network.
-        weights_sha256: Of the network's weights, to tell whether an earlier run used the same.
-        data: The data set.
-        folder: Where to; None writes nothing.
-        settings: The user's.
-        progress: Told of every frame.
-
-    Returns:
-        The evaluation.
+        segmenter: Network.
+        weights_sha256: Digest of its weights, by which an earlier run is recognised.
+        data: Data set.
+        folder: Output folder; None writes nothing.
+        settings: Settings of the evaluation.
+        progress: Function of the number of frames that are done, and of all frames.
 
     Raises:
         OutputTakenError: The folder holds another result and `settings.overwrite` is off.
         ReadError: As for `evaluate`.
-
-    Example:
-        >>> import tempfile
-        >>> import numpy as np
-        >>> from amseg_keras.datasets import LabelledFrame
-        >>> from amseg_keras.datasets.dataset import write_frame
-        >>> from amseg_keras.segment import from_pretrained
-        >>> folder = Path(tempfile.mkdtemp())
-        >>> grey, labels = np.full((32, 48), 7, np.uint16), np.zeros((32, 48), np.uint8)
-        >>> frame = write_frame(folder, grey, labels, LabelledFrame("", None, "shot", 1))
-        >>> data, settings = Dataset(folder, ("powder", "pore"), (frame,)), EvaluateSettings(None)
-        >>> segmenter = from_pretrained("amsegnet-esrf")
-        >>> _ = run_evaluation(segmenter, "0123", data, folder / "out", settings)
-        >>> sorted(path.name for path in (folder / "out").iterdir())
-        ['classes.csv', 'confusion.csv', 'confusion.png', 'evaluation.json', 'frames.csv',
-        'report.html', 'worst']
     """
     if folder is None:
         return evaluate(segmenter, data, settings.split, progress=progress)
@@ -219,14 +203,14 @@ def run_evaluation(
 
 
 def _pictures_in(folder: Path) -> list[Path]:
-    """The pictures of worst frames; whatever else is in their folder is not ours."""
+    """List the pictures of worst frames, without other files of their folder."""
     return sorted((folder / WORST).glob("[0-9][0-9]*_*.png"))
 
 
 def _write_pictures(
     folder: Path, evaluation: Evaluation, segmenter: Segmenter, count: int
 ) -> list[WorstFrame]:
-    """Segment the worst frames once more, now that it is known which they are."""
+    """Segment the worst frames once more and draw them."""
     # matplotlib takes half a second to import, which the other commands need not wait for.
     from amseg_keras.report.evaluation_report import WorstFrame, compare_frame, draw_confusion
 

@@ -1,4 +1,4 @@
-"""From what a user types to label maps in the order of time, and what is known of them."""
+"""Find the label maps that inputs name, in the order of time, with what is known of them."""
 
 from __future__ import annotations
 
@@ -30,24 +30,24 @@ class LabelledExperiment:
     """The label maps of one experiment.
 
     Attributes:
-        name: Of its folder of results.
-        source: Where the labels come from, as the user would recognise it.
+        name: Name of the experiment and of its folder of results.
+        source: Origin of the labels, in words for the user.
         class_names: Name of each class id.
         count: Number of frames.
-        frames: Gives the label maps in the order of time, uint8 `(height, width)`; 255 all over
-            where there is none.
+        frames: Function that yields the label maps in the order of time, uint8
+            `(height, width)`; all 255 for a missing frame.
         place: File or folder of the labels.
-        part: Name of the sequence in a data set; empty for others.
-        home: Folder of the segmentation that made them, where results belong; None for others.
-        pixel_size_um: Size of a pixel in um, None where nobody says.
+        part: Name of the sequence in a data set; else empty.
+        home: Folder of the segmentation, where results belong; None for other labels.
+        pixel_size_um: Size of a pixel in um; None if unknown.
         pixel_size_from: "file", "user", "data set" or "assumed".
-        trained_pixel_size_um: Pixel size of the frames that the network was trained on, in um.
-        frame_rate_hz: Frames per second, None where nobody says.
-        parameters: Material, laser power (W), speed (mm/s) and what else was set.
-        about: What made the labels: `model`, `trained_on`, `origin`.
-        labels: Tells the content of the label files of a run; None for other labels.
-        bounds: Gives label maps of a few frames between which the truth lies; empty if unknown.
-        notes: What was assumed on reading the label maps, a sentence each.
+        trained_pixel_size_um: Pixel size of the training frames of the network, in um.
+        frame_rate_hz: Frames per second; None if unknown.
+        parameters: Material, laser power (W), speed (mm/s) and other process parameters.
+        about: Origin of the labels: `model`, `trained_on`, `origin`.
+        labels: Function that digests the label files of a run; None for other labels.
+        bounds: Function that returns the bounds of a few frames; empty if unknown.
+        notes: Sentence for each assumption.
     """
 
     name: str
@@ -76,35 +76,35 @@ def find_experiments(
 ) -> tuple[list[LabelledExperiment], list[str]]:
     """Find the experiments that inputs name.
 
-    An input is a folder of `amseg segment` or one that holds several, a data set (each of its
-    sequences is an experiment), or label maps in any form that `amseg segment` reads frames in.
+    An input is a folder of `amseg segment`, a folder of such folders, a data set (each sequence is
+    an experiment), or label maps in any format that `amseg segment` reads.
 
     Args:
-        inputs: As typed.
-        class_names: Of the ids of bare label maps; the others say their own.
-        reading: What the user said of bare label maps that can be read in two ways.
+        inputs: Inputs of the user.
+        class_names: Names of the class ids of bare label maps; other inputs name their own.
+        reading: Choices of the user for bare label maps that can be read in two ways.
 
     Returns:
-        What was found, and a sentence for each input that is none of these.
+        The experiments, and a sentence for each input without one.
     """
-    found: list[LabelledExperiment] = []
+    experiments: list[LabelledExperiment] = []
     errors: list[str] = []
-    for given in inputs:
-        path = Path(given)
+    for typed in inputs:
+        path = Path(typed)
         try:
             if (path / SEGMENTED).is_file():
-                found.append(_of_run(path))
+                experiments.append(_of_run(path))
             elif runs := sorted(path.glob(f"*/{SEGMENTED}")):
-                found += [_of_run(run.parent) for run in runs]
+                experiments += [_of_run(run.parent) for run in runs]
             elif (path / DATASET_FILE).is_file():
-                found += _of_dataset(open_dataset(path))
+                experiments += _of_dataset(open_dataset(path))
             else:
-                stacks, failures = find_stacks([given], reading)
+                stacks, failures = find_stacks([typed], reading)
                 errors += map(str, failures)
-                found += [_of_stack(stack, tuple(class_names)) for stack in stacks]
+                experiments += [_of_stack(stack, tuple(class_names)) for stack in stacks]
         except ReadError as error:
             errors.append(str(error))
-    return found, errors
+    return experiments, errors
 
 
 def _of_run(folder: Path) -> LabelledExperiment:
@@ -112,7 +112,7 @@ def _of_run(folder: Path) -> LabelledExperiment:
     record = run.record
     size, size_from = record.get("pixel_size_um"), record.get("pixel_size_from")
     trained = record.get("trained_pixel_size_um")
-    if size_from == "preset":  # earlier versions assumed it unasked
+    if size_from == "preset":  # earlier versions assumed it by default
         size, size_from, trained = None, None, size
     return LabelledExperiment(
         name=folder.resolve().name,
@@ -129,7 +129,7 @@ def _of_run(folder: Path) -> LabelledExperiment:
         about={key: record[key] for key in ("model", "trained_on") if key in record},
         labels=run.labels_content,
         bounds=lambda: read_bounds(folder),
-        notes=tuple(f"CAUTION: {one['sentence']}" for one in record.get("warnings") or ()),
+        notes=tuple(f"CAUTION: {warning['sentence']}" for warning in record.get("warnings") or ()),
     )
 
 
@@ -166,7 +166,7 @@ def _of_dataset(data: Dataset) -> list[LabelledExperiment]:
 
 @dataclass(frozen=True)
 class _Sequence:
-    """The label maps of a sequence, frame by frame; numbers that are left out are unreadable."""
+    """Label maps of a sequence; missing numbers are unreadable frames."""
 
     data: Dataset
     labelled: tuple[LabelledFrame, ...]
@@ -205,7 +205,7 @@ def _of_stack(source: StackSource, class_names: tuple[str, ...]) -> LabelledExpe
 
 
 def _note_on_labels(note: str) -> str:
-    """Say of class ids what a note says of grey levels, which could be repaired."""
+    """Rewrite a note on inverted grey levels, because class ids are not inverted."""
     return note.replace(
         INVERTED_NOTE, "class ids taken as stored, though the file says that 0 is white"
     )
@@ -213,7 +213,7 @@ def _note_on_labels(note: str) -> str:
 
 @dataclass(frozen=True)
 class _Stack:
-    """Label maps of a file or folder; a frame that is missing is 255 all over."""
+    """Label maps of a file or folder; a missing frame is all 255."""
 
     source: StackSource
     class_names: tuple[str, ...]
