@@ -21,7 +21,7 @@ _NOTHING = "-"
 
 
 def readable_table(table: pd.DataFrame) -> pd.DataFrame:
-    """The table of a comparison as texts, rounded, with the names of the paper.
+    """Format the table of a comparison as rounded texts, with the names of the paper.
 
     Args:
         table: A row for each network, with the columns of `comparison.Comparison.table`.
@@ -57,11 +57,11 @@ def readable_table(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def comparison_markdown(table: pd.DataFrame, conditions: Mapping[str, Any]) -> str:
-    """The table of a comparison with the conditions that it was made under, as Markdown.
+    """Format the table of a comparison and its conditions as Markdown.
 
     Args:
         table: As for `readable_table`.
-        conditions: Of `comparison.Comparison`.
+        conditions: Conditions of `comparison.Comparison`.
     """
     shown = readable_table(table)
     head = ["network", *shown.columns]
@@ -72,7 +72,7 @@ def comparison_markdown(table: pd.DataFrame, conditions: Mapping[str, Any]) -> s
 
 
 def classes_of(table: pd.DataFrame) -> list[str]:
-    """Names of the classes whose IoU a table has.
+    """List the classes whose IoU a table has.
 
     Example:
         >>> classes_of(pd.DataFrame(columns=["mean_iou", "iou_keyhole", "iou_pore"]))
@@ -126,7 +126,7 @@ def _time(value: float, ratio: float) -> str:
 
 @dataclass(frozen=True)
 class _Look:
-    """Colour, marker and line: what tells networks apart must not be colour alone."""
+    """Colour, marker and line of a network, because colour alone would not be enough."""
 
     colour: str
     marker: str
@@ -168,7 +168,7 @@ def draw_comparison(table: pd.DataFrame, curves: pd.DataFrame, path: Path) -> No
 
 
 def _draw_against_time(axes: Axes, table: pd.DataFrame) -> None:
-    """As the paper's Figure 4a."""
+    """Draw the paper's Figure 4a."""
     for name, time, iou in zip(
         table["network"], table["segmentation_ms_per_frame"], table["mean_iou"], strict=True
     ):
@@ -184,7 +184,7 @@ def _draw_against_time(axes: Axes, table: pd.DataFrame) -> None:
 
 
 def _draw_curves(axes: Axes, curves: pd.DataFrame) -> None:
-    """As the paper's Figure 4d."""
+    """Draw the paper's Figure 4d."""
     for name, epochs in curves.groupby("network", sort=False):
         look = _LOOKS[str(name)]
         # A line of one point cannot be seen.
@@ -198,7 +198,7 @@ def _draw_curves(axes: Axes, curves: pd.DataFrame) -> None:
 
 
 def _draw_classes(axes: Axes, table: pd.DataFrame) -> None:
-    """Grouped bars, a group for each class."""
+    """Draw a group of bars for each class."""
     names = classes_of(table)
     width = 0.84 / len(table)
     for number, (_, row) in enumerate(table.iterrows()):
@@ -214,32 +214,22 @@ def _draw_classes(axes: Axes, table: pd.DataFrame) -> None:
 
 
 def speed_markdown(table: pd.DataFrame, conditions: Mapping[str, Any]) -> str:
-    """The table with the conditions that it was made under, as Markdown.
+    """Format the table of speeds and its conditions as Markdown.
 
     Args:
         table: From `comparison.speed.summarise_speed`.
         conditions: `rounds`, `hardware`, `versions`, `peaks` (1e9 operations a second of each
             precision) and `notes` of the engines.
     """
-    said = ["network", "engine", "precision", "frame"]
+    names = ["network", "engine", "precision", "frame"]
     numbers = ["batch", "ms/frame", "faster", "GMAC/s", "of the peak"]
-    lines = [_speed_row(said + numbers), _speed_row(["---"] * len(said) + ["---:"] * len(numbers))]
+    lines = [_row(names + numbers), _row(["---"] * len(names) + ["---:"] * len(numbers))]
     for _, row in table.iterrows():
-        lines.append(
-            _speed_row(
-                [
-                    TITLES[row["network"]],
-                    row["engine"],
-                    row["precision"],
-                    f"{row['height']} x {row['width']}",
-                    str(row["batch"]),
-                    f"{row['ms_per_frame']:.3g}",
-                    _or_nothing(row["faster"], "{:.1f} x"),
-                    f"{row['gmac_per_second']:.0f}",
-                    _or_nothing(row["of_peak"], "{:.0%}"),
-                ]
-            )
-        )
+        names = [TITLES[row["network"]], row["engine"], row["precision"]]
+        size = [f"{row['height']} x {row['width']}", str(row["batch"])]
+        speed = [f"{row['ms_per_frame']:.3g}", _or_nothing(row["faster"], "{:.1f} x")]
+        work = [f"{row['gmac_per_second']:.0f}", _or_nothing(row["of_peak"], "{:.0%}")]
+        lines.append(_row(names + size + speed + work))
     notes = [
         f"Medians of {conditions['rounds']} rounds in which all take turns; *faster* than Keras' "
         "predict of AM-SegNet on the same frames, within rounds.",
@@ -254,17 +244,13 @@ def speed_markdown(table: pd.DataFrame, conditions: Mapping[str, Any]) -> str:
 
 
 def _peaks(conditions: Mapping[str, Any]) -> str:
-    found = ", ".join(f"{value:.0f} in {name}" for name, value in conditions["peaks"].items())
-    if not found:
+    peaks = ", ".join(f"{value:.0f} in {name}" for name, value in conditions["peaks"].items())
+    if not peaks:
         return ""
     return (
         " The peak is a large matrix product, the fastest of these rounds: "
-        f"{found} (1e9 operations a second)."
+        f"{peaks} (1e9 operations a second)."
     )
-
-
-def _speed_row(cells: list[str]) -> str:
-    return f"| {' | '.join(cells)} |"
 
 
 def _or_nothing(value: float, form: str) -> str:

@@ -27,7 +27,7 @@ PANEL_PIXELS = (320, 800)
 """Narrowest and widest panel: small frames are enlarged, and large ones fit a page."""
 
 MOST_NUMBERS = 12
-"""With more classes than this the squares are too small for numbers in them."""
+"""Most classes whose squares have room for numbers."""
 
 _TITLE_HEIGHT = 22
 _GAP = 6
@@ -36,23 +36,23 @@ _STRIPE = 4
 
 
 def draw_confusion(confusion: np.ndarray, class_names: Sequence[str], path: Path) -> None:
-    """Draw a confusion matrix: shares of each true class, with the counts of pixels.
+    """Draw a confusion matrix: fractions of each true class, and counts of pixels.
 
     Args:
-        confusion: Pixels, `(truth, found)`.
-        class_names: In the order of its rows; shown as they are, whatever signs they hold.
+        confusion: Numbers of pixels `(truth, predicted)`.
+        class_names: Class names in the order of the rows, with any signs.
         path: Picture to write; the ending chooses the type: png, pdf, svg.
     """
     true = confusion.sum(axis=1, keepdims=True)
     shares = np.divide(confusion, true, out=np.full(confusion.shape, np.nan), where=true > 0)
     side = 2.4 + max(0.95 * min(len(class_names), MOST_NUMBERS), 0.3 * len(class_names))
-    # A figure of its own, not pyplot's: that works in threads and without a display.
+    # Unlike pyplot, this works in threads and without a display.
     figure = Figure(figsize=(side + 1, side), layout="constrained")
     axes = figure.subplots()
     image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
-    axes.set_facecolor("#dddddd")  # a class that no label shows has no shares
+    axes.set_facecolor("#dddddd")  # a class without labels has no fractions
     places = range(len(class_names))
-    # Between dollar signs matplotlib would read a formula, and fail on what is none.
+    # matplotlib would read a formula between dollar signs.
     axes.set_xticks(places, class_names, rotation=35, ha="right", parse_math=False)
     axes.set_yticks(places, class_names, parse_math=False)
     axes.set_xlabel("found by the network")
@@ -72,20 +72,20 @@ def compare_frame(
     class_names: Sequence[str],
     grey_range: GreyRange,
 ) -> np.ndarray:
-    """Show a frame, its labels, what was found, and where they differ, with a legend.
+    """Draw a frame, its labels, the predicted labels and their differences, with a legend.
 
-    In the last panel wrong pixels have the colour of what was found there. Pixels labelled "to be
+    In the last panel wrong pixels have the colour of their predicted class. Pixels labelled "to be
     ignored" are striped.
 
     Args:
         image: Grey levels `(height, width)`.
         truth: Class ids of the same shape, 255 to be ignored.
-        found: Class ids of the same shape.
+        found: Predicted class ids of the same shape.
         class_names: Name of each class id.
-        grey_range: The grey levels shown black and white.
+        grey_range: Grey levels that are shown black and white.
 
     Returns:
-        Red, green, blue, uint8 `(height, width, 3)`: two panels above two, or four in a row where
+        Red, green, blue, uint8 `(height, width, 3)`: two panels above two, or four in a row if
         the frame is higher than wide.
 
     Example:
@@ -125,7 +125,7 @@ def _write_numbers(axes: Axes, confusion: np.ndarray, shares: np.ndarray) -> Non
 
 
 def _short(pixels: int) -> str:
-    """A count in few signs.
+    """Shorten a count.
 
     >>> _short(950), _short(12345), _short(999_999), _short(4_000_000)
     ('950', '12.3 k', '1000.0 k', '4.0 M')
@@ -136,7 +136,7 @@ def _short(pixels: int) -> str:
 
 
 def _titled(title: str, picture: np.ndarray) -> np.ndarray:
-    """Bring a panel to a size for a page and write its title above it."""
+    """Resize a panel for a page and write its title above it."""
     height, width = picture.shape[:2]
     narrowest, widest = PANEL_PIXELS
     if width < narrowest:
@@ -158,7 +158,7 @@ def _stripe(picture: np.ndarray, where: np.ndarray) -> np.ndarray:
 
 
 def _joined(pictures: Sequence[np.ndarray], axis: int) -> np.ndarray:
-    """Side by side, or one below the other, with a white gap between them."""
+    """Join pictures along an axis, with white gaps."""
     shape = list(pictures[0].shape)
     shape[axis] = _GAP
     gap = np.full(shape, 255, np.uint8)
@@ -171,8 +171,8 @@ class WorstFrame:
     """A frame for the report.
 
     Attributes:
-        counts: What was counted in it.
-        picture: From `compare_frame`, as PNG.
+        counts: Counts of its pixels.
+        picture: Picture from `compare_frame`, as PNG.
     """
 
     counts: FrameCounts
@@ -186,20 +186,16 @@ def evaluation_report(
     made_with: Mapping[str, str],
     quantity_errors: bytes | None = None,
 ) -> str:
-    """Write an evaluation down as HTML: numbers, tables, pictures, and what they are of.
+    """Write the HTML page of an evaluation: numbers, tables and pictures.
 
-    Nothing is fetched when it is opened, and names from files are shown as text, whatever they
-    hold.
+    The page loads nothing, and shows names from files as text.
 
     Args:
-        evaluation: What is reported.
-        confusion: The picture of `draw_confusion`, as PNG.
-        worst: The worst frames, the worst first.
-        made_with: What else is to be known, for the table at the end: versions, date, weights.
-        quantity_errors: Picture of `report.study.error_figure`, as PNG, if there is one.
-
-    Returns:
-        The whole document.
+        evaluation: Evaluation.
+        confusion: Picture from `draw_confusion`, as PNG.
+        worst: Worst frames, the worst first.
+        made_with: Entries of the table at the end: versions, date, weights.
+        quantity_errors: Picture of `report.study.error_figure` as PNG, or None.
     """
     title = f"{evaluation.model.name} on {evaluation.data.folder.resolve().name}"
     body = [
@@ -229,12 +225,12 @@ def evaluation_report(
 def _what(evaluation: Evaluation) -> str:
     of = "all labelled frames" if evaluation.split is None else f"{evaluation.split} split"
     frames = len(evaluation.counts)
-    sequences = len({one.frame.sequence for one in evaluation.counts})
+    sequences = len({counts.frame.sequence for counts in evaluation.counts})
     return f"{of}: {count(frames, 'frame')} of {count(sequences, 'sequence')}"
 
 
 def _notes(evaluation: Evaluation) -> list[str]:
-    """What a reader has to know before the numbers."""
+    """Return sentences for the reader before the numbers."""
     sentences = [f"The network was trained on: {evaluation.model.trained_on}"]
     if evaluation.data.origin:
         sentences.append(f"The frames: {evaluation.data.origin}")
@@ -299,8 +295,7 @@ def _groups(evaluation: Evaluation) -> list[str]:
     } | {f"iou_{name}": (f"IoU {name}", _score) for name in evaluation.class_names}
     parts = []
     for name in ("material", "facility", "process", "sequence"):
-        # Of what nobody wrote down there is nothing to tell apart.
-        known = any(getattr(one.frame, name) for one in evaluation.counts)
+        known = any(getattr(counts.frame, name) for counts in evaluation.counts)
         if known or name == "material":
             parts += [f"<h2>By {name}</h2>", _table(evaluation.by(name), name, columns)]
     parts.append(
@@ -315,17 +310,17 @@ def _worst(evaluation: Evaluation, worst: Sequence[WorstFrame]) -> list[str]:
         return []
     parts = ["<h2>Worst frames</h2>", '<p class="soft">Lowest mean IoU first.</p>']
     scores = evaluation.frames
-    for one in worst:
-        of_frame = scores.iloc[evaluation.counts.index(one.counts)]
+    for frame in worst:
+        of_frame = scores.iloc[evaluation.counts.index(frame.counts)]
         shown = [
             f"{name} {_score(of_frame[f'iou_{name}'])}"
             for name, pixels in zip(
-                evaluation.class_names, one.counts.confusion.sum(axis=1), strict=True
+                evaluation.class_names, frame.counts.confusion.sum(axis=1), strict=True
             )
             if pixels
         ]
         caption = f"mean IoU {_score(of_frame['mean_iou'])} ({', '.join(shown)})"
-        parts.append(figure(one.picture, one.counts.frame.image, caption))
+        parts.append(figure(frame.picture, frame.counts.frame.image, caption))
     return parts
 
 
@@ -347,7 +342,7 @@ def _table(
     columns: Mapping[str, tuple[str, Callable[[float], str]]],
     class_names: Sequence[str] = (),
 ) -> str:
-    """A table with a bar behind each score; with class names, a swatch before each row's name."""
+    """Return a table with a bar behind each score, and swatches of the classes if given."""
     head = "".join(f"<th>{escape(title)}</th>" for title, _ in columns.values())
     swatches = [f"background:#{bytes(colour).hex()}" for colour in class_colours(class_names)]
     rows = []

@@ -32,7 +32,7 @@ _SMALLEST_POINTS = 4.0
 
 @dataclass(frozen=True)
 class Look:
-    """Colour (Okabe and Ito's, told apart by the colour-blind), marker and line of a group."""
+    """Colour (by Okabe and Ito, for the colour-blind too), marker and line of a group."""
 
     title: str
     colour: str
@@ -98,7 +98,7 @@ def draw_bubbles(axes: Axes, table: pd.DataFrame, x: str, y: str) -> list[Line2D
 
 
 def round_sizes(largest: float) -> Sequence[float]:
-    """Up to three round numbers, each twice the one before, that show the scale of bubbles.
+    """Return up to three round numbers for a scale of bubbles, each twice the one before.
 
     Example:
         >>> round_sizes(93.0), round_sizes(float("nan"))
@@ -112,7 +112,7 @@ def round_sizes(largest: float) -> Sequence[float]:
 
 
 def _points(diameters: np.ndarray, largest: float) -> np.ndarray:
-    """Diameter of the bubble in points: proportional to that of the pore where it can be seen."""
+    """Return the diameter of bubbles in points, proportional to the diameter of the pores."""
     return np.maximum(np.nan_to_num(diameters / largest) * _LARGEST_POINTS, _SMALLEST_POINTS)
 
 
@@ -120,11 +120,11 @@ _BINS = 40
 
 
 def area_histograms(frames: pd.DataFrame, title: str = "") -> Figure:
-    """Keyhole area in the frames of experiments with pores, and in those of experiments without.
+    """Draw histograms of the keyhole area, of experiments with and without pores.
 
     Args:
         frames: from `keyhole_frames`.
-        title: over the figure, for example that the experiments are simulated.
+        title: title of the figure, for example that the experiments are simulated.
 
     Example:
         >>> frames = pd.DataFrame({
@@ -143,7 +143,7 @@ def area_histograms(frames: pd.DataFrame, title: str = "") -> Figure:
 
 
 def draw_area_histograms(pair: tuple[Axes, Axes], frames: pd.DataFrame) -> None:
-    """Draw both on axes of the same limits; a group without frames leaves its axes empty."""
+    """Draw both histograms with the same limits; a group without frames has none."""
     column = column_with_unit(frames, "keyhole_area")
     known = frames.dropna(subset=[column])
     edges = np.linspace(0, known[column].max() if len(known) else 1, _BINS + 1).tolist()
@@ -183,12 +183,12 @@ def _summary(title: str, group: pd.DataFrame, column: str) -> str:
 
 
 def process_map(table: pd.DataFrame, title: str = "") -> Figure:
-    """Power against speed; experiments that never had a keyhole are crosses.
+    """Draw power against speed; experiments without a keyhole are crosses.
 
     Args:
         table: from `experiments_table`, with `power_W` and `speed_mm_s`; experiments that lack
             one of them are left out.
-        title: over the figure, for example that the experiments are simulated.
+        title: title of the figure, for example that the experiments are simulated.
 
     Example:
         >>> table = pd.DataFrame({
@@ -201,7 +201,7 @@ def process_map(table: pd.DataFrame, title: str = "") -> Figure:
     figure = Figure(figsize=(7.6, 5), layout="constrained")
     axes = figure.subplots()
     rows = table.dropna(subset=["power_W", "speed_mm_s"])
-    # What is no keyhole experiment does not count as one without pores; unless it has some.
+    # An experiment without a keyhole is no keyhole experiment without pores.
     shallow = (rows["keyhole_frames"] == 0) & ~rows["has_pores"].astype(bool)
     handles = draw_bubbles(axes, rows[~shallow], "speed_mm_s", "power_W")
     if shallow.any():
@@ -222,7 +222,11 @@ def process_map(table: pd.DataFrame, title: str = "") -> Figure:
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(color="#dfe3e8", linewidth=0.7)
     axes.set_axisbelow(True)
-    # Beside the map: no corner of it is free of points for sure.
+    return _with_legend(figure, handles, title)
+
+
+def _with_legend(figure: Figure, handles: list[Line2D], title: str) -> Figure:
+    """Add a legend beside a map, no corner of which is free for sure, and a title."""
     figure.legend(
         handles=handles, loc="outside right upper", frameon=False, fontsize=9, labelspacing=0.9
     )
@@ -232,47 +236,29 @@ def process_map(table: pd.DataFrame, title: str = "") -> Figure:
 
 
 def plane_figure(table: pd.DataFrame, plane: Plane, title: str = "") -> Figure:
-    """A correlation map by itself.
+    """Draw one correlation map.
 
     Args:
         table: from `experiments_table`.
         plane: from `describe_plane` of this table.
-        title: over the figure, for example that the experiments are simulated.
-
-    Example:
-        >>> from amseg_keras.quantify.study import describe_plane
-        >>> table = pd.DataFrame({
-        ...     "has_pores": [False, False, True, True],
-        ...     "area_delta_avg": [0.1, 0.2, 0.4, 0.5],
-        ...     "area_delta_max": [0.2, 0.5, 0.6, 0.9],
-        ...     "largest_keyhole_pore_equivalent_diameter_um": [None, None, 30.0, 60.0],
-        ... })
-        >>> plane = describe_plane(table, "area_delta_avg", "area_delta_max")
-        >>> plane_figure(table, plane, "simulated").axes[0].get_xlabel()
-        "mean fluctuation of the keyhole's area, $\\\\delta_\\\\mathrm{avg}$"
+        title: title of the figure, for example that the experiments are simulated.
     """
     # A figure of its own, not pyplot's: that works in threads and without a display.
     figure = Figure(figsize=(7.6, 5), layout="constrained")
     handles = draw_plane(figure.subplots(), table, plane)
-    # Beside the map: no corner of it is free of points for sure.
-    figure.legend(
-        handles=handles, loc="outside right upper", frameon=False, fontsize=9, labelspacing=0.9
-    )
-    if title:
-        figure.suptitle(title, x=0.02, ha="left")
-    return figure
+    return _with_legend(figure, handles, title)
 
 
 def study_figure(
     table: pd.DataFrame, frames: pd.DataFrame, planes: tuple[Plane, Plane], title: str = ""
 ) -> Figure:
-    """The four panels of the paper's Figure 7: two histograms above two correlation maps.
+    """Draw the paper's Figure 7: two histograms above two correlation maps.
 
     Args:
         table: from `experiments_table`.
         frames: from `keyhole_frames`.
-        planes: of the lower left and the lower right panel.
-        title: over the figure, for example that the experiments are simulated.
+        planes: planes of the lower left and the lower right panel.
+        title: title of the figure, for example that the experiments are simulated.
     """
     figure = Figure(figsize=(11, 9), layout="constrained")
     (a, b), (c, d) = figure.subplots(2, 2, gridspec_kw={"height_ratios": (0.65, 1)})
@@ -280,16 +266,11 @@ def study_figure(
     handles, others = (
         draw_plane(axes, table, plane) for axes, plane in zip((c, d), planes, strict=True)
     )
-    # One legend for both maps: the experiments are the same ones.
+    # One legend for both maps, which show the same experiments.
     figure.legend(
-        handles=max(handles, others, key=len),
-        loc="outside lower center",
-        ncols=7,
-        frameon=False,
-        fontsize=8.5,
-        handletextpad=0.7,
-        columnspacing=1.4,
-    )
+        handles=max(handles, others, key=len), loc="outside lower center", ncols=7,
+        frameon=False, fontsize=8.5, handletextpad=0.7, columnspacing=1.4,
+    )  # fmt: skip
     for letter, axes in zip("abcd", (a, b, c, d), strict=True):
         axes.set_title(letter, loc="left", weight="bold")
     if title:
@@ -340,7 +321,7 @@ def _draw_ellipse(axes: Axes, ellipse: CovarianceEllipse, look: Look) -> Line2D:
 def _draw_line(axes: Axes, line: DividingLine) -> None:
     a, b, c = line.log_odds
     x, y = axes.get_xlim(), axes.get_ylim()
-    # Ends far outside on both sides, along the axis that the line crosses less steeply.
+    # Both ends are outside of the axes, along the axis that the line crosses less steeply.
     if abs(a) * (x[1] - x[0]) < abs(b) * (y[1] - y[0]):
         ends = [(at, -(a * at + c) / b) for at in x]
     else:
@@ -376,7 +357,7 @@ def _set_limits(axes: Axes, rows: pd.DataFrame, plane: Plane) -> None:
 
 
 def _reach(ellipse: CovarianceEllipse, along: np.ufunc, across: np.ufunc) -> float:
-    """Half the width of an ellipse's bounding box on one axis."""
+    """Return half the width of the bounding box of an ellipse along one axis."""
     angle = np.deg2rad(ellipse.angle_deg)
     long, short = ellipse.half_axes
     return float(np.hypot(long * along(angle), short * across(angle)))
@@ -391,15 +372,15 @@ _COLOURS = {"keyhole_area": "#0072b2", "keyhole_depth": "#009e73", "pore_area": 
 
 
 def error_figure(errors: pd.DataFrame, *, relative: bool = True, title: str = "") -> Figure:
-    """A panel for each quantity, a box for each material.
+    """Draw errors: a panel for each quantity, a box for each material.
 
     Boxes reach from quartile to quartile with a line at the median, whiskers to the last error
     within 1.5 times that range; diamonds are means, that is, the bias.
 
     Args:
         errors: from `frame_errors`, of one or more recordings.
-        relative: errors in % of the truth; else in um, um2 (px where there is no pixel size).
-        title: over the figure, for example that the experiments are simulated.
+        relative: errors in % of the truth; else in um or um2, without a pixel size in px.
+        title: title of the figure, for example that the experiments are simulated.
 
     Raises:
         ValueError: absolute errors of a quantity are in different units.

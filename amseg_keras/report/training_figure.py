@@ -20,12 +20,12 @@ def draw_statistics(frames: pd.DataFrame, shares: pd.DataFrame, path: Path) -> N
     """Draw frames per material beside the share of each class.
 
     Args:
-        frames: From `datasets.statistics.count_frames`; its index names the bars.
-        shares: From `datasets.statistics.class_shares`.
+        frames: Table of `datasets.statistics.count_frames`, whose index names the bars.
+        shares: Table of `datasets.statistics.class_shares`.
         path: Picture to write; the ending chooses the type: png, pdf, svg.
     """
     height = 1.4 + 0.36 * max(len(frames), len(shares))
-    # A figure of its own, not pyplot's: that works in threads and without a display.
+    # Unlike pyplot, this works in threads and without a display.
     figure = Figure(figsize=(9, height), layout="constrained")
     left, right = figure.subplots(1, 2)
     counts = frames["frames"].to_numpy()
@@ -50,7 +50,7 @@ def _bars(
     colours: Sequence[str],
 ) -> None:
     bars = axes.barh(list(names), values, color=list(colours), height=0.7)
-    # The number at the bar says what a bar too short to see cannot.
+    # A bar may be too short to be seen.
     axes.bar_label(bars, list(texts), padding=4)
     axes.invert_yaxis()
     axes.margins(x=0.18)
@@ -66,13 +66,13 @@ _PREFIX = "iou_"
 
 
 def draw_curves(epochs: pd.DataFrame, path: Path) -> None:
-    """Draw loss, and IoU of each class, over the epochs.
+    """Draw the loss and the IoU of each class over the epochs.
 
     Args:
         epochs: A row for each epoch: `epoch`, `loss`, `val_loss`, `mean_iou`, `iou_<class>`.
         path: Picture to write; the ending chooses the type: png, pdf, svg.
     """
-    # A figure of its own, not pyplot's: that works in threads and without a display.
+    # Unlike pyplot, this works in threads and without a display.
     figure = Figure(figsize=(10, 4), layout="constrained")
     left, right = figure.subplots(1, 2)
     number = epochs["epoch"] + 1
@@ -133,5 +133,5 @@ def _grouped_bars(axes: Axes, values: Mapping[str, pd.Series], colours: list[str
 
 
 def _marker(epochs: pd.DataFrame) -> str:
-    """A line of one point cannot be seen."""
+    """Return a marker for a line of one point, which could not be seen."""
     return "o" if len(epochs) == 1 else ""

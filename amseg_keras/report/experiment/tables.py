@@ -108,21 +108,21 @@ GEOMETRY = """
 <text x="286" y="306">tip</text>
 </svg>
 """
-"""An `<svg>` element in the colours of the page."""
+"""Drawing of the quantities: an `<svg>` element in the colours of the page."""
 
 
 ROWS = 200
-"""A longer table is cut: what is to be looked through is in a file."""
+"""Rows of a table on the page; a file holds all rows."""
 
 
 def data_table(table: pd.DataFrame, columns: Mapping[str, str], file: str) -> str:
-    """The first rows of a table.
+    """Write the first rows of a table as HTML.
 
     Args:
-        table: A row for each thing.
-        columns: Column of `table` and its title; one that is not there is left out. The first
-            one names the row.
-        file: Where all rows are.
+        table: Table.
+        columns: Columns of `table` and their titles; missing columns are left out. The first
+            column names the rows.
+        file: File of all rows.
     """
     there = {name: title for name, title in columns.items() if name in table}
     head = "".join(f"<th>{escape(title)}</th>" for title in there.values())
@@ -145,7 +145,7 @@ def data_table(table: pd.DataFrame, columns: Mapping[str, str], file: str) -> st
 
 
 def in_words(value: Any) -> str:
-    """A value of a table as a reader wants it.
+    """Write a value of a table for a reader.
 
     Example:
         >>> [in_words(value) for value in (12345.6, 0.01234, 7, True, float("nan"), "vanished")]
@@ -166,12 +166,12 @@ _PLACE = {"x_px": "column (px)", "y_px": "row (px)"}
 
 
 def pore_tables(quantities: Quantities, axis: TimeAxis, folder: str) -> list[str]:
-    """A table of the pores through time, and two folded ones: of events, and of all sightings.
+    """Write a table of the pores through time, and two folded ones: of events, and of all pores.
 
     Args:
-        quantities: Of an experiment with pores.
-        axis: Of time.
-        folder: Where the tables are as files, as it is to be shown.
+        quantities: Quantities of an experiment with pores.
+        axis: Axis of time.
+        folder: Folder of the tables, as text.
     """
     events, pores = quantities.events, quantities.pores
     moment = {"frame": "frame", "time": axis.label}
@@ -231,7 +231,7 @@ def _tracks(tracks: pd.DataFrame, file: str) -> str:
 
 
 def _in_unit(table: pd.DataFrame, quantity: str, title: str) -> dict[str, str]:
-    """A column in the unit that is known, and its title with that unit."""
+    """Return a column in a known unit, and its title with the unit."""
     name = column_with_unit(table, quantity)
     return {name: f"{title} ({unit_of(name, SIZE_FROM in table)})"}
 

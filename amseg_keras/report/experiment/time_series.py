@@ -50,13 +50,13 @@ _PANELS = (
 )
 
 _WIDTH = 9.0
-"""In inches: reduced to the width of a page, 9 pt become 7 pt."""
+"""Width of a figure in inches; on the width of a page, 9 pt become 7 pt."""
 
 _LEFT, _RIGHT = 0.115, 0.985
-"""Edges of the panels, in shares of the figure's width."""
+"""Edges of the panels, as fractions of the figure's width."""
 
 _LABEL = -0.08
-"""Where the label of a panel ends, in shares of the panel's width."""
+"""End of the label of a panel, as a fraction of the panel's width."""
 
 # Heights in inches.
 _TITLE = 0.24
@@ -67,25 +67,25 @@ _GAP = 0.14
 _FOOT = 0.55
 
 _FILL = 0.93
-"""Share of its part of the axis that a picture takes."""
+"""Fraction of its part of the axis that a picture takes."""
 
 _BAR = 0.4
-"""Longest scale bar, as a share of a picture's width."""
+"""Longest scale bar, as a fraction of a picture's width."""
 
 _BRIGHT = "#fefefe"
-"""White, but not that which is the background of the page."""
+"""White that does not become the background of the page."""
 
 _BAND = 0.28
 """Opacity of the band between the ends of the 90 % intervals."""
 
 _MARKED = 150
-"""Frames up to which each is marked by a point."""
+"""Most frames that are marked by points."""
 
 _LONG = 3000
-"""Frames from which on the area below a line is pixels: as vectors it would be megabytes."""
+"""Most frames whose area below a curve is drawn as vectors, which may be megabytes."""
 
 _LINES = 60
-"""Moments up to which each has a line through all panels: more would hide the curves."""
+"""Most moments with a line through all panels; more lines would hide the curves."""
 
 
 def time_series_figure(
@@ -94,15 +94,14 @@ def time_series_figure(
     axis: TimeAxis,
     strip: Sequence[tuple[StripPicture, Window]] = (),
 ) -> Figure:
-    """Draw keyhole, melt pool and pores over time, frames above them.
+    """Draw keyhole, melt pool and pores over time, with frames above them.
 
-    A frame stands above its moment, and a line leads there. Dotted lines are moments at which a
-    pore was formed.
+    A line leads from each frame to its moment. Dotted lines mark moments at which a pore formed.
 
     Args:
-        quantities: Of the experiment. Frames that could not be read leave a gap in the lines.
-        class_names: Classes of the labels. A class that is not there has no panels.
-        axis: Of time.
+        quantities: Quantities of the experiment. Unreadable frames leave gaps in the curves.
+        class_names: Classes of the labels. Other classes have no panels.
+        axis: Axis of time.
         strip: Pictures, and the part of each that is shown.
 
     Returns:
@@ -144,7 +143,7 @@ def time_series_figure(
 
 
 def panels_of(class_names: Sequence[str]) -> list[Panel]:
-    """The plots that labels of these classes have, from the top."""
+    """List the plots for labels of these classes, from the top."""
     return [panel for panel in _PANELS if panel.class_name in class_names]
 
 
@@ -154,15 +153,15 @@ def draw_quantity(
     """Draw one quantity over time, with the band of its 90 % intervals where they are known.
 
     Args:
-        axes: To draw on.
-        frames: A row for each readable frame.
-        column: Its name in `frames`.
-        colour: Of the line.
-        axis: Of time.
+        axes: Axes to draw on.
+        frames: Row for each readable frame.
+        column: Name of the quantity in `frames`.
+        colour: Colour of the curve.
+        axis: Axis of time.
     """
     values = over_time(frames, column, axis.frames)
     moments = axis.at(np.arange(axis.frames))
-    # A frame between two that could not be read has no line to be seen by.
+    # A frame between two unreadable ones has no line.
     marker = "." if axis.frames <= _MARKED else ""
     axes.plot(moments, values, color=colour, linewidth=1.3, marker=marker, markersize=4)
     below = axes.fill_between(moments, 0, values, color=colour, alpha=0.12, linewidth=0)
@@ -183,7 +182,7 @@ def draw_quantity(
 
 
 def over_time(frames: pd.DataFrame, column: str, count: int) -> np.ndarray:
-    """A column with a value for every frame, NaN for those that could not be read.
+    """Return a column with a value for every frame, NaN for unreadable frames.
 
     Example:
         >>> over_time(pd.DataFrame({"frame": [0, 2], "pore_area_px": [5, 7]}), "pore_area_px", 3)
@@ -289,20 +288,20 @@ def _draw_scale_bar(axes: Axes, window: Window, scale: Scale) -> None:
 
 
 LEAST_FRAMES = 20
-"""Frames with a keyhole below which a histogram would be one of chance."""
+"""Least frames with a keyhole for a histogram."""
 
 _FAST = 2000.0
-"""Frame rate in Hz from which on frequencies are in kHz."""
+"""Lowest frame rate in Hz for frequencies in kHz."""
 
 _SIZE = (5.2, 3.4)
-"""In inches: two of them beside each other are as wide as a page."""
+"""Size in inches; two figures side by side are as wide as a page."""
 
 
 def area_histogram_figure(quantities: Quantities) -> Figure | None:
-    """Histogram of the keyhole's area over the frames with a keyhole (as the paper's Figure 7a).
+    """Draw a histogram of the keyhole's area in frames with one (the paper's Figure 7a).
 
     Returns:
-        None where fewer than 20 frames have a keyhole.
+        None if fewer than 20 frames have a keyhole.
     """
     column = column_with_unit(quantities.frames, "keyhole_area")
     areas = quantities.frames[column].to_numpy(float)
@@ -332,7 +331,7 @@ def area_histogram_figure(quantities: Quantities) -> Figure | None:
 
 
 def spectrum_figure(quantities: Quantities) -> Figure | None:
-    """Power spectrum of the keyhole's depth.
+    """Draw the power spectrum of the keyhole's depth.
 
     Returns:
         None without a frame rate, or with too few frames for a spectrum.
