@@ -105,8 +105,6 @@ def opened_model(
     preset.
 
     Args:
-        model: Name, folder or repository of the preset.
-        revision: Tag, branch or commit of a repository.
         device: Device as `--device` takes it.
         engine: Engine as `--engine` takes it.
 
@@ -220,7 +218,6 @@ class EngineChoice:
     """The network on the engine that the user chose, for one stack after the other.
 
     Args:
-        segmenter: the network; stays as it is.
         engine: from `engine_option`.
     """
 

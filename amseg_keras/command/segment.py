@@ -45,7 +45,6 @@ class Outcome:
         """Say what the user should know of a finished stack, and keep what failed of it.
 
         Args:
-            name: Name of the stack.
             record: Its `run.json`.
         """
         from tqdm import tqdm

@@ -57,7 +57,6 @@ def timed_networks(
     Args:
         networks: Names out of `models.NETWORKS`. Networks with a preset in the package are trained.
         engines: Names out of `engines.ENGINES` except ``"auto"``, or `PREDICT`.
-        shape: Height and width of frames to come.
 
     Raises:
         EngineMissingError: The package of an engine is not installed.
@@ -190,11 +189,8 @@ def measure_speed(
     `summarise_speed` does.
 
     Args:
-        cases: Networks on engines.
         peaks: Matrix products that are timed in each round too.
         shapes: Heights and widths of frames, multiples of 16.
-        batch_sizes: Frames given to an engine at once.
-        rounds: Number of rounds.
         progress: Function called with the rounds done and all rounds.
 
     Returns:

@@ -180,7 +180,6 @@ def inside(shape: tuple[int, ...], point: Point) -> tuple[int, int]:
 
     Args:
         shape: Height and width of the frame in pixels.
-        point: Row and column.
 
     Returns:
         Row and column of the pixel.

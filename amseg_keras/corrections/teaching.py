@@ -266,8 +266,6 @@ def hold_back(start: Segmenter, tuned: Segmenter, others: Dataset) -> float:
     (Wortsman et al., CVPR 2022).
 
     Args:
-        start: Network of the preset.
-        tuned: Tuned network; its weights are changed.
         others: Simulated frames; those of the split "validation" are looked at.
 
     Returns:

@@ -340,8 +340,6 @@ class MadeAhead:
 
     Args:
         make: Makes the batch of an epoch and index; called by several threads at once.
-        count: Batches in an epoch.
-        workers: Threads, and batches ahead.
         pool: Threads or processes that make the batches; defaults to threads of its own.
 
     Example:

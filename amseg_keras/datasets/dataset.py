@@ -221,7 +221,6 @@ def write_frame(
     """Write a frame as `images/NAME.tif` and its labels as `labels/NAME.png`.
 
     Args:
-        folder: The data set's.
         image: Grey levels `(height, width)`, in any dtype that TIFF knows.
         labels: Class ids, uint8 `(height, width)`, 255 where they are to be ignored; or None.
         about: Facts about the frame; NAME is its sequence and its frame number.

@@ -50,11 +50,7 @@ class ScaledFrames:
     Several threads may use it at once.
 
     Args:
-        data: The whole data set.
         classes: Names of the network's classes, in the order of its ids.
-        scaling: Grey levels of the network.
-        cache_bytes: Memory for decoded frames and labels.
-        channels: Input channels of the network.
 
     Raises:
         ValueError: A class of the data set is not among the network's.
@@ -188,7 +184,6 @@ def fit_to_shape(
     Args:
         image: Grey levels `(height, width)`, or channels `(height, width, channels)`.
         labels: Class ids `(height, width)`.
-        shape: Height and width to come out.
         rng: Draws where to cut; None cuts from the middle.
         focus: Share of the cuts, from 0 to 1, that are placed on a pixel of the frame's
             rarest class.
@@ -242,7 +237,6 @@ def resize(
     Args:
         image: Grey levels, float32 `(height, width)`, or channels `(height, width, channels)`.
         labels: Class ids, uint8 `(height, width)`.
-        shape: Height and width to come out.
 
     Returns:
         Both with `shape` and their dtypes.

@@ -94,7 +94,6 @@ def unmirrored(ids: np.ndarray, inverted: bool, where: str) -> LabelPicture:
     Args:
         ids: uint8 `(height, width)`, as stored.
         inverted: True if 0 is shown white.
-        where: The file, for the note.
 
     Example:
         >>> unmirrored(np.array([[0, 1]], "uint8"), True, "a.tif").ids

@@ -21,7 +21,6 @@ def count_frames(data: Dataset, by: str = "material") -> pd.DataFrame:
     """Count the frames of each material (figure 2c), facility, process, split or sequence.
 
     Args:
-        data: No file of it is opened.
         by: Name out of `GROUPS`.
 
     Returns:
@@ -148,7 +147,6 @@ def unknown_ids(counts: np.ndarray, classes: int) -> dict[int, int]:
 
     Args:
         counts: Pixels of each id from 0 to 255.
-        classes: Number of classes.
 
     Example:
         >>> unknown_ids(np.bincount([0, 1, 7, 7, 255], minlength=256), 2)

@@ -56,7 +56,6 @@ def validate(data: Dataset, advance: Callable[[], object] | None = None) -> list
 
     Args:
         data: Data set from `open_dataset`.
-        advance: Called after each frame, to draw progress.
 
     Returns:
         The faults, in the order of the frames where they belong to one; none for a good data set.

@@ -25,9 +25,6 @@ def segment_at_once(
     """Read, segment and measure one recording.
 
     Args:
-        visitor: Visitor whose recording it is.
-        uploads: Folder of the files.
-        preset: Name of the network.
         pixel_size_um: Size of a pixel in um; None for that of the file.
         frame_rate_hz: Frames per second; None for that of the file.
 

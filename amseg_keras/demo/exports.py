@@ -71,7 +71,6 @@ def make(about: dict[str, Any], wanted: str, corrections: Path | None, tell: Tel
         about: As of `jobs.segment`.
         wanted: One of `EXPORTS`.
         corrections: Data set of corrected frames; None if there is none.
-        tell: Told that it began.
     """
     home = Path(about["home"])
     tell("packing", 0.1)

@@ -81,7 +81,6 @@ def mount_gradio_page(app: Starlette, visitors: Visitors) -> None:
 
     Args:
         app: Application of the workbench; its guard is in front of the page too.
-        visitors: Visitors of the workbench.
     """
     _own_folder()
     gr.mount_gradio_app(

@@ -42,10 +42,7 @@ def values_of(
     """Give values for the page's outputs, in the order of `NAMES`; what is not given is cleared.
 
     Args:
-        said: HTML above the picture.
         visitor: Visitor whose token the page keeps; None to leave that as it is.
-        shown: Recording that the page shows.
-        **values: Further outputs by their names.
     """
     empty: dict[str, Any] = {
         "token": gr.skip() if visitor is None else visitor.token,
@@ -66,10 +63,7 @@ def result_of(
     """Give everything that the page shows of a frame.
 
     Args:
-        visitor: Visitor whose recording it is.
-        recording: The recording; it is measured.
         index: Number of the frame, from 0.
-        files: Files to take along.
     """
     with recording.lock:
         record, stack, labels = recording.record, recording.labels, recording.shown(index)

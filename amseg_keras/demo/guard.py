@@ -172,7 +172,6 @@ class Guard:
     """Lets through what is for this server and from somebody who may ask.
 
     Args:
-        app: The server.
         login: Password of the page; None for none.
         hosts: Names of this server beside its own and addresses in numbers.
         frames: Sites that may show the page in a frame of theirs.

@@ -106,7 +106,6 @@ class Lessons:
         """Keep a frame as it is labelled now to teach with, or take it out again.
 
         Args:
-            recording: The recording.
             frame: Number of the frame, from 0.
             wanted: Whether to keep it.
         """

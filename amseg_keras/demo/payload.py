@@ -36,7 +36,6 @@ def frame_payload(recording: Recording, index: int, view: str = "frame") -> byte
     """Pack a frame.
 
     Args:
-        recording: The recording.
         index: Number of the frame, from 0.
         view: One of `VIEWS`.
 

@@ -36,7 +36,6 @@ def cards(quantities: Quantities, index: int) -> list[dict[str, Any]]:
     """Give the numbers of one frame, each with its title and its unit.
 
     Args:
-        quantities: Quantities of the recording.
         index: Number of the frame, from 0.
 
     Returns:
@@ -102,8 +101,6 @@ def pores(quantities: Quantities, frames: int, folder: str) -> str:
     """Every pore through time, and in every frame, as HTML.
 
     Args:
-        quantities: Of the recording.
-        frames: Its length.
         folder: Where the tables are in what can be downloaded.
     """
     if quantities.pores.empty:

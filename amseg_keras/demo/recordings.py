@@ -259,7 +259,6 @@ def edit_labels(recording: Recording, frame: int, asked: dict[str, Any]) -> bool
     """Change the labels of a frame with a tool.
 
     Args:
-        recording: The recording.
         frame: Number of the frame, from 0.
         asked: `tool`, and of most tools `points` (row and column), `class` and `radius`.
 

@@ -77,8 +77,6 @@ class Demo:
     """The pages and answers of one server.
 
     Args:
-        networks: Presets that visitors can choose.
-        limits: Limits on the files of a visitor.
         pools: Workers; by default new ones.
         grace_s: A page that was closed or reloaded may come back within so many seconds.
     """

@@ -41,10 +41,6 @@ class Visitor:
 
     Args:
         token: Secret of the page, which it sends with every request.
-        folder: Folder of this visitor's files.
-        networks: Presets that every visitor can choose.
-        pools: Workers.
-        limits: Limits on the files of a visitor.
     """
 
     def __init__(
@@ -350,10 +346,6 @@ class Visitors:
     """All visitors of a server.
 
     Args:
-        networks: Presets that every visitor can choose.
-        limits: Limits on the files of a visitor.
-        pools: Workers.
-        most: Visitors at a time.
         grace_s: A page that was closed, or reloaded, may come back within so many seconds.
         idle_s: Visitors who do nothing for so long are gone.
     """

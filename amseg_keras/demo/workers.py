@@ -185,8 +185,6 @@ class Worker:
 
         Args:
             job: Name in `jobs.JOBS`.
-            arguments: Arguments of the job, as JSON values.
-            seconds: Longest time.
             stop: Set when the job is wanted no more.
             told: Told what is being done, and the part that is done.
 
@@ -296,7 +294,6 @@ class Pool:
     """Workers of one kind, which take jobs in the order in which they come.
 
     Args:
-        count: Number of workers.
         limited: As of `Worker`.
     """
 

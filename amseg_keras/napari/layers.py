@@ -152,7 +152,6 @@ def labels_layer(labels: np.ndarray, known: Labelled) -> LayerTuple:
 
     Args:
         labels: Class ids, uint8 `(frames, height, width)`; napari's tools write into them.
-        known: Facts about the label maps.
     """
     more = {
         "name": f"{known.recording} labels",
@@ -184,7 +183,6 @@ def run_layer(folder: Path, source: StackSource | None) -> LayerTuple:
     """Make a labels layer of what `amseg segment` wrote.
 
     Args:
-        folder: Folder of the recording.
         source: Files of the frames; None if they are gone.
 
     Raises:

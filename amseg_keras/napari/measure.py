@@ -56,13 +56,11 @@ def measure_layer(
     """Measure a labels layer as it is painted now.
 
     Args:
-        layer: Labels with what is known of them.
         size: Size of a pixel in um; None where it is not known.
         rate: Frames per second; None where it is not known.
         smallest: Equivalent diameter below which a pore is a speckle, in um.
         write: Write the tables into the folder of results, as `amseg quantify` does; corrected
             labels are written there first.
-        tell: Told how many frames are done.
 
     Raises:
         ReadError: The layer is not one of this package, or nothing can be written for it.

@@ -139,7 +139,6 @@ class Panel(QWidget):
         """Show a message.
 
         Args:
-            text: Sentences.
             wrong: Whether it is an error, which napari shows too.
         """
         self.message.setText(text)
@@ -239,7 +238,6 @@ class FolderField(QWidget):
     """A line with a path and a button to look for one.
 
     Args:
-        path: Path at the beginning.
         is_file: Whether a file is wanted.
     """
 

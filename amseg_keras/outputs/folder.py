@@ -54,7 +54,6 @@ class OutputFolder:
 
     Args:
         path: Folder; it is made when it is claimed.
-        files: Files that the command writes.
         overwrite: True to replace the result of another run.
         keeps_going: True if the command goes on where an unfinished run stopped.
 
@@ -135,7 +134,6 @@ class OutputFolder:
         fails leaves the earlier result as it is.
 
         Args:
-            identity: Identity of the run.
             redo: True to make a result of the same run anew.
 
         Returns:
@@ -165,7 +163,6 @@ class OutputFolder:
         """Make the folder ready for a run, unless its result is there.
 
         Args:
-            identity: Identity of the run.
             redo: True to make a result of the same run anew.
 
         Returns:

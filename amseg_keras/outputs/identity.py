@@ -103,7 +103,6 @@ def input_place(path: Path, output: Path) -> InputPlace:
     """Tell where an input is, absolutely and as seen from an output folder.
 
     Args:
-        path: Path of the input.
         output: Output folder; it need not exist yet.
     """
     there, here = os.path.realpath(path), os.path.realpath(output)
@@ -267,7 +266,6 @@ def stack_identity(
     """Identify a run over the frames of a stack.
 
     Args:
-        stack: The frames.
         settings: Everything else that changes what is found.
         choices: What changes only the files.
 
@@ -292,8 +290,6 @@ def network_settings(
     """List what of a network changes its labels.
 
     Args:
-        segmenter: The network.
-        weights_sha256: Digest of its weights.
         grey_range: Grey levels that are scaled to the ends of the network's input.
     """
     return {

@@ -51,7 +51,6 @@ class LabelStore:
 
     Args:
         path: File of the store; its folder must exist. A damaged end of it is cut off.
-        frame_shape: Height and width of every map.
         dtype: Dtype of every map; uint8 for label maps.
 
     Example:
@@ -108,7 +107,6 @@ class LabelStore:
         """List the frames that the store lacks, in whole batches.
 
         Args:
-            frames: Number of frames of the stack.
             batch_size: Frames of a batch; batches begin at its multiples.
 
         Example:
@@ -135,7 +133,6 @@ class LabelStore:
         """Add a frame; it survives a kill of the program from here on.
 
         Args:
-            number: Number of the frame.
             values: Map of the frame, of `frame_shape` and `dtype`.
             about: What else is to be known of the frame, as JSON can hold it.
 

@@ -170,8 +170,6 @@ def _specimen_levels(sample: np.ndarray, low: float, high: float) -> tuple[float
 
     Args:
         sample: Frames of a stack, `(frames, height, width)`.
-        low: Lower end of the stretch.
-        high: Upper end of the stretch.
 
     Returns:
         Lower and upper grey level.

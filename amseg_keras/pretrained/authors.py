@@ -29,7 +29,6 @@ def convert_weights(weights: Path, out: Path, class_names: Sequence[str]) -> str
 
     Args:
         weights: the file, written by `model.save_weights('….hdf5')` of Keras 2.
-        out: the preset folder.
         class_names: of each output channel in order, which the file does not record; it is
             recorded in the preset.
 
@@ -175,7 +174,6 @@ class LegacyLayer:
     """A layer with weights.
 
     Args:
-        name: in the file.
         kind: `"conv"` (kernel, bias), `"depthwise"` (kernel, bias) or `"norm"` (gamma, beta,
             moving mean, moving variance).
         weights: in the order in which Keras takes them.

@@ -69,7 +69,6 @@ class Measured:
         about: what a reader must know of these frames, to stand before the table.
         iou: of each class; `None` where no label shows it.
         f1: of each class, empty if it was not measured.
-        mean_iou: mean over the classes that are there.
         mean_f1: the same of F1.
     """
 
@@ -114,7 +113,6 @@ def model_card(
     """The card of a preset, with the metadata that the Hub reads.
 
     Args:
-        name: of the preset.
         record: contents of `preprocessing.json`, as of `preset.description`.
         training: Markdown on how it was trained: command, steps, hardware.
         measured: what it reaches, one for each set of frames.

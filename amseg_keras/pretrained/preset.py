@@ -225,7 +225,6 @@ def write_preset(
     Args:
         folder: where to; created. Files of other names in it are left alone.
         model: the network with its weights; how it was compiled is not written.
-        info: the description.
         card: text of the model card; by default one made from `info`.
         half_precision: write kernels as float16.
 

@@ -188,7 +188,6 @@ def check_weights(weights: Path, shapes: Sequence[tuple[int, ...]]) -> None:
 
     Args:
         weights: an HDF5 file.
-        shapes: of the weights of the network.
 
     Raises:
         PresetError: it is no HDF5 file or a broken one, holds links, other files, compressed or

@@ -24,7 +24,6 @@ def check_class_names(class_names: Sequence[str], absent: Collection[str] = ()) 
     """Refuse class names that hide a class that is measured.
 
     Args:
-        class_names: Name of each class id.
         absent: Classes of `MEASURED` that the label maps do not have, although `class_names` has
             names that are not known.
 
@@ -85,8 +84,6 @@ def check_class_ids(labels: np.ndarray, class_names: Sequence[str], index: int) 
 
     Args:
         labels: Class ids, `(height, width)`; 255 is no class.
-        class_names: Name of each class id.
-        index: Number of the frame, for the message.
 
     Raises:
         ValueError: An id has no name; the message names the id and the frame.
@@ -108,7 +105,6 @@ def mask_of(labels: np.ndarray, class_names: Sequence[str], *names: str) -> np.n
 
     Args:
         labels: Class ids, uint8 of any shape.
-        class_names: Name of each class id.
         names: The wanted ones; a class that is not in `class_names` is nowhere.
 
     Returns:

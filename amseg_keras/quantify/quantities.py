@@ -220,7 +220,6 @@ def smallest_area_px(scale: Scale, smallest_pore_um: float = SMALLEST_PORE_UM) -
 
     Args:
         scale: With the pixel size, or without.
-        smallest_pore_um: Equivalent diameter of the smallest pore.
 
     Returns:
         Its area, at least 3; 6 where the pixel size is not known.
@@ -334,7 +333,6 @@ def without_what_is_above(
 
     Args:
         labels: Class ids, uint8 `(height, width)`.
-        class_names: Name of each class id.
         surface: Surface where the grey levels step.
 
     Returns:

@@ -19,7 +19,6 @@ def summarise(frames: pd.DataFrame, tracked: PoreTracks, scale: Scale) -> dict[s
 
     Args:
         frames: The table of frames, as `measure` makes it.
-        tracked: Its pores.
         scale: Pixel size and frame rate: lengths and areas are given in um and um² too where the
             first is known.
 

@@ -166,7 +166,6 @@ def count_frames(
     and those behind ``run``, ``layer``, ``position`` and the like tell sequences apart.
 
     Args:
-        names: Files whose names differ in numbers alone.
         by: The user's choice; see `ReadOptions`. The other numbers keep files apart only where this
             one repeats.
         join: True to make one sequence of files that would all stay single.

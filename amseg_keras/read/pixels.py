@@ -210,8 +210,6 @@ def find_layout(shape: tuple[int, ...], dtype: np.dtype, known: str | None) -> L
     """Lay out an array whose axes are known from its file, or not at all.
 
     Args:
-        shape: Shape of the array.
-        dtype: Dtype of the array.
         known: Letters of its axes, where the file says them.
 
     Returns:

@@ -80,8 +80,6 @@ def compare_frame(
     Args:
         image: Grey levels `(height, width)`.
         truth: Class ids of the same shape, 255 to be ignored.
-        found: Predicted class ids of the same shape.
-        class_names: Name of each class id.
         grey_range: Grey levels that are shown black and white.
 
     Returns:
@@ -191,9 +189,7 @@ def evaluation_report(
     The page loads nothing, and shows names from files as text.
 
     Args:
-        evaluation: Evaluation.
         confusion: Picture from `draw_confusion`, as PNG.
-        worst: Worst frames, the worst first.
         made_with: Entries of the table at the end: versions, date, weights.
         quantity_errors: Picture of `report.study.error_figure` as PNG, or None.
     """

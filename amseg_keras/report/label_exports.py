@@ -43,7 +43,6 @@ def write_ome_tiff(
     Args:
         file: The .ome.tif to write.
         labels: Class ids of each frame, uint8 `(height, width)`.
-        shape: Frames, height, width.
         class_names: Name of each class id; they are in the description, as JSON.
         scale: Pixel size and frame rate; what is not known is not written.
 
@@ -109,11 +108,8 @@ def write_ome_zarr(
     Args:
         folder: The .ome.zarr to write; it must not be there.
         labels: Class ids of each frame, uint8 `(height, width)`.
-        shape: Frames, height, width.
-        class_names: Name of each class id.
         scale: Pixel size and frame rate; an axis of unknown scale has no unit.
         stack: Recording. A frame that cannot be read is written as zeros.
-        version: Version of the format.
 
     Raises:
         ImportError: The `zarr` package is not installed.
@@ -237,10 +233,7 @@ def write_rois(
     regions; pixels of no class are regions called `__ignore__`.
 
     Args:
-        file: The .zip to write.
         labels: Class ids of each frame, uint8 `(height, width)`; 255 is no class.
-        shape: Frames, height, width.
-        class_names: Name of each class id.
 
     Example:
         >>> import tempfile
@@ -268,8 +261,6 @@ def frame_rois(
     Args:
         labels: Class ids, uint8 `(height, width)`.
         index: Number of the frame, from 0.
-        shape: Frames, height, width of the recording.
-        class_names: Name of each class id.
 
     Yields:
         Regions, as `roifile.ImagejRoi`.

@@ -45,7 +45,6 @@ def overlay(
     Args:
         frame: grey levels `(height, width)`.
         labels: class ids `(height, width)`; ids without a name (255) show the bare frame.
-        class_names: name of each class id.
         grey_range: grey levels that are shown black and white.
         opacity: opacity of the colours, 0 to 1.
 
@@ -74,7 +73,6 @@ def with_boundary(
     Args:
         picture: Red, green, blue, uint8 `(height, width, 3)`.
         labels: Class ids, uint8 `(height, width)`.
-        class_names: Name of each class id.
 
     Returns:
         The picture; a copy if there is a boundary.
@@ -124,7 +122,6 @@ def movie_picture(
     Args:
         frame: grey levels `(height, width)`.
         labels: class ids `(height, width)`.
-        class_names: name of each class id.
         grey_range: grey levels that are shown black and white.
         opacity: opacity of the colours, 0 to 1.
 
@@ -258,9 +255,7 @@ def write_overlays(
     """Write `overlay.png` for one frame, `overlay.mp4` (H.264) for several.
 
     Args:
-        folder: output folder.
         pairs: grey levels and class ids of each frame, `(height, width)`, all of one size.
-        class_names: name of each class id.
         grey_range: grey levels that are shown black and white.
 
     Returns:

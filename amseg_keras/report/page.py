@@ -66,9 +66,7 @@ def page(title: str, body: Sequence[str], style: str = "") -> str:
     """Return a whole document, light or dark as the reader's system, black on white on paper.
 
     Args:
-        title: Title as text.
         body: Pieces of HTML, in which texts from files are escaped.
-        style: CSS beside the CSS of all reports.
     """
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'

@@ -51,10 +51,7 @@ def draw_bubbles(axes: Axes, table: pd.DataFrame, x: str, y: str) -> list[Line2D
     The size of a bubble is the equivalent diameter of the largest pore from the keyhole.
 
     Args:
-        axes: to draw on.
         table: from `experiments_table`.
-        x: column.
-        y: column.
 
     Returns:
         Handles for the legend: both groups and three sizes of bubbles.

@@ -104,7 +104,6 @@ def draw_transfer(
     Args:
         runs: Epochs of each training, as for `draw_curves`, by its name.
         classes: IoU of each class on the test frames by the class's name, for each training.
-        path: Picture to write.
     """
     figure = Figure(figsize=(13, 4), layout="constrained")
     left, middle, right = figure.subplots(1, 3)

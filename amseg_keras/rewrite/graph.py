@@ -25,11 +25,7 @@ class Plain(SimpleNamespace):
 
 
 def kind_of(layer: Any) -> str:
-    """Name the class of a layer of Keras, of this package or in plain values; else "".
-
-    Args:
-        layer: Layer or operation.
-    """
+    """Name the class of a layer of Keras, of this package or in plain values; else ""."""
     if isinstance(layer, Plain):
         return layer.kind
     made, keras = type(layer), sys.modules["keras"]
@@ -38,11 +34,7 @@ def kind_of(layer: Any) -> str:
 
 
 def activation_of(layer: Any) -> str | None:
-    """Name the activation of a layer; None for a function that is not one of Keras.
-
-    Args:
-        layer: Layer with an activation.
-    """
+    """Name the activation of a layer; None for a function that is not one of Keras."""
     given = layer.activation
     if isinstance(given, str):
         return given
@@ -51,12 +43,7 @@ def activation_of(layer: Any) -> str | None:
 
 
 def mapped(structure: Any, change: Callable[[Any], Any]) -> Any:
-    """Replace every item of nested lists, tuples and dictionaries.
-
-    Args:
-        structure: Item, or a structure of items.
-        change: Function of an item.
-    """
+    """Replace every item of nested lists, tuples and dictionaries."""
     if isinstance(structure, dict):
         return {key: mapped(item, change) for key, item in structure.items()}
     if isinstance(structure, list | tuple):
@@ -65,11 +52,7 @@ def mapped(structure: Any, change: Callable[[Any], Any]) -> Any:
 
 
 def items(structure: Any) -> list[Any]:
-    """List the items of nested lists, tuples and dictionaries.
-
-    Args:
-        structure: Item, or a structure of items.
-    """
+    """List the items of nested lists, tuples and dictionaries."""
     if isinstance(structure, dict):
         structure = list(structure.values())
     if isinstance(structure, list | tuple):

@@ -16,11 +16,7 @@ _DOUBLING = Plain(
 
 
 def rewritten(graph: Graph) -> Graph:
-    """Do all rewrites: the same function with less to compute.
-
-    Args:
-        graph: Network.
-    """
+    """Do all rewrites: the same function with less to compute."""
     return graph.changed(fold_norm).changed(convolve_before_upsampling)
 
 

@@ -139,7 +139,6 @@ class Collector:
     need no access to the output folder.
 
     Args:
-        client: Client of the workers.
         finished: Function of the number of frames in each chunk that is kept.
     """
 
@@ -251,10 +250,8 @@ class ClusterJob:
     """Work on every stack.
 
     Args:
-        network: Network that the workers load.
         segmenter: The same network, for its description; it segments nothing.
         out: Folder of the output folders, which have the names of the stacks.
-        settings: Settings of the runs.
     """
 
     network: NetworkSpec

@@ -101,8 +101,6 @@ class NetworkSpec:
     """The network that a worker loads, in plain values.
 
     Args:
-        model: Name, folder or repository of the preset.
-        revision: Revision of a repository.
         weights_sha256: Digest of the weights; other weights under the same name are refused.
         backend: Backend of Keras; None for a network that runs without Keras.
         device: Device as `--device` takes it.

@@ -72,7 +72,6 @@ def read_experiments(
     are replaced by paths.
 
     Args:
-        folders: folders of the experiments.
         parameters: process parameters, from `read_parameters`; they replace those in a folder.
 
     Raises:
@@ -231,9 +230,6 @@ def run_correlation(
 
     Args:
         experiments: experiments, from `read_experiments`.
-        source: inputs of the user, for the record.
-        folder: output folder.
-        settings: settings of the correlation.
 
     Returns:
         The study, with the notes of `experiments` before its own.

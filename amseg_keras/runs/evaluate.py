@@ -50,7 +50,6 @@ class QuantityErrors:
 
     Args:
         data: Data set, whose pixel size gives errors in um.
-        class_names: Class names of the network.
 
     Attributes:
         why_not: Reason why nothing is measured: a class name that resembles a known one; or None.
@@ -152,11 +151,8 @@ def run_evaluation(
     The same evaluation is done again, because labels may have been corrected.
 
     Args:
-        segmenter: Network.
         weights_sha256: Digest of its weights, by which an earlier run is recognised.
-        data: Data set.
         folder: Output folder; None writes nothing.
-        settings: Settings of the evaluation.
         progress: Function of the number of frames that are done, and of all frames.
 
     Raises:

@@ -90,12 +90,7 @@ def run_explanation(
     A killed run continues where it stopped. A complete run is left as it is.
 
     Args:
-        stack: Frames.
-        segmenter: Network.
         weights_sha256: Digest of its weights, by which an earlier run is recognised.
-        folder: Output folder.
-        settings: Settings of the explanation.
-        progress: Function of the number of explained frames.
 
     Returns:
         The record, as in `explain.json`.

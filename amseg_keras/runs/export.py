@@ -55,7 +55,6 @@ def export_network(
     """Write the rewritten network with a description of its input, and run it once.
 
     Args:
-        segmenter: network.
         folder: output folder, empty or missing before; complete or missing afterwards.
         kind: one of `FORMATS`.
         output: `"labels"` or `"probabilities"`.

@@ -100,10 +100,8 @@ def export_bioimageio(
 
     Args:
         model: Network, from `(batch, height, width, channels)` to class probabilities.
-        info: Description of the network.
         folder: Output folder, empty or missing before; complete or missing afterwards.
         size: Height and width of the frames, multiples of 16; by default any.
-        by: Authors and licence.
 
     Raises:
         ExportError: The folder is not empty, the package is not valid, or its network gives

@@ -50,10 +50,8 @@ def export_labels(
     """Write the label maps of an experiment for other programs.
 
     Args:
-        experiment: Label maps.
         folder: Output folder, made if it is missing. The file gets the name of the experiment.
         kind: One of `LABEL_EXPORTS`.
-        ngff: Version of OME-Zarr.
         progress: Function of the number of frames that are done.
 
     Raises:

@@ -80,7 +80,6 @@ def find_experiments(
     an experiment), or label maps in any format that `amseg segment` reads.
 
     Args:
-        inputs: Inputs of the user.
         class_names: Names of the class ids of bare label maps; other inputs name their own.
         reading: Choices of the user for bare label maps that can be read in two ways.
 

@@ -290,7 +290,6 @@ def write_corrected(folder: Path, labels: LabelStack) -> list[str]:
 
     Args:
         folder: Folder of `amseg segment`.
-        labels: Label maps of all frames.
 
     Returns:
         Names of the files that were written.

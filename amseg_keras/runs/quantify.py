@@ -76,7 +76,6 @@ def read_quantities(run: Path, frames: int) -> tuple[Quantities, dict[str, Any]]
 
     Args:
         run: Folder of `amseg segment` with the tables of `amseg quantify`.
-        frames: Number of frames of the run.
 
     Returns:
         The quantities and their record.
@@ -175,12 +174,6 @@ def quantify_experiment(
     """Measure an experiment and write all files of its folder.
 
     Quantities of the same labels are measured again, because the labels may have been corrected.
-
-    Args:
-        experiment: Label maps.
-        folder: Output folder.
-        settings: Settings of the measurement.
-        progress: Function of the number of measured frames.
 
     Returns:
         The quantities.

@@ -87,7 +87,6 @@ def report_run(
     """Write the report of an experiment, and replace an earlier one.
 
     Args:
-        folder: Folder of the experiment.
         out: HTML file; by default `report.html` in the folder. Figures and movie are written
             beside it, under its name.
         movie: Whether to make the movie.

@@ -290,7 +290,6 @@ def complete_run(
     """Write the files of a run from its store and from new labels.
 
     Args:
-        stack: Frames.
         begun: Run, from `begin_run`.
         frames: Grey levels of the frames that are drawn.
         new_labels: Labels of the frames of `begun.missing`, in their order; the store keeps them.

@@ -32,13 +32,10 @@ class Segmented:
     """Facts about a stack for its output files.
 
     Args:
-        shape: frames, height, width.
-        class_names: name of each class id.
         grey_range: grey levels that are shown black and white.
         pixel_size_um: size of a pixel in um, or None.
         pixel_size_assumed: whether nobody measured the pixel size.
         frame_names: file of each frame, for a sequence of single files.
-        drawn: frames of the overlay movie.
     """
 
     shape: tuple[int, int, int]
@@ -56,8 +53,6 @@ class SegmentOutputs:
     If the block ends before `finish`, no incomplete file is left.
 
     Args:
-        folder: output folder.
-        about: facts about the stack.
         label_format: one of `LABEL_WRITERS`.
     """
 
@@ -143,7 +138,6 @@ def write_bounds(folder: Path, bounds: Mapping[int, FrameBounds]) -> str:
     """Write the bounds of a run.
 
     Args:
-        folder: Folder of the run.
         bounds: Bounds of some frames, by their numbers; at least one.
 
     Returns:

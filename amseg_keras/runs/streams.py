@@ -20,7 +20,6 @@ class ReadAhead:
 
     Args:
         frames: Stack `(frames, height, width)`; only this thread reads from it.
-        indices: Frames that will be requested, rising.
         ahead: Number of frames that are read before they are requested.
 
     Example:
@@ -147,7 +146,6 @@ class WriteBehind(Generic[Item, Result]):
     function; a file written with `complete_or_absent` is then absent.
 
     Args:
-        write: Function of an iterator.
         behind: Number of items that may wait for the function before `put` blocks.
 
     Example:

@@ -94,10 +94,8 @@ def measure_waits(
     """Measure every wait and its limit in turn, round after round.
 
     Args:
-        presets: Names of presets.
         engine: Engine that needs no Keras: `"openvino"` or `"onnxruntime"`.
         frames: Frames of the stack that goes from file to file.
-        rounds: How often.
         progress: Told the rounds that are done and all.
 
     Returns:

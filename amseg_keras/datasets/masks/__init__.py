@@ -61,8 +61,6 @@ def open_masks(
         path: A TIFF stack or picture, a Zarr store, a .zip or .roi file of ImageJ, a JSON file of
             COCO or LabelMe, or a folder of pictures or of LabelMe files.
         kind: Kind of the masks out of `KINDS`; ``"auto"`` looks into the files.
-        class_names: Name of each id, for label images.
-        palette: Colour of each class, for colour-coded pictures.
         tolerance: Largest distance of a pixel from the colour of its class, for colours.
         axes: Meaning of the axes of TIFF label images, as in `ReadOptions`.
 
@@ -201,9 +199,7 @@ def import_masks(
     Args:
         images: Files, folders, patterns: whatever `find_stacks` reads.
         masks: Masks, as `open_masks` reads them.
-        folder: Folder of the data set.
         options: Reading of the masks, and facts about the frames.
-        advance: Called after each frame, to draw progress.
 
     Returns:
         Data set, and notes on what was assumed or left out.

@@ -79,7 +79,6 @@ class Masks(Protocol):
 
         Args:
             index: Index of the mask in `pages`.
-            size: Rows and columns of the frame.
             ids: Class id of each name, with all names of `class_names`.
 
         Returns:
@@ -173,7 +172,6 @@ def read_json(path: Path, kind: str) -> tuple[Any, str | None]:
     """Read a JSON file.
 
     Args:
-        path: The file.
         kind: Name of the format for error messages, such as ``"COCO JSON"``.
 
     Returns:

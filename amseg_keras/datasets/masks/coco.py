@@ -219,7 +219,6 @@ def inside_segmentation(segmentation: Any, size: tuple[int, int]) -> np.ndarray:
     Args:
         segmentation: A list of polygons `[x, y, x, y, ...]`, which are joined, or run lengths
             `{"size": [height, width], "counts": [...] or "..."}`.
-        size: Rows and columns of the picture.
 
     Returns:
         bool `(height, width)`.

@@ -110,7 +110,6 @@ class LabelImages:
     the two classes that are named; where other than two are, or none, they are refused.
 
     Args:
-        files: Files in the order of the frames.
         class_names: Name of each id in the files; without it the ids are read once, and are the
             paper's classes where they fit, else `class_0`, `class_1`, ...
         axes: Meaning of the axes of TIFF files, as in `ReadOptions`.
@@ -262,8 +261,6 @@ class ColourMasks:
 
     Args:
         files: Pictures, or TIFFs with a page a frame, in the order of the frames.
-        palette: Colour of each class.
-        tolerance: Distance in red, green and blue.
 
     Raises:
         ReadError: A file cannot be read.
@@ -325,7 +322,6 @@ def nearest_colours(pixels: np.ndarray, palette: Sequence[Colour], tolerance: fl
     Args:
         pixels: uint8 `(height, width, 3)`.
         palette: Red, green, blue; at most 255 of them.
-        tolerance: Largest distance in red, green and blue.
 
     Returns:
         uint8 `(height, width)`: index into `palette`, 255 where none is near.

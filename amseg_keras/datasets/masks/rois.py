@@ -274,7 +274,6 @@ def fill_any(outlines: Sequence[np.ndarray], size: tuple[int, int]) -> np.ndarra
 
     Args:
         outlines: Corners `(n, 2)` of each, as x, y.
-        size: Rows and columns of the picture.
 
     Example:
         >>> fill_any([np.array([[0, 0], [4, 0], [0, 2]])], (2, 4)).astype(int)

@@ -289,8 +289,6 @@ def make_esrf_test_images(given: Path, folder: Path, advance: Callable[[], objec
     Args:
         given: The folder that holds them, or one of them; they are told by their names, in which
             the process is ("LPBF.jpg", "2. Welding.jpg"), whatever else the folder holds.
-        folder: Folder of the data set.
-        advance: Called after each frame.
 
     Raises:
         ReadError: There is none, or one has another size than 256x512.
@@ -350,7 +348,6 @@ def make_dataset(
         name: Name out of `SOURCES`.
         given: The file or folder as its owners publish it.
         folder: Folder of the data set; its files are overwritten.
-        advance: Called after each frame that was read.
 
     Returns:
         The data set; its `other["fetched"]` says what it was made from, its licence and citation.

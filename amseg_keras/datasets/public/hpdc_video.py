@@ -259,7 +259,6 @@ def find_panels(picture: np.ndarray, where: str) -> tuple[Panel, Panel, Panel]:
 
     Args:
         picture: First picture of the video, uint8 RGB `(height, width, 3)`.
-        where: Start of the error's message.
 
     Raises:
         ReadError: There are not three panels of one size and twice as wide as high.

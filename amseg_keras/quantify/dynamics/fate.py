@@ -156,7 +156,6 @@ def origins(
     Args:
         tracks: Sightings of each track, in the order of birth.
         from_keyhole: Whether each was born at the keyhole.
-        recording: Readable frames, and the keyhole in them.
 
     Returns:
         The origin of each track; and the number of its place, int64 `(tracks,)`: tracks at rest in

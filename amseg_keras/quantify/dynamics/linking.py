@@ -65,7 +65,6 @@ def link(
     Args:
         pores: All pores, in the order of their frames.
         frame_of_pore: Frame of each, int `(pores,)`.
-        frames: The readable frames, int, in their order.
         keyholes: Where the keyhole is in each of `frames`.
 
     Returns:

@@ -92,7 +92,6 @@ def describe(frame: np.ndarray, x: np.ndarray, y: np.ndarray, area: np.ndarray) 
     Args:
         frame: In which it was seen, int `(sightings,)`, rising.
         x: Columns of its centroid in pixels, float of the same shape.
-        y: Its rows.
         area: In pixels.
 
     Example:
@@ -363,9 +362,7 @@ def event_table(tracks: list[Sightings], table: pd.DataFrame, recording: Recordi
     A blob at rest that is missed now and then neither forms nor ends.
 
     Args:
-        tracks: All of them.
         table: The `track_table` of them.
-        recording: Readable frames.
     """
     formed = [
         (number, "pore formed", 0)

@@ -80,7 +80,6 @@ def melt_pool_mask(
 
     Args:
         labels: Class ids, uint8 `(height, width)`.
-        class_names: Name of each class id.
         smallest_px: Smallest area of liquid in pixels.
 
     Returns:
@@ -250,9 +249,7 @@ def boundary_rows(
     """Give the boundary of a frame as rows of a table, one for each column of the frame.
 
     Args:
-        frame: Number of the frame.
         labels: Class ids, uint8 `(height, width)`.
-        class_names: Name of each class id.
         smallest_px: Smallest area of liquid in pixels.
 
     Returns:
@@ -283,7 +280,6 @@ def melt_free_depth(
 
     Args:
         labels: Class ids, uint8 `(height, width)`.
-        class_names: Name of each class id.
         surface: Of `substrate_surface`.
         keyhole: Of `measure_keyhole`.
         pores: Of `measure_pores`.
@@ -319,7 +315,6 @@ def with_melt_pools(
 
     Args:
         rows: A row for each frame, with `keyhole_depth_px`.
-        pools: Melt pool of each row.
         scan_direction: +1 to the right, -1 to the left; None if it is not known.
 
     Returns:

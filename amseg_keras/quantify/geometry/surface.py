@@ -145,10 +145,8 @@ def at_grey_edge(
     columns, along the surface. It counts only if it stands out from all other places.
 
     Args:
-        surface: Surface of the frame's labels.
         frame: Grey levels, any real dtype, `(height, width)`.
         labels: Class ids of the frame, uint8 of the same shape.
-        class_names: Name of each class id.
 
     Returns:
         The surface at the step; None where there is no clear step, or powder lies on the plate,

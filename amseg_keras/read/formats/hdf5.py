@@ -29,7 +29,6 @@ class Hdf5Reader(FrameReader):
     """A dataset ``(frames, height, width)`` or ``(height, width)``; a fourth axis may be 1.
 
     Args:
-        path: The file.
         dataset: Path inside it; None finds it.
         axes: Meaning of its axes, if the user said it.
         swmr: Read beside a writer in single-writer-multiple-readers mode, and without a lock that

@@ -22,8 +22,6 @@ def find_dataset(
     """Find the path of the dataset to read, and write notes on how it was found.
 
     Args:
-        file: Open file.
-        label: The file as given, for errors.
         dataset: The path the user named; None follows the NeXus attributes, and without them
             takes the only image stack there is.
         axes: Meaning of the axes of the dataset, if the user said it: as many must it have.
@@ -181,7 +179,6 @@ def linked_files(path: Path, dataset: h5py.Dataset) -> tuple[Path, ...]:
     Files that are missing are left out.
 
     Args:
-        path: File that was opened.
         dataset: Dataset of that file, or of a file that it links to.
     """
     opened = os.path.realpath(path)

@@ -55,7 +55,6 @@ class TiffReader(FrameReader):
     """A TIFF file; every page is a frame, in the order that the file says.
 
     Args:
-        path: The file.
         axes: Meaning of the axes of all its pages together, if the user said it.
 
     Attributes:

@@ -32,7 +32,6 @@ class ZarrReader(FrameReader):
     """An array of a Zarr store, of version 2 or 3.
 
     Args:
-        path: Folder of the store.
         dataset: Path of the array in it; None takes the full resolution of an OME-Zarr image, or
             the only image stack there is.
         axes: Meaning of its axes, if the user said it.

@@ -111,12 +111,6 @@ def experiment_report(
     """Write the HTML page of an experiment: numbers, figures, frames, tables, definitions.
 
     The page loads nothing, and shows names from files as text.
-
-    Args:
-        experiment: Experiment.
-        figures: Figures of the experiment.
-        sentences: Sentences before the numbers.
-        made_with: Entries of the table at the end.
     """
     body = [
         f"<h1>{escape(experiment.name)}</h1>",

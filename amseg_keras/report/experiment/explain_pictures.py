@@ -38,9 +38,6 @@ def draw_grad_cam(
         grey: the frame, `(height, width)`, 0 black to 1 white.
         heat: the map `(height, width)`, 0 to 1.
         found: pixels of the class, bool `(height, width)`; outlined in white.
-        class_name: class name for the legend.
-        title: title of the picture.
-        path: PNG to write.
     """
     page = _Page(grey.shape, panels=1)
     colours = _colours("jet")
@@ -69,8 +66,6 @@ def draw_confidence(
         confidence: probability of the chosen class, `(height, width)`.
         low_margin: pixels with two classes nearly equal, bool `(height, width)`.
         unstable: pixels whose label changes when the frame moves, bool `(height, width)`.
-        title: title of the picture.
-        path: PNG to write.
     """
     page = _Page(grey.shape, panels=2)
     colours = _colours("viridis")

@@ -78,9 +78,7 @@ def draw_strip(
     """Draw the chosen frames with their labels.
 
     Args:
-        pictures: Frames to draw.
         labels: Label map of every frame in turn; other frames are skipped.
-        chosen: Numbers of the frames.
     """
     wanted = set(chosen)
     strip = []
@@ -103,8 +101,6 @@ def windows_around_keyhole(
     Args:
         frames: Row for each readable frame, with the columns `frame`, `surface_slope`,
             `surface_y_px`, `keyhole_depth_px`, `keyhole_x_px`, `keyhole_tip_x_px`.
-        chosen: Numbers of the frames.
-        shape: Height and width of a frame.
 
     Returns:
         A window for each frame; the whole frame without any keyhole below a surface.
@@ -165,7 +161,6 @@ class Pictures:
         """Draw a frame as recorded, None if unreadable, and with its labels.
 
         Args:
-            index: Number of the frame.
             labels: Class ids, uint8 `(height, width)`; 255 shows the bare frame.
 
         Returns:

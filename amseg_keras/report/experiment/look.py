@@ -62,7 +62,6 @@ def unit_of(column: str, assumed: bool = False) -> str:
     """Return the unit of a column for a reader; "" without a unit.
 
     Args:
-        column: Name of the column.
         assumed: As in `axis_label`.
 
     Example:
@@ -126,7 +125,6 @@ def time_axis(scale: Scale, frames: int) -> TimeAxis:
 
     Args:
         scale: Frame rate, if known.
-        frames: Number of frames.
 
     Example:
         >>> time_axis(Scale(None, 40_000), 60).limits
@@ -166,7 +164,6 @@ def axis_label(column: str, assumed: bool = False) -> str:
     """Return the label of a column on an axis, with its unit.
 
     Args:
-        column: Name of the column.
         assumed: Whether the pixel size is assumed, so that the label says so.
 
     Example:
@@ -204,7 +201,6 @@ def inline_svg(figure: Figure, description: str, colours: Mapping[str, str]) -> 
     The element fills its surroundings, keeps texts as texts, and has no background.
 
     Args:
-        figure: Figure.
         description: Text for readers who cannot see the figure.
         colours: Colours of the page by the colours of the figure, `#rrggbb`.
 

@@ -61,10 +61,7 @@ def write_quantities_movie(
         path: Path of the file, ending in `.mp4`; it is complete or absent.
         pictures: Frames to draw; without the recording, the labels are shown alone.
         labels: Label map of every frame in turn, uint8 `(height, width)`.
-        quantities: Quantities of the experiment.
         shape: (frames, height, width).
-        axis: Axis of time.
-        caution: Short text above every frame.
 
     Raises:
         ReadError: The label maps cannot be read.
@@ -180,9 +177,7 @@ class RunningPlots:
     """Keyhole area, keyhole depth and pore area, drawn in full colour up to a frame.
 
     Args:
-        quantities: Quantities of the experiment.
         class_names: Classes of the labels; other classes have no plots.
-        axis: Axis of time.
         size: Width and height in pixels.
     """
 

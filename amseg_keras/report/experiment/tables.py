@@ -119,10 +119,8 @@ def data_table(table: pd.DataFrame, columns: Mapping[str, str], file: str) -> st
     """Write the first rows of a table as HTML.
 
     Args:
-        table: Table.
         columns: Columns of `table` and their titles; missing columns are left out. The first
             column names the rows.
-        file: File of all rows.
     """
     there = {name: title for name, title in columns.items() if name in table}
     head = "".join(f"<th>{escape(title)}</th>" for title in there.values())
@@ -166,13 +164,7 @@ _PLACE = {"x_px": "column (px)", "y_px": "row (px)"}
 
 
 def pore_tables(quantities: Quantities, axis: TimeAxis, folder: str) -> list[str]:
-    """Write a table of the pores through time, and two folded ones: of events, and of all pores.
-
-    Args:
-        quantities: Quantities of an experiment with pores.
-        axis: Axis of time.
-        folder: Folder of the tables, as text.
-    """
+    """Write a table of the pores through time, and two folded ones: of events, and of all pores."""
     events, pores = quantities.events, quantities.pores
     moment = {"frame": "frame", "time": axis.label}
     event_columns = {

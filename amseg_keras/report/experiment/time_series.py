@@ -101,7 +101,6 @@ def time_series_figure(
     Args:
         quantities: Quantities of the experiment. Unreadable frames leave gaps in the curves.
         class_names: Classes of the labels. Other classes have no panels.
-        axis: Axis of time.
         strip: Pictures, and the part of each that is shown.
 
     Returns:
@@ -153,11 +152,7 @@ def draw_quantity(
     """Draw one quantity over time, with the band of its 90 % intervals where they are known.
 
     Args:
-        axes: Axes to draw on.
-        frames: Row for each readable frame.
         column: Name of the quantity in `frames`.
-        colour: Colour of the curve.
-        axis: Axis of time.
     """
     values = over_time(frames, column, axis.frames)
     moments = axis.at(np.arange(axis.frames))

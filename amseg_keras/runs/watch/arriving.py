@@ -46,7 +46,6 @@ class WatchedFolder:
     Hidden files and folders, files that are no images, and links to folders are skipped.
 
     Args:
-        folder: Folder to watch.
         results: Output folder, which is skipped if it is inside `folder`.
         files: Files at the last look, by their paths.
     """

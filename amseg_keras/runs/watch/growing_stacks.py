@@ -35,8 +35,6 @@ class GrowingFile(GrowingStack):
     If a closed file changes later, it is opened again and may hold more frames.
 
     Args:
-        name: Name of the stack.
-        file: File at the last look.
         dataset: Path inside an HDF5 file; None finds it.
         timing: Times that decide when the file is read.
         axes: Meaning of the axes of an array, if the user gave it.
@@ -186,9 +184,6 @@ class GrowingSequence(GrowingStack):
     Frames are read in the order of their names; a late frame is read when it comes.
 
     Args:
-        name: Name of the stack.
-        source: Pattern of the file names.
-        first: Readable file of the sequence.
         timing: Times that decide when a file is read.
         replaces: Sequence of the same names that this one overwrites.
     """

@@ -22,8 +22,6 @@ class LiveInputs:
     """Inputs of the frames of a growing stack, compared with the frames before them.
 
     Args:
-        segmenter: Network.
-        grey_range: Grey levels of the stack.
         scale: Factor by which frames are enlarged.
         whole: Function that opens all frames that are done.
     """

@@ -63,10 +63,7 @@ class LiveStack:
     """A growing stack with its output folder.
 
     Args:
-        source: Frames.
         place: Output folder, and the reason for an unexpected name, from `folder_for`.
-        network: Network that labels the frames.
-        settings: Settings of the watch.
 
     Attributes:
         is_written: Whether the files of all frames that are done are written.
@@ -359,8 +356,6 @@ def folder_for(source: GrowingStack, out: Path, in_use: set[str]) -> tuple[Path,
     A recording that overwrote another one of the same name is another stack.
 
     Args:
-        source: Stack.
-        out: Output folder of the watch.
         in_use: Names of the folders of other stacks of this watch, in lower case.
 
     Returns:

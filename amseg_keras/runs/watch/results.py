@@ -60,7 +60,6 @@ def measure_live(
 
     Args:
         labels: Class ids, uint8 `(height, width)`.
-        class_names: Name of each class id.
         scale: Pixel size; with it there are columns in um and um2 too.
 
     Returns:
@@ -130,8 +129,6 @@ class Journal:
     """The live table and the labels of a stack that grows.
 
     Args:
-        out: Output folder of the stack, claimed.
-        frame_shape: Height and width of a frame.
         measured: Columns of the live table beside `FIRST_COLUMNS` and `error`.
     """
 
@@ -179,7 +176,6 @@ class Journal:
         """Add a frame; it survives a kill of the program from here on.
 
         Args:
-            row: Values of the live table.
             done: Values of the row that are needed again.
             labels: Class ids, uint8 `(height, width)`.
             checksum: CRC-32 of the pixels; None if they cannot be read.

@@ -88,14 +88,7 @@ class Turn:
 
 @dataclass(frozen=True)
 class Written:
-    """Notice that the files of a complete stack were written.
-
-    Attributes:
-        stack: Name of the stack.
-        frames: Number of frames of the stack.
-        folder: Folder of the files.
-        notes: Sentence for each assumption.
-    """
+    """Notice that the files of a complete stack were written."""
 
     stack: str
     frames: int

@@ -47,9 +47,7 @@ class Discovery:
     of a stack depends on its first file alone.
 
     Args:
-        folder: Watched folder.
         dataset: Path inside HDF5 files; None finds it.
-        timing: Times that decide when files are read.
         reading: Choices of the user for files that can be read in two ways.
 
     Attributes:
@@ -229,10 +227,7 @@ def watch(
     `amseg segment`.
 
     Args:
-        folder: Folder that an acquisition writes to.
         out: Output folder; it may be in `folder`, but not the other way round.
-        network: Network that labels the frames.
-        settings: Settings of the watch.
         stop: Event that ends the watch after the files of all stacks are written.
 
     Yields:
