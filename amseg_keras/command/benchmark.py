@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from amseg_keras.command.choices import PAPER, TIMED_ENGINES, TIMING_ROUNDS
+from amseg_keras.command.choices import COUNT, FOLDER, PAPER, TIMED_ENGINES, TIMING_ROUNDS
 from amseg_keras.command.ending import finish, open_and_say
 from amseg_keras.command.training_options import (
     Shape,
@@ -23,19 +23,12 @@ if TYPE_CHECKING:
 
 
 @click.command("speed", no_args_is_help=True)
-@click.option(
-    "-o",
-    "--out",
-    required=True,
-    type=click.Path(path_type=Path, file_okay=False),
-    help="Folder for the tables.",
-)
+@click.option("-o", "--out", required=True, type=FOLDER, help="Folder for the tables.")
 @click.option(
     "--networks",
     multiple=True,
     type=click.Choice(list(TITLES)),
     default=("amsegnet", "amsegnet-lite"),
-    show_default=True,
     help="Which; may be given several times.",
 )
 @click.option(
@@ -43,7 +36,6 @@ if TYPE_CHECKING:
     multiple=True,
     type=click.Choice(TIMED_ENGINES),
     default=TIMED_ENGINES,
-    show_default=True,
     help="Which; may be given several times.",
 )
 @click.option(
@@ -52,23 +44,20 @@ if TYPE_CHECKING:
     multiple=True,
     type=Shape(),
     default=("256x512",),
-    show_default=True,
     help="Of frames; may be given several times; multiples of 16.",
 )
 @click.option(
     "--batch-size",
     "batch_sizes",
     multiple=True,
-    type=click.IntRange(min=1),
+    type=COUNT,
     default=(1, 4),
-    show_default=True,
     help="Frames at once; may be given several times.",
 )
-@click.option("--rounds", type=click.IntRange(min=1), default=7, show_default=True)
+@click.option("--rounds", type=COUNT, default=7)
 @click.option(
     "--waits/--no-waits",
     default=True,
-    show_default=True,
     help="Measure too what people wait for: start, first label, one frame at a time, file to file.",
 )
 @click.option("--only-waits", is_flag=True, help="Measure nothing else; needs no Keras.")
@@ -77,10 +66,11 @@ if TYPE_CHECKING:
     "presets",
     multiple=True,
     default=("amsegnet-movie", "amsegnet-esrf"),
-    show_default=True,
     help="Presets to wait for; may be given several times.",
 )
-@click.option("--note", default="", help="What else the machine did, for the record.")
+@click.option(
+    "--note", default="", show_default=False, help="What else the machine did, for the record."
+)
 def speed_command(
     out: Path,
     networks: tuple[str, ...],
@@ -200,11 +190,7 @@ benchmark.add_command(speed_command)
 @benchmark.command("networks", no_args_is_help=True)
 @data_option(text="Folder of a data set with the splits train, validation and test.")
 @click.option(
-    "-o",
-    "--out",
-    required=True,
-    type=click.Path(path_type=Path, file_okay=False),
-    help="Folder for tables, plots and trainings.",
+    "-o", "--out", required=True, type=FOLDER, help="Folder for tables, plots and trainings."
 )
 @click.option(
     "--networks",
@@ -214,11 +200,7 @@ benchmark.add_command(speed_command)
 )
 @recipe_options(PAPER)
 @click.option(
-    "--rounds",
-    type=click.IntRange(min=1),
-    default=TIMING_ROUNDS,
-    show_default=True,
-    help="How often each network is timed.",
+    "--rounds", type=COUNT, default=TIMING_ROUNDS, help="How often each network is timed."
 )
 def networks_command(
     data: Path, out: Path, networks: tuple[str, ...], rounds: int, **settings: Any

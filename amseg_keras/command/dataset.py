@@ -17,10 +17,14 @@ import platformdirs
 from amseg_keras.command.choices import (
     CLASS_WEIGHTS,
     COLOUR_TOLERANCE,
+    FOLDER,
     MASK_KINDS,
+    PATH,
+    POSITIVE,
     PUBLIC_DATA,
     SPLIT_WAYS,
     SPLITS,
+    WHOLE,
 )
 from amseg_keras.command.ending import advance, one_sentence, open_and_say, say
 from amseg_keras.command.options import input_options
@@ -34,18 +38,17 @@ if TYPE_CHECKING:
 
 
 @click.command(no_args_is_help=True)
-@click.argument("folder", type=click.Path(path_type=Path))
+@click.argument("folder", type=PATH)
 @click.option(
     "-o",
     "--out",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=FOLDER,
     help="Folder for the tables and the plot: frames.csv, classes.csv, statistics.png.",
 )
 @click.option(
     "--weights",
     type=click.Choice(CLASS_WEIGHTS),
     default=CLASS_WEIGHTS[0],
-    show_default=True,
     help="How rare classes are weighted in training.",
 )
 def info(folder: Path, out: Path | None, weights: str) -> None:
@@ -114,16 +117,15 @@ def _save(frames: pd.DataFrame, shares: pd.DataFrame, out: Path) -> None:
 
 
 @click.command(no_args_is_help=True)
-@click.argument("folder", type=click.Path(path_type=Path))
+@click.argument("folder", type=PATH)
 @click.option(
     "--by",
     type=click.Choice(SPLIT_WAYS),
     default="sequence",
-    show_default=True,
     help="Whole sequences, single frames at random as in the paper, or blocks of time: the first "
     "part of each sequence for training, the last for the test.",
 )
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
+@click.option("--seed", type=WHOLE, default=0)
 @click.option("--overwrite", is_flag=True, help="Replace the split that is there.")
 def split(folder: Path, by: str, seed: int, overwrite: bool) -> None:
     """Split the frames in FOLDER 4:1:1 into training, validation and test.
@@ -149,7 +151,7 @@ def split(folder: Path, by: str, seed: int, overwrite: bool) -> None:
 
 
 @click.command(no_args_is_help=True)
-@click.argument("folder", type=click.Path(path_type=Path))
+@click.argument("folder", type=PATH)
 def validate(folder: Path) -> None:
     """Name everything that is wrong with the data set in FOLDER, one line each.
 
@@ -174,9 +176,6 @@ def validate(folder: Path) -> None:
         raise SystemExit(1)
 
 
-_POSITIVE = click.FloatRange(min=0, min_open=True)
-
-
 @click.command("import", no_args_is_help=True)
 @click.argument("images", nargs=-1, required=True, metavar="IMAGES...")
 @click.option("--masks", required=True, metavar="PATH", help="File or folder of the masks.")
@@ -184,10 +183,10 @@ _POSITIVE = click.FloatRange(min=0, min_open=True)
     "-o",
     "--out",
     required=True,
-    type=click.Path(path_type=Path, file_okay=False),
+    type=FOLDER,
     help="Folder of the data set; one that is there is added to.",
 )
-@click.option("--kind", type=click.Choice(MASK_KINDS), default="auto", show_default=True)
+@click.option("--kind", type=click.Choice(MASK_KINDS), default="auto")
 @click.option(
     "--colours",
     metavar="FILE|NAME=#RRGGBB,...",
@@ -197,7 +196,6 @@ _POSITIVE = click.FloatRange(min=0, min_open=True)
     "--tolerance",
     type=click.FloatRange(min=0),
     default=COLOUR_TOLERANCE,
-    show_default=True,
     help="How far a pixel may be from the colour of its class; beyond, it is ignored.",
 )
 @click.option(
@@ -207,12 +205,12 @@ _POSITIVE = click.FloatRange(min=0, min_open=True)
 )
 @click.option("--add-classes", is_flag=True, help="Append classes that the data set lacks.")
 @click.option("--sequence", metavar="NAME", help="One sequence for all frames, of this name.")
-@click.option("--pixel-size", "pixel_size_um", type=_POSITIVE, metavar="UM")
+@click.option("--pixel-size", "pixel_size_um", type=POSITIVE, metavar="UM")
 @click.option("--facility", help="esrf, aps, dls, ...")
 @click.option("--process", help="lpbf, welding, ded, ...")
 @click.option("--material", help="Name of the alloy.")
-@click.option("--power", "power_W", type=_POSITIVE, metavar="W", help="Laser power in W.")
-@click.option("--speed", "speed_mm_s", type=_POSITIVE, metavar="MM/S", help="Scan speed in mm/s.")
+@click.option("--power", "power_W", type=POSITIVE, metavar="W", help="Laser power in W.")
+@click.option("--speed", "speed_mm_s", type=POSITIVE, metavar="MM/S", help="Scan speed in mm/s.")
 @input_options
 def import_(
     images: tuple[str, ...],
@@ -265,11 +263,11 @@ def import_(
 
 @click.command()
 @click.argument("name", required=False, type=click.Choice(PUBLIC_DATA), metavar="[NAME]")
-@click.option("-o", "--out", type=click.Path(path_type=Path), help="Folder of the data set.")
+@click.option("-o", "--out", type=PATH, help="Folder of the data set.")
 @click.option(
     "--from",
     "given",
-    type=click.Path(path_type=Path),
+    type=PATH,
     metavar="FILE",
     help="What was downloaded before: the file, or the folder of the files.",
 )

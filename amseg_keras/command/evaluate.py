@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from amseg_keras.command.choices import SPLITS
+from amseg_keras.command.choices import FOLDER, PATH, SPLITS, WHOLE
 from amseg_keras.command.ending import advance, finish, one_sentence, open_and_say
 from amseg_keras.command.options import model_options, opened_model
 
@@ -20,16 +20,11 @@ if TYPE_CHECKING:
 @click.command(no_args_is_help=True)
 @model_options
 @click.option(
-    "-d",
-    "--data",
-    "data_folder",
-    required=True,
-    type=click.Path(path_type=Path),
-    help="Folder of the data set.",
+    "-d", "--data", "data_folder", required=True, type=PATH, help="Folder of the data set."
 )
 @click.option(
     "--run",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=FOLDER,
     help="Folder that amseg finetune wrote: evaluate its preset on the frames that it held out.",
 )
 @click.option(
@@ -40,17 +35,13 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--worst",
-    type=click.IntRange(min=0),
+    type=WHOLE,
     default=6,
-    show_default=True,
     metavar="N",
     help="How many of the worst frames become pictures.",
 )
 @click.option(
-    "-o",
-    "--out",
-    type=click.Path(path_type=Path, file_okay=False),
-    help="Output folder. Without it, only the table is printed.",
+    "-o", "--out", type=FOLDER, help="Output folder. Without it, only the table is printed."
 )
 @click.option("--overwrite", is_flag=True, help="Replace the results of another run in OUT.")
 def evaluate(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from amseg_keras.command.choices import PATH
 from amseg_keras.command.ending import advance, finish
 from amseg_keras.command.options import (
     OpenedModel,
@@ -34,13 +35,9 @@ if TYPE_CHECKING:
     "An unknown name lists them all.",
 )
 @click.option(
-    "--frames",
-    default="all",
-    show_default=True,
-    metavar="LIST",
-    help="Which frames, counted from 0, as 0,5,10-20.",
+    "--frames", default="all", metavar="LIST", help="Which frames, counted from 0, as 0,5,10-20."
 )
-@click.option("-o", "--out", required=True, type=click.Path(path_type=Path), help="Output folder.")
+@click.option("-o", "--out", required=True, type=PATH, help="Output folder.")
 @model_options
 @input_options
 @background_option

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from amseg_keras.command.choices import EXPORT_FORMATS, LABEL_EXPORTS, NGFF_VERSIONS
+from amseg_keras.command.choices import EXPORT_FORMATS, FOLDER, LABEL_EXPORTS, NGFF_VERSIONS, PATH
 from amseg_keras.command.ending import advance, finish
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ BIOIMAGEIO = "bioimageio"
     "-o",
     "--out",
     required=True,
-    type=click.Path(path_type=Path, file_okay=False),
+    type=FOLDER,
     help="Output folder; for a network empty or not there yet.",
 )
 @click.option(
@@ -48,7 +48,6 @@ BIOIMAGEIO = "bioimageio"
     "--ngff",
     type=click.Choice(NGFF_VERSIONS),
     default="0.5",
-    show_default=True,
     help="Version of OME-Zarr: 0.4 is Zarr 2, 0.5 is Zarr 3.",
 )
 def export(
@@ -190,8 +189,8 @@ def _export_labels(result: str, out: Path, kind: str, ngff: str) -> None:
 
 
 @click.command()
-@click.argument("weights", type=click.Path(path_type=Path))
-@click.argument("out", type=click.Path(path_type=Path, file_okay=False))
+@click.argument("weights", type=PATH)
+@click.argument("out", type=FOLDER)
 @click.option(
     "--class-order",
     required=True,

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from amseg_keras.command.choices import FOLDER
+
 if TYPE_CHECKING:
     from amseg_keras.pretrained import PresetInfo
 
@@ -118,12 +120,7 @@ def push(
 @hub.command()
 @click.argument("repository", type=Repository())
 @click.option("--revision", help="Tag, branch or commit; the newest by default.")
-@click.option(
-    "-o",
-    "--out",
-    type=click.Path(path_type=Path, file_okay=False),
-    help="Copy the preset to this folder too.",
-)
+@click.option("-o", "--out", type=FOLDER, help="Copy the preset to this folder too.")
 def pull(repository: str, revision: str | None, out: Path | None) -> None:
     """Download the preset REPOSITORY to the cache, and check that it arrived whole.
 

@@ -21,8 +21,10 @@ from amseg_keras.command.simulate import simulate
 from amseg_keras.command.train import finetune, train_command
 from amseg_keras.command.watch import watch
 
+SETTINGS = {"help_option_names": ["-h", "--help"], "show_default": True}
 
-@click.group(cls=InterruptibleGroup, context_settings={"help_option_names": ["-h", "--help"]})
+
+@click.group(cls=InterruptibleGroup, context_settings=SETTINGS)
 @click.version_option(amseg_keras.__version__, prog_name="amseg")
 def main() -> None:
     """Turn X-ray movies of melt pools into numbers.

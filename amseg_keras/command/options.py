@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from amseg_keras.command.choices import ENGINES, LABEL_FORMATS
+from amseg_keras.command.choices import COUNT, ENGINES, LABEL_FORMATS, POSITIVE
 
 if TYPE_CHECKING:
     from amseg_keras.read import Frames
@@ -183,17 +183,11 @@ _MODEL_OPTIONS: list[Callable[[Command], Command]] = [
         "-m",
         "--model",
         default="auto",
-        show_default=True,
         help="Preset (see: amseg presets), preset folder, or owner/repo on the Hugging Face Hub; "
         "auto: the preset that measures best.",
     ),
     click.option("--revision", help="Tag, branch or commit of an owner/repo."),
-    click.option(
-        "--device",
-        default="auto",
-        show_default=True,
-        help="auto, cpu, gpu, or one of several: gpu:1.",
-    ),
+    click.option("--device", default="auto", help="auto, cpu, gpu, or one of several: gpu:1."),
 ]
 
 
@@ -207,7 +201,6 @@ def engine_option(command: Command) -> Command:
         "--engine",
         type=click.Choice(ENGINES),
         default="auto",
-        show_default=True,
         help="What runs the network. auto: the first of OpenVINO, ONNX Runtime and Keras that is "
         "installed, in float32; on a GPU Keras. openvino-bf16 and openvino-int8 are faster and "
         "less exact.",
@@ -297,14 +290,10 @@ def background_option(command: Command) -> Command:
         "--background",
         type=Background(),
         default="auto",
-        show_default=True,
         help="For networks that see what moves, the frames of the background: auto, recording, "
         "range:A-B (frames A to B, as before the laser), previous:N,M (N frames before the M that "
         "precede a frame), so-far or none; recording+register if the specimen drifts.",
     )(command)
-
-
-POSITIVE = click.FloatRange(min=0, min_open=True)
 
 
 def segment_options(command: Command) -> Command:
@@ -319,7 +308,6 @@ _SEGMENT_OPTIONS: list[Callable[[Command], Command]] = [
         "label_format",
         type=click.Choice(LABEL_FORMATS),
         default="tiff",
-        show_default=True,
         help="Label maps as one TIFF stack, as a PNG per frame, as HDF5, or as Zarr; all "
         "compressed.",
     ),
@@ -345,13 +333,12 @@ _SEGMENT_OPTIONS: list[Callable[[Command], Command]] = [
         "--scale",
         type=Scale(),
         default="1",
-        show_default=True,
         help="Resample frames for the network: 2 makes them twice as high and wide, auto gives "
         "them the pixel size of its training. Labels have the size of the frames.",
     ),
     click.option(
         "--batch-size",
-        type=click.IntRange(min=1),
+        type=COUNT,
         help="Frames given to the network at once. Default: up to 4, on a GPU 16, by frame size.",
     ),
 ]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from amseg_keras.command.choices import FOLDER, PATH
 from amseg_keras.command.ending import advance, finish, one_sentence, say
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @click.command(no_args_is_help=True)
-@click.argument("run", type=click.Path(path_type=Path))
+@click.argument("run", type=PATH)
 @click.option(
     "-o",
     "--out",
@@ -60,24 +61,23 @@ def _show(bar: tqdm, done: int, total: int) -> None:
 
 
 @click.command(no_args_is_help=True)
-@click.argument("runs", nargs=-1, required=True, metavar="RUN...", type=click.Path(path_type=Path))
-@click.option(
-    "-o",
-    "--out",
-    required=True,
-    type=click.Path(path_type=Path, file_okay=False),
-    help="Output folder.",
-)
+@click.argument("runs", nargs=-1, required=True, metavar="RUN...", type=PATH)
+@click.option("-o", "--out", required=True, type=FOLDER, help="Output folder.")
 @click.option(
     "--parameters",
-    type=click.Path(path_type=Path),
+    type=PATH,
     metavar="TABLE",
     help="CSV or TSV with a column run (folder names) and any of material, process, power_W, "
     "speed_mm_s and others.",
 )
 @click.option("--x", "x", metavar="COLUMN", help="With --y: one more correlation map.")
 @click.option("--y", "y", metavar="COLUMN", help="Column of experiments.csv, as for --x.")
-@click.option("--title", default="", help="Over every figure, for example: simulated experiments.")
+@click.option(
+    "--title",
+    default="",
+    show_default=False,
+    help="Over every figure, for example: simulated experiments.",
+)
 @click.option("--overwrite", is_flag=True, help="Replace the result of other experiments in OUT.")
 def correlate(
     runs: tuple[Path, ...],

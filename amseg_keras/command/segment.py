@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from amseg_keras.command.choices import DRAWN_FRAMES
+from amseg_keras.command.choices import COUNT, DRAWN_FRAMES, PATH
 from amseg_keras.command.ending import advance, finish
 from amseg_keras.command.options import (
     EngineChoice,
@@ -194,7 +194,7 @@ class DrawnFrames(click.ParamType):  # type: ignore[type-arg]
 
 @click.command(no_args_is_help=True)
 @click.argument("inputs", nargs=-1, required=True, metavar="INPUT...")
-@click.option("-o", "--out", required=True, type=click.Path(path_type=Path), help="Output folder.")
+@click.option("-o", "--out", required=True, type=PATH, help="Output folder.")
 @model_options
 @input_options
 @segment_options
@@ -204,13 +204,12 @@ class DrawnFrames(click.ParamType):  # type: ignore[type-arg]
     "drawn",
     type=DrawnFrames(),
     default=str(DRAWN_FRAMES),
-    show_default=True,
     help="Frames of the overlay movie; of longer stacks as many, evenly spread.",
 )
 @click.option(
     "--workers",
     "count",
-    type=click.IntRange(min=1),
+    type=COUNT,
     metavar="N",
     help="Share the stacks among N processes of this machine, each with its part of the cores.",
 )

@@ -12,7 +12,9 @@ from amseg_keras.classes import MELT_POOL
 from amseg_keras.command.choices import (
     ANNEALINGS,
     CHANNELS,
+    COUNT,
     FINE_TUNING,
+    FOLDER,
     GREY_LEVELS,
     PAPER,
     PRECISIONS,
@@ -50,28 +52,24 @@ if TYPE_CHECKING:
     "--simulated-share",
     type=click.FloatRange(0, 1, min_open=True, max_open=True),
     default=0.5,
-    show_default=True,
     help="Share of simulated frames in each batch beside a data set.",
 )
 @click.option(
     "--frames-per-epoch",
-    type=click.IntRange(min=1),
+    type=COUNT,
     default=SIMULATED_FRAMES,
-    show_default=True,
     help="Number of simulated frames in an epoch.",
 )
 @click.option(
     "--reuse",
     type=click.FloatRange(min=1),
     default=SIMULATED_REUSE,
-    show_default=True,
     help="How often a simulated frame is seen, each time cut and altered anew.",
 )
 @click.option(
     "--kept-frames",
-    type=click.IntRange(min=1),
+    type=COUNT,
     default=SIMULATED_KEPT,
-    show_default=True,
     help="Largest number of simulated frames on disk, 0.8 MB each.",
 )
 @click.option(
@@ -81,16 +79,12 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--store",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=FOLDER,
     help="Folder of simulated recordings that several trainings share.  [default: in OUT]",
 )
 @run_option()
-@click.option(
-    "--network", type=click.Choice(list(TITLES)), default=PAPER.network, show_default=True
-)
-@click.option(
-    "--width", type=click.IntRange(min=1), help="Filters of the first block.  [default: its own]"
-)
+@click.option("--network", type=click.Choice(list(TITLES)), default=PAPER.network)
+@click.option("--width", type=COUNT, help="Filters of the first block.  [default: its own]")
 @click.option(
     "--student",
     "students",
@@ -102,21 +96,18 @@ if TYPE_CHECKING:
     "--channels",
     type=ChannelNames(),
     default=",".join(PAPER.channels),
-    show_default=True,
     help=f"Input channels: {', '.join(CHANNELS)}.",
 )
 @click.option(
     "--grey-levels",
     type=click.Choice(GREY_LEVELS),
     default=PAPER.grey_levels,
-    show_default=True,
     help="How grey levels are stretched.",
 )
 @click.option(
     "--blank",
     type=click.FloatRange(0, 1),
     default=PAPER.blank,
-    show_default=True,
     help="Share of the training frames without motion, so that the network serves single frames.",
 )
 @click.option("--start-from", metavar="PRESET", help="Begin with the weights of a preset.")
@@ -125,27 +116,17 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--kept-epochs",
-    type=click.IntRange(min=1),
+    type=COUNT,
     help="After so many epochs, the same batches again: where a simulator or a teacher is slow.",
 )
 @recipe_options(PAPER)
-@click.option(
-    "--annealing", type=click.Choice(ANNEALINGS), default=PAPER.annealing, show_default=True
-)
-@click.option(
-    "--augment",
-    type=click.Choice(["paper", "strong", "none"]),
-    default=PAPER.augment,
-    show_default=True,
-)
-@click.option(
-    "--precision", type=click.Choice(PRECISIONS), default=PAPER.precision, show_default=True
-)
+@click.option("--annealing", type=click.Choice(ANNEALINGS), default=PAPER.annealing)
+@click.option("--augment", type=click.Choice(["paper", "strong", "none"]), default=PAPER.augment)
+@click.option("--precision", type=click.Choice(PRECISIONS), default=PAPER.precision)
 @click.option(
     "--repeats",
-    type=click.IntRange(min=1),
+    type=COUNT,
     default=1,
-    show_default=True,
     help="Repeat with the next seeds, and report mean and spread; the paper has 20.",
 )
 @click.option("--resume", is_flag=True, help="Go on with the training in OUT.")
@@ -251,14 +232,12 @@ def _say_trained(run: TrainedRun) -> None:
     "-m",
     "--model",
     default="amsegnet-esrf",
-    show_default=True,
     help="Preset, preset folder or owner/repo to start from.",
 )
 @click.option(
     "--replay",
     type=click.FloatRange(0, 1, max_open=True),
     default=0.5,
-    show_default=True,
     help="Share of simulated frames in each batch, so that the network forgets nothing; 0: none.",
 )
 @click.option(

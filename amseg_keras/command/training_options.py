@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from amseg_keras.command.choices import COUNT, FOLDER, WHOLE
 from amseg_keras.command.ending import one_sentence
 from amseg_keras.command.options import with_options
 
@@ -74,13 +74,13 @@ def data_option(
     required: bool = True, text: str = "Folder of a data set."
 ) -> Callable[[Command], Command]:
     """`--data`, the folder of a data set."""
-    kind = click.Path(path_type=Path, file_okay=False)
+    kind = FOLDER
     return click.option("-d", "--data", type=kind, required=required, help=text)
 
 
 def run_option() -> Callable[[Command], Command]:
     """`--out`, the folder of the run."""
-    kind = click.Path(path_type=Path, file_okay=False)
+    kind = FOLDER
     return click.option("-o", "--out", type=kind, required=True, help="Folder of the run.")
 
 
@@ -91,32 +91,26 @@ def recipe_options(default: RecipeDefaults) -> Callable[[Command], Command]:
 
 
 def _of_recipe(default: RecipeDefaults) -> list[Callable[[Command], Command]]:
-    whole = click.IntRange(min=1)
+    whole = COUNT
     shape = "{}x{}".format(*default.shape)
     return [
-        click.option("--epochs", type=whole, default=default.epochs, show_default=True),
-        click.option("--batch-size", type=whole, default=default.batch_size, show_default=True),
-        click.option(
-            "--shape", type=Shape(), default=shape, show_default=True, help="Frames are cut to it."
-        ),
-        click.option(
-            "--learning-rate", type=float, default=default.learning_rate, show_default=True
-        ),
+        click.option("--epochs", type=whole, default=default.epochs),
+        click.option("--batch-size", type=whole, default=default.batch_size),
+        click.option("--shape", type=Shape(), default=shape, help="Frames are cut to it."),
+        click.option("--learning-rate", type=float, default=default.learning_rate),
         click.option(
             "--averaging",
             type=float,
             default=default.averaging,
-            show_default=True,
             help="Momentum of the averaged weights, less for trainings of few steps; 0 for none.",
         ),
         click.option(
             "--patience",
             type=whole,
             default=default.patience,
-            show_default=True,
             help="Stop after so many epochs without gain.",
         ),
-        click.option("--seed", type=click.IntRange(min=0), default=default.seed, show_default=True),
+        click.option("--seed", type=WHOLE, default=default.seed),
     ]
 
 

@@ -13,10 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from amseg_keras.command.choices import COMPLETE_S, PATIENCE_S, SETTLE_S
+from amseg_keras.command.choices import COMPLETE_S, PATH, PATIENCE_S, POSITIVE, SETTLE_S
 from amseg_keras.command.ending import finish
 from amseg_keras.command.options import (
-    POSITIVE,
     compiled,
     engine_option,
     input_options,
@@ -30,13 +29,9 @@ if TYPE_CHECKING:
 
 
 @click.command(no_args_is_help=True)
-@click.argument("folder", type=click.Path(path_type=Path))
+@click.argument("folder", type=PATH)
 @click.option(
-    "-o",
-    "--out",
-    required=True,
-    type=click.Path(path_type=Path),
-    help="Output folder; it may be a folder in FOLDER.",
+    "-o", "--out", required=True, type=PATH, help="Output folder; it may be a folder in FOLDER."
 )
 @model_options
 @segment_options
@@ -52,7 +47,6 @@ if TYPE_CHECKING:
     type=POSITIVE,
     metavar="SECONDS",
     default=SETTLE_S,
-    show_default=True,
     help="A file is taken when it has not changed for so long; over NFS rather 5.",
 )
 @click.option(
@@ -60,7 +54,6 @@ if TYPE_CHECKING:
     type=POSITIVE,
     metavar="SECONDS",
     default=PATIENCE_S,
-    show_default=True,
     help="A frame that cannot be read for so long is reported and labelled 255.",
 )
 @click.option(
@@ -68,7 +61,6 @@ if TYPE_CHECKING:
     type=POSITIVE,
     metavar="SECONDS",
     default=COMPLETE_S,
-    show_default=True,
     help="A growing stack is complete when no frame has come for so long.",
 )
 @click.option(
