@@ -427,6 +427,6 @@ dataset.add_command(fetch)
 
 
 def cache_folder() -> Path:
-    """The folder in the environment variable AMSEG_CACHE, else one in the user's cache."""
+    """Return the folder in the environment variable AMSEG_CACHE, else one in the user's cache."""
     given = os.environ.get("AMSEG_CACHE")
     return Path(given) if given else platformdirs.user_cache_path("amseg-keras")

@@ -148,7 +148,7 @@ def opened_model(
 
 
 def _without_keras(device: str, engine: str) -> bool:
-    """Whether an engine runs the network on the processor, with nothing that needs Keras."""
+    """Tell whether an engine runs the network on the processor, without Keras."""
     from amseg_keras.backend import may_have_accelerator
     from amseg_keras.engines.engine import installed
 
@@ -174,7 +174,7 @@ def need_keras() -> None:
 
 
 def model_options(command: Command) -> Command:
-    """`--model`, `--revision` and `--device`."""
+    """Add `--model`, `--revision` and `--device`."""
     return with_options(command, _MODEL_OPTIONS)
 
 
@@ -196,7 +196,7 @@ MEASURED = ("openvino-bf16", "openvino-int8")
 
 
 def engine_option(command: Command) -> Command:
-    """`--engine`."""
+    """Add `--engine`."""
     return click.option(
         "--engine",
         type=click.Choice(ENGINES),
@@ -285,7 +285,7 @@ class Background(click.ParamType):  # type: ignore[type-arg]
 
 
 def background_option(command: Command) -> Command:
-    """`--background`."""
+    """Add `--background`."""
     return click.option(
         "--background",
         type=Background(),
@@ -297,7 +297,7 @@ def background_option(command: Command) -> Command:
 
 
 def segment_options(command: Command) -> Command:
-    """`--format`, `--pixel-size`, `--frame-rate`, `--scale` and `--batch-size`."""
+    """Add `--format`, `--pixel-size`, `--frame-rate`, `--scale` and `--batch-size`."""
     return with_options(command, _SEGMENT_OPTIONS)
 
 

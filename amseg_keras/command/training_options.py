@@ -73,13 +73,13 @@ def facility_shares(texts: tuple[str, ...]) -> dict[str, float]:
 def data_option(
     required: bool = True, text: str = "Folder of a data set."
 ) -> Callable[[Command], Command]:
-    """`--data`, the folder of a data set."""
+    """Add `--data`, the folder of a data set."""
     kind = FOLDER
     return click.option("-d", "--data", type=kind, required=required, help=text)
 
 
 def run_option() -> Callable[[Command], Command]:
-    """`--out`, the folder of the run."""
+    """Add `--out`, the folder of the run."""
     kind = FOLDER
     return click.option("-o", "--out", type=kind, required=True, help="Folder of the run.")
 

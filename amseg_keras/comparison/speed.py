@@ -89,7 +89,7 @@ def network(name: str) -> keras.Model:
 
 
 def frames_of(shape: tuple[int, int], count: int) -> np.ndarray:
-    """Scaled frames of the sample that comes with the package, repeated to a size.
+    """Return scaled frames of the sample in the package, repeated to a size.
 
     Returns:
         float32 `(count, height, width, 1)`.
@@ -118,7 +118,7 @@ class Peak:
     run: Callable[[], object]
 
     def giga_operations_per_second(self) -> float:
-        """Multiplications and additions, 1e9 a second."""
+        """Measure multiplications and additions, in 1e9 a second."""
         began = time.perf_counter()
         self.run()
         return _OPERATIONS / (time.perf_counter() - began) / 1e9
@@ -218,7 +218,7 @@ def measure_speed(
 
 
 def summarise_speed(times: pd.DataFrame) -> pd.DataFrame:
-    """Medians over the rounds, and what they say of the machine.
+    """Compute medians over the rounds, and how well they use the machine.
 
     Args:
         times: Times from `measure_speed`.
@@ -256,7 +256,7 @@ def summarise_speed(times: pd.DataFrame) -> pd.DataFrame:
 
 
 def _costs(table: pd.DataFrame) -> pd.Series:
-    """GMAC of a frame of each row."""
+    """Compute the GMAC of a frame for each row."""
     models: Mapping[str, object] = {name: network(name) for name in table["network"].unique()}
     known: dict[tuple[str, int, int], float] = {}
     for name, height, width in zip(table["network"], table["height"], table["width"], strict=True):

@@ -117,7 +117,7 @@ def time_networks(
 
 
 def summarise_times(times: pd.DataFrame, reference: str = REFERENCE) -> pd.DataFrame:
-    """Medians over the rounds.
+    """Compute medians over the rounds.
 
     Args:
         times: Times from `time_networks`.

@@ -133,7 +133,7 @@ class Batches(keras.utils.PyDataset):
         )
 
     def __len__(self) -> int:
-        """Batches in an epoch; the last may be smaller than the others."""
+        """Count the batches in an epoch; the last may be smaller than the others."""
         return math.ceil(len(self._samples) / self._batch_size)
 
     @property
@@ -165,7 +165,7 @@ class Batches(keras.utils.PyDataset):
         return self._ahead.get(self.epoch, index)
 
     def on_epoch_end(self) -> None:
-        """Go on to the next pass if the last batch of this one was asked for; Keras calls it."""
+        """Begin the next pass after the last batch of this one; Keras calls it."""
         if self._last_was_asked_for:
             self.epoch += 1
         self._last_was_asked_for = False

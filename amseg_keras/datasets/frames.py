@@ -218,7 +218,7 @@ def fit_to_shape(
 
 
 def _rare_pixel(labels: np.ndarray, rng: np.random.Generator) -> tuple[int, int] | None:
-    """Any pixel of the rarest class in a frame; None where all is to be ignored."""
+    """Choose a pixel of the rarest class in a frame; None if all pixels are ignored."""
     counts = np.bincount(labels.ravel(), minlength=256)
     counts[IGNORE] = 0
     if not counts.any():

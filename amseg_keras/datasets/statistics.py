@@ -103,7 +103,7 @@ def class_shares(pixels: pd.DataFrame) -> pd.DataFrame:
 
 
 def class_weights(pixels: pd.DataFrame, kind: str = "median-frequency") -> dict[str, float]:
-    """Weights that make rare classes count in a loss.
+    """Compute weights that make rare classes count in a loss.
 
     With n_c pixels of class c, N pixels of all classes (without "ignore") and N_c pixels in the
     frames that show c:
@@ -264,7 +264,7 @@ def _by_time(data: Dataset, seed: int) -> list[str]:
 
 
 def _counts(frames: int) -> dict[str, int]:
-    """Share frames out to the splits 4:1:1; from three frames on, each split gets one at least."""
+    """Distribute frames over the splits 4:1:1; of three frames or more, each split gets one."""
     if frames < len(SPLITS):
         return dict.fromkeys(SPLITS, 0) | {"train": frames}
     each = max(1, round(frames * SHARES["test"] / sum(SHARES.values())))

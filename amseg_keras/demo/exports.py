@@ -181,7 +181,7 @@ EXPORTS = {
 
 
 def _files_below(folder: Path, name: str) -> dict[str, Path]:
-    """The files of a folder by their names in an archive."""
+    """Return the files of a folder by their names in an archive."""
     files = (file for file in sorted(folder.rglob("*")) if file.is_file())
     return {f"{name}/{file.relative_to(folder).as_posix()}": file for file in files}
 

@@ -307,7 +307,7 @@ def _segmented(
 
 
 def _add_api(actions: _Actions, presets: list[str]) -> None:
-    """`/segment` for programs; its components are never seen, but checked like those that are."""
+    """Add `/segment` for programs, whose components are checked but never shown."""
     with gr.Column(visible=False):
         inputs = [
             gr.File(label="file"),

@@ -94,7 +94,7 @@ def _check_size(name: str, shape: tuple[int, ...], limits: Limits, channels: int
 
 
 def _nothing(path: Path, limits: Limits) -> None:
-    """Of a `.npy` file the pixels are as large as the file."""
+    """Check nothing, because the pixels of a `.npy` file are as large as the file."""
 
 
 def _check_picture(path: Path, limits: Limits) -> None:
@@ -172,7 +172,7 @@ def _check_video(path: Path, limits: Limits) -> None:
 
 
 def _is_video(path: Path) -> bool:
-    """By its first bytes: FFmpeg would also follow a playlist of files under a video's name."""
+    """Tell by the first bytes, because FFmpeg would also follow a playlist of other files."""
     with path.open("rb") as file:
         head = file.read(12)
     return (

@@ -77,7 +77,7 @@ def frame_payload(recording: Recording, index: int, view: str = "frame") -> byte
 def _grey(
     recording: Recording, index: int, view: str
 ) -> tuple[np.ndarray, tuple[float, float], str]:
-    """Grey levels, 0 to 65535; those shown black and white; and what is missing."""
+    """Return grey levels from 0 to 65535, the limits for black and white, and what is missing."""
     about, frame = recording.about, np.asarray(recording.frames[index])
     low, high = about["ends"]
     said = about["unreadable"].get(str(index), "")
@@ -114,7 +114,7 @@ def _time_us(recording: Recording, index: int) -> float | None:
 def _cards(
     recording: Recording, index: int, labels: np.ndarray | None
 ) -> list[dict[str, Any]] | None:
-    """The numbers of the frame; None where there is nothing to measure."""
+    """Return the numbers of the frame; None without anything to measure."""
     if labels is None or recording.labels is None:
         return None
     if recording.measured is not None:

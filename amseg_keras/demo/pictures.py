@@ -73,7 +73,7 @@ def _interval(row: pd.Series, column: str) -> str:
 
 
 def time_plots(quantities: Quantities, class_names: Sequence[str], frames: int) -> str:
-    """Keyhole area, depth and pore area over time as HTML, with a mark that `page.js` moves."""
+    """Draw keyhole and pores over time as HTML, with a mark that `page.js` moves."""
     if frames < 2 or not panels_of(class_names):
         return '<p class="soft">There is nothing to plot over time.</p>'
     figure = time_series_figure(quantities, class_names, time_axis(quantities.scale, frames))
@@ -89,7 +89,7 @@ def time_plots(quantities: Quantities, class_names: Sequence[str], frames: int) 
 
 
 def histogram(quantities: Quantities) -> str:
-    """How the keyhole's area is distributed, as HTML."""
+    """Draw a histogram of the keyhole's area as HTML."""
     figure = area_histogram_figure(quantities)
     if figure is None:
         return f'<p class="soft">A histogram takes {LEAST_FRAMES} frames with a keyhole.</p>'
@@ -98,7 +98,7 @@ def histogram(quantities: Quantities) -> str:
 
 
 def pores(quantities: Quantities, frames: int, folder: str) -> str:
-    """Every pore through time, and in every frame, as HTML.
+    """Write tables of the pores through time and in every frame as HTML.
 
     Args:
         folder: Where the tables are in what can be downloaded.

@@ -283,5 +283,5 @@ async def _zipped(folder: Path, path: Path, name: str | None = None) -> Response
 
 
 def _plain(text: str, visitor: Visitor) -> str:
-    """A sentence without the folders of the server."""
+    """Remove the folders of the server from a sentence."""
     return text.replace(f"{visitor.folder}/", "").replace(str(visitor.folder), "")

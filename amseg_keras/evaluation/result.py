@@ -204,7 +204,7 @@ class Evaluation:
         return sum(frame.label is None for frame in asked.frames)
 
     def by(self, name: str) -> pd.DataFrame:
-        """Scores of each material, sequence, facility, process or split.
+        """Return the scores of each material, sequence, facility, process or split.
 
         Returns:
             A row for each, the worst first: `frames`, `mean_iou`, `mean_f1` and `iou_` of each
@@ -302,7 +302,7 @@ def _ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
 
 
 def _boundary_f1(boundaries: np.ndarray) -> np.ndarray:
-    """Harmonic mean of what is met of the true boundary and what is right of the one found."""
+    """Return the harmonic mean of recall and precision of the boundary."""
     true, met, found, right = boundaries.T.astype(float)
     # Without a boundary on one side nothing is met on the other: 0, not undefined.
     recall, precision = (np.nan_to_num(_ratio(*pair)) for pair in ((met, true), (right, found)))

@@ -21,7 +21,7 @@ def AMSegNet(
     dropout: float = 0.0,
     input_shape: InputShape = (None, None, 1),
 ) -> keras.Model:
-    """AM-SegNet of Li et al. 2024 (section 2.4, Figure 3), not trained.
+    """Build AM-SegNet of Li et al. 2024 (section 2.4, Figure 3), not trained.
 
     Four squeeze-expand blocks with max pooling, three convolution blocks whose first and last meet
     in an attention gate, four decoder steps with skip connections, and a softmax head. With the

@@ -128,7 +128,7 @@ class Panel(QWidget):
         return made
 
     def safely(self, function: Callable[[], Any]) -> Any:
-        """Call a function, and say in the panel what it raises of input that cannot be."""
+        """Call a function, and show errors of its input in the panel."""
         try:
             return function()
         except (ReadError, OutputError, PresetError, ValueError) as error:

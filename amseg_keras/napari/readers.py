@@ -91,7 +91,7 @@ def _recordings(paths: Sequence[str], options: ReadOptions) -> list[LayerTuple]:
 
 
 def _result(folder: Path) -> list[LayerTuple]:
-    """The recording of a run, if it is still there, and its label maps."""
+    """Return the recording of a run, if it is still there, and its label maps."""
     run = open_labelled_run(folder)
     stack, why = open_recording(run)
     if stack is None:

@@ -164,7 +164,7 @@ def _whole(paths: Iterable[str]) -> Iterable[bytes]:
 
 
 def _sampled(paths: Sequence[str], sizes: Sequence[int]) -> Iterable[bytes]:
-    """Blocks at even distances through all files, as if they were one."""
+    """Yield blocks at even distances through all files, as if they were one."""
     ends = np.cumsum(sizes)
     last = max(int(ends[-1]) - BLOCK_BYTES, 0)
     offsets = np.linspace(0, last, SAMPLED_BLOCKS).astype(np.int64)

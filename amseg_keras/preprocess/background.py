@@ -17,7 +17,7 @@ MAX_MEDIAN_BYTES = 1 << 28
 
 
 def median_frame(frames: Frames, indices: list[int] | None = None) -> np.ndarray:
-    """Median over frames, pixel by pixel: one flat from 100 to 200 of them, or one dark.
+    """Take the median over frames, pixel by pixel: a flat field of 100 to 200, or a dark field.
 
     Of a stack that is larger than 256 MiB, bands of rows are read one after the other.
 
@@ -51,7 +51,7 @@ def median_frame(frames: Frames, indices: list[int] | None = None) -> np.ndarray
 
 
 def transmission(frame: np.ndarray, flat: np.ndarray, dark: np.ndarray | float = 0.0) -> np.ndarray:
-    """Transmission of the sample: `(frame - dark) / max(flat - dark, 1)`.
+    """Compute the transmission of the sample: `(frame - dark) / max(flat - dark, 1)`.
 
     Where the flat is dead, at or below the dark, its level counts as 1, so that nothing becomes
     infinite. As in section 2.2 of the paper and at the ESRF beamtimes it follows.

@@ -49,7 +49,7 @@ class Step(Protocol):
         """As in `STEP_ORDER`, or another for a step of your own."""
 
     def parameters(self) -> dict[str, Any]:
-        """Plain values for the record of a run."""
+        """Return plain values for the record of a run."""
 
     def apply(self, frames: Frames) -> LazyFrames:
         """Return the stack after this step; what the step needs of the stack is measured here.
@@ -103,7 +103,7 @@ class Prepared(LazyFrames):
         self.notes = _notes([step.name for step in steps])
 
     def compute(self, index: int) -> np.ndarray:
-        """Frame `index` after all steps, `(height, width)` of `dtype`, rounded if whole numbers."""
+        """Compute frame `index` after all steps, `(height, width)` of `dtype`; integers round."""
         frame = np.asarray(self.frames[index], np.float32)
         if self.dtype.kind == "f":
             return frame
@@ -119,7 +119,7 @@ class Prepared(LazyFrames):
 
 
 def prepare(frames: Frames, steps: Sequence[Step], dtype: DType = "uint8") -> Prepared:
-    """Chain steps over a stack, as in section 2.2 of the paper; lazily, so of any length.
+    """Apply steps to a stack frame by frame, as in section 2.2 of the paper.
 
     The result is a stack of frames like any other: read it frame by frame, or give it to
     `Segmenter.iter_labels`.

@@ -40,7 +40,7 @@ class Box:
         return f"{self.x},{self.y},{self.width},{self.height}"
 
     def cut(self, frame: np.ndarray) -> np.ndarray:
-        """This part of a frame, a view.
+        """Return this part of a frame as a view.
 
         Raises:
             ValueError: the box reaches out of the frame.
@@ -210,7 +210,7 @@ class LaserPath:
 
     @staticmethod
     def through(first: tuple[float, float], second: tuple[float, float]) -> LaserPath:
-        """The path through two places of the laser, as drawn on an x-t image.
+        """Make the path through two places of the laser, as drawn on an x-t image.
 
         Args:
             first: Frame and column, in pixels.
@@ -348,7 +348,7 @@ def find_laser(frames: Frames) -> FoundLaser:
 
 
 def _brightened(change: np.ndarray, step: int) -> tuple[float, float] | None:
-    """Weighted median column and row, at full size, of what brightened; None if little did."""
+    """Return median column and row of brightened pixels at full size; None if there are few."""
     change = change - np.median(change)
     sigma = 1.4826 * float(np.median(np.abs(change)))
     rows, columns = np.nonzero(change > max(SIGNIFICANT * sigma, 1e-6))
@@ -366,7 +366,7 @@ def _weighted_median(values: np.ndarray, weights: np.ndarray) -> float:
 
 
 def _binned(frame: np.ndarray, step: int) -> np.ndarray:
-    """Means over squares of `step` pixels; the rest at the right and lower border is left out."""
+    """Average squares of `step` pixels, without the rest at the right and lower border."""
     height, width = (side // step for side in frame.shape)
     cut = np.asarray(frame[: height * step, : width * step], np.float32)
     return np.asarray(cut.reshape(height, step, width, step).mean(axis=(1, 3)))

@@ -89,7 +89,7 @@ class GreyRange:
 
 @lru_cache(maxsize=4)
 def _table(grey_range: GreyRange, dtype: np.dtype) -> np.ndarray:
-    """What every grey level of an integer type is scaled to."""
+    """Return the scaled value of every grey level of an integer type."""
     return grey_range._scaled(np.arange(np.iinfo(dtype).max + 1, dtype=dtype))
 
 
@@ -189,7 +189,7 @@ def _specimen_levels(sample: np.ndarray, low: float, high: float) -> tuple[float
 
 
 def _otsu(levels: np.ndarray) -> float:
-    """Otsu's threshold, as of `skimage.filters.threshold_otsu`, which takes long to import."""
+    """Compute Otsu's threshold without `skimage.filters`, which takes long to import."""
     if (levels == levels.flat[0]).all():
         return float(levels.flat[0])
     histogram, edges = np.histogram(levels, 256)

@@ -43,7 +43,7 @@ class LazyFrames(ABC):
 
     @abstractmethod
     def compute(self, index: int) -> np.ndarray:
-        """Frame `index`, float32 `(height, width)`; 0 <= index < len(self)."""
+        """Compute frame `index`, float32 `(height, width)`; 0 <= index < len(self)."""
 
     def positions(self, index: int) -> dict[str, float]:
         """Return where frame `index` was moved to or cut from, by the column of the table."""
@@ -109,7 +109,7 @@ class WindowCache:
 
 
 def spread(count: int, most: int) -> list[int]:
-    """At most `most` of the indices of `count` frames, first and last included, evenly spread.
+    """Choose at most `most` of the indices of `count` frames, evenly, with first and last.
 
     Example:
         >>> spread(100, 4)

@@ -173,7 +173,7 @@ def _texture(frame: np.ndarray) -> np.ndarray:
 
 
 def _fade(side: int) -> np.ndarray:
-    """1 in the middle, falling to 0 over an eighth of the side at either end."""
+    """Return 1 in the middle, falling to 0 over an eighth of the side at either end."""
     from_border = np.minimum(np.arange(side), np.arange(side)[::-1]) + 0.5
     return np.sin(np.pi / 2 * np.clip(from_border / (side / 8), 0, 1)) ** 2
 

@@ -193,7 +193,7 @@ SIGMA_PAIRS = 8
 
 
 def median_filter(frame: np.ndarray, size: int = 3) -> np.ndarray:
-    """Median over a square around each pixel, mirrored at the borders: hot pixels vanish.
+    """Take the median over a square around each pixel, mirrored at the borders.
 
     Args:
         frame: `(height, width)`, any real dtype.
@@ -214,7 +214,7 @@ def median_filter(frame: np.ndarray, size: int = 3) -> np.ndarray:
 
 
 def noise_sigma(frame: np.ndarray, following: np.ndarray | None = None) -> float:
-    """Standard deviation of the noise, from what differs between a frame and the next one.
+    """Estimate the standard deviation of the noise, from differences of neighbouring frames.
 
     The sample hardly changes from frame to frame, the noise does. It so counts in full also where
     neighbouring pixels share it (correlation 0.5 to 0.7 at the ESRF, more after a median filter),

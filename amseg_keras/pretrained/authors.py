@@ -61,7 +61,7 @@ def convert_weights(weights: Path, out: Path, class_names: Sequence[str]) -> str
 
 
 def _empty_network(weights: Path, layers: list[LegacyLayer], num_classes: int) -> keras.Model:
-    """The network that the layers look like, by what only it has."""
+    """Build the network of the layers, recognised by layers that only this network has."""
     kernels = [layer.weights[0] for layer in layers if layer.kind == "conv"]
     if not kernels:
         raise ConversionError(f"{weights}: no convolutions in it")
@@ -117,7 +117,7 @@ def _fill(layer: keras.layers.Layer, supply: _Supply) -> None:
 
 
 def _parts(layer: keras.layers.Layer) -> Iterator[tuple[str, keras.layers.Layer]]:
-    """The convolutions and norms of a layer in the order in which the authors make them."""
+    """Return convolutions and norms of a layer in the order in which the authors make them."""
     if isinstance(layer, ConvBlock):
         yield from (("conv", layer.conv), ("norm", layer.norm))
     elif isinstance(layer, AttentionGate):
@@ -130,7 +130,7 @@ def _parts(layer: keras.layers.Layer) -> Iterator[tuple[str, keras.layers.Layer]
 
 
 def _fill_squeeze_expand(block: SqueezeExpand, supply: _Supply) -> None:
-    """The three branches can stand in any order in the file: their kernels tell them apart."""
+    """Fill the three branches, which may be in any order in the file, by their kernels."""
     squeeze = supply.take("conv", f"{block.name}/squeeze")
     supply.assign(block.squeeze, squeeze, f"{block.name}/squeeze")
     depthwise = supply.take("depthwise", f"{block.name}/depthwise")
@@ -188,7 +188,7 @@ class LegacyLayer:
 
 
 def read_legacy_layers(path: Path) -> list[LegacyLayer]:
-    """The layers of the file that have weights, in the order in which the network was written.
+    """Read the layers with weights, in the order in which the network was written.
 
     Raises:
         ConversionError: the file is missing, truncated, no HDF5, not from legacy Keras, or holds a

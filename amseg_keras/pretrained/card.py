@@ -82,7 +82,7 @@ class Measured:
 
     @classmethod
     def of_evaluation(cls, found: Mapping[str, Any]) -> Measured:
-        """From the `evaluation.json` of `amseg evaluate`."""
+        """Read the `evaluation.json` of `amseg evaluate`."""
         # A few wrong pixels of a class that no label shows are an IoU of 0, which says nothing.
         labelled = {
             name: row if row.get("truth_pixels", 1) else {"iou": None, "f1": None}
@@ -110,7 +110,7 @@ def model_card(
     source: str | None = None,
     use: str = "",
 ) -> str:
-    """The card of a preset, with the metadata that the Hub reads.
+    """Write the card of a preset, with the metadata that the Hub reads.
 
     Args:
         record: contents of `preprocessing.json`, as of `preset.description`.
@@ -162,7 +162,7 @@ def model_card(
 
 
 def for_repository(card: str, repo_id: str) -> str:
-    """The card with the repository's name wherever it says what to load the preset by.
+    """Replace the name of the preset in a card by the name of the repository.
 
     Example:
         >>> for_repository('from_pretrained("hub/mine"), `--model hub/mine -o out`', "owner/mine")
@@ -175,7 +175,7 @@ def for_repository(card: str, repo_id: str) -> str:
 
 
 def _honesty(trained_on: str) -> str:
-    """What must stand in bold where frames were simulated."""
+    """Return the warning in bold for simulated frames."""
     if "simulated" not in trained_on.lower():
         return ""
     tuned = " and fine-tuned on real ones" if "real frames of" in trained_on.lower() else ""
@@ -254,7 +254,7 @@ def _number(score: float | None) -> str:
 
 
 def _text(value: str) -> str:
-    """Text from elsewhere, which must not become markup or a column of its own."""
+    """Escape text from elsewhere, which must not become markup or a column of its own."""
     import html
 
     return html.escape(value, quote=False).replace("|", "&#124;").replace("](", "] (")

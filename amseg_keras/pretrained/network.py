@@ -121,7 +121,7 @@ def read_network(folder: Path, info: PresetInfo) -> PresetNetwork | keras.Model:
 
 
 def _weights(file: Path, shapes: dict[str, tuple[int, ...]]) -> dict[str, np.ndarray]:
-    """The weights of a checked file."""
+    """Read the weights of a checked file."""
     found: dict[str, np.ndarray] = {}
     with h5py.File(file, "r") as stored:
         for path, shape in shapes.items():

@@ -275,7 +275,7 @@ def read_known(folder: Path) -> Knowledge | None:
 
 
 def description(info: PresetInfo) -> dict[str, Any]:
-    """What `preprocessing.json` says of a preset, beside the SHA-256 of its weights."""
+    """Return the entries of `preprocessing.json`, without the SHA-256 of the weights."""
     return {
         "format": FORMAT,
         "name": plain_text(info.name).replace("/", "-"),
@@ -288,7 +288,7 @@ def description(info: PresetInfo) -> dict[str, Any]:
 
 
 def weights_digest(folder: Path) -> str:
-    """SHA-256 of a preset's weights file, which tells one version from another."""
+    """Compute the SHA-256 of a preset's weights file, which identifies its version."""
     with (folder / WEIGHTS).open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -303,7 +303,7 @@ def copy_preset(source: Path, target: Path) -> None:
 
 
 def _read_record(folder: Path) -> dict[str, Any]:
-    """`preprocessing.json` as data, whatever it says."""
+    """Read `preprocessing.json` as data, without checks."""
     path = folder / PREPROCESSING
     if not path.is_file():
         raise PresetError(
@@ -373,7 +373,7 @@ def _read_text(path: Path) -> str:
 
 
 def _outline(folder: Path, config: dict[str, Any]) -> keras.Model:
-    """The network with weights that have a shape and no values."""
+    """Build the network with weights that have a shape and no values."""
     import keras
 
     def build() -> keras.Model:

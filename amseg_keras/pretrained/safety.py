@@ -107,7 +107,7 @@ class UnsafeConfigError(ValueError):
 
 
 def read_safe_config(path: Path) -> dict[str, Any]:
-    """The configuration of a model, read as data and checked; nothing is imported or built.
+    """Read and check the configuration of a model as data; nothing is imported or built.
 
     Raises:
         UnsafeConfigError: it names a class, a module or a function that is not one of the layers
@@ -217,7 +217,7 @@ def check_weights(weights: Path, shapes: Sequence[tuple[int, ...]]) -> None:
 
 
 def parameters(shape: tuple[int, ...]) -> int:
-    """Numbers in an array; unlike `numpy.prod` right for any size."""
+    """Count the numbers in an array; unlike `numpy.prod`, right for any size."""
     count = 1
     for side in shape:
         count *= int(side)
@@ -232,7 +232,7 @@ class _Contents:
         self.seen: set[int] = set()
 
     def sizes(self, group: h5py.Group) -> list[int]:
-        """How many numbers each array holds; refuses all that is not plain numbers, here."""
+        """Count the numbers in each array, and refuse anything but plain numbers."""
         found = []
         for key in group:
             if not isinstance(group.get(key, getlink=True), h5py.HardLink):
@@ -274,7 +274,7 @@ MARKUP = re.compile(r"<[A-Za-z/!?]|\]\s*[(\[]|javascript:", re.IGNORECASE)
 
 
 def checked_text(text: object, what: str) -> str:
-    """The text if it is one plain line, which does the same in a page as in a terminal: be read.
+    """Return the text if it is one plain line, harmless in a page and in a terminal.
 
     Raises:
         ValueError: it is no text, too long, holds line breaks or control characters, or markup.
@@ -299,7 +299,7 @@ def checked_text(text: object, what: str) -> str:
 
 
 def plain_text(text: str) -> str:
-    """The text as `checked_text` accepts it: one line, without what could be markup.
+    """Make the text acceptable for `checked_text`: one line, without markup.
 
     Example:
         >>> plain_text("frames of <https://a.b>,\\n[see](https://c.d)")

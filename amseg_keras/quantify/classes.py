@@ -101,7 +101,7 @@ SMALLEST_PX = 6
 
 
 def mask_of(labels: np.ndarray, class_names: Sequence[str], *names: str) -> np.ndarray:
-    """Where the pixels are of any of these classes.
+    """Return a mask of the pixels of any of these classes.
 
     Args:
         labels: Class ids, uint8 of any shape.
@@ -128,7 +128,7 @@ def mask_of(labels: np.ndarray, class_names: Sequence[str], *names: str) -> np.n
 def class_areas(
     labels: Iterable[np.ndarray], class_names: Sequence[str], pixel_size_um: float | None = None
 ) -> pd.DataFrame:
-    """Area of every class, one row a frame.
+    """Measure the area of every class, one row a frame.
 
     Args:
         labels: class ids of each frame, uint8 `(height, width)`, for example a label stack

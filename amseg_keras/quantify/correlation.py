@@ -41,7 +41,7 @@ class CovarianceEllipse:
 def covariance_ellipse(
     x: np.ndarray | pd.Series, y: np.ndarray | pd.Series, deviations: float = 2.0
 ) -> CovarianceEllipse:
-    """Ellipse of a group of points from the eigenvectors of their covariance (Figure 7c, d).
+    """Fit an ellipse to points, from the eigenvectors of their covariance (Figure 7c, d).
 
     The covariance is that of a sample (divided by n - 1). Of points that are normally
     distributed, the ellipse of 1, 2, 3 standard deviations holds 39, 86, 99 %.
@@ -82,7 +82,7 @@ def covariance_ellipse(
 def correlations(
     table: pd.DataFrame, quantities: Sequence[str], pores: Sequence[str]
 ) -> pd.DataFrame:
-    """Correlation coefficients of every quantity with every measure of the pores.
+    """Compute correlation coefficients of every quantity with every measure of the pores.
 
     Pearson's r tells how well a straight line goes through the points (with `has_pores`, which is
     0 or 1, it is the point-biserial correlation); Spearman's rho how well any rising curve does.
@@ -161,7 +161,7 @@ class Plane:
 
 
 def describe_plane(table: pd.DataFrame, x: str, y: str, deviations: float = 2.0) -> Plane:
-    """Ellipse of each group and the line between them, as far as there are enough experiments.
+    """Fit an ellipse to each group and a line between them, with enough experiments.
 
     Args:
         table: from `experiments_table`; rows without a value in `x` or `y` are left out.
@@ -241,7 +241,7 @@ class DividingLine:
 
 
 def dividing_line(table: pd.DataFrame, x: str, y: str) -> DividingLine:
-    """Logistic regression between experiments with and without pores (Figure 7c, d).
+    """Fit a line between experiments with and without pores by logistic regression (Figure 7c, d).
 
     The two columns are standardised before the fit (L2 penalty with C = 1, scikit-learn's
     default), the line is given in their own units. Its accuracy is that of stratified
@@ -291,7 +291,7 @@ def dividing_line(table: pd.DataFrame, x: str, y: str) -> DividingLine:
 
 
 def _held_out(has_pores: np.ndarray, folds: int) -> Iterator[np.ndarray]:
-    """Masks of the experiments that are held out in turn; as many of each kind in each fold.
+    """Yield masks of experiments that are held out in turn, equally many of each kind.
 
     The folds are those of scikit-learn's `RepeatedStratifiedKFold` with `random_state=0`.
     """
@@ -310,7 +310,7 @@ def _held_out(has_pores: np.ndarray, folds: int) -> Iterator[np.ndarray]:
 
 
 def _log_odds(points: np.ndarray, has_pores: np.ndarray) -> tuple[np.ndarray, float]:
-    """Slopes and constant of a logistic regression, by Newton's method.
+    """Fit slopes and constant of a logistic regression by Newton's method.
 
     Columns are standardised, and their slopes kept small by half of their squares (C = 1).
     """

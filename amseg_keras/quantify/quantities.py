@@ -216,7 +216,7 @@ def measure(
 
 
 def smallest_area_px(scale: Scale, smallest_pore_um: float = SMALLEST_PORE_UM) -> float:
-    """Area in pixels from which on a pore is none of the speckles of a label map.
+    """Return the area in pixels below which a pore is a speckle of a label map.
 
     Args:
         scale: With the pixel size, or without.
@@ -319,7 +319,7 @@ class _MeasuredFrame:
 def _surface(
     labels: np.ndarray, class_names: Sequence[str], edge: tuple[float, float] | None
 ) -> Surface | None:
-    """Surface of the labels, moved to where the grey levels step if that is known."""
+    """Find the surface of the labels, moved to the step of the grey levels if that is known."""
     surface = substrate_surface(labels, class_names)
     if surface is None or edge is None:
         return surface
@@ -402,7 +402,7 @@ def _measure_frame(
 
 
 def _checked_shape(frame: np.ndarray, shape: tuple[int, int] | None, index: int) -> tuple[int, int]:
-    """Height and width of a frame, which must be those of the frames before it."""
+    """Return height and width of a frame, which must equal earlier frames."""
     if frame.ndim != 2:
         raise ValueError(f"frame {index}: labels must be (height, width), not {frame.shape}")
     if shape is not None and frame.shape != shape:
@@ -412,7 +412,7 @@ def _checked_shape(frame: np.ndarray, shape: tuple[int, int] | None, index: int)
 
 
 def _table(row_type: type, rows: Sequence[tuple[Any, ...]]) -> pd.DataFrame:
-    """A table with the columns of a named tuple, of their types even where there are no rows."""
+    """Make a table with the columns and types of a named tuple, even without rows."""
     kinds = get_type_hints(row_type)
     columns = list(zip(*rows, strict=True)) or [()] * len(kinds)
     return pd.DataFrame(

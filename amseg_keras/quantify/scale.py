@@ -120,7 +120,7 @@ def in_units(table: pd.DataFrame, scale: Scale) -> pd.DataFrame:
 
 
 def column_with_unit(table: pd.DataFrame, quantity: str) -> str:
-    """The column of a quantity: in um where the pixel size of any experiment is known, else px.
+    """Choose the column of a quantity: in um if any pixel size is known, else in px.
 
     Experiments of other magnifications can only be compared in um; those without a pixel size
     have NaN there.

@@ -45,7 +45,7 @@ QUANTITIES = ("keyhole_area", "keyhole_depth", "pore_area")
 def frame_errors(
     predicted: pd.DataFrame, truth: pd.DataFrame, material: str, sequence: str = ""
 ) -> pd.DataFrame:
-    """Error of keyhole area, keyhole depth and total pore area in every frame of a recording.
+    """Compute the errors of keyhole area, keyhole depth and total pore area in every frame.
 
     A frame in which neither labels have the keyhole (or any pore) has no row for it: there is
     nothing to measure, and an error of zero would make the spread look smaller than it is.
@@ -99,7 +99,7 @@ def frame_errors(
 
 
 def error_statistics(errors: pd.DataFrame) -> pd.DataFrame:
-    """Bias, spread and quartiles of the errors, by material and of all materials together.
+    """Compute bias, spread and quartiles of the errors, by material and of all materials.
 
     Args:
         errors: from `frame_errors`, of one or more recordings.
@@ -241,7 +241,7 @@ def experiments_table(
     summaries: Mapping[str, Mapping[str, Any]],
     parameters: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> pd.DataFrame:
-    """One row for each experiment: whether it has pores, its parameters, what was measured.
+    """Make a row for each experiment: whether it has pores, its parameters and quantities.
 
     Args:
         summaries: `Quantities.summary` of each experiment, with its `largest_keyhole_pore`, by
@@ -280,7 +280,7 @@ def experiments_table(
 
 
 def largest_keyhole_pore(tracks: pd.DataFrame) -> dict[str, float]:
-    """Equivalent diameter of the largest pore that came from the keyhole (equation 5).
+    """Return the equivalent diameter of the largest pore from the keyhole (equation 5).
 
     The pores of earlier tracks, which are often larger, do not count; the `summary` does not tell
     them apart.
@@ -306,7 +306,7 @@ def largest_keyhole_pore(tracks: pd.DataFrame) -> dict[str, float]:
 
 
 def keyhole_frames(frames: Mapping[str, pd.DataFrame], table: pd.DataFrame) -> pd.DataFrame:
-    """Every frame with a keyhole of all experiments, with `has_pores` of its experiment.
+    """List every frame with a keyhole of all experiments, with `has_pores` of its experiment.
 
     Args:
         frames: `Quantities.frames` of each experiment, by its name.

@@ -86,7 +86,7 @@ def summarise(frames: pd.DataFrame, tracked: PoreTracks, scale: Scale) -> dict[s
 
 
 def _counted(tracks: pd.DataFrame) -> dict[str, int]:
-    """How many pores there are, each place at which something rests counted once."""
+    """Count the pores, and each place of a resting blob once."""
     known = tracks[tracks["origin"] != UNCLEAR]
     return {
         "pores_static": int(known.loc[known["origin"] == STATIC, "place"].nunique()),

@@ -332,7 +332,7 @@ def _folder_name(folder: Path) -> str:
 
 
 def _name_parts(stack: StackSource) -> tuple[str, str, str]:
-    """(folder to put in front, name, extension), for `unique_names`."""
+    """Return (folder to put in front, name, extension), for `unique_names`."""
     first = stack.files[0]
     folder = Path(os.path.abspath(first.parent))
     if len(stack.files) > 1 and stack.name == _folder_name(folder):

@@ -291,7 +291,7 @@ def _without_clock(names: Sequence[NumberedName], plain: Sequence[int], free: li
 
 
 def _unique(names: Sequence[NumberedName], columns: Sequence[int]) -> list[int]:
-    """Numbers that never repeat."""
+    """Return the numbers that never repeat."""
     return [at for at in columns if len({name.numbers[at] for name in names}) == len(names)]
 
 
@@ -303,7 +303,7 @@ def _returns(names: Sequence[NumberedName], column: int, at: int) -> bool:
 
 
 def _idle(names: Sequence[NumberedName], column: int, varying: Sequence[int]) -> frozenset[int]:
-    """Numbers that need not keep files apart, as another one tells all of a sequence apart."""
+    """Return the numbers that are not needed, because another number identifies every file."""
     others = [at for at in varying if at != column]
     best: tuple[int, ...] | None = None
     fewest = len(names) + 1

@@ -286,7 +286,7 @@ def frame_rois(
 
 
 def _region(outlines: Sequence[np.ndarray]) -> Any:
-    """A region of one outline, or of one with holes."""
+    """Make a region of one outline, or of one outline with holes."""
     import roifile
 
     if len(outlines) == 1:

@@ -26,7 +26,7 @@ from amseg_keras.rewrite.graph import (
 
 
 def read_graph(model: keras.Model, merge_branches: bool) -> Graph:
-    """The graph of a functional model.
+    """Read the graph of a functional model.
 
     Raises:
         ValueError: the model is not functional.
@@ -55,7 +55,7 @@ def read_graph(model: keras.Model, merge_branches: bool) -> Graph:
 
 
 def _called(call: Any, nodes: dict[int, Node], merge_branches: bool) -> list[Node]:
-    """A node for each output of a layer's call."""
+    """Make a node for each output of a layer's call."""
     layer = call.operation
     inputs = tuple(nodes[id(tensor)] for tensor in call.input_tensors)
     if _is_for_inference(call):
@@ -84,7 +84,7 @@ def _called(call: Any, nodes: dict[int, Node], merge_branches: bool) -> list[Nod
 
 
 def _is_for_inference(call: Any) -> bool:
-    """Whether a layer was called on tensors alone, not for instance with `training=True`."""
+    """Tell whether a layer was called on tensors alone, not for instance with `training=True`."""
     named = call.arguments.kwargs.values()
     return len(call.arguments.args) == 1 and all(value is None or value is False for value in named)
 
@@ -107,7 +107,7 @@ _VARIANCE = 1 - _EPSILON
 
 
 def write_model(graph: Graph) -> keras.Model:
-    """The model of a graph, its weights rounded to float32 only now."""
+    """Build the model of a graph, with weights rounded to float32."""
     writer = _Writer()
     for node in graph.nodes():
         writer.write(node)
@@ -169,7 +169,7 @@ class _Writer:
 
 
 def _with_weights(node: Node, name: str) -> tuple[keras.layers.Layer, list[np.ndarray]]:
-    """The layer of a node, not built, and the weights that it is to get."""
+    """Return the layer of a node, not built, and its future weights."""
     common = {"name": name, "dtype": "float32"}
     # random kernels would take longer to make than all the rest
     kernels = {**common, "kernel_initializer": "zeros", "data_format": "channels_last"}
@@ -209,7 +209,7 @@ def _present(*weights: np.ndarray | None) -> list[np.ndarray]:
 
 
 def _copied(layer: Any, name: str) -> Any:
-    """A layer or operation of its own for the new model, without weights yet."""
+    """Copy a layer or operation for the new model, without weights yet."""
     if isinstance(layer, Plain):
         options = {key: value for key, value in vars(layer).items() if key != "kind"}
         kind = DepthToSpace if layer.kind == "DepthToSpace" else getattr(keras.layers, layer.kind)

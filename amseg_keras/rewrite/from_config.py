@@ -142,7 +142,7 @@ def _want(holds: bool, why: str) -> None:
 
 
 def _only(ends: Any) -> str:
-    """The one layer at an end of the network: `[name, 0, 0]`, or a list of one such."""
+    """Return the one layer at an end of the network: `[name, 0, 0]`, or a list of one such."""
     if ends and isinstance(ends[0], list):
         (ends,) = ends
     name, *numbers = ends
@@ -178,7 +178,7 @@ def _taken(tensor: Mapping[str, Any], name: str) -> str:
 
 
 def _paths(layers: list[_Layer]) -> Iterator[str]:
-    """Where Keras puts the weights of each layer: by its class, numbered from the second on."""
+    """Return where Keras puts the weights of each layer: by its class, with a number."""
     seen: Counter[str] = Counter()
     for layer in layers:
         snake = re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", layer.kind)
@@ -201,7 +201,7 @@ def _pair(value: Any, name: str) -> tuple[int, int]:
 def _convolution(
     width_in: int, width_out: int, size: tuple[int, int], activation: str = "linear"
 ) -> Plain:
-    """A convolution as the blocks have it; `shapes` in the order in which Keras stores them."""
+    """Make a convolution of the blocks; `shapes` are in the order in which Keras stores them."""
     return Plain(
         kind="Conv2D",
         shapes={"kernel": (*size, width_in, width_out), "bias": (width_out,)},

@@ -141,7 +141,7 @@ class Graph:
     outputs: Any
 
     def nodes(self) -> list[Node]:
-        """All nodes, each after its inputs."""
+        """List all nodes, each after its inputs."""
         found: dict[Node, None] = {}
         open_nodes = [*self._ends()]
         while open_nodes:
@@ -154,7 +154,7 @@ class Graph:
         return list(found)
 
     def changed(self, rule: Callable[[Node, tuple[bool, ...]], Node]) -> Graph:
-        """The graph with every node replaced by what a rule makes of it.
+        """Return the graph with every node replaced by a rule.
 
         Args:
             rule: takes a node whose inputs are replaced already, and of each input whether this
@@ -177,7 +177,7 @@ class Graph:
 
 
 def width(node: Node) -> int | None:
-    """Channels of what a node gives, if known."""
+    """Return the number of output channels of a node, if known."""
     match node:
         case Conv() | UpConv():
             return int(node.kernel.shape[-1])

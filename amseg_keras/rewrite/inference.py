@@ -17,7 +17,7 @@ from amseg_keras.rewrite.rules import rewritten
 
 
 def inference_model(model: keras.Model, *, merge_branches: bool = True) -> keras.Model:
-    """The same function as a trained network's, of plain Keras layers and with less to compute.
+    """Build the same function of plain Keras layers, with less to compute.
 
     The package's own blocks are taken apart into Keras' convolutions, additions and activations
     (`DepthToSpace` stays), dropout is left out, and:
@@ -58,7 +58,7 @@ def inference_model(model: keras.Model, *, merge_branches: bool = True) -> keras
 
 
 def label_model(model: keras.Model) -> keras.Model:
-    """`inference_model` ending in class ids instead of probabilities, with no softmax.
+    """Build `inference_model` with class ids instead of probabilities, without softmax.
 
     The ids are found by comparing the scores of the classes. A network that ends in
     `DepthToSpace` has them found for each cell, before the pixels are laid out: there are no
@@ -93,7 +93,7 @@ def label_model(model: keras.Model) -> keras.Model:
 
 
 def ending_in_labels(graph: Graph, classes: int) -> keras.Model:
-    """The model of a graph that has one output, scores or probabilities of so many classes."""
+    """Build the model of a graph with one output: scores or probabilities of the classes."""
     (end,) = items(graph.outputs)
     scores, block = _before_softmax(end), 1
     match scores:
@@ -106,7 +106,7 @@ def ending_in_labels(graph: Graph, classes: int) -> keras.Model:
 
 
 def _before_softmax(node: Node) -> Node:
-    """The scores that a softmax is given; without one, the node itself."""
+    """Return the scores before a softmax; without a softmax, the node itself."""
     if not isinstance(node, Step):
         return node
     kind, layer = kind_of(node.layer), node.layer
@@ -117,14 +117,14 @@ def _before_softmax(node: Node) -> Node:
 
 
 def _class_by_class(cells: Conv, classes: int) -> Conv:
-    """A convolution to `pixels * classes` channels with those of one class side by side."""
+    """Make a convolution to `pixels * classes` channels, ordered by class."""
     order = np.arange(cells.kernel.shape[-1]).reshape(-1, classes).T.ravel()
     bias = None if cells.bias is None else cells.bias[order]
     return replace(cells, kernel=cells.kernel[..., order], bias=bias)
 
 
 def _labels(scores: Any, classes: int, block: int) -> Any:
-    """The first class with the highest score, uint8 `(batch, height, width)`."""
+    """Return the first class with the highest score, uint8 `(batch, height, width)`."""
     # Comparing whole tensors takes far less time than an argmax over so few channels, and OpenVINO
     # does not read Keras' argmax from TensorFlow.
     by_class = keras.ops.split(scores, classes, axis=-1)

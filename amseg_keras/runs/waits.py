@@ -239,7 +239,7 @@ def _ready(segmenter: Segmenter, engine: str) -> Segmenter:
 
 
 def _warm(segmenter: Segmenter, inputs: np.ndarray) -> Engine:
-    """The engine of a segmenter after a frame that came alone."""
+    """Return the engine of a segmenter after a single frame."""
     engine = segmenter.compile_inference(segmenter.engine).engine
     engine.labels(inputs[:1])
     return engine
@@ -259,7 +259,7 @@ def _one_thread() -> Iterator[None]:
 
 
 def _milliseconds(work: Callable[[], object], count: int) -> tuple[float, float]:
-    """Milliseconds of the clock, and of all cores together, for each of so many frames."""
+    """Measure milliseconds of the clock, and of all cores, for each frame."""
     began, used = time.perf_counter(), time.process_time()
     work()
     taken = time.perf_counter() - began, time.process_time() - used
@@ -267,7 +267,7 @@ def _milliseconds(work: Callable[[], object], count: int) -> tuple[float, float]
 
 
 def _write_frames(folder: Path, count: int) -> Path:
-    """A stack whose frames all differ, and one of them as a picture."""
+    """Write a stack of different frames, and one of them as a picture."""
     rng = np.random.default_rng(0)
     with open_stack(_SAMPLE) as sample:
         own = np.stack([sample[index] for index in range(len(sample))]).astype(np.int16)

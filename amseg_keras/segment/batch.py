@@ -110,7 +110,7 @@ def label_batch(
 
 
 def _stacked(made: list[np.ndarray]) -> np.ndarray:
-    """The inputs as a batch; one alone is not copied, which may be large."""
+    """Stack the inputs to a batch, without a copy of a single large one."""
     return made[0][None] if len(made) == 1 else np.stack(made)
 
 

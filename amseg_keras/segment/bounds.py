@@ -147,7 +147,7 @@ def labels_at(probabilities: np.ndarray, class_names: Sequence[str], limit: floa
 
 
 def _likeliest(probabilities: np.ndarray, classes: Sequence[int]) -> np.ndarray:
-    """Likeliest of some of the classes, uint8."""
+    """Return the likeliest of some of the classes, uint8."""
     likeliest: np.ndarray = np.array(classes, np.uint8)[probabilities[..., classes].argmax(axis=-1)]
     return likeliest
 
@@ -155,7 +155,7 @@ def _likeliest(probabilities: np.ndarray, classes: Sequence[int]) -> np.ndarray:
 def _edge(
     frame: np.ndarray, labels: np.ndarray, class_names: Sequence[str]
 ) -> tuple[float, float] | None:
-    """What the surface of the labels lacks to be where the grey levels step."""
+    """Return slope and offset from the surface of the labels to the step of the grey levels."""
     surface = substrate_surface(labels, class_names)
     edge = None if surface is None else at_grey_edge(surface, frame, labels, class_names)
     if surface is None or edge is None:
@@ -166,7 +166,7 @@ def _edge(
 def _mean_probabilities(
     made: np.ndarray, probabilities: Callable[[np.ndarray], np.ndarray], temperature: float
 ) -> np.ndarray:
-    """Mean over the frame as it is and moved by a few pixels."""
+    """Average over the frame and the frame moved by a few pixels."""
     height, width = made.shape[:2]
     total = tempered(probabilities(made[None])[0], temperature)
     for down, right in SHIFTS:

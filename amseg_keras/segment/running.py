@@ -155,7 +155,7 @@ def sample_of(inputs: Inputs) -> np.ndarray:
 
 
 def choose_device(name: str = "auto") -> str:
-    """The device to run on, as `keras.device` takes it.
+    """Choose the device to run on, as `keras.device` takes it.
 
     Args:
         name: `"auto"` (the first GPU or TPU, else the CPU), `"cpu"`, `"gpu"`, or one of several,
@@ -180,7 +180,7 @@ def choose_device(name: str = "auto") -> str:
 
 
 def _visible_devices() -> list[str]:
-    """Names as `keras.device` takes them, the CPU always among them."""
+    """List names for `keras.device`, always with the CPU."""
     import keras
 
     if keras.backend.backend() == "torch":

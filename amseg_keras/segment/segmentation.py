@@ -73,7 +73,7 @@ class Segmentation:
     warnings: tuple[ApplicabilityWarning, ...] = ()
 
     def mask(self, class_name: str) -> np.ndarray:
-        """Where a class is, bool `(frames, height, width)`.
+        """Return the mask of a class, bool `(frames, height, width)`.
 
         Args:
             class_name: one of `class_names`.

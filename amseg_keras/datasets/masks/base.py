@@ -51,7 +51,7 @@ class ClassIds:
 
     @classmethod
     def of(cls, class_names: Sequence[str]) -> ClassIds:
-        """Ids 0, 1, ... in the order of the names."""
+        """Number names 0, 1, ... in their order."""
         by_name = {name: number for number, name in enumerate(class_names)}
         return cls(by_name, by_name.get("background", 0))
 

@@ -93,7 +93,7 @@ def _checked(known: Mapping[str, Any]) -> tuple[str, ...] | None:
 
 
 def _attributes(folder: Path) -> dict[str, Any]:
-    """The metadata of a group or array; that of OME-Zarr 0.5 as in 0.4."""
+    """Read the metadata of a group or array; OME-Zarr 0.5 gives the form of 0.4."""
     found = document(folder / "zarr.json").get("attributes") or document(folder / ".zattrs")
     return dict(found.get("ome", found))
 

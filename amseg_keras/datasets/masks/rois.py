@@ -129,7 +129,7 @@ def fill_outlines(outlines: Sequence[np.ndarray], size: tuple[int, int]) -> np.n
 
 
 def _upright_edges(outlines: Sequence[np.ndarray]) -> Iterator[tuple[int, int, int]]:
-    """Column, upper and lower row of each edge that runs up or down."""
+    """Yield column, upper and lower row of each edge that runs up or down."""
     for outline in outlines:
         corners = outline.astype(int).tolist()
         for (x, y), (other_x, other_y) in zip(corners, [*corners[1:], *corners[:1]], strict=True):
@@ -289,7 +289,7 @@ def fill_any(outlines: Sequence[np.ndarray], size: tuple[int, int]) -> np.ndarra
 
 
 def _open(outline: np.ndarray) -> np.ndarray:
-    """An outline without its first corner at its end."""
+    """Remove the first corner from the end of an outline."""
     closed = len(outline) > 1 and (outline[0] == outline[-1]).all()
     return outline[:-1] if closed else outline
 

@@ -138,7 +138,7 @@ def find_surface(background: np.ndarray, where: str) -> np.ndarray:
 
 
 def label_keyhole(divided: np.ndarray, surface: np.ndarray, sigma: float) -> np.ndarray:
-    """Classes of one frame.
+    """Return the class ids of one frame.
 
     Args:
         divided: The frame over its background, `(height, width)`, 1 where nothing has changed.

@@ -234,7 +234,7 @@ class Panel:
 
 @lru_cache(maxsize=16)
 def area_weights(start: float, stop: float, parts: int) -> tuple[int, np.ndarray]:
-    """Weights that average the pixels of an interval into equal parts, edges by their share.
+    """Compute weights that average the pixels of an interval into equal parts.
 
     Returns:
         The first pixel, and float32 `(parts, pixels)`, read-only, whose rows add up to 1.
@@ -308,7 +308,7 @@ def _alike(panels: list[Panel]) -> bool:
 
 
 def _edges(profile: np.ndarray, start: int, stop: int) -> tuple[float, float]:
-    """Edges of a dark run on white to a fraction of a pixel, from how grey its ends are."""
+    """Find the edges of a dark run on white to a fraction of a pixel, from its grey ends."""
     inside_start, inside_stop = start + 2, stop - 2
     before = _share(profile[max(start - 2, 0) : inside_start], profile[inside_start])
     after = _share(profile[inside_stop : stop + 2], profile[inside_stop - 1])

@@ -62,7 +62,7 @@ class Sightings:
 
 
 def is_from_keyhole(track: Sightings, recording: Recording) -> bool:
-    """Whether a pore was born at the keyhole; see `track_pores`."""
+    """Tell whether a pore was born at the keyhole; see `track_pores`."""
     born = int(np.searchsorted(recording.frame, track.frame[0]))
     if born == 0:
         return False
@@ -73,7 +73,7 @@ def is_from_keyhole(track: Sightings, recording: Recording) -> bool:
 
 
 def end_of(track: Sightings, recording: Recording) -> str:
-    """How a pore ended; see `track_pores`."""
+    """Tell how a pore ended; see `track_pores`."""
     last = int(np.searchsorted(recording.frame, track.frame[-1]))
     final = len(recording.frame) - 1
     if last == final:
@@ -93,7 +93,7 @@ def _is_beside_keyhole(track: Sightings, which: int, row: int, recording: Record
 
 
 def _reaches_edge(track: Sightings, shape: tuple[int, int]) -> bool:
-    """Whether the disc of a pore would be at the edge in the next frame."""
+    """Tell whether the disc of a pore would be at the edge in the next frame."""
     steps = min(_STEPS, len(track.frame) - 1)
     passed = max(track.frame[-1] - track.frame[-1 - steps], 1)
     radius = track.diameter[-1] / 2

@@ -31,7 +31,7 @@ class Fluctuation:
 
 
 def fluctuation(values: pd.Series | np.ndarray | Sequence[float]) -> Fluctuation:
-    """Fluctuation of the keyhole's area or depth over a recording (equations 3 and 4).
+    """Compute the fluctuation of the keyhole's area or depth (equations 3 and 4).
 
     With the mean over the frames in which there is a keyhole,
 
@@ -168,7 +168,7 @@ def oscillation_spectrum(
 
 
 def _from_build_up_on(values: np.ndarray) -> np.ndarray:
-    """The part of a recording in which the keyhole is as it stays; NaN where there is none."""
+    """Return the part of a recording after the keyhole has formed; NaN without a keyhole."""
     there = np.isfinite(values) & (values > 0)
     if not there.any():
         return np.empty(0)
@@ -179,7 +179,7 @@ def _from_build_up_on(values: np.ndarray) -> np.ndarray:
 
 
 def _periodogram(segment: np.ndarray, cycles: np.ndarray) -> np.ndarray:
-    """One-sided power per cycle a frame, at frequencies given in cycles per segment."""
+    """Compute the one-sided power per cycle a frame, at frequencies in cycles per segment."""
     time = np.flatnonzero(np.isfinite(segment)).astype(np.float64)
     values = segment[np.isfinite(segment)]
     values = values - np.polyval(np.polyfit(time, values, 1), time)
@@ -189,7 +189,7 @@ def _periodogram(segment: np.ndarray, cycles: np.ndarray) -> np.ndarray:
 
 
 def _lomb_scargle(time: np.ndarray, values: np.ndarray, frequencies: np.ndarray) -> np.ndarray:
-    """As `scipy.signal.lombscargle`, which takes a second to import."""
+    """Compute `scipy.signal.lombscargle`, which takes a second to import."""
     phase = np.outer(frequencies, time)
     shift = np.arctan2(np.sin(2 * phase).sum(axis=1), np.cos(2 * phase).sum(axis=1)) / 2
     phase -= shift[:, None]
@@ -204,7 +204,7 @@ def _lomb_scargle(time: np.ndarray, values: np.ndarray, frequencies: np.ndarray)
 
 
 def _peak(power: np.ndarray, segments: int) -> int | None:
-    """Index of the frequency that stands out most."""
+    """Return the index of the most prominent frequency."""
     from scipy.special import gammainccinv, gammaincinv
 
     candidates = np.arange(_FEWEST_CYCLES - 1, len(power) - _BESIDE - 1)

@@ -103,7 +103,7 @@ class _OpenTracks:
     born: int = 0
 
     def take(self, pores: Discs, frame: int) -> np.ndarray:
-        """Go on with the pores of a frame, and begin tracks with those left over."""
+        """Continue tracks with the pores of a frame, and begin tracks with the others."""
         self.missed += 1
         if not len(pores):
             return np.empty(0, np.int64)
@@ -127,7 +127,7 @@ class _OpenTracks:
         self._keep(self.missed <= REST_MEMORY)
 
     def _assigned(self, pores: Discs, frame: int) -> tuple[np.ndarray, np.ndarray]:
-        """Which tracks go on with which pores."""
+        """Assign pores to the tracks that they continue."""
         from scipy.optimize import linear_sum_assignment  # takes half a second to import
 
         passed = frame - self.last_frame
@@ -192,7 +192,7 @@ class KeyholePlaces:
 
     @classmethod
     def of(cls, frames: pd.DataFrame, width: int) -> KeyholePlaces:
-        """From the table of frames, for frames of a width."""
+        """Make the outlines from a table of frames of a width."""
 
         def column(name: str) -> np.ndarray:
             return np.asarray(frames[name].to_numpy(np.float64))
@@ -206,7 +206,7 @@ class KeyholePlaces:
         return cls(top, tip, column("keyhole_width_px") / 2)
 
     def gap(self, row: int, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-        """Distance of points from the keyhole of one frame in pixels, below 0 inside.
+        """Return the distance of points from the keyhole of a frame in pixels, below 0 inside.
 
         Returns:
             float64 of that shape; infinite where there is no keyhole.
@@ -221,7 +221,7 @@ class KeyholePlaces:
         return _gap(self.top[row], self.tip[row], self.half_width[row], x, y)
 
     def gaps(self, x: float, y: float) -> np.ndarray:
-        """Distance of one point from the keyhole of every frame in pixels, below 0 inside.
+        """Return the distance of a point from the keyhole of every frame in pixels, below 0 inside.
 
         Returns:
             float64 `(readable frames,)`; infinite where there is no keyhole.

@@ -122,7 +122,7 @@ def describe(frame: np.ndarray, x: np.ndarray, y: np.ndarray, area: np.ndarray) 
 
 
 def _frozen(frame: np.ndarray, x: np.ndarray, y: np.ndarray) -> int | None:
-    """Index of the first sighting at rest."""
+    """Return the index of the first sighting at rest."""
     if len(frame) < REST_FRAMES:
         return None
     noise = max(_noise(x), _noise(y))
@@ -143,12 +143,12 @@ def _smooth(values: np.ndarray) -> np.ndarray:
 
 
 def _noise(values: np.ndarray) -> float:
-    """Standard deviation of white noise on a smooth path, not misled by some jumps."""
+    """Estimate the standard deviation of white noise on a smooth path with a few jumps."""
     return float(np.median(np.abs(np.diff(values, 2))) / 0.6745 / np.sqrt(6))
 
 
 def _slope(frame: np.ndarray, values: np.ndarray) -> tuple[float, float]:
-    """Least-squares slope and its standard error; 0 of a single value, NaN of two or three."""
+    """Fit a least-squares slope and its standard error; 0 for one value, NaN for two or three."""
     if len(frame) == 1:
         return 0.0, np.nan
     if len(frame) < LEAST_FRAMES:
@@ -163,7 +163,7 @@ def _slope(frame: np.ndarray, values: np.ndarray) -> tuple[float, float]:
 
 
 def _slopes_to_end(frame: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """Least-squares slope from each value to the last one; 0 at the last."""
+    """Fit a least-squares slope from each value to the last one; 0 at the last."""
     # Sums from the end, about the last point: large numbers would eat the digits.
     since, moved = (frame - frame[-1])[::-1], (values - values[-1])[::-1]
     count = np.arange(1, len(frame) + 1)
@@ -313,14 +313,14 @@ def _sightings(pores: pd.DataFrame) -> Sightings:
 
 
 def _split(seen: Sightings, number: np.ndarray) -> list[Sightings]:
-    """The sightings of each track, in the order of time."""
+    """Return the sightings of each track, in the order of time."""
     by_track = np.argsort(number, kind="stable")
     ends = np.cumsum(np.bincount(number))
     return [seen[by_track[begin:end]] for begin, end in pairwise([0, *ends])]
 
 
 def track_table(tracks: list[Sightings], recording: Recording) -> pd.DataFrame:
-    """A row for each track; its columns are described at `track_pores`."""
+    """Make a row for each track, with the columns of `track_pores`."""
     at_keyhole = [is_from_keyhole(one, recording) for one in tracks]
     origin, place = origins(tracks, at_keyhole, recording)
     motions = [
@@ -357,7 +357,7 @@ def track_table(tracks: list[Sightings], recording: Recording) -> pd.DataFrame:
 
 
 def event_table(tracks: list[Sightings], table: pd.DataFrame, recording: Recording) -> pd.DataFrame:
-    """A row for each pore that was formed or that ended, in the order of time.
+    """Make a row for each pore that formed or ended, in the order of time.
 
     A blob at rest that is missed now and then neither forms nor ends.
 
@@ -394,10 +394,10 @@ def event_table(tracks: list[Sightings], table: pd.DataFrame, recording: Recordi
 
 
 def _ends(track: Sightings, end: str, recording: Recording) -> bool:
-    """Whether a blob at rest is truly gone, and not only missed from then on."""
+    """Tell whether a blob at rest is truly gone, not only missed from then on."""
     return end == JOINED_THE_KEYHOLE or is_gone(track, recording)
 
 
 def _column(kind: type, values: list[Any]) -> pd.Series:
-    """A column whose type does not depend on whether there is anything in it."""
+    """Make a column whose type does not depend on its rows."""
     return pd.Series(values, dtype=kind)

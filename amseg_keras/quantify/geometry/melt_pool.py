@@ -60,7 +60,7 @@ class MeltPool(NamedTuple):
     right_x_px: float = math.nan
 
     def tail_x_px(self, scan_direction: int | None) -> float:
-        """Column of the end where the metal freezes, behind the laser.
+        """Return the column of the end where the metal freezes, behind the laser.
 
         Args:
             scan_direction: +1 to the right, -1 to the left; None, not known, gives NaN.
@@ -270,7 +270,7 @@ def melt_free_depth(
     keyhole: Keyhole,
     pores: Sequence[Pore],
 ) -> float:
-    """Distance from the deepest keyhole or pore pixel down to the bottom of the plate.
+    """Measure the distance from the deepest keyhole or pore pixel to the bottom of the plate.
 
     Where there is a keyhole or a pore, metal has been molten; how far below it is not seen in a
     label map, so this is the most that can have stayed solid. It is measured from the lower edge

@@ -111,7 +111,7 @@ def measure_pores(
 
 
 def _pieces(mask: np.ndarray, smallest_px: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Rows and columns of the pixels of pieces large enough, and the number of each one's piece."""
+    """Return rows, columns and piece numbers of the pixels of large enough pieces."""
     y, x = np.nonzero(mask)
     pieces, _ = ndimage.label(mask, np.ones((3, 3))) if len(x) else (mask, 0)
     piece = pieces[y, x].astype(np.intp) - 1
@@ -124,7 +124,7 @@ def _pieces(mask: np.ndarray, smallest_px: float) -> tuple[np.ndarray, np.ndarra
 def _ellipses(
     dx: np.ndarray, dy: np.ndarray, piece: np.ndarray, area: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Major axis and eccentricity of each piece, from its pixels' distances to its centroid."""
+    """Compute major axis and eccentricity of each piece, from the second moments of its pixels."""
     xx, yy, xy = (np.bincount(piece, moment) / area for moment in (dx * dx, dy * dy, dx * dy))
     # The larger eigenvalue of the matrix of second moments is their sum, the smaller one their
     # difference.
@@ -136,7 +136,7 @@ def _ellipses(
 
 
 def _beside(mask: np.ndarray, y: np.ndarray, x: np.ndarray) -> np.ndarray:
-    """Whether any of the 8 neighbours of the pixels (y, x) is in the mask."""
+    """Tell whether any of the 8 neighbours of the pixels (y, x) is in the mask."""
     found = np.zeros(len(y), bool)
     if mask.any():
         padded = np.pad(mask, 1)

@@ -37,7 +37,7 @@ _ZARR_FILES = ("zarr.json", ".zarray", ".zgroup")
 
 
 def file_type(path: Path) -> str:
-    """Extension of a file in lower case, of two parts for a compressed EDF file.
+    """Return the extension of a file in lower case, with two parts for compressed EDF.
 
     Example:
         >>> file_type(Path("scan.EDF.gz")), file_type(Path("a.b.tif"))

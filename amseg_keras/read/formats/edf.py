@@ -168,7 +168,7 @@ def _read_header(file: BinaryIO) -> tuple[dict[str, str] | None, int]:
 
 
 def _declared(header: Mapping[str, str], where: str) -> tuple[int, int]:
-    """Bytes of the pixels, and bytes behind the header, as a header declares them."""
+    """Return bytes of the pixels, and bytes behind the header, as a header declares them."""
     sizes = []
     for key, value in header.items():
         match = _DIMENSION.fullmatch(key)

@@ -333,7 +333,7 @@ def is_closed(path: Path) -> bool:
 
 
 def _consistency_flags(path: Path) -> int | None:
-    """Flags of the superblock, of version 3 and later; None where there are none."""
+    """Read the flags of a superblock of version 3 or later; None for earlier versions."""
     with open(path, "rb") as file:
         offset = 0
         while offset <= _LARGEST_USER_BLOCK:

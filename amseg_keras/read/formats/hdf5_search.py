@@ -69,7 +69,7 @@ def find_dataset(
 
 
 def known_axes(dataset: h5py.Dataset) -> str | None:
-    """Letters of the axes of a dataset, where its own labels or the HDF5 image attributes say them.
+    """Return letters of the axes of a dataset, from its labels or the HDF5 image attributes.
 
     Example:
         >>> with h5py.File("a.h5", "w", driver="core", backing_store=False) as file:
@@ -215,7 +215,7 @@ def _files_of(dataset: h5py.Dataset, seen: set[tuple[str, str]]) -> Iterator[str
 
 
 def _named(folder: Path, name: str, home: str) -> list[Path]:
-    """Files of a source; `%b` in its name stands for the number of a block."""
+    """Return the files of a source; `%b` in its name stands for the number of a block."""
     if name == ".":
         return [Path(home)]
     if "%b" in name:

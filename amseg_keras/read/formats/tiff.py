@@ -265,7 +265,7 @@ class TiffReader(FrameReader):
         return sizes["Y"], sizes["X"], sizes.get("S", 1)
 
     def _pixels(self, index: int) -> np.ndarray:
-        """Frame `index` as stored: ``(height, width)`` or ``(height, width, channels)``."""
+        """Read frame `index` as stored: ``(height, width)`` or ``(height, width, channels)``."""
         page = self._pages[0 if self._contiguous is not None else index]
         pixels = self._stored(index)
         height, width, channels = self._page_shape(page)

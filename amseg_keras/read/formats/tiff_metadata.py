@@ -103,7 +103,7 @@ def _is_no_frame(page: Page) -> bool:
 
 
 def _ome_planes(tiff: tifffile.TiffFile) -> FramePages | None:
-    """Planes in the order of their OME metadata; None where these describe no stack of planes."""
+    """Return planes in the order of their OME metadata; None without such metadata."""
     images = tiff.series
     if not images or any(image.kind != "ome" for image in images):
         return None
@@ -129,7 +129,7 @@ def _ome_planes(tiff: tifffile.TiffFile) -> FramePages | None:
 
 
 def pixel_size_um(tiff: tifffile.TiffFile) -> float | None:
-    """Edge of a square pixel in micrometres; None if not said, or not square.
+    """Read the edge of a square pixel in micrometres; None if unknown, or not square.
 
     The resolution tag alone is no answer: written by cameras and editors it means dots per inch.
     """

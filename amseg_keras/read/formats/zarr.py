@@ -191,7 +191,7 @@ def _choose(
 
 
 def _image(folder: Path) -> tuple[str | None, str | None]:
-    """Path and axes of the full resolution, from the metadata of an OME-Zarr image."""
+    """Return path and axes of the full resolution, from the metadata of an OME-Zarr image."""
     image = multiscale(folder)
     if not image.get("datasets"):
         return None, None

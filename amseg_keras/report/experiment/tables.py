@@ -59,7 +59,7 @@ _DEFINITIONS = {
 
 
 def definitions() -> str:
-    """The drawing and a list of all quantities, folded."""
+    """Return the drawing and a list of all quantities, folded."""
     terms = "".join(
         f"<dt>{escape(term)}</dt><dd>{escape(meaning)}</dd>"
         for term, meaning in _DEFINITIONS.items()
