@@ -50,7 +50,7 @@ class InterruptibleGroup(click.Group):
 def one_sentence_when_interrupted() -> Iterator[None]:
     """Turn Ctrl-C and SIGTERM into one sentence and exit code 130 or 143.
 
-    The notes of the exception say what is unfinished and how to go on.
+    The notes of the exception say what is unfinished and how to continue.
     """
     before = _raise_on_sigterm()
     try:

@@ -160,7 +160,7 @@ def _without_keras(device: str, engine: str) -> bool:
 
 
 def need_keras() -> None:
-    """Refuse to go on without Keras and a backend, in a sentence that names the extra.
+    """Refuse to continue without Keras and a backend, in a sentence that names the extra.
 
     Raises:
         ClickException: No backend of Keras is installed.

@@ -86,8 +86,8 @@ def compare_networks(
 ) -> Comparison:
     """Train networks on the same batches by the same recipe, evaluate them, and time them.
 
-    Interrupted, it goes on where it stopped when called again: a network that is trained is not
-    trained again, one that is half trained goes on from its checkpoint.
+    An interrupted comparison continues with the next call: a trained network is not
+    trained again, and a half-trained one continues from its checkpoint.
 
     Args:
         data: With labelled frames in all three splits.

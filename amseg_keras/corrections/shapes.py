@@ -163,7 +163,7 @@ def class_around(labels: np.ndarray, mask: np.ndarray) -> int:
         mask: Mask of the same shape.
 
     Returns:
-        Class id; that of the mask's own pixels where the mask fills the frame.
+        Class id; if the mask fills the frame, the class id of its own pixels.
 
     Example:
         >>> labels = np.array([[2, 2, 2], [2, 4, 2], [0, 0, 2]], np.uint8)

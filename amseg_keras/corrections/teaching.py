@@ -129,7 +129,7 @@ def teach(
         start_from: Preset, folder or `owner/repo` of the network to begin with.
         recipe: Epochs, rate and windows.
         replay: Train on simulated frames too.
-        progress: Told of every step; an exception from it ends the teaching.
+        progress: Function that is called after every step; its exceptions end the teaching.
 
     Returns:
         The tuned preset, and its scores before and after.

@@ -105,7 +105,7 @@ class Dataset:
         folder: Folder of the data set.
         class_names: Names of the class ids 0, 1, ...: the owner's own, any number.
         frames: Frames in the order of `dataset.json`.
-        pixel_size_um: Size of a pixel in um, None where it is not known.
+        pixel_size_um: Size of a pixel in um, None if unknown.
         origin: One sentence on where the frames come from; simulated ones say so here.
         other: What else `dataset.json` says; kept as it is.
         assumed: What was assumed on opening a folder that does not say it, a sentence each.

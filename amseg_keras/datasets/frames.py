@@ -139,7 +139,7 @@ class ScaledFrames:
 
 
 class _SequenceFrames:
-    """The frames of one sequence, read when asked for: what `GreyScaling.measure` takes."""
+    """The frames of one sequence, read on request, for `GreyScaling.measure`."""
 
     def __init__(self, data: Dataset, frames: Sequence[LabelledFrame]) -> None:
         self._data, self._frames = data, frames

@@ -25,8 +25,8 @@ def segment_at_once(
     """Read, segment and measure one recording.
 
     Args:
-        pixel_size_um: Size of a pixel in um; None for that of the file.
-        frame_rate_hz: Frames per second; None for that of the file.
+        pixel_size_um: Size of a pixel in um; None for the pixel size of the file.
+        frame_rate_hz: Frames per second; None for the frame rate of the file.
 
     Yields:
         The recording when it is read, and then again and again until it is measured.

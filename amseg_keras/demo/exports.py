@@ -27,7 +27,7 @@ class Packing:
     """Parts of a recording that can be packed.
 
     Attributes:
-        about: As of `jobs.segment`.
+        about: As in `jobs.segment`.
         folder: Folder with the results of the commands.
         out: Folder of the files that are made.
         corrections: Data set of corrected frames; None if there is none.
@@ -68,7 +68,7 @@ def make(about: dict[str, Any], wanted: str, corrections: Path | None, tell: Tel
     """Make a file.
 
     Args:
-        about: As of `jobs.segment`.
+        about: As in `jobs.segment`.
         wanted: One of `EXPORTS`.
         corrections: Data set of corrected frames; None if there is none.
     """

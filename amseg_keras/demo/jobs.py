@@ -29,20 +29,20 @@ from amseg_keras.json_values import json_value
 from amseg_keras.read import FrameStack, ReadError, ReadOptions, StackSource, find_stacks
 
 RESULTS = "results"
-"""Folder, in that of a recording, with the folders that the commands write."""
+"""Folder in the folder of a recording, for the results of the commands."""
 
 _SAMPLED = 16
-"""Frames on which the range of grey levels is measured."""
+"""Number of frames on which the range of grey levels is measured."""
 
 
 def read(folder: str, uploads: str, limits: dict[str, int], tell: Tell) -> list[dict[str, Any]]:
-    """Read every frame of the files that a visitor sent.
+    """Read every frame of the files of an upload.
 
     Args:
         folder: Folder of the visitor, in which each recording gets a folder of its own.
         uploads: Folder of the files.
         limits: Fields of `Limits`.
-        tell: Told of every frame.
+        tell: Function that is called after every frame.
 
     Returns:
         What each recording is.
@@ -105,7 +105,7 @@ def segment(
         about: Description of the recording, from `read`.
         preset: Folder of the preset.
         chosen: `pixel_size_um`, `frame_rate_hz`, `background` and `scale` of the visitor.
-        tell: Told of every frame.
+        tell: Function that is called after every frame.
 
     Returns:
         The record of the run.
@@ -145,7 +145,7 @@ def segment(
 def confidence(
     about: dict[str, Any], preset: str, chosen: dict[str, Any], tell: Tell
 ) -> dict[str, Any]:
-    """Compute how sure the network is of every pixel; arguments as of `segment`."""
+    """Compute the confidence of every pixel; arguments as in `segment`."""
     segmenter, _ = _network(preset)
     total = about["shape"][0]
     path = Path(about["home"]) / "confidence.npy"
@@ -167,7 +167,7 @@ def measure(about: dict[str, Any], chosen: dict[str, Any], tell: Tell) -> dict[s
     """Measure the label maps that are shown, as `amseg quantify` does, and draw them over time.
 
     Args:
-        about: As of `segment`.
+        about: As in `segment`.
         chosen: `pixel_size_um`, `frame_rate_hz` and `smallest_pore_um`.
         tell: Told that it began.
 
@@ -209,7 +209,7 @@ def measure(about: dict[str, Any], chosen: dict[str, Any], tell: Tell) -> dict[s
 def explain(
     about: dict[str, Any], preset: str, background: str, frame: int, class_name: str, tell: Tell
 ) -> dict[str, str]:
-    """Draw what speaks for a class in a frame, and how sure the network is of each pixel."""
+    """Draw the evidence for a class in a frame, and the confidence of each pixel."""
     from amseg_keras.runs.explain import CONFIDENCE, HEAT, ExplainSettings, run_explanation
 
     segmenter, digest = _network(preset)

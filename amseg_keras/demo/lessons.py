@@ -58,7 +58,7 @@ class Teaching:
     """The last teaching of a visitor.
 
     Attributes:
-        state: As of a recording.
+        state: As in a recording.
         said: Present step, or the error, in a sentence.
         share: Part of it that is done, 0 to 1.
         scores: Rows of `Taught.scores`; None before the end.

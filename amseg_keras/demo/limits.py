@@ -17,7 +17,7 @@ from amseg_keras.read.formats import SUPPORTED, file_type, is_supported
 from amseg_keras.read.names import safe_name
 
 LARGEST_CHUNK = 1 << 28
-"""Bytes: what HDF5 decompresses at once, whatever part of it is asked for."""
+"""Largest chunk in bytes, because HDF5 always decompresses a whole chunk."""
 
 _ELSEWHERE = "or run amseg segment on your own computer"
 

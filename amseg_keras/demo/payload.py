@@ -29,7 +29,7 @@ from amseg_keras.report.colours import class_colours
 VIEWS = ("frame", "background", "motion")
 
 MOTION_ENDS = 6.0
-"""Motion is shown from so many times its noise below no change to so many above."""
+"""Range of the shown motion on either side of no change, as a multiple of its noise."""
 
 
 def frame_payload(recording: Recording, index: int, view: str = "frame") -> bytes:
@@ -134,11 +134,11 @@ def _cards(
 
 
 _STATES = itertools.count(1)
-"""Numbers of the descriptions, by which a page knows an older one that comes late."""
+"""Numbers of the descriptions, by which a page ignores a late, older one."""
 
 
 def state_of(visitor: Visitor) -> dict[str, Any]:
-    """Describe all that a visitor has, as the page shows it."""
+    """Describe the recordings of a visitor for the page."""
     number = next(_STATES)  # taken first: what is described later is at least as new
     teaching = visitor.lessons.teaching
     return {

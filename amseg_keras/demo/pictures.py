@@ -29,11 +29,11 @@ CARDS = {
     "pore_area": "pore area",
     "porosity": "porosity",
 }
-"""Columns of the table of frames, without their units, that are shown large."""
+"""Columns of the table of frames, without units, that are shown large."""
 
 
 def cards(quantities: Quantities, index: int) -> list[dict[str, Any]]:
-    """Give the numbers of one frame, each with its title and its unit.
+    """Return the numbers of one frame, with titles and units.
 
     Args:
         index: Number of the frame, from 0.
@@ -63,7 +63,7 @@ def cards(quantities: Quantities, index: int) -> list[dict[str, Any]]:
 
 
 def _interval(row: pd.Series, column: str) -> str:
-    """Say the 90 % interval of a quantity, and whether the network was asked in this frame."""
+    """Write the 90 % interval of a quantity, and whether it is interpolated."""
     ends = [row.get(f"{end}{column}") for end in (LOW, HIGH)]
     if any(end is None or pd.isna(end) for end in ends):
         return ""

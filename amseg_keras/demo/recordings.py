@@ -33,8 +33,8 @@ class Chosen:
 
     Attributes:
         preset: Name of the network.
-        pixel_size_um: Size of a pixel in um; None where it is not known.
-        frame_rate_hz: Frames per second; None where it is not known.
+        pixel_size_um: Size of a pixel in um; None if unknown.
+        frame_rate_hz: Frames per second; None if unknown.
         background: Frames of the background, as `BackgroundPolicy.parse` reads it.
         scale: Factor by which frames are enlarged for the network, or "auto".
         smallest_pore: Equivalent diameter of the smallest pore, in um, or in pixels where no pixel
@@ -106,7 +106,7 @@ class Recording:
         measured_at: Version of the labels that was measured.
         version: Counts every change of what is seen.
         training: Frames to teach with: those that were corrected, and those that the visitor chose.
-        has_confidence: Whether `confidence.npy` is that of the labels.
+        has_confidence: Whether `confidence.npy` belongs to the labels.
         stop: Set when the visitor wants the job no more.
     """
 

@@ -1,4 +1,4 @@
-"""The server: what the page asks for, and what it is answered."""
+"""Answer the requests of the page."""
 
 from __future__ import annotations
 
@@ -60,10 +60,10 @@ _NO_GRADIO = "The Gradio page needs amseg-keras[demo]."
 
 @dataclass(frozen=True)
 class Access:
-    """Who may ask the server.
+    """Access to the server.
 
     Attributes:
-        password: Password that visitors are asked for; None for none.
+        password: Password of the page, or None.
         hosts: Names of the server beside its own and addresses in numbers.
         frames: Sites that may show the page in a frame of theirs.
     """
@@ -78,7 +78,7 @@ class Demo:
 
     Args:
         pools: Workers; by default new ones.
-        grace_s: A page that was closed or reloaded may come back within so many seconds.
+        grace_s: Time in s within which a closed or reloaded page may come back.
     """
 
     def __init__(
@@ -295,12 +295,12 @@ def _asset(name: str) -> str:
 FIRST_PORT = 7860
 
 OPEN = Access()
-"""Everybody may ask."""
+"""Access for everybody."""
 
 
 @dataclass(frozen=True)
 class Address:
-    """Where the page is, and who may open it.
+    """Address of the page, and access to it.
 
     Attributes:
         host: Name or address of this computer that is listened on.
@@ -317,7 +317,7 @@ def listening_socket(address: Address) -> socket.socket:
     """Take a port.
 
     Args:
-        address: Where to listen.
+        address: Host and port.
 
     Raises:
         OSError: The port is taken, or the host is no address of this computer.

@@ -1,4 +1,4 @@
-"""Who is on the page: a folder and recordings for each visitor, and their work in turn."""
+"""Keep a folder and recordings for each visitor of the page, and do their work in turn."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from amseg_keras.demo.workers import UNKNOWN, JobError, JobStopped, Pools
 _LOGGER = logging.getLogger(__name__)
 
 EMPTY_S = 300.0
-"""A visitor without a recording is gone after so many seconds; a page that is open asks oftener."""
+"""Time in s without a request after which a visitor without a recording is gone."""
 
 UPLOADS, FRAMES = "uploads-", "frames"
 """Beginning of the name of a folder for an upload, and the folder in it that holds the files.
@@ -33,7 +33,7 @@ UPLOADS, FRAMES = "uploads-", "frames"
 A recording whose frames have nothing but a number for a name is called after their folder."""
 
 MEASURE_AFTER_S = 0.4
-"""Labels that were changed are measured anew when nothing changed for so long."""
+"""Time in s without a change after which changed labels are measured."""
 
 
 class Visitor:
@@ -58,7 +58,7 @@ class Visitor:
         self._running = False
 
     def touch(self) -> None:
-        """Note that the visitor is here."""
+        """Note the time of a request of the visitor."""
         self.seen, self.left = time.monotonic(), None
 
     def recording(self, number: int) -> Recording:
@@ -87,7 +87,7 @@ class Visitor:
         return folder
 
     def read(self, uploads: Path, preset: str, stop: threading.Event) -> list[Recording]:
-        """Read files that were sent, each of their recordings into a new entry of the list.
+        """Read uploaded files, and add their recordings to the list.
 
         Raises:
             JobError: They cannot be read.
@@ -269,7 +269,7 @@ class Visitor:
                 recording.changed()
 
     def explain(self, recording: Recording, frame: int, class_name: str) -> dict[str, str]:
-        """Draw why a class was found in a frame; gives the paths of two pictures."""
+        """Draw the evidence for a class in a frame; return the paths of two pictures."""
         arguments = {
             "about": recording.about,
             "preset": str(self.lessons.presets[recording.chosen.preset]),
@@ -283,7 +283,7 @@ class Visitor:
         return made
 
     def pack(self, recording: Recording, wanted: str) -> Path:
-        """Make a file of a recording to take along.
+        """Make a file of a recording for download.
 
         Raises:
             JobError: There is nothing to be packed yet, or it fails.
@@ -302,7 +302,7 @@ class Visitor:
             return Path(self._pools.files.do("pack", arguments, seconds, recording.stop))
 
     def use_taught(self, recording: Recording) -> None:
-        """Segment a recording with the tuned network, and keep what was found before it.
+        """Segment a recording with the tuned network, and keep the labels before.
 
         Raises:
             JobError: There is no tuned network.
@@ -346,8 +346,8 @@ class Visitors:
     """All visitors of a server.
 
     Args:
-        grace_s: A page that was closed, or reloaded, may come back within so many seconds.
-        idle_s: Visitors who do nothing for so long are gone.
+        grace_s: Time in s within which a closed or reloaded page may come back.
+        idle_s: Time in s without a request after which a visitor is gone.
     """
 
     def __init__(

@@ -33,7 +33,7 @@ Answer = Callable[[Request, Visitor], Awaitable[Response]]
 
 
 def routes(visitors: Visitors) -> list[Route]:
-    """List the addresses of all that is asked of recordings."""
+    """List the routes of all requests about recordings."""
     here = "/v/{token}/recordings/{number:int}"
     asked = {
         "/v/{token}/run": (_run, "POST"),

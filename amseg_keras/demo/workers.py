@@ -294,7 +294,7 @@ class Pool:
     """Workers of one kind, which take jobs in the order in which they come.
 
     Args:
-        limited: As of `Worker`.
+        limited: As in `Worker`.
     """
 
     def __init__(self, count: int, limited: bool) -> None:

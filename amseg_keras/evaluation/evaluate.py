@@ -102,7 +102,7 @@ class ComparedFrame:
 
 
 class SegmentedFrames:
-    """The labelled frames of a split, read and segmented when asked for.
+    """The labelled frames of a split, read and segmented on request.
 
     Args:
         segmenter: The network.

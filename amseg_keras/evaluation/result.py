@@ -190,7 +190,7 @@ class Evaluation:
 
     @property
     def pores(self) -> PoreScores | None:
-        """Scores of single pores; None where network or data set has no class "pore"."""
+        """Scores of single pores; None if network or data set has no class "pore"."""
         if "pore" not in self.class_names or "pore" not in self.data.class_names:
             return None
         true, met, found, right = self._sum([one.pores for one in self.counts], (4,))

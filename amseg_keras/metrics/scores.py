@@ -58,7 +58,7 @@ def iou_per_class(matrix: np.ndarray) -> np.ndarray:
     """Compute the intersection over union of each class, TP / (TP + FP + FN).
 
     Args:
-        matrix: Pixel counts `(true classes, found classes)`, as of `confusion_matrix`.
+        matrix: Pixel counts `(true classes, found classes)`, from `confusion_matrix`.
 
     Returns:
         float64 `(classes,)`, NaN for a class that is neither in the truth nor in what was found.
@@ -76,7 +76,7 @@ def f1_per_class(matrix: np.ndarray) -> np.ndarray:
     """Compute F1 (= Dice) of each class, 2 TP / (2 TP + FP + FN).
 
     Args:
-        matrix: Pixel counts `(true classes, found classes)`, as of `confusion_matrix`.
+        matrix: Pixel counts `(true classes, found classes)`, from `confusion_matrix`.
 
     Returns:
         float64 `(classes,)`, NaN for a class that is neither in the truth nor in what was found.

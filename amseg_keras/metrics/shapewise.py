@@ -294,7 +294,7 @@ def count_covered(mask: Any, other: Any, min_overlap: float) -> Any:
 
 
 def highest_near(values: Any, rows: int, columns: int) -> Any:
-    """Give each pixel the highest value within so many rows and columns of it.
+    """Give each pixel the highest value within a number of rows and columns.
 
     As max pooling does, but by shifted copies: Keras' max pooling takes 2 to 30 times as long on
     a CPU, for such small windows.

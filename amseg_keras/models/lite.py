@@ -35,7 +35,7 @@ def AMSegNetLite(
         input_shape: `(height, width, channels)`; height and width multiples of 16 or `None`.
 
     Returns:
-        A functional model as of `AMSegNet`.
+        Functional model as from `AMSegNet`.
 
     Raises:
         ValueError: `input_shape` has a side that is not a multiple of 16.

@@ -38,7 +38,7 @@ def UNet(
         input_shape: `(height, width, channels)`; height and width multiples of 16 or `None`.
 
     Returns:
-        A functional model as of `AMSegNet`.
+        Functional model as from `AMSegNet`.
 
     Raises:
         ValueError: `input_shape` has a side that is not a multiple of 16.
@@ -72,7 +72,7 @@ def ResUNet(
         input_shape: `(height, width, channels)`; height and width multiples of 16 or `None`.
 
     Returns:
-        A functional model as of `AMSegNet`.
+        Functional model as from `AMSegNet`.
 
     Raises:
         ValueError: `input_shape` has a side that is not a multiple of 16.
@@ -110,7 +110,7 @@ def SqueezeUNet(
         input_shape: `(height, width, channels)`; height and width multiples of 16 or `None`.
 
     Returns:
-        A functional model as of `AMSegNet`.
+        Functional model as from `AMSegNet`.
 
     Raises:
         ValueError: `input_shape` has a side that is not a multiple of 16, or

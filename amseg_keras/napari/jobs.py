@@ -54,8 +54,8 @@ class Preview:
     Attributes:
         labels: Class ids, uint8 `(frames, height, width)`; 255 in frames that were left out.
         class_names: Name of each class id.
-        pixel_size_um: Size of a pixel; None where it is not known.
-        frame_rate_hz: Frames per second; None where it is not known.
+        pixel_size_um: Size of a pixel; None if unknown.
+        frame_rate_hz: Frames per second; None if unknown.
     """
 
     labels: np.ndarray
@@ -85,7 +85,7 @@ class Lesson:
         corrections: Folder of the data set of corrected frames.
         out: New folder of the training.
         preset: Name or folder of the network to begin with.
-        pixel_size_um: Size of a pixel; None where it is not known.
+        pixel_size_um: Size of a pixel; None if unknown.
         replay: Train on simulated frames too, so that the network forgets nothing.
     """
 
@@ -200,7 +200,7 @@ def teach(lesson: Lesson, tell: Tell) -> Learned:
 
 
 def keep(lesson: Lesson) -> Corrections:
-    """Keep the corrected frames as a data set, beside those of other recordings in it.
+    """Keep the corrected frames in a data set, beside frames of other recordings.
 
     Raises:
         ReadError: A frame cannot be read, or the folder holds other classes.

@@ -62,8 +62,8 @@ class Labelled:
         source: Files of its frames; None if they are not known.
         folder: Folder of `amseg segment`; None for label maps that are not written.
         preset: Name or folder of the network; None for other labels.
-        pixel_size_um: Size of a pixel in um; None where it is not known.
-        frame_rate_hz: Frames per second; None where it is not known.
+        pixel_size_um: Size of a pixel in um; None if unknown.
+        frame_rate_hz: Frames per second; None if unknown.
     """
 
     class_names: tuple[str, ...]
@@ -205,7 +205,7 @@ def run_layer(folder: Path, source: StackSource | None) -> LayerTuple:
 
 
 def recorded(layer: Image, folder: Path) -> Recorded:
-    """Say where the frames of an image layer come from; those of no file are kept in one.
+    """Say where the frames of an image layer come from; frames without a file are saved.
 
     Args:
         layer: Image of three dimensions, or of two for a single frame.

@@ -56,8 +56,8 @@ def measure_layer(
     """Measure a labels layer as it is painted now.
 
     Args:
-        size: Size of a pixel in um; None where it is not known.
-        rate: Frames per second; None where it is not known.
+        size: Size of a pixel in um; None if unknown.
+        rate: Frames per second; None if unknown.
         smallest: Equivalent diameter below which a pore is a speckle, in um.
         write: Write the tables into the folder of results, as `amseg quantify` does; corrected
             labels are written there first.

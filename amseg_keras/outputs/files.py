@@ -195,7 +195,7 @@ class FolderLock:
         """Let other processes write into the folder.
 
         Args:
-            keep: True to keep the unfinished run for the process that goes on with it.
+            keep: True to keep the unfinished run for the process that continues it.
         """
         assert self._lock is not None, "claim the folder before it is given back"
         (self.unfinished / _HOLDER).unlink(missing_ok=True)

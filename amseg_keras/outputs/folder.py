@@ -3,7 +3,7 @@
 .unfinished/lock            held by the process that writes here; the lock ends with the process
 .unfinished/holder.json     which process holds it, on which host, since when
 .unfinished/identity.json   what the run is that writes here
-.unfinished/frames          frames that are done, in a `LabelStore`, if the command goes on
+.unfinished/frames          frames that are done, in a `LabelStore`, if the command can continue
 
 The whole of `.unfinished` goes when the record has been written, which comes last. So a folder
 with a record is complete, and one with `.unfinished` is not.
@@ -55,7 +55,7 @@ class OutputFolder:
     Args:
         path: Folder; it is made when it is claimed.
         overwrite: True to replace the result of another run.
-        keeps_going: True if the command goes on where an unfinished run stopped.
+        keeps_going: True if the command continues an unfinished run.
 
     Raises:
         OutputTakenError: In `begin`: the folder holds something else, or another process writes
@@ -130,11 +130,11 @@ class OutputFolder:
     def check(self, identity: RunIdentity, redo: bool = False) -> dict[str, Any] | None:
         """Claim the folder for a run and refuse what it must not replace; change no result.
 
-        A run that is made anew calls this before its work and `begin` after it. So a run that
+        A run that is repeated calls this before its work and `begin` after it. So a run that
         fails leaves the earlier result as it is.
 
         Args:
-            redo: True to make a result of the same run anew.
+            redo: True to repeat the same run.
 
         Returns:
             The record if the result is there and is kept; None if the run may begin.
@@ -163,7 +163,7 @@ class OutputFolder:
         """Make the folder ready for a run, unless its result is there.
 
         Args:
-            redo: True to make a result of the same run anew.
+            redo: True to repeat the same run.
 
         Returns:
             The record if the result is there and is kept; None if the run may begin.
@@ -220,7 +220,7 @@ class OutputFolder:
         return whole
 
     def remove_outputs(self) -> None:
-        """Delete the files of this command, as far as they are there."""
+        """Delete the files of this command that are there."""
         for name in self.files.names:
             for path in sorted(self.path.glob(name), reverse=True):
                 remove(path)
@@ -233,7 +233,7 @@ class OutputFolder:
         self._lock.empty()
 
     def leave_nothing(self) -> None:
-        """Let `.unfinished` go when the folder is given back; there is nothing to go on with."""
+        """Delete `.unfinished` when the folder is released, because nothing can be continued."""
         if self._store is not None:
             self._store.close()
             self._store = None
@@ -252,7 +252,7 @@ class OutputFolder:
             raise CannotWriteError(self.sentence(error)) from error
 
     def _is_worth_keeping(self) -> bool:
-        """Tell whether an unfinished run has left anything that the next one goes on with."""
+        """Tell whether an unfinished run has left anything that the next run can continue."""
         if not (self.unfinished / IDENTITY).exists():
             return False
         frames = self.unfinished / _FRAMES

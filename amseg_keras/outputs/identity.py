@@ -80,7 +80,7 @@ class InputContent:
 
 @dataclass(frozen=True)
 class InputPlace:
-    """The place of an input, for results that are made anew each time the command is given.
+    """The place of an input, for results that every command makes again.
 
     Attributes:
         path: Absolute path of the input, links resolved.
@@ -190,7 +190,7 @@ class RunIdentity:
 
     Attributes:
         source: Input as the user typed it, for messages.
-        input: Content of the input, or its place for a result that is made anew each time.
+        input: Content of the input, or its place for a result that every command makes again.
         frames: Properties of the frames: `shape`, `dtype`, `dataset`, `axes`.
         settings: Everything else that changes what is found: weights, grey levels.
         choices: What changes the files and not what is found: formats, frames of a movie.

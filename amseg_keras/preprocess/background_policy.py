@@ -100,7 +100,7 @@ class BackgroundPolicy:
         """Give the backgrounds of a stack.
 
         A background depends on the stack and the number of its frame alone: not on the order in
-        which backgrounds are asked for, nor on where a run began.
+        which backgrounds are requested, nor on where a run began.
 
         Args:
             frames: The stack, `(frames, height, width)`, read when needed.
@@ -133,7 +133,7 @@ class Backgrounds(ABC):
     """The backgrounds of the frames of one stack; made by `BackgroundPolicy.of_stack`.
 
     Attributes:
-        policy: What was asked for.
+        policy: Background policy.
         kind: What was chosen.
         frames: The stack; replace it by another view of the same stack, such as one that is read
             ahead, before frames are read in another thread.

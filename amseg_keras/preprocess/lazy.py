@@ -1,4 +1,4 @@
-"""Stacks that are computed frame by frame, when a frame is asked for."""
+"""Compute stacks frame by frame, on request."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from amseg_keras.read import Frames, ReadError
 
 
 class LazyFrames(ABC):
-    """A stack made from another one, `frames`; only the frames asked for are computed.
+    """A stack made from another stack, `frames`; only requested frames are computed.
 
     Lazy stacks are `Frames` themselves, so that they chain, and a stack of any length goes through
     a chain of them with the memory of a few frames. Frame `k` depends on its number and its
-    neighbours alone, never on the order in which frames are asked for. Where the file cannot be
+    neighbours alone, never on the order of requests. If the file cannot be
     read, asking for the frame raises the file's `ReadError`; the other frames are still there.
 
     Attributes:
@@ -84,7 +84,7 @@ class WindowCache:
 
     Args:
         frames: the stack, `(frames, height, width)`.
-        dtype: of the frames that are given, float32 by default; `None` for their own.
+        dtype: dtype of the returned frames, by default float32; `None` for their own.
     """
 
     def __init__(self, frames: Frames, dtype: type | None = np.float32) -> None:

@@ -29,14 +29,14 @@ def convert_weights(weights: Path, out: Path, class_names: Sequence[str]) -> str
 
     Args:
         weights: the file, written by `model.save_weights('….hdf5')` of Keras 2.
-        class_names: of each output channel in order, which the file does not record; it is
+        class_names: class name of each output channel, which the file does not record; it is
             recorded in the preset.
 
     Returns:
         Which network it was: `"amsegnet"` or `"unet"`.
 
     Raises:
-        ConversionError: the file cannot be read, or its layers are not those of the network; the
+        ConversionError: the file cannot be read, or has layers of another network; the
             message names the first that did not match.
     """
     layers = read_legacy_layers(weights)

@@ -67,7 +67,7 @@ class Measured:
         data: name of the set, for the Hub's list of results.
         split: `"train"`, `"validation"`, `"test"` or `"all"`.
         about: what a reader must know of these frames, to stand before the table.
-        iou: of each class; `None` where no label shows it.
+        iou: IoU of each class; `None` without labels of the class.
         f1: of each class, empty if it was not measured.
         mean_f1: the same of F1.
     """

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class PresetNetwork:
-    """A network of which no Keras model was made yet.
+    """A network without a Keras model so far.
 
     Attributes:
         folder: Preset.
@@ -63,7 +63,7 @@ class PresetNetwork:
         return sum(map(parameters, self.plain.shapes.values()))
 
     def graph(self) -> Graph:
-        """Make the graph of the network, anew each time, as it holds all weights in float64."""
+        """Make the graph of the network at each call, because it holds all weights in float64."""
         return self.plain.graph(self.weights)
 
     def load(self) -> keras.Model:

@@ -73,7 +73,7 @@ class PresetInfo:
     """What a preset is, without its weights.
 
     Args:
-        name: how it is asked for, or the folder's name.
+        name: name of the preset, or of its folder.
         class_names: one for each channel of the output, in order.
         scaling: the grey levels it was trained on.
         pixel_size_um: size of a pixel in the frames it was trained on, `None` if not known.
@@ -188,7 +188,7 @@ def read_model(folder: Path, info: PresetInfo) -> keras.Model:
 
 
 def check_files(folder: Path) -> None:
-    """Make sure that a preset's files are there, not too large, and the weights those recorded.
+    """Make sure that a preset's files are there, not too large, and have the recorded weights.
 
     Raises:
         PresetError: they are not; the message names the file.
@@ -223,7 +223,7 @@ def write_preset(
     """Write a preset folder; an existing preset is replaced only when the new one is complete.
 
     Args:
-        folder: where to; created. Files of other names in it are left alone.
+        folder: output folder, made if missing. Other files in it are left alone.
         model: the network with its weights; how it was compiled is not written.
         card: text of the model card; by default one made from `info`.
         half_precision: write kernels as float16.

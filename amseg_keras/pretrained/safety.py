@@ -175,7 +175,7 @@ def _check_class(value: dict[str, Any], path: Path) -> None:
 HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
 MAX_PARAMETERS = 1 << 27
-"""Eight times those of AM-SegNet; 512 MiB in single precision."""
+"""Most parameters: eight times AM-SegNet, 512 MiB in single precision."""
 
 MAX_WEIGHTS_BYTES = 8 * MAX_PARAMETERS
 """In double precision."""

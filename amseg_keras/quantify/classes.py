@@ -64,7 +64,7 @@ def _check(names: tuple[str, ...], absent: tuple[str, ...]) -> None:
 
 @lru_cache(maxsize=64)
 def check_near_names(class_names: tuple[str, ...]) -> None:
-    """Refuse names that are nearly, but not quite, those of the paper's classes.
+    """Refuse names that nearly equal the paper's class names.
 
     Raises:
         ValueError: One is; the message suggests the known name.

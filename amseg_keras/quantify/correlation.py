@@ -17,7 +17,7 @@ class CovarianceEllipse:
         x: mean of the points' x.
         y: mean of their y.
         half_axes: long and short half axis, in the units of the data.
-        angle_deg: of the long axis to the x axis, from -90 to 90, counted towards +y.
+        angle_deg: angle of the long axis to the x axis, from -90 to 90, counted towards +y.
         deviations: how many standard deviations the half axes are long.
         points: how many points there are.
 
@@ -43,8 +43,8 @@ def covariance_ellipse(
 ) -> CovarianceEllipse:
     """Fit an ellipse to points, from the eigenvectors of their covariance (Figure 7c, d).
 
-    The covariance is that of a sample (divided by n - 1). Of points that are normally
-    distributed, the ellipse of 1, 2, 3 standard deviations holds 39, 86, 99 %.
+    The covariance is the sample covariance (divided by n - 1). For points that are normally
+    distributed, ellipses of 1, 2, 3 standard deviations contain 39, 86, 99 %.
 
     Args:
         x: float `(points,)`; points that are NaN in `x` or `y` are left out.
@@ -137,7 +137,7 @@ class Plane:
         experiments: how many have a value in both.
         with_pores: ellipse of the experiments with pores; None of fewer than four.
         without_pores: ellipse of those without; None of fewer than four.
-        line: between the two; None where a group has fewer than two.
+        line: line between the groups; None if a group has fewer than two.
         note: why there is no line; empty where there is one.
 
     Example:
@@ -167,7 +167,7 @@ def describe_plane(table: pd.DataFrame, x: str, y: str, deviations: float = 2.0)
         table: from `experiments_table`; rows without a value in `x` or `y` are left out.
         x: column.
         y: column.
-        deviations: of the ellipses, see `covariance_ellipse`.
+        deviations: half axes of the ellipses, see `covariance_ellipse`.
 
     Example:
         >>> table = pd.DataFrame({"has_pores": [True] * 3, "x": [1, 2, 4.0], "y": [1, 3, 2.0]})
@@ -293,7 +293,7 @@ def dividing_line(table: pd.DataFrame, x: str, y: str) -> DividingLine:
 def _held_out(has_pores: np.ndarray, folds: int) -> Iterator[np.ndarray]:
     """Yield masks of experiments that are held out in turn, equally many of each kind.
 
-    The folds are those of scikit-learn's `RepeatedStratifiedKFold` with `random_state=0`.
+    The folds equal scikit-learn's `RepeatedStratifiedKFold` with `random_state=0`.
     """
     rng = np.random.RandomState(0)
     kind = has_pores != has_pores[0]  # numbered in the order in which they come

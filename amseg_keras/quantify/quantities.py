@@ -49,7 +49,7 @@ class Quantities:
         events: A row for each pore that was formed or that ended.
         summary: Numbers of the whole recording.
         scale: Pixel size and frame rate.
-        scan_direction: +1 to the right, -1 to the left, None where it is not known.
+        scan_direction: +1 to the right, -1 to the left, None if unknown.
         boundary: A row for each column and frame with a melt pool: `frame`, `x_px`, `y_px` and
             `sd_px` of `melt_pool_boundary`. None if the labels have no class for the melt pool.
 

@@ -39,7 +39,7 @@ class Scale:
     def in_units(self, column: str) -> tuple[str, float] | None:
         """Name of a column's counterpart in physical units, and the factor that leads there.
 
-        Positions in the frame (`x_px`, `tip_y_px`) stay in pixels: their zero is that of the frame.
+        Positions (`x_px`, `tip_y_px`) stay in pixels, because they count from the frame's corner.
 
         Args:
             column: Its name, which ends in its unit.

@@ -39,7 +39,7 @@ __all__ = [
 ]
 
 QUANTITIES = ("keyhole_area", "keyhole_depth", "pore_area")
-"""What is compared; `pore_area` is that of all pores of a frame together."""
+"""Quantities that are compared; `pore_area` is the area of all pores of a frame."""
 
 
 def frame_errors(
@@ -54,7 +54,7 @@ def frame_errors(
         predicted: `Quantities.frames` from predicted labels.
         truth: the same from true labels of the same frames; frames that are not in both are left
             out.
-        material: of the recording; goes into the table.
+        material: material of the recording, for the table.
         sequence: name of the recording; goes into the table.
 
     Returns:

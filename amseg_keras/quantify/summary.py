@@ -36,11 +36,11 @@ def summarise(frames: pd.DataFrame, tracked: PoreTracks, scale: Scale) -> dict[s
         - `pores_present`: pores of all kinds but the unclear ones, each place once.
         - `largest_pore_equivalent_diameter_px`, `mean_pore_area_px`: over all pores of all frames.
         - `porosity`: mean over the frames.
-        - `pixel_size_from`: "assumed" where nobody measured the pixel size; absent otherwise.
+        - `pixel_size_from`: "assumed" if the pixel size is assumed; else absent.
         - `oscillation_hz`: at which the depth of the keyhole oscillates most (see
           `oscillation_spectrum`); None without a frame rate, or where no frequency stands out.
 
-        Numbers of which there are none (no keyhole, no pores) are NaN.
+        Numbers without a keyhole or pores are NaN.
 
     Example:
         >>> import numpy as np

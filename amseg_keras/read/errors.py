@@ -81,7 +81,7 @@ def _reason(error: Exception) -> str:
 def quiet(*loggers: str) -> Iterator[list[logging.LogRecord]]:
     """Keep what these loggers say in this thread off the terminal, and yield it as a list.
 
-    Other loggers, and the same loggers in other threads, go on as the user set them up.
+    Other loggers, and the same loggers in other threads, keep the settings of the user.
     """
     thread = threading.get_ident()
     records: list[logging.LogRecord] = []

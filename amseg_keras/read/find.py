@@ -95,7 +95,7 @@ def find_stacks(
     files of a folder whose names differ in the number that counts the frames are one sequence;
     numbers that are left out are missing frames. Files given one by one, and files of several
     frames, are stacks of their own, unless `options` says otherwise. In a folder, hidden files and
-    files that are no images are passed over.
+    files that are no images are skipped.
 
     Args:
         inputs: One or more inputs, as the user typed them.
@@ -137,7 +137,7 @@ def open_stack(path: str | os.PathLike[str], options: ReadOptions = AS_FOUND) ->
 
     Args:
         path: As an input of `find_stacks`.
-        options: As of `find_stacks`.
+        options: As in `find_stacks`.
 
     Returns:
         The stack, open; with `with` its file is closed at the end.

@@ -334,7 +334,7 @@ def _rises_with(names: Sequence[NumberedName], column: int, at: int) -> bool:
 
 
 def check_choice(by: str, names: Sequence[NumberedName]) -> None:
-    """Raise if no file name has the number that the user asked for.
+    """Raise if no file name has the requested number.
 
     Raises:
         ReadError: There is none; the message shows a name.

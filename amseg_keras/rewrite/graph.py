@@ -13,7 +13,7 @@ import numpy as np
 
 
 class Plain(SimpleNamespace):
-    """A layer in plain values: its kind, and attributes named as those of the Keras layer.
+    """A layer in plain values: its kind, and attributes named as in the Keras layer.
 
     Example:
         >>> layer = Plain(kind="Concatenate", axis=-1)
@@ -62,7 +62,7 @@ def items(structure: Any) -> list[Any]:
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Node:
-    """One step of the network; `inputs` are those before it, `name` that of its Keras layer."""
+    """One step of the network, with its inputs and the name of its Keras layer."""
 
     name: str
     inputs: tuple[Node, ...] = ()

@@ -33,7 +33,7 @@ def inference_model(model: keras.Model, *, merge_branches: bool = True) -> keras
     `bottleneck_3`. Anything not named here, another model's own layer for instance, is copied with
     its weights. All arithmetic on weights is done in float64 and all convolutions are in float32,
     whatever the precision of the original, which is not changed. Probabilities are those of the
-    original in float32 but for rounding.
+    original in float32, except for rounding.
 
     Args:
         model: a functional model, as those of `amseg_keras.models`.

@@ -62,7 +62,7 @@ class ClusterError(ValueError):
 
 @contextmanager
 def connected(workers: int | None = None, scheduler: str | None = None) -> Iterator[Client]:
-    """Start workers on this machine, or use those of a scheduler.
+    """Start workers on this machine, or use the workers of a scheduler.
 
     Args:
         workers: Number of processes to start on this machine; they end with the block.

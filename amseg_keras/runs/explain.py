@@ -53,7 +53,7 @@ OUTPUTS = OutputFiles(
 )
 
 Progress = Callable[[int], None]
-"""Function of the number of explained frames, with those of an earlier run."""
+"""Function of the number of explained frames, with frames of an earlier run."""
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 report.html         numbers, figures, tables, definitions; needs no other file
 report_figures/     the figures as PDF and PNG
-report_movie.mp4    recording, labels and running plots, if asked for
+report_movie.mp4    recording, labels and running plots, if requested
 """
 
 from __future__ import annotations

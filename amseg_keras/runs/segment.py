@@ -73,7 +73,7 @@ BATCHES_AHEAD = 3
 """Batches that are read before the network asks for them."""
 
 Progress = Callable[[float], None]
-"""Function of the number of segmented frames, with those of an earlier run; fractions of large
+"""Function of the number of segmented frames, with frames of an earlier run; fractions of large
 frames count."""
 
 

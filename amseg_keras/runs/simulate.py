@@ -1,7 +1,7 @@
 """Simulate labelled sequences into one folder, a data set.
 
 images/SEQUENCE_FRAME.tif    grey levels
-labels/SEQUENCE_FRAME.png    class ids, 255 where nobody could tell
+labels/SEQUENCE_FRAME.png    class ids, 255 for doubtful pixels
 dataset.json                 what every frame and every sequence is; written last
 """
 

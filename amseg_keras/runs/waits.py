@@ -282,7 +282,7 @@ def write_waits(folder: Path, waits: pd.DataFrame, conditions: dict[str, object]
     """Write `waits.csv` (every round), `waits.json` (conditions) and `waits.md`.
 
     Args:
-        folder: Where to; made if it is not there.
+        folder: Output folder, made if it is missing.
         waits: From `measure_waits`.
         conditions: Hardware, versions and what else the machine did.
 

@@ -29,7 +29,7 @@ _COMPARED_FIRST = 32
 """Every row of this number is compared before all rows are."""
 
 Labelled = tuple[np.ndarray, np.ndarray | None]
-"""Labels `(height, width)`, and their confidence if it was asked for."""
+"""Labels `(height, width)`, and their confidence if requested."""
 
 
 def default_batch_size(frame_shape: tuple[int, ...]) -> int:

@@ -36,7 +36,7 @@ VOIDS = ("keyhole", "pore")
 METALS = ("substrate", MELT_POOL)
 
 _ONE_IN = 16
-"""Frames of which one is looked at, so that short recordings are not slowed down."""
+"""One frame in this number gets bounds, so that short recordings stay fast."""
 
 MOST_FRAMES = 8
 """Frames of a recording that are looked at."""

@@ -15,9 +15,9 @@ class LabelledFrame:
     """One frame of a stack after the network.
 
     Args:
-        index: of the frame in its stack, from 0.
+        index: number of the frame in its stack, from 0.
         labels: class ids, uint8 `(height, width)`; all 255 where the frame is unreadable.
-        confidence: probability of the chosen class, float32 `(height, width)`, if asked for.
+        confidence: probability of the chosen class, float32 `(height, width)`, if requested.
         error: why the frame could not be read, `None` where it could.
 
     Example:

@@ -130,7 +130,7 @@ def tile_shape(height: int, width: int, tile_pixels: int = TILE_PIXELS) -> tuple
     """Return height and width of the tiles that cover a frame with the fewest pixels.
 
     Args:
-        height: of the frame, a multiple of 16.
+        height: height of the frame, a multiple of 16.
         width: likewise.
         tile_pixels: most pixels of a tile.
 

@@ -24,7 +24,7 @@ ONE_FRAME = "one frame, which is trained on and scored"
 """How a single labelled frame is split."""
 
 SHARE = 5
-"""One of so many frames of a single sequence is for validation."""
+"""One frame in this number of a single sequence is for validation."""
 
 
 def split_for_tuning(data: Dataset) -> tuple[Dataset, str]:
@@ -88,7 +88,7 @@ def facilities_to_replay(class_names: Sequence[str]) -> dict[str, float]:
         class_names: Classes of the data set.
 
     Returns:
-        Shares by facility; empty where simulated labels would contradict those of the data set.
+        Shares by facility; empty if simulated labels would contradict the data set.
 
     Example:
         >>> facilities_to_replay(("background", "substrate", "keyhole"))

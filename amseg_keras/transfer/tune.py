@@ -246,7 +246,7 @@ def _examples(
     beside: tuple[Simulation | Dataset | None, float],
     folder: Path,
 ) -> Examples:
-    """Return the labelled frames, mixed with others if asked for."""
+    """Return the labelled frames, mixed with others if requested."""
     other, share = beside
     if other is None:
         return DatasetExamples(data, recipe, data.class_names, info.scaling)

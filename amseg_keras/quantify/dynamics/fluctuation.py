@@ -14,7 +14,7 @@ class Fluctuation:
     """Deviations of a keyhole's area or depth from its mean, as fractions of that mean.
 
     Attributes:
-        delta_i: Of every frame, float64, as long as the values; NaN where there is no keyhole.
+        delta_i: Fluctuation of every frame, float64; NaN without a keyhole.
         delta_avg: Their mean.
         delta_max: The largest.
 
@@ -89,7 +89,7 @@ class Spectrum:
     Attributes:
         frequency_hz: float64 `(frequencies,)`; empty where the recording is too short.
         power: Power spectral density, in the values' unit squared per Hz, of the same shape.
-        peak_hz: Where the oscillation stands out most; None where none does.
+        peak_hz: Frequency of the most prominent oscillation in Hz; None without one.
 
     Example:
         >>> frames = np.arange(400)
@@ -213,7 +213,7 @@ def _peak(power: np.ndarray, segments: int) -> int | None:
         for place in candidates
     ]
     ratio = power[candidates] / background
-    # White noise: the mean of so many periodograms over its median, at all frequencies at once.
+    # White noise: ratio of the mean of the periodograms to its median, at all frequencies.
     needed = gammainccinv(segments, _CHANCE / len(power)) / gammaincinv(segments, 0.5)
     highest = int(np.argmax(ratio))
     return int(candidates[highest]) if ratio[highest] > needed else None

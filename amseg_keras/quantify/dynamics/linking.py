@@ -1,4 +1,4 @@
-"""Pores of one frame assigned to those of the frames before, around the place of the keyhole."""
+"""Assign the pores of a frame to the pores of earlier frames, around the keyhole."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def _nothing() -> np.ndarray:
 
 @dataclass(eq=False)
 class _OpenTracks:
-    """The tracks that may go on; arrays with an entry for each."""
+    """The tracks that may continue; arrays with an entry for each."""
 
     number: np.ndarray = field(default_factory=lambda: np.empty(0, np.int64))
     seen: Discs = field(default_factory=lambda: Discs(_nothing(), _nothing(), _nothing()))
@@ -178,7 +178,7 @@ class _OpenTracks:
 class KeyholePlaces:
     """The keyhole of each readable frame as a thick line from its aperture to its tip.
 
-    NaN in frames without a keyhole. Columns and rows are those of the frame, in pixels.
+    NaN in frames without a keyhole. Columns and rows are in pixels of the frame.
 
     Attributes:
         top: Middle of the aperture (column, row), float `(readable frames, 2)`.

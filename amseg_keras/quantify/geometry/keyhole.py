@@ -116,7 +116,7 @@ def measure_keyhole(
     Args:
         labels: Class ids, uint8 `(height, width)`.
         class_names: Name of each class id.
-        surface: Of `substrate_surface`; None where there is none.
+        surface: Surface from `substrate_surface`, or None.
         smallest_px: Smallest area in pixels.
 
     Returns:

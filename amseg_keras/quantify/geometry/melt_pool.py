@@ -280,9 +280,9 @@ def melt_free_depth(
 
     Args:
         labels: Class ids, uint8 `(height, width)`.
-        surface: Of `substrate_surface`.
-        keyhole: Of `measure_keyhole`.
-        pores: Of `measure_pores`.
+        surface: Surface from `substrate_surface`.
+        keyhole: Keyhole from `measure_keyhole`.
+        pores: Pores from `measure_pores`.
 
     Returns:
         In pixels; NaN without a surface, or without metal in that column.

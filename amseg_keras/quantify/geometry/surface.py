@@ -41,7 +41,7 @@ _LEAST_SPREAD = 0.5
 """In pixels: a line drawn in whole pixels is off by up to that."""
 
 _ROUNDS = 10
-"""At most so many times are the points weighed anew."""
+"""Most iterations of the weights of the points."""
 
 _SETTLED = 0.01
 """In pixels: the line is found when its ends move by less against each other."""
@@ -76,7 +76,7 @@ class Surface:
 
     @property
     def cosine(self) -> float:
-        """Of the surface's angle with the rows."""
+        """Angle of the surface with the rows."""
         return float(1 / np.hypot(1, self.slope))
 
     def row(self, x: Numbers) -> Numbers:

@@ -53,7 +53,7 @@ def is_supported(path: Path) -> bool:
 
 
 def is_video(path: Path) -> bool:
-    """Tell whether the extension is that of a movie."""
+    """Tell whether a file has the extension of a movie."""
     return _MODULES.get(file_type(path)) == "video"
 
 
@@ -63,7 +63,7 @@ def is_store(path: Path) -> bool:
 
 
 def holds_datasets(path: Path) -> bool:
-    """Tell whether the extension is that of HDF5, the only format with named datasets."""
+    """Tell whether a file has an extension of HDF5, the only format with named datasets."""
     return _MODULES.get(file_type(path)) == "hdf5"
 
 

@@ -69,7 +69,7 @@ class EdfReader(FrameReader):
                 raise _compressed(f"{self.label}: frame {index}")
 
     def read(self, index: int) -> np.ndarray:
-        # A frame keeps its pixels once they were asked for; a copy of it is thrown away instead.
+        # A frame keeps its pixels once they were read; a copy is thrown away instead.
         frame = copy.copy(self._image.get_frame(index))
         with quiet(*_LOGGERS) as records:
             pixels = np.asarray(frame.data)

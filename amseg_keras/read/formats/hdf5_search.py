@@ -109,7 +109,7 @@ def _is_stack(dataset: h5py.Dataset, axes: str | None) -> bool:
 
 
 def _nexus_signal(file: h5py.File, axes: str | None) -> str | None:
-    """Follow `default` from group to group, then `signal`; None where they lead to no stack."""
+    """Follow `default` from group to group, then `signal`; None if they lead to no stack."""
     group: h5py.Group = file
     for _ in range(8):
         default = _text(group.attrs.get("default", ""))

@@ -18,7 +18,7 @@ from amseg_keras.read.formats import open_reader
 from amseg_keras.read.formats.base import FrameReader, StackInfo
 
 _COMPARED = 9
-"""Files that are asked for the size of the sequence where the first two disagree."""
+"""Files that decide the size of a sequence if the first two disagree."""
 
 
 class SequenceReader(FrameReader):

@@ -174,7 +174,7 @@ class TiffReader(FrameReader):
     def _check_page_chain(self) -> None:
         """Raise if the list of pages does not end as a whole file ends it, with offset 0.
 
-        tifffile logs a broken chain and goes on with the pages before the break.
+        tifffile logs a broken chain and continues with the pages before the break.
         """
         handle, width = self._tiff.filehandle, self._tiff.tiff.offsetsize
         end = self._tiff.pages.next_page_offset

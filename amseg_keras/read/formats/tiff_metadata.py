@@ -30,7 +30,7 @@ class FramePages:
     chosen: tuple[int, ...] | None = None
     notes: tuple[str, ...] = ()
     _latest: dict[int, Page] = field(default_factory=dict, compare=False, repr=False)
-    """The page that was asked for last: tifffile reads its tags anew each time."""
+    """The last requested page, because tifffile reads its tags again each time."""
 
     def __len__(self) -> int:
         return len(self.source) if self.chosen is None else len(self.chosen)
