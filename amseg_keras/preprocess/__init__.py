@@ -15,10 +15,17 @@ from amseg_keras.preprocess.background import (
 )
 from amseg_keras.preprocess.background_policy import BackgroundPolicy, Backgrounds
 from amseg_keras.preprocess.chain import STEP_ORDER, Prepared, Step, prepare
-from amseg_keras.preprocess.crop import Box, Crop, FollowLaser, FoundLaser, LaserPath, find_laser
+from amseg_keras.preprocess.crop import (
+    Box,
+    Crop,
+    FollowLaser,
+    FoundLaser,
+    LaserPath,
+    find_laser,
+    kymograph,
+)
 from amseg_keras.preprocess.grey import GreyRange, GreyScaling, Stretch
 from amseg_keras.preprocess.inputs import Channels, Inputs, motion, rescale, scale_between
-from amseg_keras.preprocess.kymograph import kymograph
 from amseg_keras.preprocess.lazy import LazyFrames
 from amseg_keras.preprocess.registration import Register, find_shift, move
 from amseg_keras.preprocess.repair import (
