@@ -113,7 +113,7 @@ def speed_command(
     )
     from amseg_keras.engines import EngineMissingError
     from amseg_keras.outputs import write_json
-    from amseg_keras.report.comparison_table import speed_markdown
+    from amseg_keras.report.learning import speed_markdown
     from amseg_keras.versions import versions
 
     if any(side % 16 for shape in shapes for side in shape):
@@ -228,7 +228,7 @@ def networks_command(
     Exit codes: 0 done, 1 an error or frames that cannot be read, named in a sentence, 2 wrong use.
     """
     from amseg_keras.comparison import Timing, compare_networks, write_comparison
-    from amseg_keras.report.comparison_table import readable_table
+    from amseg_keras.report.learning import readable_table
     from amseg_keras.training import Recipe
 
     try:

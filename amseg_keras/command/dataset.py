@@ -107,7 +107,7 @@ def _save(frames: pd.DataFrame, shares: pd.DataFrame, out: Path) -> None:
     from amseg_keras.atomic import complete_or_absent
 
     # matplotlib takes half a second to import, which the other commands need not wait for.
-    from amseg_keras.report.training_figure import draw_statistics
+    from amseg_keras.report.learning import draw_statistics
 
     out.mkdir(parents=True, exist_ok=True)
     for name, table in (("frames.csv", frames), ("classes.csv", shares)):

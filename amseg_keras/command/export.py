@@ -167,8 +167,7 @@ def _export_labels(result: str, out: Path, kind: str, ngff: str) -> None:
 
     from amseg_keras.outputs import OutputError
     from amseg_keras.read import ReadError
-    from amseg_keras.runs.export_labels import export_labels
-    from amseg_keras.runs.labelled_experiment import find_experiments
+    from amseg_keras.runs.labelled_experiment import export_labels, find_experiments
 
     experiments, errors = find_experiments([result])
     for experiment in experiments:

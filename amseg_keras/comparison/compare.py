@@ -26,7 +26,7 @@ from amseg_keras.models.cost import macs, trainable_parameters
 from amseg_keras.models.networks import NETWORKS
 from amseg_keras.models.titles import OF_THE_PAPER, TITLES
 from amseg_keras.outputs import write_json
-from amseg_keras.report.comparison_table import comparison_markdown, draw_comparison
+from amseg_keras.report.learning import comparison_markdown, draw_comparison
 from amseg_keras.segment import Segmenter, from_pretrained
 from amseg_keras.training import Progress, Recipe, TrainedRun, train
 from amseg_keras.versions import versions

@@ -102,8 +102,7 @@ def _labels(packing: Packing) -> Path:
 
 def _exported(packing: Packing, kind: str) -> Path:
     """Label maps for other programs, as `amseg export` writes them, with the present scale."""
-    from amseg_keras.runs.export_labels import export_labels
-    from amseg_keras.runs.labelled_experiment import find_experiments
+    from amseg_keras.runs.labelled_experiment import export_labels, find_experiments
 
     (experiment,), _ = find_experiments([str(packing.folder)])
     size, rate = packing.scale

@@ -21,7 +21,6 @@ from weakref import WeakKeyDictionary
 import gradio as gr
 from starlette.applications import Starlette
 
-from amseg_keras.demo.at_once import segment_at_once
 from amseg_keras.demo.gradio_values import (
     NAMES,
     Shown,
@@ -35,6 +34,7 @@ from amseg_keras.demo.guard import GRADIO
 from amseg_keras.demo.limits import place_for
 from amseg_keras.demo.recordings import Recording
 from amseg_keras.demo.visitors import Visitor, Visitors
+from amseg_keras.demo.work import segment_at_once
 from amseg_keras.demo.workers import JobError, JobStopped
 from amseg_keras.outputs import OutputError
 from amseg_keras.pretrained import PresetError

@@ -33,14 +33,13 @@ from starlette.responses import (
 from starlette.routing import Route
 
 import amseg_keras
-from amseg_keras.demo.at_once import segment_at_once
 from amseg_keras.demo.exports import EXPORTS
 from amseg_keras.demo.guard import COOKIE, GRADIO, Guard, Login
 from amseg_keras.demo.lessons import Networks
 from amseg_keras.demo.limits import Limits, place_for
 from amseg_keras.demo.payload import state_of
 from amseg_keras.demo.visitors import FRAMES, UPLOADS, Visitor, Visitors
-from amseg_keras.demo.work import answered, asked_of, number_of, routes
+from amseg_keras.demo.work import answered, asked_of, number_of, routes, segment_at_once
 from amseg_keras.demo.workers import JobError, JobStopped, Pools
 from amseg_keras.read import ReadError
 from amseg_keras.read.formats import SUPPORTED

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import threading
+import time
 import zipfile
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +17,67 @@ from starlette.routing import Route
 
 from amseg_keras.demo.exports import EXPORTS
 from amseg_keras.demo.payload import frame_payload, state_of
-from amseg_keras.demo.recordings import Recording, edit_labels
+from amseg_keras.demo.recordings import DONE, FAILED, RUNNING, WAITING, Recording, edit_labels
 from amseg_keras.demo.visitors import Visitor, Visitors
 from amseg_keras.demo.workers import JobError, JobStopped
 from amseg_keras.outputs import OutputError
 from amseg_keras.pretrained import PresetError
 from amseg_keras.read import ReadError
+
+_LOOK_EVERY_S = 0.05
+
+
+def segment_at_once(
+    visitor: Visitor,
+    uploads: Path,
+    preset: str,
+    pixel_size_um: float | None = None,
+    frame_rate_hz: float | None = None,
+) -> Iterator[Recording]:
+    """Read, segment and measure one recording.
+
+    Args:
+        pixel_size_um: Size of a pixel in um; None for the pixel size of the file.
+        frame_rate_hz: Frames per second; None for the frame rate of the file.
+
+    Yields:
+        The recording when it is read, and then again and again until it is measured.
+
+    Raises:
+        JobError: It cannot be read, segmented or measured.
+        JobStopped: It was stopped, removed or changed meanwhile.
+        ReadError: The files are several recordings.
+        ValueError: There is no such network, or a number is out of its range.
+    """
+    if preset not in visitor.lessons.presets:
+        raise ValueError(f"no network is called {preset}; see amseg presets")
+    made = visitor.read(uploads, preset, threading.Event())
+    recording = made[0]
+    try:
+        if len(made) > 1:
+            raise ReadError("these are several recordings; send one at a time")
+        given = {"pixel_size_um": pixel_size_um, "frame_rate_hz": frame_rate_hz}
+        recording.choose(**{name: value for name, value in given.items() if value is not None})
+        yield recording
+    except BaseException:  # also where the caller left
+        for one in made:
+            visitor.remove(one.number)
+        raise
+    visitor.run([recording])
+    while recording.state in (WAITING, RUNNING) or (
+        recording.state == DONE and recording.measured is None
+    ):
+        if recording.stop.is_set():
+            raise JobStopped
+        yield recording
+        time.sleep(_LOOK_EVERY_S)
+        visitor.touch()
+    if recording.state == FAILED:
+        raise JobError(recording.said)
+    if recording.state != DONE:
+        raise JobStopped
+    yield recording
+
 
 MOST_JSON = 1 << 20
 """Bytes of a question; the longest is a stroke of many points."""

@@ -42,8 +42,8 @@ from amseg_keras.report.page import is_own_page
 from amseg_keras.runs.segment_outputs import BOUNDS, Segmented, SegmentOutputs, write_bounds
 from amseg_keras.runs.streams import ReadAhead, unreadable_frame
 from amseg_keras.segment import LabelledFrame, Segmenter
-from amseg_keras.segment.batch import default_batch_size
 from amseg_keras.segment.bounds import LARGEST_BOUNDED, bounded_frames
+from amseg_keras.segment.segmentation import default_batch_size
 from amseg_keras.versions import versions
 
 RECORD = "run.json"

@@ -13,7 +13,7 @@ from amseg_keras.preprocess.lazy import spread
 from amseg_keras.pretrained import PresetInfo
 from amseg_keras.pretrained.network import PresetNetwork
 from amseg_keras.read import ReadError
-from amseg_keras.segment.batch import Labelled
+from amseg_keras.segment.segmentation import Labelled
 from amseg_keras.segment.tiling import (
     TILE_PIXELS,
     OnTile,

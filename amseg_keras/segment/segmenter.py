@@ -29,16 +29,17 @@ from amseg_keras.pretrained.preset import (
 )
 from amseg_keras.quantify.intervals import FrameBounds
 from amseg_keras.read import Frames, open_stack
-from amseg_keras.segment.batch import (
+from amseg_keras.segment.bounds import find_bounds
+from amseg_keras.segment.running import RunningNetwork, sample_of
+from amseg_keras.segment.segmentation import (
     Labelled,
+    LabelledFrame,
     Read,
+    Segmentation,
     checked_frames,
     default_batch_size,
     label_batch,
 )
-from amseg_keras.segment.bounds import find_bounds
-from amseg_keras.segment.running import RunningNetwork, sample_of
-from amseg_keras.segment.segmentation import LabelledFrame, Segmentation
 from amseg_keras.segment.tiling import OnTile
 
 if TYPE_CHECKING:

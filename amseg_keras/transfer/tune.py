@@ -21,7 +21,7 @@ from amseg_keras.models.precision import from_config
 from amseg_keras.outputs import write_json
 from amseg_keras.pretrained import PresetInfo, find_preset
 from amseg_keras.pretrained.preset import read_info, read_model, weights_digest
-from amseg_keras.report.training_figure import draw_transfer
+from amseg_keras.report.learning import draw_transfer
 from amseg_keras.training import Progress, Recipe, TrainedRun
 from amseg_keras.training.examples import (
     DatasetExamples,

@@ -25,7 +25,7 @@ from amseg_keras.quantify.classes import MEASURED
 from amseg_keras.quantify.quantities import SMALLEST_PORE_UM
 from amseg_keras.report.label_exports import Ngff
 from amseg_keras.report.label_files import LABEL_WRITERS
-from amseg_keras.runs.export_labels import LABEL_EXPORTS
+from amseg_keras.runs.labelled_experiment import LABEL_EXPORTS
 from amseg_keras.runs.prepare import FRAMES
 from amseg_keras.runs.segment import MAX_DRAWN
 from amseg_keras.runs.watch import Timing as WatchTiming

@@ -30,11 +30,11 @@ from amseg_keras.runs.watch.arriving import (
     Arrival,
     GrowingStack,
     HeldFrames,
+    LiveInputs,
     SeenFrame,
     checksum,
     wall_time,
 )
-from amseg_keras.runs.watch.live_inputs import LiveInputs
 from amseg_keras.runs.watch.results import (
     STATE_KEYS,
     TABLE,
@@ -50,7 +50,7 @@ from amseg_keras.runs.watch.results import (
 )
 from amseg_keras.runs.watch.settings import Network, Turn, WatchSettings
 from amseg_keras.segment import LabelledFrame
-from amseg_keras.segment.batch import default_batch_size
+from amseg_keras.segment.segmentation import default_batch_size
 
 GREY_FRAMES = 16
 """Number of first frames on which the grey levels of a growing stack are measured."""
