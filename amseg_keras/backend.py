@@ -1,4 +1,4 @@
-"""What the rest needs to know of the backend and the machine; nothing else here asks for them."""
+"""Describe the backend and the machine for all other modules."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def may_have_accelerator() -> bool:
 
 
 _DEVICE_FILES = ("nvidia[0-9]*", "kfd", "dxg", "accel*", "vfio/[0-9]*")
-"""Of NVIDIA, AMD, Windows' Linux, and TPUs."""
+"""Device files of NVIDIA, AMD, Windows' Linux, and TPUs."""
 
 
 def accelerators() -> list[str]:

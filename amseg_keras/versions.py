@@ -1,4 +1,4 @@
-"""Which software made a result, for its record."""
+"""Name the software that made a result, for its record."""
 
 from __future__ import annotations
 

@@ -271,7 +271,7 @@ class Scale(click.ParamType):  # type: ignore[type-arg]
 
 
 class Background(click.ParamType):  # type: ignore[type-arg]
-    """How the background of the motion channel is made, as `BackgroundPolicy.parse` reads it."""
+    """Background policy of the motion channel, as `BackgroundPolicy.parse` reads it."""
 
     name = "POLICY"
 

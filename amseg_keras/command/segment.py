@@ -67,7 +67,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Workers:
-    """Where frames are segmented: in a number of processes here, or by a scheduler."""
+    """Place of the work: a number of processes on this machine, or a scheduler."""
 
     count: int | None
     scheduler: str | None
@@ -78,7 +78,7 @@ class Workers:
 
 @dataclass(frozen=True)
 class AskedNetwork:
-    """What the user said of the network: name or folder, revision, device and engine."""
+    """Network that the user named: name or folder, revision, device and engine."""
 
     model: str
     revision: str | None

@@ -1,4 +1,4 @@
-"""How fast networks segment on each engine, and what share of the power of the machine they use."""
+"""Measure how fast networks segment on each engine, and how well they use the machine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How fast networks train and segment, measured so that a busy machine hits all alike."""
+"""Measure how fast networks train and segment, so that a busy machine slows all alike."""
 
 from __future__ import annotations
 

@@ -53,7 +53,7 @@ GROUPS = ("corrected, learned", "corrected, held out", "other recordings, simula
 
 @dataclass(frozen=True)
 class TeachProgress:
-    """How far a teaching has come.
+    """Progress of a teaching.
 
     Attributes:
         stage: Present step in words, such as `scoring`.

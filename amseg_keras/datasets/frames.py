@@ -259,7 +259,7 @@ def resize(
 
 
 SHARE = 0.1
-"""Of the frames that are cropped and added (section 2.3)."""
+"""Fraction of the frames that are cropped and added (section 2.3)."""
 
 SIDES = (0.5, 0.9)
 """Smallest and largest side of a crop, in sides of the largest window that fits the frame."""

@@ -1,4 +1,4 @@
-"""From a folder to its data set, whether the folder has a `dataset.json` or not."""
+"""Open the data set in a folder, with or without a `dataset.json`."""
 
 from __future__ import annotations
 

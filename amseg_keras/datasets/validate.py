@@ -39,7 +39,7 @@ class Fault:
 
 @dataclass
 class _Seen:
-    """What the frames looked at so far were."""
+    """Frames that were checked so far."""
 
     sizes: dict[str, tuple[int, ...]] = field(default_factory=dict)
     ids: set[int] = field(default_factory=set)

@@ -52,7 +52,7 @@ GRADIO_CONTENT = (
     "img-src 'self' blob: data:; font-src 'self' data:; connect-src 'self'; "
     "manifest-src 'self'; form-action 'self'; base-uri 'self'; "
 )
-"""Likewise there: Gradio has scripts in its page, and makes functions of texts."""
+"""Policy of the Gradio page, which has scripts in the page and makes functions of texts."""
 
 
 def is_allowed_host(host: str, allowed: Sequence[str]) -> bool:

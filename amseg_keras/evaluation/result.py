@@ -1,4 +1,4 @@
-"""What an evaluation gives: counts of pixels, and the scores that follow from them."""
+"""Hold the result of an evaluation: counts of pixels, and their scores."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _UNKNOWN = "not given"
 
 @dataclass(frozen=True, eq=False)
 class FrameCounts:
-    """What was counted in one frame; pixels labelled 255 count nowhere.
+    """Counts of one frame, without pixels labelled 255.
 
     Attributes:
         frame: The frame.

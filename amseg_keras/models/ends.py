@@ -1,4 +1,4 @@
-"""What all networks begin and end with: the input, the classification head, and fitting sizes."""
+"""Begin and end networks: the input, the classification head, and allowed sizes."""
 
 from __future__ import annotations
 

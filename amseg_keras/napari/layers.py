@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from napari.layers import Image, Labels
 
 KEY = "amseg"
-"""Where the metadata of a layer has what this package knows of it."""
+"""Key of this package in the metadata of a layer."""
 
 NO_RECORDING = {KEY: "no recording"}
 """Metadata of an image that is no recording: the x-t image."""

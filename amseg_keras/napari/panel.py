@@ -36,7 +36,7 @@ from amseg_keras.read import ReadError
 _LOGGER = logging.getLogger(__name__)
 
 RESULTS = Path.home() / "amseg-results"
-"""Where results go unless the user says another folder."""
+"""Folder of the results by default."""
 
 _UNKNOWN = "-"
 _LARGEST = 1e7

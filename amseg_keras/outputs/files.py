@@ -156,7 +156,7 @@ class FolderLock:
 
     @property
     def held(self) -> bool:
-        """Whether this lock holds the folder."""
+        """True if this lock holds the folder."""
         return self._lock is not None
 
     def claim(self) -> None:

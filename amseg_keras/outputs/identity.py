@@ -1,4 +1,4 @@
-"""What makes two runs the same: the input by its content, the weights, the settings.
+"""Identify a run by the content of its input, its weights and its settings.
 
 The name that the user typed says nothing: another recording may have the same name, and the same
 recording may have moved to another disk. So an input is known by a digest of its files.

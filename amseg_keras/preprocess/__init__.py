@@ -1,4 +1,4 @@
-"""From raw frames to a ready stack, and grey levels as the network wants them.
+"""Prepare raw frames, and scale grey levels for the network.
 
 Every step is a function on arrays (`transmission`, `divide`, `median_filter`, `non_local_means`,
 `find_shift` and `move`, `Box.cut`) and a frozen dataclass that applies it lazily to a stack of any

@@ -1,4 +1,4 @@
-"""What stands still is divided out: beam and detector by a flat field, the scene by its median."""
+"""Divide out what stands still: beam and detector by a flat field, the scene by its median."""
 
 from __future__ import annotations
 

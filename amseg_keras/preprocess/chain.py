@@ -46,7 +46,7 @@ class Step(Protocol):
 
     @property
     def name(self) -> str:
-        """As in `STEP_ORDER`, or another for a step of your own."""
+        """Name of the step, as in `STEP_ORDER`, or another name for your own step."""
 
     def parameters(self) -> dict[str, Any]:
         """Return plain values for the record of a run."""

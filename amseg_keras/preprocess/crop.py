@@ -259,7 +259,7 @@ class LaserPath:
 
 @dataclass(frozen=True)
 class FoundLaser:
-    """What `find_laser` found.
+    """Result of `find_laser`.
 
     Attributes:
         path: The line through the places where frames brightened.

@@ -95,7 +95,7 @@ def _table(grey_range: GreyRange, dtype: np.dtype) -> np.ndarray:
 
 @dataclass(frozen=True)
 class GreyScaling:
-    """How a preset wants its grey levels.
+    """Scaling of grey levels for a preset.
 
     Args:
         method: `"percentile"` stretches the stack between two of its percentiles, as the ESRF

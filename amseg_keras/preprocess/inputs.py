@@ -241,7 +241,7 @@ class Channels:
 
     @property
     def has_motion(self) -> bool:
-        """Whether the network is given a background to compare with."""
+        """True if the network has a motion channel, which needs a background."""
         return "motion" in self.names
 
     def make(

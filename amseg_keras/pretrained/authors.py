@@ -159,7 +159,7 @@ def _fill_squeeze_expand(block: SqueezeExpand, supply: _Supply) -> None:
 
 
 MOST_NUMBERS = 1 << 27
-"""As many as a preset may have."""
+"""Most numbers in a file, as in a preset."""
 
 NORM_WEIGHTS = ("gamma", "beta", "moving_mean", "moving_variance")
 AUTOMATIC_NAME = re.compile(r"(?:conv2d|depthwise_conv2d|batch_normalization)(?:_(\d+))?")

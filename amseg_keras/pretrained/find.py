@@ -1,4 +1,4 @@
-"""From what a user calls a preset to its folder."""
+"""Find the folder of a preset by its name."""
 
 from __future__ import annotations
 

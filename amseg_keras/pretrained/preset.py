@@ -55,7 +55,7 @@ PREPROCESSING = "preprocessing.json"
 CARD = "README.md"
 PRESET_FILES = (CONFIG, METADATA, WEIGHTS, PREPROCESSING, CARD)
 ALL_FILES = (*PRESET_FILES, APPLICABILITY)
-"""With the file that presets may lack."""
+"""Files of a preset, with the file that may be missing."""
 REQUIRED_FILES = (CONFIG, WEIGHTS, PREPROCESSING)
 
 MAX_TEXT_BYTES = 1 << 20
@@ -70,7 +70,7 @@ WEIGHTS_SHA256 = "weights_sha256"
 
 @dataclass(frozen=True)
 class PresetInfo:
-    """What a preset is, without its weights.
+    """Description of a preset, without its weights.
 
     Args:
         name: name of the preset, or of its folder.

@@ -1,4 +1,4 @@
-"""What a preset that comes from elsewhere may hold, checked before any of it is used."""
+"""Check a preset from elsewhere before any part of it is used."""
 
 from __future__ import annotations
 
@@ -178,7 +178,7 @@ MAX_PARAMETERS = 1 << 27
 """Most parameters: eight times AM-SegNet, 512 MiB in single precision."""
 
 MAX_WEIGHTS_BYTES = 8 * MAX_PARAMETERS
-"""In double precision."""
+"""Most bytes of the weights, in double precision."""
 
 
 def check_weights(weights: Path, shapes: Sequence[tuple[int, ...]]) -> None:
@@ -270,7 +270,7 @@ MAX_TEXT = 2000
 """Characters; a sentence or two on the training data need a tenth of it."""
 
 MARKUP = re.compile(r"<[A-Za-z/!?]|\]\s*[(\[]|javascript:", re.IGNORECASE)
-"""What begins an element of HTML, or a link or an image of Markdown. `pores < 10 um` does not."""
+"""Beginning of an HTML element, or a Markdown link or image, unlike `pores < 10 um`."""
 
 
 def checked_text(text: object, what: str) -> str:

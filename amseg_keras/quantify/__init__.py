@@ -1,4 +1,4 @@
-"""From label maps to physical quantities.
+"""Measure physical quantities in label maps.
 
 `geometry` measures one frame, `dynamics` what happens over time, `measure` does both for a whole
 recording.

@@ -11,7 +11,7 @@ import pandas as pd
 
 @dataclass(frozen=True)
 class CovarianceEllipse:
-    """Where a group of points lies: centre, extent and direction.
+    """Ellipse of a group of points: centre, extent and direction.
 
     Attributes:
         x: mean of the points' x.
@@ -129,7 +129,7 @@ LEAST_POINTS = 4
 
 @dataclass(frozen=True)
 class Plane:
-    """What a correlation map shows besides its points (Figure 7c, d).
+    """Ellipses and line of a correlation map (Figure 7c, d).
 
     Attributes:
         x: column of the table.
@@ -200,7 +200,7 @@ _SMALLEST_STEP = 1e-10
 
 @dataclass(frozen=True)
 class DividingLine:
-    """Where a pore becomes as likely as not, `y = slope * x + offset`.
+    """Line at which a pore is as likely as not, `y = slope * x + offset`.
 
     Attributes:
         log_odds: a, b, c of the log odds of pores, `a x + b y + c`; the line is where they are 0.
@@ -229,7 +229,7 @@ class DividingLine:
 
     @property
     def slope(self) -> float:
-        """In units of y per unit of x; infinite where the line is upright."""
+        """Slope in units of y per unit of x; infinite for an upright line."""
         a, b, _ = self.log_odds
         return -a / b if b else np.inf
 

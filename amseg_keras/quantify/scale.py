@@ -1,4 +1,4 @@
-"""From pixels and frames to um, mm and seconds."""
+"""Convert pixels and frames to um, mm and seconds."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Scale:
-    """What a pixel and a frame are worth; None for what is not known.
+    """Pixel size and frame rate; None if unknown.
 
     Attributes:
         pixel_size_um: Size of a pixel in the object, in um.
@@ -75,10 +75,10 @@ SIZE_FROM = "pixel_size_from"
 """Column of a table in um whose pixel size nobody measured; all its rows say "assumed"."""
 
 ASSUMED = "assumed"
-"""Where an assumed pixel size comes from, in tables and records."""
+"""Source of an assumed pixel size, in tables and records."""
 
 UNITS = ("um2", "um", "px")
-"""Of areas and lengths, those first that can be compared between magnifications."""
+"""Units of areas and lengths; the first can be compared between magnifications."""
 
 IN_PIXELS = Scale()
 """Nothing is known: everything stays in pixels and frames."""

@@ -1,4 +1,4 @@
-"""From what a user types, files, folders and patterns, to the stacks they mean."""
+"""Find the stacks that files, folders and patterns name."""
 
 import glob
 import os

@@ -1,4 +1,4 @@
-"""Which files of a folder are frames of one sequence, and which frames are missing."""
+"""Group files of a folder to sequences, and find missing frames."""
 
 from __future__ import annotations
 
@@ -199,12 +199,12 @@ def _why_they_follow(files: Sequence[Path]) -> str | None:
 
 
 MOST_MISSING = 1000
-"""More missing frames than this, and ten for each file, are no gaps of a counter."""
+"""Missing frames, with ten for each file, above which numbers are no counter."""
 
 
 @dataclass(frozen=True)
 class Slots:
-    """Where the files of a sequence stand in time.
+    """Places of the files of a sequence in time.
 
     Attributes:
         positions: Frame number of each file, from 0.

@@ -134,7 +134,7 @@ class Counted:
 
     @property
     def has_wandering(self) -> bool:
-        """Whether another number than the counter changes, and does not rise with it."""
+        """True if another number than the counter changes, and does not rise with it."""
         return any(
             later.numbers[at] <= earlier.numbers[at]
             for at in self.stamps

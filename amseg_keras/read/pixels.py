@@ -1,4 +1,4 @@
-"""Which axis of an array is frames, rows, columns or colour, and grey numbers of its pixels."""
+"""Tell which axis of an array is frames, rows, columns or colour, and make pixels grey."""
 
 from __future__ import annotations
 
@@ -164,7 +164,7 @@ class Layout:
 
     @property
     def has_colour(self) -> bool:
-        """Whether an axis holds colour samples."""
+        """True if an axis holds colour samples."""
         return "S" in self.axes
 
     def region(self, index: int) -> tuple[int | slice, ...]:

@@ -176,7 +176,7 @@ class FrameStack:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What was assumed on reading, for example that colour was turned to grey.
+        """Sentences on assumptions, for example that colour was converted to grey.
 
         They also say how many pixels of the first frame are as large as a pixel can be, which is
         how detectors mark dead ones; for this the frame is read.
@@ -188,7 +188,7 @@ class FrameStack:
 
     @property
     def is_inverted(self) -> bool:
-        """Whether the file says that 0 is white; the frames are handed out as stored."""
+        """True if the file says that 0 is white; frames are returned as stored."""
         return self._reader.info.is_inverted
 
     @property

@@ -1,4 +1,4 @@
-"""From the configuration that Keras wrote of a network, and its weights, to a graph; without Keras.
+"""Read the graph of a network from its Keras configuration and weights, without Keras.
 
 Only functional networks of the layers that this package builds its networks of are read so, and
 only with the options that it uses. Whatever else Keras can do is left to Keras.
@@ -31,7 +31,7 @@ class NotPlainError(ValueError):
 
 @dataclass
 class _Tensor:
-    """What a layer gives: its channels, and its pixels in a row for each of the frame."""
+    """Output of a layer: its channels, and its pixels in a row for each pixel of the frame."""
 
     width: int
     scale: Fraction

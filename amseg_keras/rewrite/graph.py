@@ -97,7 +97,7 @@ class UpConv(Node):
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Affine(Node):
-    """What a batch norm is after training: each channel times `scale`, plus `shift`."""
+    """A trained batch norm: each channel times `scale`, plus `shift`."""
 
     scale: np.ndarray
     shift: np.ndarray
@@ -105,7 +105,7 @@ class Affine(Node):
 
 @dataclass(frozen=True)
 class Place:
-    """In the arguments of a layer, where the input of this number goes."""
+    """Place of an input in the arguments of a layer."""
 
     number: int
 

@@ -23,7 +23,7 @@ _ORDER = (FITS, SUGGESTED, DOUBTFUL, UNKNOWN)
 
 @dataclass(frozen=True)
 class Fit:
-    """How well a preset fits a recording.
+    """Fit of a preset to a recording.
 
     Attributes:
         name: Name of the preset.

@@ -1,4 +1,4 @@
-"""How long people wait: until a command has started, for one frame, from file to file.
+"""Measure waits: until a command has started, for one frame, from file to file.
 
 Beside each wait stands its limit, measured in the same rounds: what the wait cannot be shorter
 than with the same engine on the same machine.
@@ -39,7 +39,7 @@ GOALS = {
     ("file to file, none drawn", "CPU-ms a frame"): "ratio 1.15",
     ("file to file, every frame drawn", "CPU-ms a frame"): "ratio 1.15",
 }
-"""What each wait shall be at most, by its name and unit, on two cores with nothing else to do."""
+"""Goal of each wait, by its name and unit, on two idle cores."""
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from amseg_keras.read import ReadError
 from amseg_keras.training.recipe import TrainingError
 
 ONE_FRAME = "one frame, which is trained on and scored"
-"""How a single labelled frame is split."""
+"""Split of a single labelled frame."""
 
 SHARE = 5
 """One frame in this number of a single sequence is for validation."""

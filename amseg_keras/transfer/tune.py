@@ -1,4 +1,4 @@
-"""From a trained network and a few labelled frames to a network for these frames."""
+"""Fine-tune a trained network on a few labelled frames."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ BEFORE = "before.json"
 """File of the scores on the held-out frames before the first step."""
 
 TINY = 50
-"""With fewer training frames, batch norms keep their statistics."""
+"""Fewest training frames with which batch norms update their statistics."""
 
 ONE_FRAME_EPOCHS = 15
 """Most epochs on a single labelled frame: later it is learned by heart."""

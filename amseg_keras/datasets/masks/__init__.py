@@ -142,7 +142,7 @@ def _nothing_known() -> LabelledFrame:
 
 @dataclass(frozen=True)
 class ImportOptions:
-    """How masks are read, and what is known of their frames.
+    """Settings of an import, and facts about the frames.
 
     Attributes:
         kind: Kind of the masks out of `KINDS`.
@@ -166,7 +166,7 @@ class ImportOptions:
 
 @dataclass(frozen=True)
 class Imported:
-    """What an import did."""
+    """Result of an import."""
 
     data: Dataset
     frames: int

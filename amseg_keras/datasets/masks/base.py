@@ -20,7 +20,7 @@ from amseg_keras.read.errors import reading
 
 @dataclass(frozen=True)
 class PageName:
-    """Where a frame or a mask is: in which file, on which page.
+    """Place of a frame or a mask: its file and page.
 
     Attributes:
         stem: Name of the file without its folder and extension.

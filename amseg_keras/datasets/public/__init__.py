@@ -162,7 +162,7 @@ Progress = Callable[[int, int | None], object]
 """Called with the bytes so far and all bytes; None if the server sends no Content-Length."""
 
 ATTEMPTS = 4
-"""How often in a row nothing may arrive."""
+"""Most failures in a row without a new byte."""
 
 WAIT_S = 1.0
 """Pause before the second attempt; it doubles with each further one."""

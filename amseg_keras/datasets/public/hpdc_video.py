@@ -191,7 +191,7 @@ def _most_frequent(values: np.ndarray) -> float:
 
 
 FRAME_SHAPE = (256, 512)
-"""Of the frames that were scaled up for the video."""
+"""Shape of the frames before they were scaled up for the video."""
 
 _WHITE = 250  # of 255: the page, with the noise of the compression
 _BLACK = 60  # no overlay is so dark in all three colours, only the legend's lines and letters

@@ -1,4 +1,4 @@
-"""Where a pore comes from, and how it ends."""
+"""Decide where a pore comes from, and how it ends."""
 
 from __future__ import annotations
 

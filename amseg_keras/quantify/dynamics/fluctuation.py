@@ -1,4 +1,4 @@
-"""How much a keyhole's area or depth fluctuates (the paper's equations 3 and 4), and how fast."""
+"""Compute how much a keyhole fluctuates (the paper's equations 3 and 4), and how fast."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ _FEWEST_CYCLES = 3
 """Cycles in a segment below which an oscillation cannot be told from a slow change."""
 
 _CHANCE = 0.01
-"""How often white noise may look like a peak."""
+"""Probability that white noise looks like a peak."""
 
 _BESIDE = 2
 """Frequencies from a peak at which the window's leakage has ended."""

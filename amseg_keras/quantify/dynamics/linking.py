@@ -14,7 +14,7 @@ REST_MEMORY = 10
 """The same for a pore that is found again where it was."""
 
 SLACK_PX = 3.0
-"""How far a pore's centre may be off in a frame, whatever the pore's size."""
+"""Error of a pore's centre in a frame in pixels, whatever the pore's size."""
 
 _SIZE_NOISE_PX = 2.0
 """A pixel on each side of a pore says nothing about its size."""

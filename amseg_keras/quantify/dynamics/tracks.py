@@ -29,7 +29,7 @@ REST_FRAMES = 8
 """Frames in which a pore must be seen at rest before it counts as frozen."""
 
 STILL_PX = 1.0
-"""How far the centre of a frozen pore may seem to be from its place."""
+"""Largest distance in pixels of a frozen pore's centre from its place."""
 
 _NOISIEST_PX = 3.0
 """The same, however noisy its outline is."""
@@ -46,7 +46,7 @@ _WINDOW = 5
 
 @dataclass(frozen=True)
 class Motion:
-    """How a pore grows and moves.
+    """Growth and motion of a pore.
 
     Attributes:
         growth: Pixels of area per frame; NaN where too few frames tell it.

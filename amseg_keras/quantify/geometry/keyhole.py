@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _GAP_PX = 10
-"""How far apart pieces of one keyhole may lie: a network loses a narrow neck now and then."""
+"""Largest gap between pieces of a keyhole in pixels, because networks miss narrow necks."""
 
 _AT_SURFACE_PX = 3
-"""How far below the fitted line a keyhole that is open may begin: plates are rough and dented."""
+"""Largest depth in pixels at which an open keyhole may begin, because plates are rough."""
 
 _WALL = (0.2, 0.8)
 """Part of the depth over which the front wall is taken: aperture and tip are rounded."""

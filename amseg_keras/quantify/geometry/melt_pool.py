@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _AT_SURFACE_PX = 3
-"""How far below the fitted line the pool may begin and still be open: plates are rough."""
+"""Largest depth in pixels at which an open pool may begin, because plates are rough."""
 
 _LEAST_TAILS = 8
 """Frames with a tail below which there is no speed."""

@@ -38,13 +38,13 @@ _TUKEY = 4.685
 """Residuals in units of their spread beyond which a point has no weight (95 % efficiency)."""
 
 _LEAST_SPREAD = 0.5
-"""In pixels: a line drawn in whole pixels is off by up to that."""
+"""Error in pixels of a line that is drawn in whole pixels."""
 
 _ROUNDS = 10
 """Most iterations of the weights of the points."""
 
 _SETTLED = 0.01
-"""In pixels: the line is found when its ends move by less against each other."""
+"""Relative motion of the ends in pixels below which the line is found."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Which extension is read by which module, and the checks that every file gets first."""
+"""Choose the reader of a file by its extension, after checks that every file gets."""
 
 import os
 import stat

@@ -1,4 +1,4 @@
-"""What every file format offers to `FrameStack`, and what formats share: turns and units."""
+"""Base class of the readers of file formats, with turns and units that they share."""
 
 from __future__ import annotations
 

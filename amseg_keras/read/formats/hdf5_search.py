@@ -1,4 +1,4 @@
-"""Which dataset of an HDF5 file is meant, and from which other files its frames come."""
+"""Find the dataset of an HDF5 file, and other files that hold its frames."""
 
 from __future__ import annotations
 

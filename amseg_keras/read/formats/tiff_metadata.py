@@ -1,4 +1,4 @@
-"""Which pages of a TIFF file are frames; pixel size, frame rate and axes from its metadata."""
+"""Read from a TIFF file which pages are frames, pixel size, frame rate and axes."""
 
 from __future__ import annotations
 

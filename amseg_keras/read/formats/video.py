@@ -137,7 +137,7 @@ _REORDERED = 16
 
 @dataclass(frozen=True)
 class VideoIndex:
-    """Where the frames of a video are.
+    """Places of the frames of a video.
 
     Attributes:
         frames: Exact number of frames.

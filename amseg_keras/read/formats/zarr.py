@@ -227,7 +227,7 @@ _LARGEST_TEXT = 4 << 20
 
 @dataclass(frozen=True)
 class Spacing:
-    """What lies between two pixels and two frames.
+    """Distances between two pixels and between two frames.
 
     Attributes:
         pixel_size_um: Edge of a square pixel in micrometres; None if not said.
