@@ -80,7 +80,7 @@ class OpenedModel:
     Attributes:
         segmenter: The network.
         digest: SHA-256 of its weights.
-        device: Where it is, as Keras names it.
+        device: Device of the network, as Keras names it.
         backend: Backend of Keras, None if the network runs without Keras.
     """
 

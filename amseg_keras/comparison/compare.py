@@ -90,7 +90,7 @@ def compare_networks(
     trained again, and a half-trained one continues from its checkpoint.
 
     Args:
-        data: With labelled frames in all three splits.
+        data: Data set with labelled frames in all three splits.
         out: Folder of the trainings (`runs/NETWORK`, see `train`) and of `times.json`.
         recipe: Recipe for all networks, whatever its `network`; defaults to the paper's.
         networks: Names out of `models.NETWORKS`, in the order of the table.

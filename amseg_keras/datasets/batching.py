@@ -30,7 +30,7 @@ class BatchOptions:
             padded with their mirror image, labelled 255. None: whole frames as they are, which
             must then be of one size.
         shuffle: True, for training: frames in random order, cut at random places. False, for
-            validation: in the order of the data set, cut from the middle.
+            validation: keep the order of the data set, and cut from the middle.
         focus: Share of the cuts that are placed such that they hold a pixel of the frame's rarest
             class; for large frames with a small keyhole.
         repeat: Number of times that a frame is in an epoch, cut and augmented anew each time.

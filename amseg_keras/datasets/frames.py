@@ -270,7 +270,7 @@ class Crop:
     """A window in a frame of any size.
 
     Args:
-        side: Its size, in sides of the largest window of the wanted proportions in the frame.
+        side: Size, as a fraction of the largest window of the wanted proportions in the frame.
         top: Place between the upper (0) and the lower (1) end of the frame.
         left: Place between the left (0) and the right (1) end of the frame.
     """

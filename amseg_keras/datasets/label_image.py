@@ -24,7 +24,7 @@ class LabelPicture:
 
     Attributes:
         ids: uint8 `(height, width)`.
-        notes: What was assumed on reading, a sentence each.
+        notes: Sentence for each assumption on reading.
     """
 
     ids: np.ndarray

@@ -169,7 +169,7 @@ def measure(about: dict[str, Any], chosen: dict[str, Any], tell: Tell) -> dict[s
     Args:
         about: As in `segment`.
         chosen: `pixel_size_um`, `frame_rate_hz` and `smallest_pore_um`.
-        tell: Told that it began.
+        tell: Function that is called at the beginning.
 
     Returns:
         Pieces of the page: plots, pores, histogram; the cards of every frame.

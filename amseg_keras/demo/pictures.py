@@ -101,7 +101,7 @@ def pores(quantities: Quantities, frames: int, folder: str) -> str:
     """Write tables of the pores through time and in every frame as HTML.
 
     Args:
-        folder: Where the tables are in what can be downloaded.
+        folder: Folder of the tables in the download.
     """
     if quantities.pores.empty:
         return '<p class="soft">No pores were found.</p>'

@@ -186,7 +186,7 @@ class Worker:
         Args:
             job: Name in `jobs.JOBS`.
             stop: Set when the job is wanted no more.
-            told: Told what is being done, and the part that is done.
+            told: Function of the name of the step, and the fraction that is done.
 
         Returns:
             What the job gives.

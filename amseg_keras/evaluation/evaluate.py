@@ -43,7 +43,7 @@ def evaluate(
         data: A data set, or its folder.
         split: "train", "validation", "test", or None for all frames with labels.
         progress: Function called after every frame.
-        each: Called with every frame and what was found in it, for what else is to be measured.
+        each: Function of every frame and its predicted labels, for further measurements.
 
     Returns:
         The counts and the scores. Frames that cannot be read are in its `errors`, and count

@@ -31,7 +31,7 @@ def AMSegNet(
     Args:
         num_classes: channels of the output.
         base_filters: width of the first squeeze-expand block, `f`; the bottleneck has `64 f`.
-        attention: with the attention gate or without.
+        attention: use the attention gate.
         dropout: fraction dropped after every block in training.
         input_shape: `(height, width, channels)`; height and width multiples of 16 or `None`.
 

@@ -106,7 +106,7 @@ class Learned:
     """A tuned network, and how good it is.
 
     Attributes:
-        preset: Its folder.
+        preset: Folder of the preset.
         lines: Scores before and after, a line for each group of frames.
     """
 
@@ -135,7 +135,7 @@ def segment(asked: Asked, tell: Tell) -> Segmented:
 
     Args:
         asked: Request of the user.
-        tell: Told how many frames are done.
+        tell: Function of the number of frames that are done.
 
     Raises:
         ReadError: The recording cannot be read.
@@ -172,7 +172,7 @@ def teach(lesson: Lesson, tell: Tell) -> Learned:
 
     Args:
         lesson: Frames to learn from, and the network to begin with.
-        tell: Told how far it has come.
+        tell: Function of the progress.
 
     Raises:
         ReadError: A frame cannot be read, or the folder holds other classes.

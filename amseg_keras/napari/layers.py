@@ -209,7 +209,7 @@ def recorded(layer: Image, folder: Path) -> Recorded:
 
     Args:
         layer: Image of three dimensions, or of two for a single frame.
-        folder: Where frames that napari or another plugin opened are kept, as NAME.tif.
+        folder: Folder for frames that napari or another plugin opened, as NAME.tif.
 
     Raises:
         ReadError: The layer holds no grey frames.

@@ -45,7 +45,7 @@ class InputContent:
         digest: BLAKE2 digest of the content, of the file names where there are several, and of
             the order.
         sampled: True if only blocks of the files went into the digest.
-        modified: When the newest file was written, ISO 8601 with microseconds, in UTC.
+        modified: Time at which the newest file was written, ISO 8601 with microseconds, in UTC.
     """
 
     path: str
@@ -193,7 +193,7 @@ class RunIdentity:
         input: Content of the input, or its place for a result that every command makes again.
         frames: Properties of the frames: `shape`, `dtype`, `dataset`, `axes`.
         settings: Everything else that changes what is found: weights, grey levels.
-        choices: What changes the files and not what is found: formats, frames of a movie.
+        choices: Settings that change the files but not the result: formats, frames of a movie.
     """
 
     source: str
@@ -267,7 +267,7 @@ def stack_identity(
 
     Args:
         settings: Everything else that changes what is found.
-        choices: What changes only the files.
+        choices: Settings that change only the files.
 
     Raises:
         ReadError: A file of the stack cannot be read.

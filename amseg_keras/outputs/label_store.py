@@ -134,7 +134,7 @@ class LabelStore:
 
         Args:
             values: Map of the frame, of `frame_shape` and `dtype`.
-            about: What else is to be known of the frame, as JSON can hold it.
+            about: Further facts about the frame, as JSON can hold them.
 
         Raises:
             ValueError: The map has another shape or dtype.

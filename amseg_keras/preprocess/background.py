@@ -24,7 +24,7 @@ def median_frame(frames: Frames, indices: list[int] | None = None) -> np.ndarray
     Args:
         frames: stack `(frames, height, width)`, any real dtype. Frames that cannot be read are
             left out.
-        indices: which frames; by default all.
+        indices: numbers of the frames; by default all.
 
     Returns:
         float32 `(height, width)`, in the grey levels of the frames.
@@ -86,8 +86,8 @@ class FlatField:
     Args:
         flat: beam without a sample, counts, `(height, width)`.
         dark: detector without a beam, counts, same shape; None for 0.
-        flat_from: where the flat comes from, for the record.
-        dark_from: where the dark comes from.
+        flat_from: origin of the flat field, for the record.
+        dark_from: origin of the dark field, for the record.
 
     Raises:
         ValueError: dark and flat differ in size, or the flat holds no counts above the dark.

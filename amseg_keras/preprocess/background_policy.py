@@ -134,7 +134,7 @@ class Backgrounds(ABC):
 
     Attributes:
         policy: Background policy.
-        kind: What was chosen.
+        kind: Kind of background that was chosen.
         frames: The stack; replace it by another view of the same stack, such as one that is read
             ahead, before frames are read in another thread.
         count: Number of frames of the stack, which decides on the backgrounds.

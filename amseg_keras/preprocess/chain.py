@@ -55,7 +55,7 @@ class Step(Protocol):
         """Return the stack after this step; what the step needs of the stack is measured here.
 
         Args:
-            frames: the stack before it, `(frames, height, width)`.
+            frames: stack before the step, `(frames, height, width)`.
         """
 
 
@@ -64,7 +64,7 @@ class Prepared(LazyFrames):
 
     Args:
         frames: raw frames, `(frames, height, width)`.
-        steps: in the order in which they act.
+        steps: steps in their order.
         dtype: `"uint8"`, `"uint16"` or `"float32"`.
 
     Attributes:
@@ -127,7 +127,7 @@ def prepare(frames: Frames, steps: Sequence[Step], dtype: DType = "uint8") -> Pr
     Args:
         frames: raw frames: an `amseg_keras.read.FrameStack`, an array `(frames, height, width)`,
             or another lazy stack.
-        steps: in the order in which they act; `STEP_ORDER` is a good one.
+        steps: steps in their order; `STEP_ORDER` is a good order.
         dtype: `"uint8"` and `"uint16"` hold 0..255 and 0..65535 after `Stretch`; without it, and
             without steps that divide, the counts of the frames. `"float32"` holds what the last
             step gives: 0..1 after `Stretch`, ratios after `FlatField` or a background.

@@ -68,7 +68,7 @@ class Crop:
     """The step `crop`: the same box of every frame.
 
     Args:
-        box: which part.
+        box: part of the frame to keep.
 
     Example:
         >>> Crop(Box(10, 20, 32, 16)).apply(np.zeros((7, 64, 64))).shape
@@ -103,7 +103,7 @@ class FollowLaser:
     Args:
         width: columns of the window.
         height: rows of the window.
-        path: where the laser is in every frame; None finds it from the frames (`find_laser`).
+        path: place of the laser in every frame; None finds it in the frames (`find_laser`).
         top: row of the window's upper edge; None puts the rows in which something brightens in the
             middle if the path is found, else the middle of the frame.
 
@@ -194,8 +194,8 @@ class LaserPath:
     """A laser that moves at constant speed along the rows.
 
     Args:
-        column: where it is in frame 0, in pixels.
-        px_per_frame: how far it moves to the right from frame to frame; negative to the left.
+        column: column of the laser in frame 0, in pixels.
+        px_per_frame: speed of the laser in pixels a frame; negative to the left.
 
     Example:
         >>> LaserPath(column=450, px_per_frame=-5).at(10)
@@ -240,7 +240,7 @@ class LaserPath:
         """Make the path of a scanner setting.
 
         Args:
-            column: where the laser is in frame 0, in pixels.
+            column: column of the laser in frame 0, in pixels.
             speed_mm_s: scan speed; negative to the left.
             frame_rate_hz: frames per second of the recording.
             pixel_size_um: size of a pixel.

@@ -147,7 +147,7 @@ class GreyScaling:
         that cannot be read are left out.
 
         Args:
-            frames: the stack.
+            frames: stack `(frames, height, width)`.
 
         Raises:
             ReadError: none of the frames can be read.

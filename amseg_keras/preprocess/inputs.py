@@ -398,7 +398,7 @@ class Inputs:
 
         Args:
             frame: Grey levels as recorded, `(height, width)`.
-            background: Its background, same shape; `None` if it has none.
+            background: Background of the frame, of the same shape, or `None`.
         """
         if self.scale != 1:
             frame = rescale(frame, self.frame_shape)

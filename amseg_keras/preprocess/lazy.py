@@ -23,7 +23,7 @@ class LazyFrames(ABC):
     Attributes:
         frames: The stack below.
         shape: (frames, height, width).
-        measured: What was measured on the whole stack, plain values for the record of a run.
+        measured: Values that were measured on the whole stack, for the record of a run.
 
     Example:
         A step of your own, from transmission to absorbance:
@@ -83,7 +83,7 @@ class WindowCache:
     """The frames around a moving window, so that each is read once as the window moves on.
 
     Args:
-        frames: the stack, `(frames, height, width)`.
+        frames: stack `(frames, height, width)`.
         dtype: dtype of the returned frames, by default float32; `None` for their own.
     """
 
@@ -122,7 +122,7 @@ def readable(frames: Frames, indices: list[int]) -> Iterator[tuple[int, np.ndarr
     """Yield the frames that can be read, each with its index.
 
     Raises:
-        ReadError: After the last, if none could be read.
+        ReadError: None of the frames can be read; raised after the last.
     """
     first_error: ReadError | None = None
     any_read = False

@@ -224,7 +224,7 @@ def noise_sigma(frame: np.ndarray, following: np.ndarray | None = None) -> float
 
     Args:
         frame: `(height, width)`, any real dtype.
-        following: the next frame; None for the estimate from one frame.
+        following: next frame; None estimates from one frame.
 
     Returns:
         In the frame's grey levels; 0 for a single frame of under 3 x 3 pixels.

@@ -28,7 +28,7 @@ def convert_weights(weights: Path, out: Path, class_names: Sequence[str]) -> str
     """Make a preset folder from a legacy Keras HDF5 weights file of AM-SegNet or U-Net.
 
     Args:
-        weights: the file, written by `model.save_weights('….hdf5')` of Keras 2.
+        weights: file written by `model.save_weights('….hdf5')` of Keras 2.
         class_names: class name of each output channel, which the file does not record; it is
             recorded in the preset.
 
@@ -176,7 +176,7 @@ class LegacyLayer:
     Args:
         kind: `"conv"` (kernel, bias), `"depthwise"` (kernel, bias) or `"norm"` (gamma, beta,
             moving mean, moving variance).
-        weights: in the order in which Keras takes them.
+        weights: weights in the order in which Keras takes them.
     """
 
     name: str

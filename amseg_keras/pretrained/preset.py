@@ -75,10 +75,10 @@ class PresetInfo:
     Args:
         name: name of the preset, or of its folder.
         class_names: one for each channel of the output, in order.
-        scaling: the grey levels it was trained on.
+        scaling: scaling of the grey levels in the training.
         pixel_size_um: size of a pixel in the frames it was trained on, `None` if not known.
         trained_on: one sentence on the training data; says so when they were simulated.
-        channels: what the network is given of a frame.
+        channels: input channels of the network.
 
     Raises:
         ValueError: class names are missing, repeat or are more than 255, or the pixel size cannot
@@ -224,7 +224,7 @@ def write_preset(
 
     Args:
         folder: output folder, made if missing. Other files in it are left alone.
-        model: the network with its weights; how it was compiled is not written.
+        model: network with its weights; its compilation is not written.
         card: text of the model card; by default one made from `info`.
         half_precision: write kernels as float16.
 

@@ -18,8 +18,8 @@ class CovarianceEllipse:
         y: mean of their y.
         half_axes: long and short half axis, in the units of the data.
         angle_deg: angle of the long axis to the x axis, from -90 to 90, counted towards +y.
-        deviations: how many standard deviations the half axes are long.
-        points: how many points there are.
+        deviations: length of the half axes in standard deviations.
+        points: number of points.
 
     Example:
         Points along a line that rises by as much as it goes to the right:
@@ -88,7 +88,7 @@ def correlations(
     0 or 1, it is the point-biserial correlation); Spearman's rho how well any rising curve does.
 
     Args:
-        table: from `experiments_table`.
+        table: table from `experiments_table`.
         quantities: columns, such as `area_delta_avg`.
         pores: columns, such as `has_pores` and `pores_from_keyhole`.
 
@@ -134,7 +134,7 @@ class Plane:
     Attributes:
         x: column of the table.
         y: column of the table.
-        experiments: how many have a value in both.
+        experiments: number of experiments with a value in both columns.
         with_pores: ellipse of the experiments with pores; None of fewer than four.
         without_pores: ellipse of those without; None of fewer than four.
         line: line between the groups; None if a group has fewer than two.
@@ -164,7 +164,7 @@ def describe_plane(table: pd.DataFrame, x: str, y: str, deviations: float = 2.0)
     """Fit an ellipse to each group and a line between them, with enough experiments.
 
     Args:
-        table: from `experiments_table`; rows without a value in `x` or `y` are left out.
+        table: table from `experiments_table`; rows without a value in `x` or `y` are left out.
         x: column.
         y: column.
         deviations: half axes of the ellipses, see `covariance_ellipse`.
@@ -249,7 +249,7 @@ def dividing_line(table: pd.DataFrame, x: str, y: str) -> DividingLine:
     folds, always the same ones.
 
     Args:
-        table: from `experiments_table`; rows without a value in `x` or `y` are left out.
+        table: table from `experiments_table`; rows without a value in `x` or `y` are left out.
         x: column.
         y: column.
 

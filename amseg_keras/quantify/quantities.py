@@ -219,7 +219,7 @@ def smallest_area_px(scale: Scale, smallest_pore_um: float = SMALLEST_PORE_UM) -
     """Return the area in pixels below which a pore is a speckle of a label map.
 
     Args:
-        scale: With the pixel size, or without.
+        scale: Scale with or without a pixel size.
 
     Returns:
         Its area, at least 3; 6 where the pixel size is not known.

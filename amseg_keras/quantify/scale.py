@@ -42,7 +42,7 @@ class Scale:
         Positions (`x_px`, `tip_y_px`) stay in pixels, because they count from the frame's corner.
 
         Args:
-            column: Its name, which ends in its unit.
+            column: Name of the column, which ends in its unit.
 
         Returns:
             None for positions, for what has no unit, and where the needed size or rate is not

@@ -52,7 +52,7 @@ def frame_errors(
 
     Args:
         predicted: `Quantities.frames` from predicted labels.
-        truth: the same from true labels of the same frames; frames that are not in both are left
+        truth: `Quantities.frames` from true labels of the same frames; others are left
             out.
         material: material of the recording, for the table.
         sequence: name of the recording; goes into the table.
@@ -102,7 +102,7 @@ def error_statistics(errors: pd.DataFrame) -> pd.DataFrame:
     """Compute bias, spread and quartiles of the errors, by material and of all materials.
 
     Args:
-        errors: from `frame_errors`, of one or more recordings.
+        errors: errors of one or more recordings, from `frame_errors`.
 
     Returns:
         A row for each quantity, unit and material ("all" last): `frames`, of which `missed` (in
@@ -163,9 +163,9 @@ class Study:
     """Experiments, and how their keyholes and pores go together.
 
     Attributes:
-        table: from `experiments_table`.
+        table: table from `experiments_table`.
         planes: largest against mean fluctuation of the area, area against depth, further ones.
-        correlations: from `correlations`: fluctuations, depth and area with pores.
+        correlations: table from `correlations`: fluctuations, depth and area with pores.
         notes: one sentence for each thing that should be known of it.
 
     Example:
@@ -196,7 +196,7 @@ def study_experiments(table: pd.DataFrame, further: Sequence[tuple[str, str]] = 
     """Correlate fluctuation and size of keyholes with pores (section 3.2, Figure 7).
 
     Args:
-        table: from `experiments_table`.
+        table: table from `experiments_table`.
         further: columns x and y of more correlation maps.
 
     Raises:
@@ -310,7 +310,7 @@ def keyhole_frames(frames: Mapping[str, pd.DataFrame], table: pd.DataFrame) -> p
 
     Args:
         frames: `Quantities.frames` of each experiment, by its name.
-        table: from `experiments_table`, with these experiments.
+        table: table from `experiments_table`, with these experiments.
 
     Returns:
         `experiment` and `has_pores`, then the columns of `frames`.

@@ -39,7 +39,7 @@ class StackSource:
             if each file may hold several frames.
         numbers: Number of each file of a sequence, from its name.
         axes: Meaning of the axes of an array, if the user said it.
-        notes: What was assumed in finding the files, a sentence each.
+        notes: Sentence for each assumption in finding the files.
         options: Options of the user, which find the same stack again.
 
     Example:
@@ -136,7 +136,7 @@ def open_stack(path: str | os.PathLike[str], options: ReadOptions = AS_FOUND) ->
     """Open the one stack that a file, dataset ``file.h5::/path``, folder or pattern holds.
 
     Args:
-        path: As an input of `find_stacks`.
+        path: Input, as of `find_stacks`.
         options: As in `find_stacks`.
 
     Returns:

@@ -36,7 +36,7 @@ class Group:
         positions: Frame number of each file, from 0, with gaps for missing ones; None for files
             that may hold several frames.
         pattern: Name of the files, with ``*`` for what changes.
-        notes: What was assumed, a sentence each.
+        notes: Sentence for each assumption.
     """
 
     files: tuple[Path, ...]
@@ -208,7 +208,7 @@ class Slots:
 
     Attributes:
         positions: Frame number of each file, from 0.
-        notes: What was assumed, a sentence each.
+        notes: Sentence for each assumption.
     """
 
     positions: tuple[int, ...]

@@ -41,7 +41,7 @@ class TimedReader:
 
         Args:
             paths: Files, as for `find_stacks`.
-            options: As for `find_stacks`.
+            options: Options, as of `find_stacks`.
 
         Raises:
             ReadError: It takes longer than the limit, or ends the process.

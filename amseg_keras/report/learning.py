@@ -183,7 +183,7 @@ def comparison_markdown(table: pd.DataFrame, conditions: Mapping[str, Any]) -> s
     """Format the table of a comparison and its conditions as Markdown.
 
     Args:
-        table: As for `readable_table`.
+        table: Table, as for `readable_table`.
         conditions: Conditions of `comparison.Comparison`.
     """
     shown = readable_table(table)
@@ -340,7 +340,7 @@ def speed_markdown(table: pd.DataFrame, conditions: Mapping[str, Any]) -> str:
     """Format the table of speeds and its conditions as Markdown.
 
     Args:
-        table: From `comparison.speed.summarise_speed`.
+        table: Table from `comparison.speed.summarise_speed`.
         conditions: `rounds`, `hardware`, `versions`, `peaks` (1e9 operations a second of each
             precision) and `notes` of the engines.
     """

@@ -51,7 +51,7 @@ def draw_bubbles(axes: Axes, table: pd.DataFrame, x: str, y: str) -> list[Line2D
     The size of a bubble is the equivalent diameter of the largest pore from the keyhole.
 
     Args:
-        table: from `experiments_table`.
+        table: table from `experiments_table`.
 
     Returns:
         Handles for the legend: both groups and three sizes of bubbles.
@@ -120,7 +120,7 @@ def area_histograms(frames: pd.DataFrame, title: str = "") -> Figure:
     """Draw histograms of the keyhole area, of experiments with and without pores.
 
     Args:
-        frames: from `keyhole_frames`.
+        frames: table from `keyhole_frames`.
         title: title of the figure, for example that the experiments are simulated.
 
     Example:
@@ -183,7 +183,7 @@ def process_map(table: pd.DataFrame, title: str = "") -> Figure:
     """Draw power against speed; experiments without a keyhole are crosses.
 
     Args:
-        table: from `experiments_table`, with `power_W` and `speed_mm_s`; experiments that lack
+        table: table from `experiments_table`, with `power_W` and `speed_mm_s`; experiments without
             one of them are left out.
         title: title of the figure, for example that the experiments are simulated.
 
@@ -236,8 +236,8 @@ def plane_figure(table: pd.DataFrame, plane: Plane, title: str = "") -> Figure:
     """Draw one correlation map.
 
     Args:
-        table: from `experiments_table`.
-        plane: from `describe_plane` of this table.
+        table: table from `experiments_table`.
+        plane: plane from `describe_plane` of this table.
         title: title of the figure, for example that the experiments are simulated.
     """
     # A figure of its own, not pyplot's: that works in threads and without a display.
@@ -252,8 +252,8 @@ def study_figure(
     """Draw the paper's Figure 7: two histograms above two correlation maps.
 
     Args:
-        table: from `experiments_table`.
-        frames: from `keyhole_frames`.
+        table: table from `experiments_table`.
+        frames: table from `keyhole_frames`.
         planes: planes of the lower left and the lower right panel.
         title: title of the figure, for example that the experiments are simulated.
     """
@@ -375,7 +375,7 @@ def error_figure(errors: pd.DataFrame, *, relative: bool = True, title: str = ""
     within 1.5 times that range; diamonds are means, that is, the bias.
 
     Args:
-        errors: from `frame_errors`, of one or more recordings.
+        errors: errors of one or more recordings, from `frame_errors`.
         relative: errors in % of the truth; else in um or um2, without a pixel size in px.
         title: title of the figure, for example that the experiments are simulated.
 

@@ -43,8 +43,8 @@ class _Layer:
 
     Attributes:
         kind: Name of its class.
-        name: Its own name.
-        options: What it was made with.
+        name: Name of the layer.
+        options: Arguments of the layer.
         inputs: Names of the layers that it takes.
         parts: Layers with weights inside, by their attribute; of a plain layer itself, by "".
     """
@@ -60,7 +60,7 @@ class PlainNetwork:
     """A network as its configuration describes it, its weights not read yet.
 
     Args:
-        config: What `config.json` holds.
+        config: Content of `config.json`.
 
     Attributes:
         shapes: Shape of each weight, by its path in a `.weights.h5` file.

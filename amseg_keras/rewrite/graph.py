@@ -115,8 +115,8 @@ class Step(Node):
     """A layer or operation kept as it is.
 
     Attributes:
-        layer: what is run: `Plain`, or a Keras layer with its weights.
-        call: its positional and its named arguments, each tensor replaced by a `Place`.
+        layer: layer to run: `Plain`, or a Keras layer with its weights.
+        call: positional and named arguments, each tensor replaced by a `Place`.
         width: channels of its output, if it has one output.
     """
 

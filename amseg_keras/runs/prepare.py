@@ -76,7 +76,7 @@ class PrepareSettings:
         """Return pixel size in um and frame rate in Hz, from the settings or the input.
 
         Args:
-            stack: the input.
+            stack: input of the run.
         """
         return (
             stack.pixel_size_um if self.pixel_size_um is None else self.pixel_size_um,

@@ -96,7 +96,7 @@ def measure_waits(
     Args:
         engine: Engine that needs no Keras: `"openvino"` or `"onnxruntime"`.
         frames: Frames of the stack that goes from file to file.
-        progress: Told the rounds that are done and all.
+        progress: Function of the number of rounds that are done, and of all rounds.
 
     Returns:
         A row for each round, preset and wait: `round`, `preset`, `engine`, `wait`, `unit`,
@@ -124,7 +124,7 @@ def summarise_waits(waits: pd.DataFrame) -> pd.DataFrame:
     """Take medians over the rounds; `ratio` is the median of the ratios within rounds.
 
     Args:
-        waits: From `measure_waits`.
+        waits: Table from `measure_waits`.
 
     Example:
         >>> row = dict(preset="a", engine="openvino", wait="start", unit="s", limit_is="imports")
@@ -141,7 +141,7 @@ def waits_markdown(table: pd.DataFrame) -> str:
     """Write the summary as a Markdown table.
 
     Args:
-        table: From `summarise_waits`.
+        table: Table from `summarise_waits`.
     """
     heads = ("preset", "engine", "wait", "measured", "goal", "limit", "ratio", "the limit is")
     lines = [f"| {' | '.join(heads)} |", "|---|---|---|---:|---|---:|---:|---|"]
@@ -283,7 +283,7 @@ def write_waits(folder: Path, waits: pd.DataFrame, conditions: dict[str, object]
 
     Args:
         folder: Output folder, made if it is missing.
-        waits: From `measure_waits`.
+        waits: Table from `measure_waits`.
         conditions: Hardware, versions and what else the machine did.
 
     Returns:

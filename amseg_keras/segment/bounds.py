@@ -63,7 +63,7 @@ def find_bounds(
     """Find the bounds of some frames; empty for large frames and networks without keyhole and pore.
 
     Args:
-        inputs: What the network is given of the recording.
+        inputs: Inputs of the network for the recording.
         probabilities: The network, from `(1, height, width, channels)` to probabilities of the
             classes.
         class_names: Name of each class id.

@@ -51,9 +51,9 @@ class Segmentation:
         labels: class ids, uint8 `(frames, height, width)`; `labels == class_names.index("pore")`
             is the mask of the pores. 255 where a frame could not be read.
         class_names: name of each class id.
-        grey_range: the grey levels that were scaled to the ends of the network's input.
+        grey_range: grey levels that were scaled to the ends of the network's input.
         confidence: probability of the chosen class, float32 `(frames, height, width)`, if asked.
-        errors: for each unreadable frame its index and the reason.
+        errors: index and reason for each unreadable frame.
         notes: what the network's input lacked, and whether the recording could not be checked, a
             sentence each.
         warnings: why the recording does not look like what the preset knows; see
@@ -150,7 +150,7 @@ def label_batch(
     Videos show the same frame many times. Frames are equal if their backgrounds are too.
 
     Args:
-        inputs: What the network is given of the stack.
+        inputs: Inputs of the network for the stack.
         indices: Numbers of the frames.
         label: The network, from `(batch, height, width, channels)` to labels of each.
         known: The last frame of the batch before, with its labels; `None` to compute all.

@@ -87,9 +87,9 @@ class Segmenter:
     Args:
         model: Keras model from `(batch, height, width, channels)` to class probabilities; sides of
             the input multiples of 16. Or the network of a preset.
-        info: what the network was trained on.
+        info: description of the preset, with its training data.
         card: text of its model card, written with it.
-        known: what recordings of its kind look like; `None` if nobody calibrated it.
+        known: statistics of typical recordings; `None` if nobody calibrated the preset.
 
     Raises:
         ValueError: The model has another number of input channels than `info` names.
@@ -240,8 +240,8 @@ class Segmenter:
 
         Args:
             frames: a stack `(frames, height, width)`: an array, or a `FrameStack`.
-            grey_range: from `scaling.measure(frames)`, which is the default.
-            background: for networks with a motion channel, the frames of the background: a
+            grey_range: grey levels; by default `scaling.measure(frames)`.
+            background: frames of the background, for networks with a motion channel: a
                 `BackgroundPolicy` or its short form, such as `"previous:10,5"`.
             scale: factor by which frames are enlarged for the network; `"auto"` gives them the
                 pixel size of the training where both are known.
@@ -321,13 +321,13 @@ class Segmenter:
         Args:
             frames: a stack `(frames, height, width)`: an array, or a `FrameStack`; or what
                 `inputs` made of one, with a background or a scale of your choice.
-            grey_range: from `scaling.measure(frames)`, which is the default.
+            grey_range: grey levels; by default `scaling.measure(frames)`.
             start: first frame, a multiple of the batch size for results that do not depend on it
                 without `compile_inference`.
             batch_size: as in `segment`.
             confidence: as in `segment`.
-            on_tile: told how many tiles of a frame that is larger than a tile are done, and how
-                many there are.
+            on_tile: function of the number of tiles of a large frame that are done, and of all
+                tiles.
         """
         inputs = frames if isinstance(frames, Inputs) else self.inputs(frames, grey_range)
         count = len(inputs.frames)

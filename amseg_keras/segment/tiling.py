@@ -44,8 +44,8 @@ def predict_any_size(
     whole frame.
 
     Args:
-        predict: the network.
-        frames: what the network takes, float32 `(batch, height, width, channels)`, or
+        predict: function that runs the network.
+        frames: inputs of the network, float32 `(batch, height, width, channels)`, or
             `(batch, height, width)` for one channel.
         tile_pixels: most pixels given to the network at once, at least 320 x 320.
 
@@ -75,10 +75,10 @@ def label_any_size(
     that is the label of the whole frame.
 
     Args:
-        label: the network up to class ids, `(batch, height, width)`.
-        frames: as for `predict_any_size`.
+        label: function that runs the network up to class ids, `(batch, height, width)`.
+        frames: inputs, as for `predict_any_size`.
         tile_pixels: likewise.
-        on_tile: told the number of the tiles that are done, and of all, after each tile.
+        on_tile: function of the number of tiles that are done, and of all tiles.
 
     Returns:
         uint8 `(batch, height, width)`.

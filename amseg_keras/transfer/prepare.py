@@ -131,7 +131,7 @@ def with_classes(
 
     Args:
         model: Any of `models.NETWORKS`.
-        old: Its class names, in the order of its channels.
+        old: Class names of the preset, in the order of its channels.
         new: The class names to have.
         policy: Keras dtype policy of the new network.
 

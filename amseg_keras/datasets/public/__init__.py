@@ -33,7 +33,7 @@ class PublicFile:
     """A published file.
 
     Attributes:
-        name: What it is called once downloaded.
+        name: Name of the downloaded file.
         url: Address of the file, pinned to a commit, so that it stays the same file.
         sha256: Checksum in hexadecimal. None if this project never had the file; the
             checksum of what arrived is then shown and recorded instead.
@@ -49,14 +49,14 @@ class PublicSource:
     """A data set that can be made from published files.
 
     Attributes:
-        name: What `amseg dataset fetch` calls it.
-        title: What it holds, in one line.
+        name: Name for `amseg dataset fetch`.
+        title: Description of the data in one line.
         files: All the files that it is made of.
         size: Size of the download, in words.
         licence: Licence of the owners, in words.
-        citation: What to cite.
+        citation: Text to cite.
         page: Web page of the data set.
-        from_what: What to give to `--from`.
+        from_what: Files for `--from`, in words.
     """
 
     name: str

@@ -24,7 +24,7 @@ class Recording:
 
     Attributes:
         frame: The readable frames, int, rising.
-        keyholes: Where the keyhole is in each of them.
+        keyholes: Place of the keyhole in each of these frames.
         shape: Height and width of a frame in pixels.
     """
 
@@ -42,7 +42,7 @@ class Sightings:
         x: Column of the centroid in pixels.
         y: Its row.
         depth: Below the surface in pixels.
-        area: In pixels.
+        area: Area in pixels.
         diameter: Equivalent diameter in pixels.
         touches_keyhole: bool.
         touches_edge: bool.

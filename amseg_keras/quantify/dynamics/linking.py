@@ -65,7 +65,7 @@ def link(
     Args:
         pores: All pores, in the order of their frames.
         frame_of_pore: Frame of each, int `(pores,)`.
-        keyholes: Where the keyhole is in each of `frames`.
+        keyholes: Place of the keyhole in each of `frames`.
 
     Returns:
         Track of each pore, int64 `(pores,)`, numbered from 0 in the order of birth.

@@ -52,7 +52,7 @@ class Motion:
         growth: Pixels of area per frame; NaN where too few frames tell it.
         drift_x: Columns per frame, NaN as well.
         drift_y: Rows per frame, NaN as well.
-        frozen_frame: From which it no longer moves; NaN when never.
+        frozen_frame: First frame in which the pore rests; NaN if it never rests.
         growth_error: Standard error of the growth; NaN where there is none.
         drift_x_error: Standard error of the drift.
         drift_y_error: Standard error of the drift.
@@ -90,9 +90,9 @@ def describe(frame: np.ndarray, x: np.ndarray, y: np.ndarray, area: np.ndarray) 
     - **Errors** are the standard errors of these slopes.
 
     Args:
-        frame: In which it was seen, int `(sightings,)`, rising.
+        frame: Numbers of the frames with the pore, int `(sightings,)`, rising.
         x: Columns of its centroid in pixels, float of the same shape.
-        area: In pixels.
+        area: Area in pixels.
 
     Example:
         >>> frame = np.arange(30)

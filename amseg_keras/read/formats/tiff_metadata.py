@@ -23,7 +23,7 @@ class FramePages:
     Attributes:
         source: All pages of the file, or those that are frames; None for a plane that is missing.
         chosen: Index into `source` of each frame; None if every page is one.
-        notes: What was assumed, a sentence each.
+        notes: Sentence for each assumption.
     """
 
     source: Sequence[Page | None]

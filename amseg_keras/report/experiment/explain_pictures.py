@@ -35,8 +35,8 @@ def draw_grad_cam(
     """Draw a Grad-CAM map over its frame, from blue to red as in the paper, with the class's edge.
 
     Args:
-        grey: the frame, `(height, width)`, 0 black to 1 white.
-        heat: the map `(height, width)`, 0 to 1.
+        grey: frame `(height, width)`, 0 black to 1 white.
+        heat: map `(height, width)`, 0 to 1.
         found: pixels of the class, bool `(height, width)`; outlined in white.
     """
     page = _Page(grey.shape, panels=1)
@@ -62,7 +62,7 @@ def draw_confidence(
     """Draw the confidence of the network, and below or beside it the doubtful pixels.
 
     Args:
-        grey: the frame, `(height, width)`, 0 black to 1 white.
+        grey: frame `(height, width)`, 0 black to 1 white.
         confidence: probability of the chosen class, `(height, width)`.
         low_margin: pixels with two classes nearly equal, bool `(height, width)`.
         unstable: pixels whose label changes when the frame moves, bool `(height, width)`.
