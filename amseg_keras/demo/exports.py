@@ -1,4 +1,4 @@
-"""Files of a recording to take along; made by a worker from its folder of results."""
+"""Make files of a recording for download, from its folder of results."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from amseg_keras.demo.workers import Tell, without_folders
 RESULTS = "results"
 
 _TEXTS = (".html", ".json")
-"""Endings of files that may say where on this server they lie."""
+"""Endings of files that may contain folders of this server."""
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ def _labels(packing: Packing) -> Path:
 
 
 def _exported(packing: Packing, kind: str) -> Path:
-    """Label maps for other programs, as `amseg export` writes them, with the present scale."""
+    """Export label maps for other programs as `amseg export` does, with the present scale."""
     from amseg_keras.runs.labelled_experiment import export_labels, find_experiments
 
     (experiment,), _ = find_experiments([str(packing.folder)])
@@ -147,7 +147,7 @@ def _everything(packing: Packing) -> Path:
     files = {
         name: file
         for name, file in _files_below(packing.folder, packing.name).items()
-        # The overlay shows the network's own labels; the movie shows those that were corrected.
+        # The overlay shows the labels of the network, the movie shows the corrected labels.
         if not file.name.startswith((".", "overlay."))
     }
     for kind in EXPORTS:
@@ -176,7 +176,7 @@ EXPORTS = {
     "report": Export("Report", _report),
     "everything": Export("Everything, as a ZIP", _everything),
 }
-"""By the name in the address."""
+"""Downloads by the name in the address."""
 
 
 def _files_below(folder: Path, name: str) -> dict[str, Path]:
@@ -195,6 +195,6 @@ def _zip(path: Path, files: dict[str, Path], packing: Packing | None = None) -> 
 
 
 def _hidden(text: str, packing: Packing) -> str:
-    """Take the folders of the server out of a report or a record."""
+    """Remove the folders of the server from a report or a record."""
     results = str(Path(packing.about["home"]) / RESULTS)
     return without_folders(text, [packing.about, results])

@@ -2,12 +2,12 @@
 
 Arguments and results are values that JSON can hold; arrays lie in the folder of the recording.
 
-    uploads/FILE...            what the visitor sent
-    frames.npy                 every frame, as it was read
-    found.npy                  label maps as the network found them
+    uploads/FILE...            files of the upload
+    frames.npy                 every frame as read
+    found.npy                  label maps of the network
     confidence.npy             0 to 255, for the threshold on confidence
-    shown.npy                  label maps as they are shown: corrected, thresholds applied
-    results/NAME/              what `amseg segment`, `quantify` and `report` write
+    shown.npy                  label maps on the page: corrected, with thresholds
+    results/NAME/              files of `amseg segment`, `quantify` and `report`
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def read(folder: str, uploads: str, limits: dict[str, int], tell: Tell) -> list[
         tell: Function that is called after every frame.
 
     Returns:
-        What each recording is.
+        Description of each recording.
     """
     from amseg_keras.demo.limits import recordings_in
 
@@ -224,7 +224,7 @@ def explain(
 
 
 def pack(about: dict[str, Any], wanted: str, corrections: str | None, tell: Tell) -> str:
-    """Make a file to take along; one of `exports.EXPORTS`. Gives its path."""
+    """Make a file of `exports.EXPORTS` for download, and return its path."""
     from amseg_keras.demo.exports import make
 
     return str(make(about, wanted, None if corrections is None else Path(corrections), tell))
@@ -254,7 +254,7 @@ def teach(folder: str, corrections: str, preset: str, epochs: int, tell: Tell) -
 def _new_array(path: Path, shape: Sequence[int]) -> Iterator[np.ndarray]:
     """Write an array to a file that replaces an older one when it is complete.
 
-    The server may still look at the older one, whose file must not shrink below it.
+    The server may still read the older file, which must not shrink.
     """
     new = path.with_name(f"new-{path.name}")
     made = np.lib.format.open_memmap(new, "w+", dtype=np.uint8, shape=tuple(shape))
@@ -296,4 +296,4 @@ JOBS: dict[str, Callable[..., Any]] = {
     "pack": pack,
     "teach": teach,
 }
-"""By the name that the server knows them by."""
+"""Jobs by their names for the server."""

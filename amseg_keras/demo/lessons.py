@@ -1,4 +1,4 @@
-"""Corrected frames of a visitor as data sets, and the networks that were tuned on them."""
+"""Keep corrected frames of a visitor as data sets, and tune networks on them."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ class Networks:
     """Presets by name; no network is loaded here.
 
     Args:
-        given: Presets that the server's owner wants first: names, folders or repositories; after
-            them come all that the package has.
+        given: First presets, by the owner of the server: names, folders or repositories; after
+            them come the presets of the package.
 
     Raises:
-        PresetError: One of those given cannot be found.
+        PresetError: A given preset cannot be found.
     """
 
     def __init__(self, given: Sequence[str | os.PathLike[str]] = ()) -> None:
@@ -35,7 +35,7 @@ class Networks:
         self.infos: dict[str, PresetInfo] = {}
         self._lock = threading.Lock()
         for preset in (*given, *list_presets()):
-            # Of a folder its name alone: where it lies is nobody's business.
+            # Visitors see the name of a folder, not its place.
             name = os.fspath(preset).removeprefix("hf://")
             name = Path(name).resolve().name if Path(name).is_dir() else name
             if name not in self.folders:
@@ -63,7 +63,7 @@ class Teaching:
         share: Part of it that is done, 0 to 1.
         scores: Rows of `Taught.scores`; None before the end.
         preset: Name of the tuned network; None before the end.
-        stop: Set when the visitor wants it no more.
+        stop: Event that stops the teaching.
     """
 
     state: str = READY
@@ -94,16 +94,16 @@ class Lessons:
         return self._folder / "corrections"
 
     def folder_of(self, class_names: tuple[str, ...]) -> Path:
-        """Give the folder of the corrected frames with these classes; it may not be there."""
+        """Return the folder of the corrected frames with these classes, which may be missing."""
         name = hashlib.sha256("\n".join(class_names).encode()).hexdigest()[:8]
         return self.corrections / f"corrected-{name}"
 
     def kept(self, class_names: tuple[str, ...]) -> Corrections:
-        """Give the data set of corrected frames with these classes."""
+        """Return the data set of corrected frames with these classes."""
         return Corrections(self.folder_of(class_names), class_names)
 
     def use_for_training(self, recording: Recording, frame: int, wanted: bool) -> None:
-        """Keep a frame as it is labelled now to teach with, or take it out again.
+        """Keep a frame with its present labels for teaching, or take it out again.
 
         Args:
             frame: Number of the frame, from 0.
@@ -180,10 +180,10 @@ class Lessons:
         threading.Thread(target=work, daemon=True).start()
 
     def preset_folder(self, name: str) -> Path:
-        """Give the folder of a tuned network.
+        """Return the folder of a tuned network.
 
         Raises:
-            KeyError: This visitor has none of this name.
+            KeyError: This visitor has no network of this name.
         """
         return self._tuned[name]
 
@@ -205,5 +205,5 @@ class Lessons:
 
 
 def _sequence(recording: Recording) -> str:
-    # Two recordings of one name are two sequences.
+    # Two recordings of the same name are two sequences.
     return f"{recording.name}-{recording.number}"

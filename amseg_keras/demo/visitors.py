@@ -91,7 +91,7 @@ class Visitor:
 
         Raises:
             JobError: They cannot be read.
-            JobStopped: It was stopped.
+            JobStopped: The job was stopped.
         """
         arguments = {
             "folder": str(self.folder),

@@ -1,4 +1,4 @@
-"""Answer what a page asks of recordings: settings, frames, corrections, teaching, downloads."""
+"""Answer requests about recordings: settings, frames, corrections, teaching, downloads."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def segment_at_once(
         frame_rate_hz: Frames per second; None for the frame rate of the file.
 
     Yields:
-        The recording when it is read, and then again and again until it is measured.
+        The recording after reading, and then repeatedly until it is measured.
 
     Raises:
         JobError: It cannot be read, segmented or measured.
@@ -80,10 +80,10 @@ def segment_at_once(
 
 
 MOST_JSON = 1 << 20
-"""Bytes of a question; the longest is a stroke of many points."""
+"""Most bytes of a request; the longest is a stroke of many points."""
 
 EPOCHS = (2, 10, 40)
-"""Epochs that a visitor may teach: at least, by default, and at most."""
+"""Least, default and most epochs of a teaching."""
 
 
 Answer = Callable[[Request, Visitor], Awaitable[Response]]

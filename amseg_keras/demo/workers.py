@@ -1,4 +1,4 @@
-"""Run jobs in processes of their own: the worker, and the server that ends those that hang."""
+"""Run jobs in separate processes, and end jobs that hang."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ MEMORY_GB = 8
 
 
 class Stopped(Exception):  # noqa: N818 - it is no error
-    """The visitor wants the job no more."""
+    """The visitor stopped the job."""
 
 
 Tell = Callable[[str, float], None]
-"""Called with what is being done and the part that is done, 0 to 1; raises `Stopped`."""
+"""Function of the name of the step and the fraction that is done; raises `Stopped`."""
 
 
 def main() -> None:
-    """Do the jobs that standard input names, until it ends."""
+    """Do the jobs from standard input, until it ends."""
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     # What libraries print must not be taken for an answer.
     os.dup2(2, 1)
@@ -99,7 +99,7 @@ def _outcome(job: Callable[..., Any], message: dict[str, Any], tell: Tell) -> di
 
 
 def without_folders(text: str, arguments: Any) -> str:
-    """Take the folders that a job was given out of a text.
+    """Remove the folders in the arguments of a job from a text.
 
     Args:
         text: Text that may name files by their whole path.
@@ -141,10 +141,10 @@ def _limit_memory() -> None:
 
 
 START_S = 300.0
-"""A worker imports a backend first, which may take a while on a busy computer."""
+"""Longest start of a worker in s, which imports a backend first."""
 
 GRACE_S = 3.0
-"""A job that is stopped has so long to say goodbye."""
+"""Time in s that a stopped job has to end."""
 
 UNKNOWN = "that did not work because of an error on the server, which its log tells of"
 
@@ -185,15 +185,15 @@ class Worker:
 
         Args:
             job: Name in `jobs.JOBS`.
-            stop: Set when the job is wanted no more.
+            stop: Event that stops the job.
             told: Function of the name of the step, and the fraction that is done.
 
         Returns:
-            What the job gives.
+            Result of the job.
 
         Raises:
-            JobError: It failed, took too long, or ended its process.
-            JobStopped: It was stopped.
+            JobError: The job failed, took too long, or ended its process.
+            JobStopped: The job was stopped.
         """
         process = self._started()
         number = next(self._numbers)
@@ -232,7 +232,7 @@ class Worker:
             raise JobError(UNKNOWN) from error
 
     def end(self) -> None:
-        """End the process and all that it started."""
+        """End the process and its child processes."""
         process, self._process = self._process, None
         if process is None:
             return
@@ -311,7 +311,7 @@ class Pool:
             threading.Thread(target=self._start, args=(worker,), daemon=True).start()
 
     def _start(self, worker: Worker) -> None:
-        # Taken out of the line while it starts, lest a job starts it too.
+        # Taken out of the line while it starts, so that no job starts it too.
         mine = object()
         self._wait(mine, threading.Event(), lambda before: None)
         taken = self._workers.get()
@@ -330,7 +330,7 @@ class Pool:
         stop: threading.Event | None = None,
         told: Callable[[str, float], None] = lambda stage, share: None,
     ) -> Any:
-        """Do a job when its turn comes; as `Worker.do`."""
+        """Do a job in its turn, as `Worker.do`."""
         stop = stop or threading.Event()
         mine = object()
         self._wait(
