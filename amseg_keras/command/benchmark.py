@@ -124,10 +124,11 @@ def speed_command(
         raise click.ClickException(str(error)) from error
     peaks = measurable_peaks()
     with tqdm(total=rounds + 1, unit="round") as bar:
-        times = measure_speed(
-            *(cases, peaks, shapes, batch_sizes, rounds),
-            progress=lambda done, _: bar.update(done - bar.n),
-        )
+
+        def show(done: int, total: int) -> None:
+            bar.update(done - bar.n)
+
+        times = measure_speed(cases, peaks, shapes, batch_sizes, rounds, progress=show)
     table = summarise_speed(times)
     conditions = {
         "rounds": rounds,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -100,12 +101,10 @@ def evaluate(
             settings = EvaluateSettings(
                 None if split == "all" else split, worst, opened.device, overwrite
             )
-            # Not shown before the first frame is done: where there is none, an error follows.
+            # Not shown before the first frame is done, because an error may come instead.
             with tqdm(unit="frame", delay=1e-3) as bar:
-                evaluation = run_evaluation(
-                    *(opened.segmenter, opened.digest, data, out, settings),
-                    lambda done, total: _show(bar, done, total),
-                )
+                network, digest, show = opened.segmenter, opened.digest, partial(_show, bar)
+                evaluation = run_evaluation(network, digest, data, out, settings, show)
     _print(evaluation)
     finish(evaluation.errors)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -162,10 +163,8 @@ def _explain_one(
         with source.open() as stack:
             count = len(stack) if settings.frames is None else len(settings.frames)
             with tqdm(total=count, desc=source.name, unit="frame") as bar:
-                record = run_explanation(
-                    *(stack, opened.segmenter, opened.digest, folder, settings),
-                    lambda done: advance(bar, done),
-                )
+                network, digest, show = opened.segmenter, opened.digest, partial(advance, bar)
+                record = run_explanation(stack, network, digest, folder, settings, show)
     except (ReadError, OutputError) as error:
         return [str(error)]
     for note in record["notes"]:

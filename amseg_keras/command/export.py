@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from amseg_keras.command.ending import advance, finish
 
 if TYPE_CHECKING:
     from amseg_keras.engines.graph import Output
+    from amseg_keras.report.label_exports import Ngff
 
 BIOIMAGEIO = "bioimageio"
 
@@ -173,11 +175,9 @@ def _export_labels(result: str, out: Path, kind: str, ngff: str) -> None:
     for experiment in experiments:
         try:
             with tqdm(total=experiment.count, desc=experiment.name, unit="frame") as bar:
-                done = export_labels(
-                    *(experiment, out, kind),
-                    ngff="0.4" if ngff == "0.4" else "0.5",
-                    progress=lambda done, bar=bar: advance(bar, done),  # type: ignore[misc]
-                )
+                version: Ngff = "0.4" if ngff == "0.4" else "0.5"
+                show = partial(advance, bar)
+                done = export_labels(experiment, out, kind, ngff=version, progress=show)
         except (ReadError, OutputError, ImportError) as error:
             errors.append(str(error))
             continue

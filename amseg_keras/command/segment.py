@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -344,9 +345,7 @@ def _segment_one(
             segmenter, said = choice.for_stack(stack)
             if said is not None:
                 tqdm.write(f"  {said}", file=sys.stderr)
-            record = run_stack(
-                *(stack, segmenter, digest, folder, settings), lambda done: advance(bar, done)
-            )
+            record = run_stack(stack, segmenter, digest, folder, settings, partial(advance, bar))
     except (ReadError, OutputError) as error:
         outcome.errors.append(str(error))
     else:

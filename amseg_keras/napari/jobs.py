@@ -157,10 +157,11 @@ def segment(asked: Asked, tell: Tell) -> Segmented:
             overwrite=asked.overwrite,
         )
         folder, total = asked.folder / asked.source.name, len(stack)
-        record = run_stack(
-            *(stack, segmenter, digest, folder, settings),
-            lambda done: tell(int(done), total, f"Segmenting: {done:g} of {total} frames"),
-        )
+
+        def show(done: float) -> None:
+            tell(int(done), total, f"Segmenting: {done:g} of {total} frames")
+
+        record = run_stack(stack, segmenter, digest, folder, settings, show)
     said = [f"{folder}: {', '.join(record['outputs'])}"]
     said += [f"CAUTION: {one['sentence']}" for one in record.get("warnings") or ()]
     said += [*record["notes"], *(one["error"] for one in record["unreadable_frames"])]
