@@ -69,7 +69,7 @@ if TYPE_CHECKING:
     help="Presets to wait for; may be given several times.",
 )
 @click.option(
-    "--note", default="", show_default=False, help="What else the machine did, for the record."
+    "--note", default="", show_default=False, help="Other work of the machine, for the record."
 )
 def speed_command(
     out: Path,
@@ -210,8 +210,7 @@ def networks_command(
 
     Each is trained by the same recipe on the same batches and evaluated on the test frames. Then
     all are timed in turn: a training step of 2 frames and the segmentation of a frame, of 256x512
-    pixels. A run that was interrupted goes on where it stopped when the same command is given
-    again.
+    pixels. After an interruption, the same command continues the run.
 
     \b
     amseg benchmark networks --data folder -o comparison

@@ -56,7 +56,7 @@ def evaluate(
     overwrite: bool,
     device: str,
 ) -> None:
-    """Compare what a network finds with labels.
+    """Compare the labels of a network with true labels.
 
     IoU, F1, precision, recall and boundary F1 of every class, from the pixels of all frames
     together; by material and sequence; pores found; a confusion matrix; the worst frames.
@@ -68,10 +68,10 @@ def evaluate(
 
     \b
     In OUT:
-      report.html          all of it, in one file that needs no other
+      report.html          all results, in one file
       classes.csv          scores of every class
       frames.csv           scores of every frame
-      confusion.csv, .png  pixels of each labelled class by what they were found as
+      confusion.csv, .png  pixels by labelled and predicted class
       worst/*.png          the worst frames beside their labels
       evaluation.json      all numbers, model, versions, times
 

@@ -56,9 +56,9 @@ def explain(
     overwrite: bool,
     reading: ReadOptions,
 ) -> None:
-    """Show why a network finds a class, and which frames it is not sure of.
+    """Show why a network finds a class, and which frames are doubtful.
 
-    INPUT is what amseg segment takes: a file, a folder, a quoted glob, file.h5::/path/to/dataset.
+    INPUT is as in amseg segment: a file, a folder, a quoted glob, file.h5::/path/to/dataset.
 
     \b
     amseg explain scan_0001.h5 --class keyhole -o why
@@ -66,17 +66,17 @@ def explain(
 
     \b
     For each stack, in a folder of its name below OUT:
-      grad_cam/00000.png    what speaks for the class, blue to red over the frame (Grad-CAM)
+      grad_cam/00000.png    evidence for the class, blue to red over the frame (Grad-CAM)
       grad_cam.tif          these maps alone, float32 from 0 to 1, a page for each frame
-      confidence/00000.png  probability of the labels, and the pixels in doubt
-      frames.csv            how sure the network is of each frame, least sure first; look_at says
-                            which frames a person should look at, or label for amseg finetune
+      confidence/00000.png  probability of the labels, and doubtful pixels
+      frames.csv            confidence of each frame, the lowest first; look_at marks frames that
+                            a person should look at, or label for amseg finetune
       explain.json          model, class, layer, limits, versions, unreadable frames
 
     A frame goes through the network twice, and back from its end to the layer. The default layer is
     near the end; a layer near the beginning can take twice as long.
 
-    A run that was interrupted goes on where it stopped when the same command is given again.
+    After an interruption, the same command continues the run.
 
     Exit codes: 0 all done, 1 some inputs failed (named at the end), 2 wrong use.
     """

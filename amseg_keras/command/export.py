@@ -41,8 +41,8 @@ BIOIMAGEIO = "bioimageio"
     help="What the network gives: class ids, or the probability of every class.  [default: "
     "labels; bioimageio: probabilities]",
 )
-@click.option("--height", type=click.IntRange(min=16), help="Of the frames. Default: any.")
-@click.option("--width", type=click.IntRange(min=16), help="Of the frames. Default: any.")
+@click.option("--height", type=click.IntRange(min=16), help="Height of the frames. Default: any.")
+@click.option("--width", type=click.IntRange(min=16), help="Width of the frames. Default: any.")
 @click.option("--revision", help="Tag, branch or commit of an owner/repo.")
 @click.option("--author", "authors", multiple=True, help="For bioimageio; may be given often.")
 @click.option("--license", "license_", metavar="SPDX", help="For bioimageio, as CC-BY-4.0.")

@@ -37,7 +37,7 @@ def main() -> None:
     amseg quantify results/scan               keyhole and pores in numbers
     amseg report results/scan                 the experiment on one page
     amseg correlate results/* -o study        many experiments against each other
-    amseg explain scan.h5 --class pore -o out where the network looks, and how sure it is
+    amseg explain scan.h5 --class pore -o out where the network looks, and its confidence
     amseg demo                                frames and results in the browser
     amseg prepare raw/ --flats flats/ -o out  raw frames to a ready stack
     amseg dataset validate folder             labelled frames, for training
@@ -46,7 +46,7 @@ def main() -> None:
     amseg evaluate --data folder -o report    how good a network is
     amseg train --data folder -o run          a network from the beginning
     amseg benchmark networks -d data -o out   the paper's networks against each other
-    amseg presets                             the trained networks at hand
+    amseg presets                             trained networks in the package
     amseg export amsegnet-esrf -o folder      a trained network for other software
     amseg hub pull owner/repo                 presets to and from the Hugging Face Hub
 

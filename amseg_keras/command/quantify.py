@@ -86,13 +86,13 @@ def _parse_parameters(
     multiple=True,
     callback=_parse_parameters,
     metavar="NAME=VALUE",
-    help="Of the process, for amseg correlate: power_W=200, speed_mm_s=500, material=Ti6Al4V; may "
-    "be given several times.",
+    help="Process parameter for amseg correlate: power_W=200, speed_mm_s=500, material=Ti6Al4V; "
+    "may be given several times.",
 )
 @click.option(
     "--classes",
     default=",".join(CLASS_NAMES),
-    help="Of bare label maps: the names of the ids 0, 1, ...",
+    help="Names of the ids 0, 1, ... of bare label maps.",
 )
 @click.option(
     "--absent",

@@ -76,7 +76,7 @@ def _show(bar: tqdm, done: int, total: int) -> None:
     "--title",
     default="",
     show_default=False,
-    help="Over every figure, for example: simulated experiments.",
+    help="Title of every figure, for example: simulated experiments.",
 )
 @click.option("--overwrite", is_flag=True, help="Replace the result of other experiments in OUT.")
 def correlate(

@@ -263,9 +263,9 @@ def segment(
       bounds.npz      labels between which the truth lies, for the intervals of amseg quantify
       run.json        model, versions, grey levels, pixel size, times, unreadable frames
 
-    A run that was interrupted goes on where it stopped when the same command is given again, with
-    any number of workers. With --dask every worker must see the inputs, and a preset given as a
-    folder, under the same path; it needs no access to OUT.
+    After an interruption, the same command continues the run, with any number of workers. With
+    --dask every worker must see the inputs, and a preset given as a folder, under the same path;
+    it needs no access to OUT.
 
     \b
     On a cluster, the workers of each machine share its cores:

@@ -48,8 +48,7 @@ def simulate(
 
     The laser moves and the keyhole oscillates, pores pinch off, drift and freeze, as laser power
     and scan speed have it; both are in dataset.json. Frames of hpdc are neighbouring slices of a
-    tomogram. A run that was interrupted goes on where it stopped when the same command is given
-    again.
+    tomogram. After an interruption, the same command continues the run.
 
     \b
     amseg simulate --facility esrf --frames 40 --sequences 10 --seed 1 -o simulated
