@@ -98,11 +98,7 @@ def histogram(quantities: Quantities) -> str:
 
 
 def pores(quantities: Quantities, frames: int, folder: str) -> str:
-    """Write tables of the pores through time and in every frame as HTML.
-
-    Args:
-        folder: Folder of the tables in the download.
-    """
+    """Write tables of the pores through time and in every frame as HTML."""
     if quantities.pores.empty:
         return '<p class="soft">No pores were found.</p>'
     axis = time_axis(quantities.scale, frames)

@@ -315,9 +315,6 @@ class Address:
 def listening_socket(address: Address) -> socket.socket:
     """Take a port.
 
-    Args:
-        address: Host and port.
-
     Raises:
         OSError: The port is taken, or the host is no address of this computer.
     """

@@ -185,7 +185,6 @@ class Worker:
 
         Args:
             job: Name in `jobs.JOBS`.
-            stop: Event that stops the job.
             told: Function of the name of the step, and the fraction that is done.
 
         Returns:

@@ -133,9 +133,6 @@ class OutputFolder:
         A run that is repeated calls this before its work and `begin` after it. So a run that
         fails leaves the earlier result as it is.
 
-        Args:
-            redo: True to repeat the same run.
-
         Returns:
             The record if the result is there and is kept; None if the run may begin.
 
@@ -161,9 +158,6 @@ class OutputFolder:
 
     def begin(self, identity: RunIdentity, redo: bool = False) -> dict[str, Any] | None:
         """Make the folder ready for a run, unless its result is there.
-
-        Args:
-            redo: True to repeat the same run.
 
         Returns:
             The record if the result is there and is kept; None if the run may begin.

@@ -66,7 +66,6 @@ class Measured:
     Args:
         data: name of the set, for the Hub's list of results.
         split: `"train"`, `"validation"`, `"test"` or `"all"`.
-        about: sentence about these frames, before the table.
         iou: IoU of each class; `None` without labels of the class.
         f1: F1 of each class; empty if it was not measured.
         mean_f1: mean F1.
@@ -115,7 +114,6 @@ def model_card(
     Args:
         record: contents of `preprocessing.json`, as of `preset.description`.
         training: Markdown on how it was trained: command, steps, hardware.
-        measured: scores, one for each set of frames.
         licence: licence of the weights as the Hub names it, such as `"apache-2.0"`, or `None`.
         use: Markdown on what it is good for, and what not, which stands first.
         source: name to load the preset by; by default `owner/NAME`, which `hub.push` replaces.

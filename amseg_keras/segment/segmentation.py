@@ -150,8 +150,6 @@ def label_batch(
     Videos show the same frame many times. Frames are equal if their backgrounds are too.
 
     Args:
-        inputs: Inputs of the network for the stack.
-        indices: Numbers of the frames.
         label: The network, from `(batch, height, width, channels)` to labels of each.
         known: The last frame of the batch before, with its labels; `None` to compute all.
 

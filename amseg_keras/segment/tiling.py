@@ -44,7 +44,6 @@ def predict_any_size(
     whole frame.
 
     Args:
-        predict: function that runs the network.
         frames: inputs of the network, float32 `(batch, height, width, channels)`, or
             `(batch, height, width)` for one channel.
         tile_pixels: most pixels given to the network at once, at least 320 x 320.
@@ -77,7 +76,6 @@ def label_any_size(
     Args:
         label: function that runs the network up to class ids, `(batch, height, width)`.
         frames: inputs, as for `predict_any_size`.
-        tile_pixels: likewise.
         on_tile: function of the number of tiles that are done, and of all tiles.
 
     Returns:
@@ -131,7 +129,6 @@ def tile_shape(height: int, width: int, tile_pixels: int = TILE_PIXELS) -> tuple
 
     Args:
         height: height of the frame, a multiple of 16.
-        width: likewise.
         tile_pixels: most pixels of a tile.
 
     Example:
