@@ -28,10 +28,10 @@ _LISTED = 8
 
 @dataclass(frozen=True)
 class StackSource:
-    """A stack that was found and not yet opened.
+    """A stack that is not open yet.
 
     Attributes:
-        name: Unique among the stacks found with it, safe as a file name.
+        name: Name that is unique among the stacks of the inputs and safe as a file name.
         source: The file, folder or pattern as the user would recognise it.
         files: The one file, or the members of a sequence in order.
         dataset: Path inside an HDF5 file, if one was given.
@@ -65,10 +65,10 @@ class StackSource:
         """Open it.
 
         Args:
-            keep_nonfinite: Hand out NaN and infinite pixels, to repair them, in place of an error.
+            keep_nonfinite: Return NaN and infinite pixels, to repair them, instead of an error.
 
         Raises:
-            ReadError: It cannot be read; of a sequence, none of its files can.
+            ReadError: The file, or every file of a sequence, cannot be read.
         """
         reader: FrameReader
         notes: tuple[str, ...] = ()
@@ -143,7 +143,7 @@ def open_stack(path: str | os.PathLike[str], options: ReadOptions = AS_FOUND) ->
         The stack, open; with `with` its file is closed at the end.
 
     Raises:
-        ReadError: There is none, or there are several (the message lists them).
+        ReadError: There is no stack, or there are several (the message lists them).
 
     Example:
         >>> with open_stack("sample:esrf-lpbf") as stack:
@@ -163,7 +163,7 @@ def open_stack(path: str | os.PathLike[str], options: ReadOptions = AS_FOUND) ->
 
 
 def _sequences_of_files(paths: Sequence[str], options: ReadOptions) -> dict[str, StackSource]:
-    """Group files that were given one by one, where several of them are numbered alike."""
+    """Group files that were given one by one, if several of them are numbered alike."""
     files = {path: Path(path) for path in paths if os.path.isfile(path)}
     if options.separate or len(files) < 2:
         return {}
@@ -188,7 +188,7 @@ def _sequences_of_files(paths: Sequence[str], options: ReadOptions) -> dict[str,
 
 @dataclass
 class _Finder:
-    """Finds the stacks of one input after the other; errors of single files are kept."""
+    """Search for the stacks of one input after the other; errors of single files are kept."""
 
     options: ReadOptions
     errors: list[ReadError]

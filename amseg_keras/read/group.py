@@ -22,7 +22,7 @@ from amseg_keras.read.numbering import (
 from amseg_keras.read.stack import AS_FOUND, ReadOptions
 
 _MOST_LOOKED_INTO = 1000
-"""Files of several frames that are opened to see whether they follow each other."""
+"""Most files of several frames that are opened to see whether they follow each other."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Group:
 
 
 def natural_order(path: Path) -> tuple[object, ...]:
-    """Sort key that puts ``frame2.tif`` before ``frame10.tif``, and ``t_-2.tif`` before both."""
+    """Return a sort key: ``t_-2.tif``, then ``frame2.tif``, then ``frame10.tif``."""
     name = numbered_name(path)
     # The name itself decides between 01 and 1.
     texts = tuple(text.casefold() for text in name.texts)
@@ -60,7 +60,7 @@ def group_files(files: Sequence[Path], options: ReadOptions = AS_FOUND) -> list[
     """Join files of a folder that are frames of one sequence.
 
     Names of a sequence differ in the number that counts the frames; other numbers are part of the
-    name. Files that hold several frames stay on their own unless they say themselves that one
+    name. Files that hold several frames stay separate unless their metadata say that one
     follows the other, or `options.join` is set. Of each set of names only the first files are
     opened, so that 20,000 frames are found by opening one.
 
@@ -173,7 +173,7 @@ def _any_holds_several(files: Sequence[Path]) -> bool:
 
 
 def _why_they_follow(files: Sequence[Path]) -> str | None:
-    """Say why files of several frames are one recording, if the files say so."""
+    """Say why files of several frames are one recording, if their metadata say so."""
     infos: list[StackInfo] = []
     for file in files[:_MOST_LOOKED_INTO]:
         try:
@@ -216,7 +216,7 @@ class Slots:
 
     @property
     def frames(self) -> int:
-        """Number of frames, the missing ones included."""
+        """Number of frames, with missing ones."""
         return self.positions[-1] + 1
 
 
