@@ -73,7 +73,7 @@ class NoBackendError(ImportError):
 
 
 def _configured() -> str:
-    """The backend named in the user's keras.json, TensorFlow where it names none."""
+    """Return the backend named in the user's keras.json; TensorFlow by default."""
     home = Path(os.environ.get("KERAS_HOME", Path.home() / ".keras"))
     try:
         name = json.loads((home / "keras.json").read_text()).get("backend", "tensorflow")

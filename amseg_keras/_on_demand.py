@@ -1,4 +1,4 @@
-"""Names and packages that are imported when they are first asked for (PEP 562)."""
+"""Import names and packages at their first use (PEP 562)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the rest needs to know of the backend and the machine; nothing else here asks for them."""
+"""Describe the backend and the machine for all other modules."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _OUT_OF_MEMORY = ("resource_exhausted", "resource exhausted", "out of memory", "
 
 
 def hardware() -> str:
-    """The machine in a few words, for records: cores, processor, GPUs.
+    """Describe the machine in a few words, for records: cores, processor, GPUs.
 
     Example:
         >>> "core" in hardware()
@@ -37,7 +37,7 @@ def hardware() -> str:
 
 
 def usable_cores() -> int:
-    """Cores that this process may use, which may be bound to some of the machine's.
+    """Count the cores that this process may use.
 
     Example:
         >>> usable_cores() >= 1
@@ -49,7 +49,7 @@ def usable_cores() -> int:
 
 
 def may_have_accelerator() -> bool:
-    """Whether the system shows a GPU or a TPU; without one no backend needs to be asked.
+    """Tell whether the system shows a GPU or a TPU, without asking a backend.
 
     Example:
         >>> may_have_accelerator() in (True, False)
@@ -61,11 +61,11 @@ def may_have_accelerator() -> bool:
 
 
 _DEVICE_FILES = ("nvidia[0-9]*", "kfd", "dxg", "accel*", "vfio/[0-9]*")
-"""Of NVIDIA, AMD, Windows' Linux, and TPUs."""
+"""Device files of NVIDIA, AMD, Windows' Linux, and TPUs."""
 
 
 def accelerators() -> list[str]:
-    """The GPUs or TPUs that the backend sees, as `keras.device` takes them.
+    """List the GPUs or TPUs that the backend sees, as `keras.device` takes them.
 
     Keras is not imported where the system shows none, or where no backend is installed.
     """
@@ -82,7 +82,7 @@ def accelerators() -> list[str]:
 
 
 def best_precision() -> str:
-    """The Keras dtype policy that trains fastest here without losing accuracy.
+    """Choose the Keras dtype policy that trains fastest here without losing accuracy.
 
     On GPUs with bfloat16 (and on TPUs) `mixed_bfloat16`, on older GPUs `mixed_float16`. On
     processors bfloat16 pays where it has units of its own: on an AMD Zen 4 a training step on
@@ -99,7 +99,7 @@ def best_precision() -> str:
 
 
 def compile_options() -> dict[str, Any]:
-    """Arguments of `model.compile`: no XLA on TensorFlow's CPU, where oneDNN is faster."""
+    """Return arguments of `model.compile`: no XLA on TensorFlow's CPU, where oneDNN is faster."""
     import keras
 
     if keras.backend.backend() == "tensorflow" and not accelerators():
@@ -108,7 +108,7 @@ def compile_options() -> dict[str, Any]:
 
 
 def has_backend() -> bool:
-    """Whether Keras and one of its backends are installed.
+    """Tell whether Keras and one of its backends are installed.
 
     Example:
         >>> has_backend() in (True, False)
@@ -153,7 +153,7 @@ def _on_devices(devices: list[str]) -> Iterator[int]:
 
 
 def forward_pass(model: keras.Model, training: bool) -> Callable[[np.ndarray], np.ndarray]:
-    """The network as a compiled function of its input, `(batch, height, width, channels)`.
+    """Compile the network as a function of its input, `(batch, height, width, channels)`.
 
     With `training` the batch norms use the statistics of the batch and move their running ones,
     and nothing else changes.
@@ -200,7 +200,7 @@ def _jax_forward_pass(model: keras.Model, training: bool) -> Callable[[np.ndarra
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error of any backend says that the memory was not enough."""
+    """Tell whether an error of any backend reports too little memory."""
     if isinstance(error, MemoryError):
         return True
     text = f"{type(error).__name__} {error}".lower()
@@ -229,7 +229,7 @@ def _gpu_has_bfloat16() -> bool:
 
 
 def _accelerator_name() -> str:
-    """The first one's, as its maker calls it."""
+    """Return the name of the first accelerator, as its maker calls it."""
     import keras
 
     backend = keras.backend.backend()

@@ -1,7 +1,7 @@
 """The paper's classes."""
 
 CLASS_NAMES = ("background", "powder", "substrate", "keyhole", "pore")
-"""In the order of the presets of this package (section 2.3)."""
+"""Class names in the order of the presets of this package (section 2.3)."""
 
 MELT_POOL = "melt pool"
 """Liquid metal about the keyhole: a sixth class, which the paper does not have."""

@@ -1,4 +1,4 @@
-"""Which software made a result, for its record."""
+"""Name the software that made a result, for its record."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import sys
 
 
 def package_versions(*packages: str) -> dict[str, str]:
-    """Versions of this package and of others, for results that no network had a part in.
+    """Return versions of this package and of others, for results without a network.
 
     A package of an extra that is not installed is left out.
 
@@ -32,7 +32,7 @@ ENGINES = ("openvino", "onnxruntime", "ncnn")
 
 
 def versions() -> dict[str, str]:
-    """Versions of this package and of what ran the network: the engine, or Keras and its backend.
+    """Return versions of this package and of the engine, or of Keras and its backend.
 
     What this process has not imported had no part in a result and is left out.
 

@@ -24,7 +24,7 @@ from recorded import keep_record, record_option
 
 import amseg_keras
 from amseg_keras.classes import CLASS_NAMES
-from amseg_keras.command.training_display import duration, training_display
+from amseg_keras.command.training_options import duration, training_display
 from amseg_keras.datasets import Dataset, LabelledFrame, open_dataset
 from amseg_keras.datasets.dataset import write_frame
 from amseg_keras.datasets.public import make_dataset

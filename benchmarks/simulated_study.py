@@ -25,8 +25,7 @@ from pathlib import Path
 from amseg_keras.classes import CLASS_NAMES
 from amseg_keras.quantify import Quantities, Scale, measure
 from amseg_keras.quantify.study import largest_keyhole_pore
-from amseg_keras.runs.correlate import CorrelateSettings, run_correlation
-from amseg_keras.runs.experiments import ManyExperiments
+from amseg_keras.runs.correlate import CorrelateSettings, ManyExperiments, run_correlation
 from amseg_keras.simulate import FACILITIES, Facility, Recording, record
 from amseg_keras.simulate.melt.shot import MeltShot
 from amseg_keras.simulate.ranges.melt import ESRF

@@ -5,10 +5,9 @@ workbench at `/`, and the Gradio page at `/gradio`.
 import os
 
 from amseg_keras import PresetError
+from amseg_keras.demo.lessons import Networks
 from amseg_keras.demo.limits import Limits
-from amseg_keras.demo.networks import Networks
-from amseg_keras.demo.serve import Address, listening_socket, server_of
-from amseg_keras.demo.server import Access, Demo
+from amseg_keras.demo.server import Access, Address, Demo, listening_socket, server_of
 
 LIMITS = Limits(upload_mb=200, frames=60, frame_pixels=1 << 20, recordings=8, teach_s=900)
 """Those who wait behind a recording of this size wait for minutes, not hours."""

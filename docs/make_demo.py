@@ -12,10 +12,9 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, sync_playwright
 
+from amseg_keras.demo.lessons import Networks
 from amseg_keras.demo.limits import Limits
-from amseg_keras.demo.networks import Networks
-from amseg_keras.demo.serve import served
-from amseg_keras.demo.server import Demo
+from amseg_keras.demo.server import Demo, served
 
 FOLDER = Path(__file__).parent
 FRAME = 20

@@ -29,7 +29,7 @@ LIGHT = (
     "amseg_keras.quantify.study",
     "amseg_keras.read",
     "amseg_keras.report",
-    "amseg_keras.report.comparison_table",
+    "amseg_keras.report.learning",
     "amseg_keras.report.experiment.experiment_report",
     "amseg_keras.report.overlay",
     "amseg_keras.report.study",

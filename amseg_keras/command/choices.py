@@ -1,4 +1,4 @@
-"""Names and defaults of the library that options show, written here once more.
+"""Types of options, and names and defaults of the library that options show, written once more.
 
 So `--help` and an error in an option need none of the library, which takes seconds to import.
 tests/command/test_choices.py keeps them equal to those of the library.
@@ -7,6 +7,15 @@ tests/command/test_choices.py keeps them equal to those of the library.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+PATH = click.Path(path_type=Path)
+FOLDER = click.Path(path_type=Path, file_okay=False)
+POSITIVE = click.FloatRange(min=0, min_open=True)
+COUNT = click.IntRange(min=1)
+WHOLE = click.IntRange(min=0)
 
 ENGINES = ("auto", "keras", "openvino", "openvino-bf16", "openvino-int8", "onnxruntime", "ncnn")
 TIMED_ENGINES = ("predict", *ENGINES[1:])

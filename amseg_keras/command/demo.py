@@ -6,6 +6,8 @@ import contextlib
 
 import click
 
+from amseg_keras.command.choices import COUNT
+
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -16,14 +18,12 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
     "models",
     multiple=True,
     default=("amsegnet-movie",),
-    show_default=True,
     help="Preset, preset folder or owner/repo that is offered first; may be given several times. "
     "Those of the package (see: amseg presets) are offered after them.",
 )
 @click.option(
     "--host",
     default=LOOPBACK[0],
-    show_default=True,
     help="Address that is listened on; 0.0.0.0 for all of this computer.",
 )
 @click.option("--port", type=click.IntRange(1, 65535), help="Default: the first free from 7860.")
@@ -43,20 +43,9 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
     "* stands for any characters. Its own name and addresses in numbers are always allowed.",
 )
 @click.option(
-    "--max-upload",
-    type=click.IntRange(min=1),
-    metavar="MB",
-    default=200,
-    show_default=True,
-    help="Largest file that can be uploaded.",
+    "--max-upload", type=COUNT, metavar="MB", default=200, help="Largest file that can be uploaded."
 )
-@click.option(
-    "--max-frames",
-    type=click.IntRange(min=1),
-    default=500,
-    show_default=True,
-    help="Longest recording that is segmented.",
-)
+@click.option("--max-frames", type=COUNT, default=500, help="Longest recording that is segmented.")
 def demo(
     models: tuple[str, ...],
     host: str,
@@ -88,10 +77,9 @@ def demo(
             "the demo needs a web server: pip install starlette uvicorn, or amseg-keras with its "
             "extra, amseg-keras[demo], which has the Gradio page too"
         ) from error
+    from amseg_keras.demo.lessons import Networks
     from amseg_keras.demo.limits import Limits
-    from amseg_keras.demo.networks import Networks
-    from amseg_keras.demo.serve import Address, listening_socket, server_of, url_of
-    from amseg_keras.demo.server import Access, Demo
+    from amseg_keras.demo.server import Access, Address, Demo, listening_socket, server_of, url_of
 
     try:
         networks = Networks(models)

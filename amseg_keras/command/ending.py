@@ -1,11 +1,12 @@
-"""How a command shows its progress, and how it ends: done, with errors, or interrupted."""
+"""Show the progress of a command, and end it: done, with errors, or interrupted."""
 
 from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,8 @@ from amseg_keras._on_demand import NO_KERAS, MissingPackageError
 
 if TYPE_CHECKING:
     from tqdm import tqdm
+
+    from amseg_keras.datasets import Dataset
 
 INTERRUPTED, TERMINATED = 130, 143
 """Exit codes after Ctrl-C and after SIGTERM, as shells know them."""
@@ -47,7 +50,7 @@ class InterruptibleGroup(click.Group):
 def one_sentence_when_interrupted() -> Iterator[None]:
     """Turn Ctrl-C and SIGTERM into one sentence and exit code 130 or 143.
 
-    The notes of the exception say what is unfinished and how to go on.
+    The notes of the exception say what is unfinished and how to continue.
     """
     before = _raise_on_sigterm()
     try:
@@ -75,6 +78,39 @@ def _raise_on_sigterm() -> Any:
     return signal.signal(signal.SIGTERM, end)
 
 
+@contextmanager
+def one_sentence() -> Iterator[None]:
+    """Turn an error in what the user gave into one sentence and exit code 1."""
+    from amseg_keras.datasets.public import DownloadError
+    from amseg_keras.datasets.statistics import SplitError
+    from amseg_keras.read import ReadError
+    from amseg_keras.runs import OutputError
+
+    try:
+        yield
+    except (ReadError, SplitError, DownloadError, OutputError) as error:
+        click.echo(f"amseg: {error}", err=True)
+        raise SystemExit(1) from error
+    except OSError as error:
+        click.echo(f"amseg: {error.filename}: {error.strerror or error}", err=True)
+        raise SystemExit(1) from error
+
+
+def open_and_say(folder: Path) -> Dataset:
+    """Open a data set, and say what was assumed."""
+    from amseg_keras.datasets import open_dataset
+
+    data = open_dataset(folder)
+    say(data.assumed)
+    return data
+
+
+def say(notes: Iterable[str]) -> None:
+    """Say notes where results do not go."""
+    for note in notes:
+        click.echo(f"  {note}", err=True)
+
+
 def advance(bar: tqdm, done: float) -> None:
     """Bring a progress bar to `done`."""
     if bar.n == 0:
@@ -90,3 +126,17 @@ def finish(errors: Sequence[str]) -> None:
     for error in errors:
         click.echo(f"  {error}", err=True)
     raise SystemExit(1)
+
+
+@contextmanager
+def opencv_needed() -> Iterator[None]:
+    """Turn an import of OpenCV that fails into one sentence and exit code 1."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if error.name != "cv2":
+            raise
+        raise click.ClickException(
+            "simulating needs OpenCV: pip install opencv-python-headless, "
+            "or amseg-keras with its extra, amseg-keras[simulate]"
+        ) from error

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from amseg_keras.command.choices import SPLITS
-from amseg_keras.command.dataset.existing import one_sentence, open_and_say
-from amseg_keras.command.ending import advance, finish
-from amseg_keras.command.model_options import model_options, opened_model
+from amseg_keras.command.choices import FOLDER, PATH, SPLITS, WHOLE
+from amseg_keras.command.ending import advance, finish, one_sentence, open_and_say
+from amseg_keras.command.options import model_options, opened_model
 
 if TYPE_CHECKING:
     from tqdm import tqdm
@@ -21,16 +21,11 @@ if TYPE_CHECKING:
 @click.command(no_args_is_help=True)
 @model_options
 @click.option(
-    "-d",
-    "--data",
-    "data_folder",
-    required=True,
-    type=click.Path(path_type=Path),
-    help="Folder of the data set.",
+    "-d", "--data", "data_folder", required=True, type=PATH, help="Folder of the data set."
 )
 @click.option(
     "--run",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=FOLDER,
     help="Folder that amseg finetune wrote: evaluate its preset on the frames that it held out.",
 )
 @click.option(
@@ -41,17 +36,13 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--worst",
-    type=click.IntRange(min=0),
+    type=WHOLE,
     default=6,
-    show_default=True,
     metavar="N",
     help="How many of the worst frames become pictures.",
 )
 @click.option(
-    "-o",
-    "--out",
-    type=click.Path(path_type=Path, file_okay=False),
-    help="Output folder. Without it, only the table is printed.",
+    "-o", "--out", type=FOLDER, help="Output folder. Without it, only the table is printed."
 )
 @click.option("--overwrite", is_flag=True, help="Replace the results of another run in OUT.")
 def evaluate(
@@ -65,7 +56,7 @@ def evaluate(
     overwrite: bool,
     device: str,
 ) -> None:
-    """Compare what a network finds with labels.
+    """Compare the labels of a network with true labels.
 
     IoU, F1, precision, recall and boundary F1 of every class, from the pixels of all frames
     together; by material and sequence; pores found; a confusion matrix; the worst frames.
@@ -77,10 +68,10 @@ def evaluate(
 
     \b
     In OUT:
-      report.html          all of it, in one file that needs no other
+      report.html          all results, in one file
       classes.csv          scores of every class
       frames.csv           scores of every frame
-      confusion.csv, .png  pixels of each labelled class by what they were found as
+      confusion.csv, .png  pixels by labelled and predicted class
       worst/*.png          the worst frames beside their labels
       evaluation.json      all numbers, model, versions, times
 
@@ -110,12 +101,10 @@ def evaluate(
             settings = EvaluateSettings(
                 None if split == "all" else split, worst, opened.device, overwrite
             )
-            # Not shown before the first frame is done: where there is none, an error follows.
+            # Not shown before the first frame is done, because an error may come instead.
             with tqdm(unit="frame", delay=1e-3) as bar:
-                evaluation = run_evaluation(
-                    *(opened.segmenter, opened.digest, data, out, settings),
-                    lambda done, total: _show(bar, done, total),
-                )
+                network, digest, show = opened.segmenter, opened.digest, partial(_show, bar)
+                evaluation = run_evaluation(network, digest, data, out, settings, show)
     _print(evaluation)
     finish(evaluation.errors)
 

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from amseg_keras.command.choices import PATH
 from amseg_keras.command.ending import advance, finish
-from amseg_keras.command.input_options import input_options
-from amseg_keras.command.model_options import OpenedModel, model_options, opened_model
-from amseg_keras.command.segment_options import background_option
+from amseg_keras.command.options import (
+    OpenedModel,
+    background_option,
+    input_options,
+    model_options,
+    opened_model,
+)
 
 if TYPE_CHECKING:
     from amseg_keras.read import ReadOptions, StackSource
@@ -30,13 +36,9 @@ if TYPE_CHECKING:
     "An unknown name lists them all.",
 )
 @click.option(
-    "--frames",
-    default="all",
-    show_default=True,
-    metavar="LIST",
-    help="Which frames, counted from 0, as 0,5,10-20.",
+    "--frames", default="all", metavar="LIST", help="Which frames, counted from 0, as 0,5,10-20."
 )
-@click.option("-o", "--out", required=True, type=click.Path(path_type=Path), help="Output folder.")
+@click.option("-o", "--out", required=True, type=PATH, help="Output folder.")
 @model_options
 @input_options
 @background_option
@@ -54,9 +56,9 @@ def explain(
     overwrite: bool,
     reading: ReadOptions,
 ) -> None:
-    """Show why a network finds a class, and which frames it is not sure of.
+    """Show why a network finds a class, and which frames are doubtful.
 
-    INPUT is what amseg segment takes: a file, a folder, a quoted glob, file.h5::/path/to/dataset.
+    INPUT is as in amseg segment: a file, a folder, a quoted glob, file.h5::/path/to/dataset.
 
     \b
     amseg explain scan_0001.h5 --class keyhole -o why
@@ -64,17 +66,17 @@ def explain(
 
     \b
     For each stack, in a folder of its name below OUT:
-      grad_cam/00000.png    what speaks for the class, blue to red over the frame (Grad-CAM)
+      grad_cam/00000.png    evidence for the class, blue to red over the frame (Grad-CAM)
       grad_cam.tif          these maps alone, float32 from 0 to 1, a page for each frame
-      confidence/00000.png  probability of the labels, and the pixels in doubt
-      frames.csv            how sure the network is of each frame, least sure first; look_at says
-                            which frames a person should look at, or label for amseg finetune
+      confidence/00000.png  probability of the labels, and doubtful pixels
+      frames.csv            confidence of each frame, the lowest first; look_at marks frames that
+                            a person should look at, or label for amseg finetune
       explain.json          model, class, layer, limits, versions, unreadable frames
 
     A frame goes through the network twice, and back from its end to the layer. The default layer is
     near the end; a layer near the beginning can take twice as long.
 
-    A run that was interrupted goes on where it stopped when the same command is given again.
+    After an interruption, the same command continues the run.
 
     Exit codes: 0 all done, 1 some inputs failed (named at the end), 2 wrong use.
     """
@@ -161,10 +163,8 @@ def _explain_one(
         with source.open() as stack:
             count = len(stack) if settings.frames is None else len(settings.frames)
             with tqdm(total=count, desc=source.name, unit="frame") as bar:
-                record = run_explanation(
-                    *(stack, opened.segmenter, opened.digest, folder, settings),
-                    lambda done: advance(bar, done),
-                )
+                network, digest, show = opened.segmenter, opened.digest, partial(advance, bar)
+                record = run_explanation(stack, network, digest, folder, settings, show)
     except (ReadError, OutputError) as error:
         return [str(error)]
     for note in record["notes"]:

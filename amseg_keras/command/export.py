@@ -1,17 +1,19 @@
-"""`amseg export`"""
+"""`amseg export` and `amseg convert`: trained networks for other software, and from it."""
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from amseg_keras.command.choices import EXPORT_FORMATS, FOLDER, LABEL_EXPORTS, NGFF_VERSIONS, PATH
+from amseg_keras.command.ending import advance, finish
+
 if TYPE_CHECKING:
     from amseg_keras.engines.graph import Output
-
-from amseg_keras.command.choices import EXPORT_FORMATS, LABEL_EXPORTS, NGFF_VERSIONS
-from amseg_keras.command.ending import advance, finish
+    from amseg_keras.report.label_exports import Ngff
 
 BIOIMAGEIO = "bioimageio"
 
@@ -22,7 +24,7 @@ BIOIMAGEIO = "bioimageio"
     "-o",
     "--out",
     required=True,
-    type=click.Path(path_type=Path, file_okay=False),
+    type=FOLDER,
     help="Output folder; for a network empty or not there yet.",
 )
 @click.option(
@@ -39,8 +41,8 @@ BIOIMAGEIO = "bioimageio"
     help="What the network gives: class ids, or the probability of every class.  [default: "
     "labels; bioimageio: probabilities]",
 )
-@click.option("--height", type=click.IntRange(min=16), help="Of the frames. Default: any.")
-@click.option("--width", type=click.IntRange(min=16), help="Of the frames. Default: any.")
+@click.option("--height", type=click.IntRange(min=16), help="Height of the frames. Default: any.")
+@click.option("--width", type=click.IntRange(min=16), help="Width of the frames. Default: any.")
 @click.option("--revision", help="Tag, branch or commit of an owner/repo.")
 @click.option("--author", "authors", multiple=True, help="For bioimageio; may be given often.")
 @click.option("--license", "license_", metavar="SPDX", help="For bioimageio, as CC-BY-4.0.")
@@ -48,7 +50,6 @@ BIOIMAGEIO = "bioimageio"
     "--ngff",
     type=click.Choice(NGFF_VERSIONS),
     default="0.5",
-    show_default=True,
     help="Version of OME-Zarr: 0.4 is Zarr 2, 0.5 is Zarr 3.",
 )
 def export(
@@ -168,18 +169,15 @@ def _export_labels(result: str, out: Path, kind: str, ngff: str) -> None:
 
     from amseg_keras.outputs import OutputError
     from amseg_keras.read import ReadError
-    from amseg_keras.runs.export_labels import export_labels
-    from amseg_keras.runs.labelled_experiment import find_experiments
+    from amseg_keras.runs.labelled_experiment import export_labels, find_experiments
 
     experiments, errors = find_experiments([result])
     for experiment in experiments:
         try:
             with tqdm(total=experiment.count, desc=experiment.name, unit="frame") as bar:
-                done = export_labels(
-                    *(experiment, out, kind),
-                    ngff="0.4" if ngff == "0.4" else "0.5",
-                    progress=lambda done, bar=bar: advance(bar, done),  # type: ignore[misc]
-                )
+                version: Ngff = "0.4" if ngff == "0.4" else "0.5"
+                show = partial(advance, bar)
+                done = export_labels(experiment, out, kind, ngff=version, progress=show)
         except (ReadError, OutputError, ImportError) as error:
             errors.append(str(error))
             continue
@@ -187,3 +185,35 @@ def _export_labels(result: str, out: Path, kind: str, ngff: str) -> None:
             click.echo(f"  {experiment.name}: {note}", err=True)
         click.echo(str(done.file))
     finish(errors)
+
+
+@click.command()
+@click.argument("weights", type=PATH)
+@click.argument("out", type=FOLDER)
+@click.option(
+    "--class-order",
+    required=True,
+    metavar="NAME,NAME,...",
+    help="Class of each output channel, first to last. The file does not say; the authors list "
+    "keyhole,pore,substrate,background,powder.",
+)
+@click.option("--overwrite", is_flag=True, help="Replace a preset that is in OUT.")
+def convert(weights: Path, out: Path, class_order: str, overwrite: bool) -> None:
+    """Make a preset folder OUT from the authors' published weights file.
+
+    WEIGHTS is the legacy Keras HDF5 file of AM-SegNet or U-Net. Afterwards:
+
+    \b
+    amseg segment FRAMES --model OUT -o results
+    """
+    from amseg_keras.pretrained.authors import ConversionError, convert_weights
+
+    names = tuple(name.strip() for name in class_order.split(","))
+    if out.exists() and any(out.iterdir()) and not overwrite:
+        raise click.UsageError(f"{out} is not empty: give another folder, or --overwrite")
+    try:
+        network = convert_weights(weights, out, names)
+    except ConversionError as error:
+        click.echo(f"amseg: {error}", err=True)
+        raise SystemExit(1) from error
+    click.echo(f"{out}: {network} with classes {', '.join(names)}")

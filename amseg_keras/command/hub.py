@@ -1,14 +1,69 @@
-"""`amseg hub`: presets to and from the Hugging Face Hub."""
+"""`amseg presets` and `amseg hub`: list trained networks, and exchange them on the Hub."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from amseg_keras.command.presets import show
+from amseg_keras.command.choices import FOLDER
+
+if TYPE_CHECKING:
+    from amseg_keras.pretrained import PresetInfo
+
+
+@click.command()
+@click.option(
+    "--for",
+    "recording",
+    metavar="INPUT",
+    help="Rank the presets for a recording, with the reasons. A few of its frames are labelled by "
+    "each, those that were pulled from the Hugging Face Hub included.",
+)
+def presets(recording: str | None) -> None:
+    """List the trained networks that come with the package, and what they were trained on.
+
+    Those that were pulled from the Hugging Face Hub: amseg hub list.
+
+    \b
+    amseg presets --for scan.h5
+    """
+    if recording is not None:
+        _rank(recording)
+        return
+    from amseg_keras.pretrained import list_presets
+
+    for preset in list_presets().values():
+        show(preset)
+
+
+def show(preset: PresetInfo) -> None:
+    """Print what a preset says of itself."""
+    size = "unknown" if preset.pixel_size_um is None else f"{preset.pixel_size_um:g} um"
+    click.echo(preset.name)
+    click.echo(f"  classes     {', '.join(preset.class_names)}")
+    click.echo(f"  pixel size  {size}")
+    click.echo(f"  trained on  {preset.trained_on}")
+
+
+def _rank(recording: str) -> None:
+    from amseg_keras.pretrained import find_preset, list_presets
+    from amseg_keras.pretrained.hub.download import preset_folders
+    from amseg_keras.read import ReadError, open_stack
+    from amseg_keras.runs.rank_presets import rank_presets
+
+    folders = {name: find_preset(name) for name in list_presets()} | preset_folders()
+    try:
+        with open_stack(recording) as stack:
+            fits = rank_presets(stack, folders)
+    except ReadError as error:
+        raise click.ClickException(str(error)) from error
+    for number, fit in enumerate(fits, 1):
+        click.echo(f"{number}. {fit.name}: {fit.verdict}")
+        click.echo(f"     {fit.reason}")
 
 
 @click.group()
@@ -65,12 +120,7 @@ def push(
 @hub.command()
 @click.argument("repository", type=Repository())
 @click.option("--revision", help="Tag, branch or commit; the newest by default.")
-@click.option(
-    "-o",
-    "--out",
-    type=click.Path(path_type=Path, file_okay=False),
-    help="Copy the preset to this folder too.",
-)
+@click.option("-o", "--out", type=FOLDER, help="Copy the preset to this folder too.")
 def pull(repository: str, revision: str | None, out: Path | None) -> None:
     """Download the preset REPOSITORY to the cache, and check that it arrived whole.
 

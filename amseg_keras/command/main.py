@@ -6,27 +6,25 @@ import click
 
 import amseg_keras
 from amseg_keras.command.benchmark import benchmark
-from amseg_keras.command.convert import convert
-from amseg_keras.command.correlate import correlate
 from amseg_keras.command.dataset import dataset
 from amseg_keras.command.demo import demo
 from amseg_keras.command.ending import InterruptibleGroup
 from amseg_keras.command.evaluate import evaluate
 from amseg_keras.command.explain import explain
-from amseg_keras.command.export import export
-from amseg_keras.command.finetune import finetune
-from amseg_keras.command.hub import hub
+from amseg_keras.command.export import convert, export
+from amseg_keras.command.hub import hub, presets
 from amseg_keras.command.prepare import prepare
-from amseg_keras.command.presets import presets
 from amseg_keras.command.quantify import quantify
-from amseg_keras.command.report import report
+from amseg_keras.command.report import correlate, report
 from amseg_keras.command.segment import segment
 from amseg_keras.command.simulate import simulate
-from amseg_keras.command.train import train_command
+from amseg_keras.command.train import finetune, train_command
 from amseg_keras.command.watch import watch
 
+SETTINGS = {"help_option_names": ["-h", "--help"], "show_default": True}
 
-@click.group(cls=InterruptibleGroup, context_settings={"help_option_names": ["-h", "--help"]})
+
+@click.group(cls=InterruptibleGroup, context_settings=SETTINGS)
 @click.version_option(amseg_keras.__version__, prog_name="amseg")
 def main() -> None:
     """Turn X-ray movies of melt pools into numbers.
@@ -39,7 +37,7 @@ def main() -> None:
     amseg quantify results/scan               keyhole and pores in numbers
     amseg report results/scan                 the experiment on one page
     amseg correlate results/* -o study        many experiments against each other
-    amseg explain scan.h5 --class pore -o out where the network looks, and how sure it is
+    amseg explain scan.h5 --class pore -o out where the network looks, and its confidence
     amseg demo                                frames and results in the browser
     amseg prepare raw/ --flats flats/ -o out  raw frames to a ready stack
     amseg dataset validate folder             labelled frames, for training
@@ -48,7 +46,7 @@ def main() -> None:
     amseg evaluate --data folder -o report    how good a network is
     amseg train --data folder -o run          a network from the beginning
     amseg benchmark networks -d data -o out   the paper's networks against each other
-    amseg presets                             the trained networks at hand
+    amseg presets                             trained networks in the package
     amseg export amsegnet-esrf -o folder      a trained network for other software
     amseg hub pull owner/repo                 presets to and from the Hugging Face Hub
 

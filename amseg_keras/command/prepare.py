@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from amseg_keras.command.choices import FRAME_FORMATS, PREPARE_STEPS
+from amseg_keras.command.choices import FRAME_FORMATS, PATH, POSITIVE, PREPARE_STEPS, WHOLE
 from amseg_keras.command.ending import advance, finish
-from amseg_keras.command.input_options import input_options
+from amseg_keras.command.options import input_options
 
 if TYPE_CHECKING:
     from amseg_keras.preprocess import FlatField, FollowLaser, Step
@@ -104,7 +104,7 @@ def _step_names(text: str) -> list[str]:
 
 @click.command(no_args_is_help=True)
 @click.argument("inputs", nargs=-1, required=True, metavar="INPUT...")
-@click.option("-o", "--out", required=True, type=click.Path(path_type=Path), help="Output folder.")
+@click.option("-o", "--out", required=True, type=PATH, help="Output folder.")
 @click.option("--flats", metavar="FILE", help="Frames of the beam alone; their median is taken.")
 @click.option("--dark", metavar="FILE", help="Frames without beam; their median is taken.")
 @click.option(
@@ -118,7 +118,6 @@ def _step_names(text: str) -> list[str]:
     "--background",
     callback=_parsed(_background),
     default="none",
-    show_default=True,
     metavar="previous:N:SKIP|first:N|none",
     help="Divide by the median of the N frames before, skipping SKIP, or of the first N frames.",
 )
@@ -126,7 +125,6 @@ def _step_names(text: str) -> list[str]:
     "--stretch",
     callback=_parsed(_stretch),
     default="0.1,99.9",
-    show_default=True,
     metavar="LOW,HIGH|none",
     help="Percentiles of the stack that become black and white.",
 )
@@ -148,10 +146,7 @@ def _step_names(text: str) -> list[str]:
     help="With --follow-laser: column in frame 0 and speed, negative to the left. Not searched.",
 )
 @click.option(
-    "--window-top",
-    type=click.IntRange(min=0),
-    metavar="ROW",
-    help="With --follow-laser: upper edge of the window.",
+    "--window-top", type=WHOLE, metavar="ROW", help="With --follow-laser: upper edge of the window."
 )
 @click.option(
     "--steps",
@@ -165,27 +160,25 @@ def _step_names(text: str) -> list[str]:
     "file_format",
     type=click.Choice(FRAME_FORMATS),
     default="tiff",
-    show_default=True,
     help="Ready frames as an ImageJ TIFF stack or as HDF5.",
 )
 @click.option(
     "--dtype",
     type=click.Choice(["uint8", "uint16", "float32"]),
     default="uint8",
-    show_default=True,
     help="Grey levels of the ready frames.",
 )
 @click.option(
     "--pixel-size",
     "pixel_size_um",
-    type=click.FloatRange(min=0, min_open=True),
+    type=POSITIVE,
     metavar="UM",
     help="Size of a pixel in um. Default: what the file says.",
 )
 @click.option(
     "--frame-rate",
     "frame_rate_hz",
-    type=click.FloatRange(min=0, min_open=True),
+    type=POSITIVE,
     metavar="HZ",
     help="Frames per second of the recording. Default: what the file says.",
 )

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from amseg_keras.classes import CLASS_NAMES
-from amseg_keras.command.choices import MEASURED_CLASSES, SMALLEST_PORE_UM
+from amseg_keras.command.choices import MEASURED_CLASSES, PATH, POSITIVE, SMALLEST_PORE_UM
 from amseg_keras.command.ending import advance, finish
-from amseg_keras.command.input_options import input_options
+from amseg_keras.command.options import input_options
 
 if TYPE_CHECKING:
     from amseg_keras.quantify.scale import Scale
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from amseg_keras.runs.quantify import QuantifySettings
 
 DIRECTIONS = {"right": 1, "left": -1}
-_POSITIVE = click.FloatRange(min=0, min_open=True)
 
 
 def _parse_parameters(
@@ -41,13 +40,13 @@ def _parse_parameters(
 @click.option(
     "-o",
     "--out",
-    type=click.Path(path_type=Path),
+    type=PATH,
     help="Output folder, a folder in it for each experiment. By default quantities/ in each INPUT "
     "of amseg segment.",
 )
 @click.option(
     "--pixel-size",
-    type=_POSITIVE,
+    type=POSITIVE,
     metavar="UM",
     help="Size of a pixel in um. Default: what is known of the labels.",
 )
@@ -59,7 +58,7 @@ def _parse_parameters(
 )
 @click.option(
     "--frame-rate",
-    type=_POSITIVE,
+    type=POSITIVE,
     metavar="HZ",
     help="Frames per second. Default: what is known of the labels.",
 )
@@ -70,10 +69,9 @@ def _parse_parameters(
 )
 @click.option(
     "--smallest-pore",
-    type=_POSITIVE,
+    type=POSITIVE,
     metavar="UM",
     default=SMALLEST_PORE_UM,
-    show_default=True,
     help="Equivalent diameter below which a pore is a speckle.",
 )
 @click.option(
@@ -88,14 +86,13 @@ def _parse_parameters(
     multiple=True,
     callback=_parse_parameters,
     metavar="NAME=VALUE",
-    help="Of the process, for amseg correlate: power_W=200, speed_mm_s=500, material=Ti6Al4V; may "
-    "be given several times.",
+    help="Process parameter for amseg correlate: power_W=200, speed_mm_s=500, material=Ti6Al4V; "
+    "may be given several times.",
 )
 @click.option(
     "--classes",
     default=",".join(CLASS_NAMES),
-    show_default=True,
-    help="Of bare label maps: the names of the ids 0, 1, ...",
+    help="Names of the ids 0, 1, ... of bare label maps.",
 )
 @click.option(
     "--absent",
@@ -160,7 +157,7 @@ def quantify(
 
 
 def _folder_of(experiment: LabelledExperiment, out: Path | None) -> Path:
-    from amseg_keras.runs.quantified_run import FOLDER
+    from amseg_keras.runs.quantify import FOLDER
 
     if out is not None:
         return out / experiment.name
@@ -193,8 +190,7 @@ def _quantify_one(
 
 
 def _notes(experiment: LabelledExperiment, scale: Scale) -> list[str]:
-    from amseg_keras.quantify.scale import ASSUMED
-    from amseg_keras.runs.segment import said_of_pixel_size
+    from amseg_keras.quantify.scale import ASSUMED, said_of_pixel_size
 
     notes = list(experiment.notes)
     if scale.pixel_size_um is None:

@@ -3,23 +3,170 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from amseg_keras.command.choices import DRAWN_FRAMES
+from amseg_keras.command.choices import COUNT, DRAWN_FRAMES, PATH
 from amseg_keras.command.ending import advance, finish
-from amseg_keras.command.engine_option import EngineChoice, engine_option
-from amseg_keras.command.input_options import input_options
-from amseg_keras.command.model_options import model_options, opened_model
-from amseg_keras.command.segment_many import AskedNetwork, Workers, segment_many
-from amseg_keras.command.segment_options import background_option, segment_options
-from amseg_keras.command.segment_said import Outcome
+from amseg_keras.command.options import (
+    EngineChoice,
+    OpenedModel,
+    background_option,
+    engine_option,
+    input_options,
+    model_options,
+    opened_model,
+    segment_options,
+)
 
 if TYPE_CHECKING:
     from amseg_keras.read import ReadOptions, StackSource
     from amseg_keras.runs import RunSettings
+    from amseg_keras.segment import Segmenter
+
+
+@dataclass
+class Outcome:
+    """Collect the failures and warnings that `amseg segment` reports at its end.
+
+    Attributes:
+        errors: Inputs and frames that failed, a sentence each.
+        warned: Names of the stacks that do not look like what the preset knows.
+    """
+
+    errors: list[str] = field(default_factory=list)
+    warned: list[str] = field(default_factory=list)
+
+    def say(self, name: str, record: dict[str, Any]) -> None:
+        """Say what the user should know of a finished stack, and keep what failed of it.
+
+        Args:
+            record: Its `run.json`.
+        """
+        from tqdm import tqdm
+
+        from amseg_keras.quantify.scale import said_of_pixel_size
+
+        for note in record["notes"]:
+            tqdm.write(f"  {name}: {note}", file=sys.stderr)
+        for note in said_of_pixel_size(record["pixel_size_um"], record["pixel_size_from"]):
+            tqdm.write(f"  {name}: {note}", file=sys.stderr)
+        warnings = record.get("warnings") or []
+        for warning in warnings:
+            tqdm.write(f"  {name}: CAUTION: {warning['sentence']}", file=sys.stderr)
+        if warnings:
+            self.warned.append(name)
+        self.errors += [
+            frame["error"] for frame in record["unreadable_frames"] if not frame.get("missing")
+        ]
+
+
+@dataclass(frozen=True)
+class Workers:
+    """Place of the work: a number of processes on this machine, or a scheduler."""
+
+    count: int | None
+    scheduler: str | None
+
+    def __bool__(self) -> bool:
+        return self.count is not None or self.scheduler is not None
+
+
+@dataclass(frozen=True)
+class AskedNetwork:
+    """Network that the user named: name or folder, revision, device and engine."""
+
+    model: str
+    revision: str | None
+    device: str
+    engine: str
+
+
+def segment_many(
+    sources: Sequence[StackSource],
+    opened: OpenedModel,
+    asked: AskedNetwork,
+    workers: Workers,
+    run: tuple[Path, RunSettings],
+    outcome: Outcome,
+) -> None:
+    """Segment all stacks on workers, with one progress bar, and keep what came of them.
+
+    Raises:
+        ClickException: There are no workers, or they cannot do it.
+    """
+    from tqdm import tqdm
+
+    from amseg_keras.runs.cluster import (
+        ClusterError,
+        ClusterJob,
+        NetworkSpec,
+        connected,
+        segment_on_cluster,
+        threads_of_each,
+    )
+
+    out, settings = run
+    segmenter = _on_engine(opened.segmenter, asked.engine, sources)
+    network = NetworkSpec(
+        model=_seen_from_anywhere(asked.model),
+        revision=asked.revision,
+        weights_sha256=opened.digest,
+        backend=opened.backend,
+        device=asked.device,
+        engine=None if segmenter.engine == "predict" else segmenter.engine,
+        threads=None if workers.count is None else threads_of_each(workers.count),
+    )
+    job = ClusterJob(network, segmenter, out, settings)
+    try:
+        with connected(workers.count, workers.scheduler) as client, tqdm(unit="frame") as bar:
+            there = len(client.scheduler_info(n_workers=-1)["workers"])
+            tqdm.write(
+                f"{segmenter.info.name} on {there} workers ({network.backend or network.engine})",
+                file=sys.stderr,
+            )
+            if not there:
+                tqdm.write(f"no workers yet: dask worker {workers.scheduler}", file=sys.stderr)
+
+            def show(done: int, frames: int) -> None:
+                bar.total = frames
+                advance(bar, done)
+
+            for result in segment_on_cluster(client, sources, job, show):
+                if result.record is None:
+                    outcome.errors.append(str(result.error))
+                else:
+                    outcome.say(result.source.name, result.record)
+    except ClusterError as error:
+        raise click.ClickException(str(error)) from error
+
+
+def _on_engine(segmenter: Segmenter, engine: str, sources: Sequence[StackSource]) -> Segmenter:
+    """Choose the engine here once, so that all workers run the network in the same way."""
+    from amseg_keras.read import ReadError
+
+    choice = EngineChoice(segmenter, engine)
+    for source in sources:
+        try:
+            with source.open() as stack:
+                chosen, said = choice.for_stack(stack)
+        except ReadError:
+            continue  # said when it is its turn
+        if said is not None:
+            click.echo(said, err=True)
+            return chosen
+    return segmenter
+
+
+def _seen_from_anywhere(model: str) -> str:
+    """Return a preset folder with its whole path, and any other preset by its name."""
+    return str(Path(model).resolve()) if Path(model).is_dir() else model
+
 
 OUT_OF_DEPTH = 3
 """Exit code of `--strict` where a recording does not look like what the preset knows."""
@@ -48,7 +195,7 @@ class DrawnFrames(click.ParamType):  # type: ignore[type-arg]
 
 @click.command(no_args_is_help=True)
 @click.argument("inputs", nargs=-1, required=True, metavar="INPUT...")
-@click.option("-o", "--out", required=True, type=click.Path(path_type=Path), help="Output folder.")
+@click.option("-o", "--out", required=True, type=PATH, help="Output folder.")
 @model_options
 @input_options
 @segment_options
@@ -58,13 +205,12 @@ class DrawnFrames(click.ParamType):  # type: ignore[type-arg]
     "drawn",
     type=DrawnFrames(),
     default=str(DRAWN_FRAMES),
-    show_default=True,
     help="Frames of the overlay movie; of longer stacks as many, evenly spread.",
 )
 @click.option(
     "--workers",
     "count",
-    type=click.IntRange(min=1),
+    type=COUNT,
     metavar="N",
     help="Share the stacks among N processes of this machine, each with its part of the cores.",
 )
@@ -117,9 +263,9 @@ def segment(
       bounds.npz      labels between which the truth lies, for the intervals of amseg quantify
       run.json        model, versions, grey levels, pixel size, times, unreadable frames
 
-    A run that was interrupted goes on where it stopped when the same command is given again, with
-    any number of workers. With --dask every worker must see the inputs, and a preset given as a
-    folder, under the same path; it needs no access to OUT.
+    After an interruption, the same command continues the run, with any number of workers. With
+    --dask every worker must see the inputs, and a preset given as a folder, under the same path;
+    it needs no access to OUT.
 
     \b
     On a cluster, the workers of each machine share its cores:
@@ -134,7 +280,7 @@ def segment(
     with --strict, a recording is out of the preset's depth.
     """
     from amseg_keras.read import find_stacks
-    from amseg_keras.report.label_zarr import zarr_module
+    from amseg_keras.report.label_files import zarr_module
     from amseg_keras.runs import RunSettings
 
     if count is not None and scheduler is not None:
@@ -195,17 +341,11 @@ def _segment_one(
 
     folder, settings = run
     try:
-        with (
-            source.open() as stack,
-            tqdm(total=len(stack), desc=source.name, unit="frame") as bar,
-        ):
+        with source.open() as stack, tqdm(total=len(stack), desc=source.name, unit="frame") as bar:
             segmenter, said = choice.for_stack(stack)
             if said is not None:
                 tqdm.write(f"  {said}", file=sys.stderr)
-            record = run_stack(
-                *(stack, segmenter, digest, folder, settings),
-                lambda done: advance(bar, done),
-            )
+            record = run_stack(stack, segmenter, digest, folder, settings, partial(advance, bar))
     except (ReadError, OutputError) as error:
         outcome.errors.append(str(error))
     else:

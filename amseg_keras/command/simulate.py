@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from amseg_keras.command.dataset.existing import one_sentence
-from amseg_keras.command.ending import advance
-from amseg_keras.command.opencv import opencv_needed
+from amseg_keras.command.choices import COUNT, FOLDER, WHOLE
+from amseg_keras.command.ending import advance, one_sentence, opencv_needed
 from amseg_keras.command.training_options import Shape
 
 if TYPE_CHECKING:
@@ -26,35 +25,16 @@ from amseg_keras.command.choices import FACILITIES, PROCESSES
     help="Whose frames: pixel size, frame rate, beam, alloys, processes.",
 )
 @click.option("--process", type=click.Choice(PROCESSES), help="By default any of the facility's.")
-@click.option(
-    "--frames",
-    type=click.IntRange(min=1),
-    default=40,
-    show_default=True,
-    help="Frames of a sequence.",
-)
+@click.option("--frames", type=COUNT, default=40, help="Frames of a sequence.")
 @click.option(
     "--sequences",
-    type=click.IntRange(min=1),
+    type=COUNT,
     default=1,
-    show_default=True,
     help="Sequences, each an experiment with its own alloy, laser power and speed.",
 )
-@click.option(
-    "--seed",
-    type=click.IntRange(min=0),
-    default=0,
-    show_default=True,
-    help="Same seed, same frames.",
-)
+@click.option("--seed", type=WHOLE, default=0, help="Same seed, same frames.")
 @click.option("--shape", type=Shape(), help="Size of a frame. Default: the facility's.")
-@click.option(
-    "-o",
-    "--out",
-    type=click.Path(path_type=Path, file_okay=False),
-    required=True,
-    help="Folder of the data set.",
-)
+@click.option("-o", "--out", type=FOLDER, required=True, help="Folder of the data set.")
 def simulate(
     facility: str,
     process: str | None,
@@ -68,8 +48,7 @@ def simulate(
 
     The laser moves and the keyhole oscillates, pores pinch off, drift and freeze, as laser power
     and scan speed have it; both are in dataset.json. Frames of hpdc are neighbouring slices of a
-    tomogram. A run that was interrupted goes on where it stopped when the same command is given
-    again.
+    tomogram. After an interruption, the same command continues the run.
 
     \b
     amseg simulate --facility esrf --frames 40 --sequences 10 --seed 1 -o simulated

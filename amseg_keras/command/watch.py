@@ -13,25 +13,25 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from amseg_keras.command.choices import COMPLETE_S, PATIENCE_S, SETTLE_S
+from amseg_keras.command.choices import COMPLETE_S, PATH, PATIENCE_S, POSITIVE, SETTLE_S
 from amseg_keras.command.ending import finish
-from amseg_keras.command.engine_option import compiled, engine_option
-from amseg_keras.command.input_options import input_options
-from amseg_keras.command.model_options import model_options, opened_model
-from amseg_keras.command.segment_options import POSITIVE, segment_options
+from amseg_keras.command.options import (
+    compiled,
+    engine_option,
+    input_options,
+    model_options,
+    opened_model,
+    segment_options,
+)
 
 if TYPE_CHECKING:
     from amseg_keras.runs.watch import Event, Turn
 
 
 @click.command(no_args_is_help=True)
-@click.argument("folder", type=click.Path(path_type=Path))
+@click.argument("folder", type=PATH)
 @click.option(
-    "-o",
-    "--out",
-    required=True,
-    type=click.Path(path_type=Path),
-    help="Output folder; it may be a folder in FOLDER.",
+    "-o", "--out", required=True, type=PATH, help="Output folder; it may be a folder in FOLDER."
 )
 @model_options
 @segment_options
@@ -47,7 +47,6 @@ if TYPE_CHECKING:
     type=POSITIVE,
     metavar="SECONDS",
     default=SETTLE_S,
-    show_default=True,
     help="A file is taken when it has not changed for so long; over NFS rather 5.",
 )
 @click.option(
@@ -55,7 +54,6 @@ if TYPE_CHECKING:
     type=POSITIVE,
     metavar="SECONDS",
     default=PATIENCE_S,
-    show_default=True,
     help="A frame that cannot be read for so long is reported and labelled 255.",
 )
 @click.option(
@@ -63,7 +61,6 @@ if TYPE_CHECKING:
     type=POSITIVE,
     metavar="SECONDS",
     default=COMPLETE_S,
-    show_default=True,
     help="A growing stack is complete when no frame has come for so long.",
 )
 @click.option(
@@ -73,28 +70,27 @@ if TYPE_CHECKING:
     help="End when nothing has come for so long. Default: go on until Ctrl-C.",
 )
 def watch(folder: Path, out: Path, model: str, revision: str | None, **chosen: Any) -> None:
-    """Segment and measure what an acquisition writes to FOLDER while it writes it.
+    """Segment and measure frames while an acquisition writes them to FOLDER.
 
-    FOLDER and its subfolders are looked through for what amseg segment reads. Numbered files of one
-    frame each are one stack that grows; other files are read when they are whole, HDF5 in SWMR
-    mode while it is written. What is there already is done too, first. Frames are done in order and
-    none is left out; a line for each second of work says how long frames took from being seen to
-    their result, and how many are behind.
+    FOLDER and its subfolders are searched for files that amseg segment reads. Numbered files of one
+    frame each are one growing stack. Other files are read when they are complete, HDF5 in SWMR mode
+    while it is written. Earlier files come first. Frames are labelled in order, and none is left
+    out. A line for each second of work says how long frames took from the first look to the result,
+    and how many frames wait.
 
     \b
     For each stack, in a folder of its name below OUT:
-      live.csv        while it runs, a row a frame: latency, area of every class, keyhole area and
-                      depth, pores
+      live.csv        a row for each frame: latency, area of every class, keyhole area and depth,
+                      pores
       labels.tif, overlay.mp4, frames.csv, run.json
-                      as of amseg segment, when the stack is complete
+                      as from amseg segment, when the stack is complete
 
-    The grey levels of a growing stack are scaled by its first frames, 16 at most; the grey levels
-    of a file that is complete when it is found, by the whole file. run.json says which. A network
-    that sees what moves compares each frame with up to 18 frames before it; the first nine have
-    none.
+    The first frames of a growing stack, at most 16, set its scaling of grey levels. A file that is
+    complete from the start is scaled by all its frames. run.json says which. A network with a
+    motion channel compares each frame with up to 18 earlier frames; the first nine have none.
 
-    Ctrl-C writes the files of all stacks and ends; a second one ends at once. The same command goes
-    on with what is new, and with what was not written.
+    Ctrl-C writes the files of all stacks and ends the watch; a second Ctrl-C ends it at once. The
+    same command continues with new frames, and with files that were not written.
 
     Exit codes: 0 all done, 1 some inputs failed (named at the end), 2 wrong use.
     """

@@ -19,14 +19,14 @@ from amseg_keras.backend import best_precision, hardware
 from amseg_keras.comparison.timing import Timing, summarise_times, time_networks
 from amseg_keras.datasets import BatchOptions, Dataset, batches, open_dataset
 from amseg_keras.datasets.dataset import SPLITS
-from amseg_keras.datasets.split import SPLIT_BY
+from amseg_keras.datasets.statistics import SPLIT_BY
 from amseg_keras.evaluation import Evaluation, evaluate
 from amseg_keras.json_values import json_value
 from amseg_keras.models.cost import macs, trainable_parameters
 from amseg_keras.models.networks import NETWORKS
 from amseg_keras.models.titles import OF_THE_PAPER, TITLES
 from amseg_keras.outputs import write_json
-from amseg_keras.report.comparison_table import comparison_markdown, draw_comparison
+from amseg_keras.report.learning import comparison_markdown, draw_comparison
 from amseg_keras.segment import Segmenter, from_pretrained
 from amseg_keras.training import Progress, Recipe, TrainedRun, train
 from amseg_keras.versions import versions
@@ -86,11 +86,11 @@ def compare_networks(
 ) -> Comparison:
     """Train networks on the same batches by the same recipe, evaluate them, and time them.
 
-    Interrupted, it goes on where it stopped when called again: a network that is trained is not
-    trained again, one that is half trained goes on from its checkpoint.
+    An interrupted comparison continues with the next call: a trained network is not
+    trained again, and a half-trained one continues from its checkpoint.
 
     Args:
-        data: With labelled frames in all three splits.
+        data: Data set with labelled frames in all three splits.
         out: Folder of the trainings (`runs/NETWORK`, see `train`) and of `times.json`.
         recipe: Recipe for all networks, whatever its `network`; defaults to the paper's.
         networks: Names out of `models.NETWORKS`, in the order of the table.
@@ -107,7 +107,7 @@ def compare_networks(
         Six simulated frames, one network and a single epoch, where there should be many of each:
 
         >>> import tempfile
-        >>> from amseg_keras.datasets.split import split_dataset
+        >>> from amseg_keras.datasets.statistics import split_dataset
         >>> from amseg_keras.runs.simulate import SimulateSettings, simulate_dataset
         >>> folder = Path(tempfile.mkdtemp())
         >>> settings = SimulateSettings("aps", frames=6, sequences=1, shape=(64, 96))

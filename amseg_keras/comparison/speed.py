@@ -1,4 +1,4 @@
-"""How fast networks segment on each engine, and what share of the power of the machine they use."""
+"""Measure how fast networks segment on each engine, and how well they use the machine."""
 
 from __future__ import annotations
 
@@ -57,7 +57,6 @@ def timed_networks(
     Args:
         networks: Names out of `models.NETWORKS`. Networks with a preset in the package are trained.
         engines: Names out of `engines.ENGINES` except ``"auto"``, or `PREDICT`.
-        shape: Height and width of frames to come.
 
     Raises:
         EngineMissingError: The package of an engine is not installed.
@@ -90,7 +89,7 @@ def network(name: str) -> keras.Model:
 
 
 def frames_of(shape: tuple[int, int], count: int) -> np.ndarray:
-    """Scaled frames of the sample that comes with the package, repeated to a size.
+    """Return scaled frames of the sample in the package, repeated to a size.
 
     Returns:
         float32 `(count, height, width, 1)`.
@@ -113,18 +112,13 @@ _OPERATIONS = _PRODUCTS * 2 * _SIDE**3
 
 @dataclass(frozen=True)
 class Peak:
-    """Six matrix products of 2048 x 2048 numbers in a row, to be timed beside the networks.
-
-    Attributes:
-        precision: As an engine's.
-        run: All of them once.
-    """
+    """Six matrix products of 2048 x 2048 numbers in a row, to be timed beside the networks."""
 
     precision: str
     run: Callable[[], object]
 
     def giga_operations_per_second(self) -> float:
-        """Multiplications and additions, 1e9 a second."""
+        """Measure multiplications and additions, in 1e9 a second."""
         began = time.perf_counter()
         self.run()
         return _OPERATIONS / (time.perf_counter() - began) / 1e9
@@ -195,11 +189,8 @@ def measure_speed(
     `summarise_speed` does.
 
     Args:
-        cases: Networks on engines.
         peaks: Matrix products that are timed in each round too.
         shapes: Heights and widths of frames, multiples of 16.
-        batch_sizes: Frames given to an engine at once.
-        rounds: Number of rounds.
         progress: Function called with the rounds done and all rounds.
 
     Returns:
@@ -227,7 +218,7 @@ def measure_speed(
 
 
 def summarise_speed(times: pd.DataFrame) -> pd.DataFrame:
-    """Medians over the rounds, and what they say of the machine.
+    """Compute medians over the rounds, and how well they use the machine.
 
     Args:
         times: Times from `measure_speed`.
@@ -265,7 +256,7 @@ def summarise_speed(times: pd.DataFrame) -> pd.DataFrame:
 
 
 def _costs(table: pd.DataFrame) -> pd.Series:
-    """GMAC of a frame of each row."""
+    """Compute the GMAC of a frame for each row."""
     models: Mapping[str, object] = {name: network(name) for name in table["network"].unique()}
     known: dict[tuple[str, int, int], float] = {}
     for name, height, width in zip(table["network"], table["height"], table["width"], strict=True):

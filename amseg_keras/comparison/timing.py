@@ -1,4 +1,4 @@
-"""How fast networks train and segment, measured so that a busy machine hits all alike."""
+"""Measure how fast networks train and segment, so that a busy machine slows all alike."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ def time_networks(
 
 
 def summarise_times(times: pd.DataFrame, reference: str = REFERENCE) -> pd.DataFrame:
-    """Medians over the rounds.
+    """Compute medians over the rounds.
 
     Args:
         times: Times from `time_networks`.

@@ -32,8 +32,7 @@ from typing import TYPE_CHECKING
 from amseg_keras._on_demand import on_demand
 from amseg_keras.corrections.kept import Corrections
 from amseg_keras.corrections.label_stack import LabelStack
-from amseg_keras.corrections.shapes import brush, class_around, piece, polygon, region
-from amseg_keras.corrections.thresholds import Thresholds
+from amseg_keras.corrections.shapes import Thresholds, brush, class_around, piece, polygon, region
 
 if TYPE_CHECKING:
     from amseg_keras.corrections.teaching import Taught, TeachProgress, teach

@@ -37,7 +37,7 @@ class Corrections:
     Args:
         folder: Folder of the data set; it is made when the first frame is kept.
         class_names: Name of each class id.
-        pixel_size_um: Size of a pixel in um, kept with the data set; None where it is not known.
+        pixel_size_um: Size of a pixel in um, kept with the data set; None if unknown.
 
     Raises:
         ReadError: The folder holds a data set that is damaged or has other classes.
@@ -194,7 +194,7 @@ class Corrections:
                 (self.folder / name).unlink(missing_ok=True)
 
     def put_into(self, stack: LabelStack, recording: str) -> tuple[int, ...]:
-        """Put the kept label maps of a recording into a stack, to go on with the work.
+        """Put the kept label maps of a recording into a stack, to continue the work.
 
         Args:
             stack: Label maps to correct.

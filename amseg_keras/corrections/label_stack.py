@@ -147,7 +147,7 @@ class LabelStack:
 
         Args:
             frame: Number of the frame, from 0.
-            mask: Pixels to erase, bool `(height, width)`; those of other classes stay.
+            mask: Pixels to erase, bool `(height, width)`; other classes stay.
             name: Name or id of the class to take away.
 
         Returns:

@@ -53,7 +53,7 @@ GROUPS = ("corrected, learned", "corrected, held out", "other recordings, simula
 
 @dataclass(frozen=True)
 class TeachProgress:
-    """How far a teaching has come.
+    """Progress of a teaching.
 
     Attributes:
         stage: Present step in words, such as `scoring`.
@@ -129,7 +129,7 @@ def teach(
         start_from: Preset, folder or `owner/repo` of the network to begin with.
         recipe: Epochs, rate and windows.
         replay: Train on simulated frames too.
-        progress: Told of every step; an exception from it ends the teaching.
+        progress: Function that is called after every step; its exceptions end the teaching.
 
     Returns:
         The tuned preset, and its scores before and after.
@@ -266,8 +266,6 @@ def hold_back(start: Segmenter, tuned: Segmenter, others: Dataset) -> float:
     (Wortsman et al., CVPR 2022).
 
     Args:
-        start: Network of the preset.
-        tuned: Tuned network; its weights are changed.
         others: Simulated frames; those of the split "validation" are looked at.
 
     Returns:

@@ -25,7 +25,6 @@ class RandomElastic(keras.layers.Layer):
         strength: Standard deviation of the displacement at a grid point, in pixels.
         spacing: Distance of the grid points, in pixels. With a strength above about a quarter of
             it, the field may fold.
-        seed: Seed of the random draws.
         **kwargs: Arguments of `keras.layers.Layer`.
 
     Input and output: `{"images": (batch, height, width, channels), "segmentation_masks": (batch,
@@ -188,7 +187,6 @@ class RandomGamma(_GreyLayer):
 
     Args:
         factor: The power is exp(u) with u drawn evenly from -factor to factor for each image.
-        seed: Seed of the random draws.
         **kwargs: Arguments of `keras.layers.Layer`.
 
     Example:
@@ -211,7 +209,6 @@ class RandomNoise(_GreyLayer):
 
     Args:
         factor: The standard deviation is drawn evenly from 0 to factor for each image.
-        seed: Seed of the random draws.
         **kwargs: Arguments of `keras.layers.Layer`.
 
     Example:
@@ -236,7 +233,6 @@ class RandomBlur(_GreyLayer):
     Args:
         factor: Largest standard deviation in pixels; each image is a random mixture of itself and
             of its blurred self.
-        seed: Seed of the random draws.
         **kwargs: Arguments of `keras.layers.Layer`.
 
     Example:
@@ -333,7 +329,6 @@ class SeededAugmentation:
         Args:
             images: float32 `(batch, height, width, channels)`, from 0 to 1.
             labels: Class ids, uint8 `(batch, height, width)`, 255 is "ignore".
-            seed: Seed of all random draws.
 
         Returns:
             The same, with the values from 0 to 1.

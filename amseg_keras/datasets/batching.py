@@ -30,7 +30,7 @@ class BatchOptions:
             padded with their mirror image, labelled 255. None: whole frames as they are, which
             must then be of one size.
         shuffle: True, for training: frames in random order, cut at random places. False, for
-            validation: in the order of the data set, cut from the middle.
+            validation: keep the order of the data set, and cut from the middle.
         focus: Share of the cuts that are placed such that they hold a pixel of the frame's rarest
             class; for large frames with a small keyhole.
         repeat: Number of times that a frame is in an epoch, cut and augmented anew each time.
@@ -133,7 +133,7 @@ class Batches(keras.utils.PyDataset):
         )
 
     def __len__(self) -> int:
-        """Batches in an epoch; the last may be smaller than the others."""
+        """Count the batches in an epoch; the last may be smaller than the others."""
         return math.ceil(len(self._samples) / self._batch_size)
 
     @property
@@ -165,7 +165,7 @@ class Batches(keras.utils.PyDataset):
         return self._ahead.get(self.epoch, index)
 
     def on_epoch_end(self) -> None:
-        """Go on to the next pass if the last batch of this one was asked for; Keras calls it."""
+        """Begin the next pass after the last batch of this one; Keras calls it."""
         if self._last_was_asked_for:
             self.epoch += 1
         self._last_was_asked_for = False
@@ -340,8 +340,6 @@ class MadeAhead:
 
     Args:
         make: Makes the batch of an epoch and index; called by several threads at once.
-        count: Batches in an epoch.
-        workers: Threads, and batches ahead.
         pool: Threads or processes that make the batches; defaults to threads of its own.
 
     Example:

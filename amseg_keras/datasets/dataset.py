@@ -63,7 +63,7 @@ class LabelledFrame:
         image: File of the frame, relative to the data set's folder, with forward slashes.
         label: File of the class ids; None if the frame is not labelled.
         sequence: Name of the shot that it was recorded in.
-        frame: Its number in that sequence.
+        frame: Number of the frame in the sequence.
         split: "train", "validation" or "test", or None before the data set is split.
         facility: "esrf", "aps", "dls", "hpdc" or another name.
         process: "lpbf", "welding", "ded" or another name.
@@ -71,7 +71,7 @@ class LabelledFrame:
         power_W: Laser power in W.
         speed_mm_s: Scan speed in mm/s.
         pixel_size_um: Pixel size in um, if it differs from the rest of the data set.
-        other: What else its entry in `dataset.json` says; kept as it is.
+        other: Further entries of the frame in `dataset.json`, kept as they are.
 
     Example:
         >>> frame = LabelledFrame(
@@ -105,10 +105,10 @@ class Dataset:
         folder: Folder of the data set.
         class_names: Names of the class ids 0, 1, ...: the owner's own, any number.
         frames: Frames in the order of `dataset.json`.
-        pixel_size_um: Size of a pixel in um, None where it is not known.
+        pixel_size_um: Size of a pixel in um, None if unknown.
         origin: One sentence on where the frames come from; simulated ones say so here.
-        other: What else `dataset.json` says; kept as it is.
-        assumed: What was assumed on opening a folder that does not say it, a sentence each.
+        other: Further entries of `dataset.json`, kept as they are.
+        assumed: Sentence for each assumption on opening the folder.
     """
 
     folder: Path
@@ -221,7 +221,6 @@ def write_frame(
     """Write a frame as `images/NAME.tif` and its labels as `labels/NAME.png`.
 
     Args:
-        folder: The data set's.
         image: Grey levels `(height, width)`, in any dtype that TIFF knows.
         labels: Class ids, uint8 `(height, width)`, 255 where they are to be ignored; or None.
         about: Facts about the frame; NAME is its sequence and its frame number.

@@ -12,13 +12,7 @@ from PIL import Image
 
 from amseg_keras.classes import IGNORE
 from amseg_keras.datasets.dataset import Dataset, LabelledFrame
-from amseg_keras.preprocess import (
-    BackgroundPolicy,
-    Backgrounds,
-    Channels,
-    GreyRange,
-    GreyScaling,
-)
+from amseg_keras.preprocess import BackgroundPolicy, Backgrounds, Channels, GreyRange, GreyScaling
 from amseg_keras.preprocess.background_policy import SHORTEST
 from amseg_keras.read import ReadError
 
@@ -28,10 +22,6 @@ _MOST_BACKGROUNDS = 64
 
 def without_background(data: Dataset, frames: Sequence[LabelledFrame]) -> int:
     """Count the frames whose sequence is too short for a background: their motion is blank.
-
-    Args:
-        data: The whole data set.
-        frames: Some of its frames.
 
     Example:
         >>> from pathlib import Path
@@ -60,11 +50,7 @@ class ScaledFrames:
     Several threads may use it at once.
 
     Args:
-        data: The whole data set.
         classes: Names of the network's classes, in the order of its ids.
-        scaling: Grey levels of the network.
-        cache_bytes: Memory for decoded frames and labels.
-        channels: Input channels of the network.
 
     Raises:
         ValueError: A class of the data set is not among the network's.
@@ -153,7 +139,7 @@ class ScaledFrames:
 
 
 class _SequenceFrames:
-    """The frames of one sequence, read when asked for: what `GreyScaling.measure` takes."""
+    """The frames of one sequence, read on request, for `GreyScaling.measure`."""
 
     def __init__(self, data: Dataset, frames: Sequence[LabelledFrame]) -> None:
         self._data, self._frames = data, frames
@@ -198,7 +184,6 @@ def fit_to_shape(
     Args:
         image: Grey levels `(height, width)`, or channels `(height, width, channels)`.
         labels: Class ids `(height, width)`.
-        shape: Height and width to come out.
         rng: Draws where to cut; None cuts from the middle.
         focus: Share of the cuts, from 0 to 1, that are placed on a pixel of the frame's
             rarest class.
@@ -233,7 +218,7 @@ def fit_to_shape(
 
 
 def _rare_pixel(labels: np.ndarray, rng: np.random.Generator) -> tuple[int, int] | None:
-    """Any pixel of the rarest class in a frame; None where all is to be ignored."""
+    """Choose a pixel of the rarest class in a frame; None if all pixels are ignored."""
     counts = np.bincount(labels.ravel(), minlength=256)
     counts[IGNORE] = 0
     if not counts.any():
@@ -252,7 +237,6 @@ def resize(
     Args:
         image: Grey levels, float32 `(height, width)`, or channels `(height, width, channels)`.
         labels: Class ids, uint8 `(height, width)`.
-        shape: Height and width to come out.
 
     Returns:
         Both with `shape` and their dtypes.
@@ -275,7 +259,7 @@ def resize(
 
 
 SHARE = 0.1
-"""Of the frames that are cropped and added (section 2.3)."""
+"""Fraction of the frames that are cropped and added (section 2.3)."""
 
 SIDES = (0.5, 0.9)
 """Smallest and largest side of a crop, in sides of the largest window that fits the frame."""
@@ -286,7 +270,7 @@ class Crop:
     """A window in a frame of any size.
 
     Args:
-        side: Its size, in sides of the largest window of the wanted proportions in the frame.
+        side: Size, as a fraction of the largest window of the wanted proportions in the frame.
         top: Place between the upper (0) and the lower (1) end of the frame.
         left: Place between the left (0) and the right (1) end of the frame.
     """
@@ -328,10 +312,6 @@ def draw_crops(frames: int, seed: int) -> list[tuple[int, Crop]]:
     Section 2.3 of the paper crops a random 10 % of the images and adds them to the set; they are
     drawn once, so the same crops are in the set in every epoch. How large a crop is, is a choice
     of this package: 0.5 to 0.9 of the frame, see `SIDES`.
-
-    Args:
-        frames: Number of frames.
-        seed: Seed of the draw.
 
     Returns:
         Number of a frame and its window, one for each frame to add; at least one.

@@ -24,7 +24,7 @@ class LabelPicture:
 
     Attributes:
         ids: uint8 `(height, width)`.
-        notes: What was assumed on reading, a sentence each.
+        notes: Sentence for each assumption on reading.
     """
 
     ids: np.ndarray
@@ -94,7 +94,6 @@ def unmirrored(ids: np.ndarray, inverted: bool, where: str) -> LabelPicture:
     Args:
         ids: uint8 `(height, width)`, as stored.
         inverted: True if 0 is shown white.
-        where: The file, for the note.
 
     Example:
         >>> unmirrored(np.array([[0, 1]], "uint8"), True, "a.tif").ids

@@ -1,4 +1,4 @@
-"""From a folder to its data set, whether the folder has a `dataset.json` or not."""
+"""Open the data set in a folder, with or without a `dataset.json`."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def last_number(name: str) -> int | None:
 
 
 def guess_dataset(folder: Path) -> Dataset:
-    """Understand a folder of images and labels by the names in it.
+    """Find images and labels in a folder by their names.
 
     Images are in `images`, labels in `labels` (or another of `IMAGE_FOLDERS` and
     `LABEL_FOLDERS`), or both side by side with labels called `NAME_mask` or `NAME_label`. Each

@@ -12,8 +12,7 @@ import numpy as np
 
 from amseg_keras.classes import IGNORE
 from amseg_keras.datasets.dataset import DATASET_FILE, Dataset, LabelledFrame
-from amseg_keras.datasets.split import SPLIT_BY
-from amseg_keras.datasets.statistics import unknown_ids
+from amseg_keras.datasets.statistics import SPLIT_BY, unknown_ids
 from amseg_keras.read import ReadError
 from amseg_keras.read.formats import is_supported
 from amseg_keras.read.group import natural_order
@@ -24,11 +23,6 @@ _SPLIT_AGAIN = "split again with: amseg dataset split --overwrite"
 @dataclass(frozen=True)
 class Fault:
     """One thing that is wrong.
-
-    Attributes:
-        file: Relative to the data set's folder.
-        problem: Fault of the file, in a sentence.
-        remedy: What to do about it.
 
     Example:
         >>> print(Fault("labels/7.png", "holds the class id 9 (12 pixels)", "correct the label"))
@@ -45,7 +39,7 @@ class Fault:
 
 @dataclass
 class _Seen:
-    """What the frames looked at so far were."""
+    """Frames that were checked so far."""
 
     sizes: dict[str, tuple[int, ...]] = field(default_factory=dict)
     ids: set[int] = field(default_factory=set)
@@ -62,7 +56,6 @@ def validate(data: Dataset, advance: Callable[[], object] | None = None) -> list
 
     Args:
         data: Data set from `open_dataset`.
-        advance: Called after each frame, to draw progress.
 
     Returns:
         The faults, in the order of the frames where they belong to one; none for a good data set.

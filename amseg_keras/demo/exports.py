@@ -1,4 +1,4 @@
-"""Files of a recording to take along; made by a worker from its folder of results."""
+"""Make files of a recording for download, from its folder of results."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from typing import Any
 
 import numpy as np
 
-from amseg_keras.demo.worker import Tell, without_folders
+from amseg_keras.demo.workers import Tell, without_folders
 
 RESULTS = "results"
 
 _TEXTS = (".html", ".json")
-"""Endings of files that may say where on this server they lie."""
+"""Endings of files that may contain folders of this server."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Packing:
     """Parts of a recording that can be packed.
 
     Attributes:
-        about: As of `jobs.segment`.
+        about: As in `jobs.segment`.
         folder: Folder with the results of the commands.
         out: Folder of the files that are made.
         corrections: Data set of corrected frames; None if there is none.
@@ -58,12 +58,7 @@ class Packing:
 
 @dataclass(frozen=True)
 class Export:
-    """One kind of file.
-
-    Attributes:
-        title: Name of the download on the page.
-        make: Makes it.
-    """
+    """One kind of file."""
 
     title: str
     make: Callable[[Packing], Path]
@@ -73,10 +68,9 @@ def make(about: dict[str, Any], wanted: str, corrections: Path | None, tell: Tel
     """Make a file.
 
     Args:
-        about: As of `jobs.segment`.
+        about: As in `jobs.segment`.
         wanted: One of `EXPORTS`.
         corrections: Data set of corrected frames; None if there is none.
-        tell: Told that it began.
     """
     home = Path(about["home"])
     tell("packing", 0.1)
@@ -107,9 +101,8 @@ def _labels(packing: Packing) -> Path:
 
 
 def _exported(packing: Packing, kind: str) -> Path:
-    """Label maps for other programs, as `amseg export` writes them, with the present scale."""
-    from amseg_keras.runs.export_labels import export_labels
-    from amseg_keras.runs.labelled_experiment import find_experiments
+    """Export label maps for other programs as `amseg export` does, with the present scale."""
+    from amseg_keras.runs.labelled_experiment import export_labels, find_experiments
 
     (experiment,), _ = find_experiments([str(packing.folder)])
     size, rate = packing.scale
@@ -154,7 +147,7 @@ def _everything(packing: Packing) -> Path:
     files = {
         name: file
         for name, file in _files_below(packing.folder, packing.name).items()
-        # The overlay shows the network's own labels; the movie shows those that were corrected.
+        # The overlay shows the labels of the network, the movie shows the corrected labels.
         if not file.name.startswith((".", "overlay."))
     }
     for kind in EXPORTS:
@@ -183,11 +176,11 @@ EXPORTS = {
     "report": Export("Report", _report),
     "everything": Export("Everything, as a ZIP", _everything),
 }
-"""By the name in the address."""
+"""Downloads by the name in the address."""
 
 
 def _files_below(folder: Path, name: str) -> dict[str, Path]:
-    """The files of a folder by their names in an archive."""
+    """Return the files of a folder by their names in an archive."""
     files = (file for file in sorted(folder.rglob("*")) if file.is_file())
     return {f"{name}/{file.relative_to(folder).as_posix()}": file for file in files}
 
@@ -202,6 +195,6 @@ def _zip(path: Path, files: dict[str, Path], packing: Packing | None = None) -> 
 
 
 def _hidden(text: str, packing: Packing) -> str:
-    """Take the folders of the server out of a report or a record."""
+    """Remove the folders of the server from a report or a record."""
     results = str(Path(packing.about["home"]) / RESULTS)
     return without_folders(text, [packing.about, results])

@@ -1,7 +1,7 @@
-"""The Gradio page, beside the workbench in one server: frames in; overlay, numbers and files out.
+"""The Gradio page, beside the workbench in one server: frames to overlay, numbers and files.
 
-It has the visitors, workers and limits of the workbench, so a recording that was segmented here is
-in the workbench's list, and a hostile file stops nobody.
+It shares the visitors, workers and limits of the workbench. A recording that was segmented here is
+in the workbench's list, and a hostile file stops no other visitor.
 """
 
 from __future__ import annotations
@@ -21,7 +21,6 @@ from weakref import WeakKeyDictionary
 import gradio as gr
 from starlette.applications import Starlette
 
-from amseg_keras.demo.at_once import segment_at_once
 from amseg_keras.demo.gradio_values import (
     NAMES,
     Shown,
@@ -32,9 +31,10 @@ from amseg_keras.demo.gradio_values import (
     warning,
 )
 from amseg_keras.demo.guard import GRADIO
+from amseg_keras.demo.limits import place_for
 from amseg_keras.demo.recordings import Recording
-from amseg_keras.demo.uploads import place_for
 from amseg_keras.demo.visitors import Visitor, Visitors
+from amseg_keras.demo.work import segment_at_once
 from amseg_keras.demo.workers import JobError, JobStopped
 from amseg_keras.outputs import OutputError
 from amseg_keras.pretrained import PresetError
@@ -42,14 +42,14 @@ from amseg_keras.read import ReadError
 from amseg_keras.samples import sample_names, sample_path
 
 KEPT_S = 3600
-"""Seconds for which Gradio's own copies of uploads and downloads are kept."""
+"""Time in s for which Gradio keeps its copies of uploads and downloads."""
 
 WAITING = 16
-"""Visitors whose recordings are read, wait or are segmented at a time."""
+"""Most visitors whose recordings are read, wait or are segmented at a time."""
 
 FONTS = ("system-ui", "Segoe UI", "Roboto", "sans-serif")
 FIXED_FONTS = ("ui-monospace", "Consolas", "monospace")
-"""Fonts of the visitor's computer: none is fetched from anywhere."""
+"""Fonts of the visitor's computer, because no font is downloaded."""
 
 CSS = """
 .said { padding: 0.6em 0.9em; border-left: 4px solid #d97706; background: #d9770622;
@@ -68,7 +68,7 @@ _QUIET: dict[str, Any] = {
 }
 
 _KEEP_TOKEN = "(token) => { if (token) sessionStorage.setItem('token', token); return token; }"
-"""In the browser: where the workbench looks for its visitor too."""
+"""Key in the browser under which the workbench finds its visitor too."""
 
 _LEAVE = """() => { addEventListener("pagehide", () => {
   const token = sessionStorage.getItem("token");
@@ -81,7 +81,6 @@ def mount_gradio_page(app: Starlette, visitors: Visitors) -> None:
 
     Args:
         app: Application of the workbench; its guard is in front of the page too.
-        visitors: Visitors of the workbench.
     """
     _own_folder()
     gr.mount_gradio_app(
@@ -103,11 +102,7 @@ def mount_gradio_page(app: Starlette, visitors: Visitors) -> None:
 
 
 def build_page(visitors: Visitors) -> gr.Blocks:
-    """Make the page.
-
-    Args:
-        visitors: Visitors of the server, with its networks and limits.
-    """
+    """Make the page."""
     actions, presets = _Actions(visitors), list(visitors.networks.folders)
     page: gr.Blocks = gr.Blocks(
         title="Melt pools in X-ray frames, segmented",
@@ -189,14 +184,14 @@ def build_page(visitors: Visitors) -> gr.Blocks:
 
 
 class _Actions:
-    """Answers to what a visitor does on the page."""
+    """Answers to the actions of a visitor."""
 
     def __init__(self, visitors: Visitors) -> None:
         self._visitors = visitors
         self._changes: WeakKeyDictionary[Visitor, int] = WeakKeyDictionary()
 
     def come(self, token: str) -> str:
-        """Let a page in; one that was in the workbench before is the same visitor."""
+        """Let a page in; a page that was in the workbench before is the same visitor."""
         try:
             return self._visitors.come(token).token
         except JobError as error:
@@ -208,7 +203,7 @@ class _Actions:
         )
 
     def clear(self, token: str, shown: Shown | None) -> list[Any]:
-        """Drop the result of what was chosen before; one that was corrected stays in the list."""
+        """Drop an earlier result; a corrected one stays in the list."""
         with suppress(KeyError):
             visitor = self._visitors.of(token)
             self._changes[visitor] = self._changes.get(visitor, 0) + 1
@@ -226,7 +221,7 @@ class _Actions:
         size: float | None,
         rate: float | None,
     ) -> Iterator[list[Any]]:
-        """Segment and measure, and say meanwhile what is done."""
+        """Segment and measure, and show the progress."""
         visitor, begun = None, None
         last: list[Any] = []
         try:
@@ -244,7 +239,7 @@ class _Actions:
         except _FAILURES as error:
             last = values_of(warning(str(error)), visitor)
         if self._is_stale(visitor, begun):
-            # The page was cleared since; Gradio shows what is given last once more.
+            # The page was cleared since; Gradio shows the last value again.
             last = [gr.skip() for _ in NAMES]
         yield last
 
@@ -252,7 +247,7 @@ class _Actions:
         return visitor is not None and self._changes.get(visitor, 0) != begun
 
     def turn_to(self, token: str, shown: Shown | None, index: int) -> list[Any]:
-        """Show another frame, or nothing if the recording is no longer what was segmented here."""
+        """Show another frame, or nothing if the recording has changed since."""
         if shown is None or shown.version is None:
             return [gr.skip() for _ in NAMES]
         found = self._found(token, shown)
@@ -312,7 +307,7 @@ def _segmented(
 
 
 def _add_api(actions: _Actions, presets: list[str]) -> None:
-    """`/segment` for programs; its components are never seen, but checked like those that are."""
+    """Add `/segment` for programs, whose components are checked but never shown."""
     with gr.Column(visible=False):
         inputs = [
             gr.File(label="file"),
@@ -328,20 +323,20 @@ def _add_api(actions: _Actions, presets: list[str]) -> None:
 
 
 def _take_no_addresses(upload: gr.components.Component) -> None:
-    """Let a component take what was sent to this server, and no address or file of the server."""
+    """Restrict a component to uploads; it refuses addresses and files of the server."""
     samples = {str(sample_path(name)) for name in sample_names()}
     take = upload.async_move_resource_to_block_cache
 
     async def take_upload(path: str | Path | None) -> str | None:
         if str(path).lower().startswith(("http:", "https:")):
             raise gr.Error("Upload the file; addresses are not followed.", print_exception=False)
-        # Gradio itself checks this only of a page that it launches, not of one that is mounted.
+        # Gradio checks this only for a page that it launches, not for a mounted page.
         sent = Path(upload.GRADIO_CACHE).resolve()
         if not (str(path) in samples or Path(path or sent).resolve().is_relative_to(sent)):
             raise gr.Error("Upload the file; it was not sent here.", print_exception=False)
         return await take(path)
 
-    # Of this one alone: for a class of its own Gradio would write a stub beside this module.
+    # On this object alone, because Gradio would write a stub for a new class beside this module.
     upload.async_move_resource_to_block_cache = take_upload  # type: ignore
 
 

@@ -1,4 +1,4 @@
-"""Values of the outputs of the Gradio page."""
+"""Make the values of the outputs of the Gradio page."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from amseg_keras.report.overlay import overlay
 
 @dataclass(frozen=True)
 class Shown:
-    """The result that a page shows.
+    """Result on a page.
 
     Attributes:
         number: Number of the recording.
-        version: Version of its labels; None while it is not segmented.
+        version: Version of its labels; None before it is segmented.
     """
 
     number: int
@@ -39,13 +39,10 @@ NAMES = ("token", "shown", "said", "picture", "legend", "number", "table", "down
 def values_of(
     said: str, visitor: Visitor | None = None, shown: Shown | None = None, **values: Any
 ) -> list[Any]:
-    """Give values for the page's outputs, in the order of `NAMES`; what is not given is cleared.
+    """Return values for the page's outputs in the order of `NAMES`; other outputs are cleared.
 
     Args:
-        said: HTML above the picture.
-        visitor: Visitor whose token the page keeps; None to leave that as it is.
-        shown: Recording that the page shows.
-        **values: Further outputs by their names.
+        visitor: Visitor whose token the page keeps; None to keep the present token.
     """
     empty: dict[str, Any] = {
         "token": gr.skip() if visitor is None else visitor.token,
@@ -63,13 +60,10 @@ def values_of(
 def result_of(
     visitor: Visitor, recording: Recording, index: int, files: Sequence[str] | None
 ) -> list[Any]:
-    """Give everything that the page shows of a frame.
+    """Return all values of a frame on the page.
 
     Args:
-        visitor: Visitor whose recording it is.
-        recording: The recording; it is measured.
         index: Number of the frame, from 0.
-        files: Files to take along.
     """
     with recording.lock:
         record, stack, labels = recording.record, recording.labels, recording.shown(index)
@@ -100,19 +94,19 @@ def result_of(
 
 
 def files_of(visitor: Visitor, recording: Recording) -> tuple[str, str]:
-    """Make the label maps and the table of a recording, to take along; gives their paths."""
+    """Make label maps and table of a recording for download, and return their paths."""
     labels = visitor.pack(recording, "labels")
     table = recording.home / RESULTS / recording.name / "quantities" / "frames.csv"
     return str(labels), str(shutil.copy(table, labels.with_name(f"{recording.name}-frames.csv")))
 
 
 def doing(recording: Recording) -> str:
-    """Say what is being done with a recording."""
+    """Return a sentence on the state of a recording."""
     return f"{escape(recording.name)}: {escape(recording.said or 'measuring')} ..."
 
 
 def _told(recording: Recording) -> str:
-    """Name the recording and the network, below all warnings about the numbers."""
+    """Name the recording and the network, after all warnings about the numbers."""
     record, about, chosen = recording.record or {}, recording.about, recording.chosen
     warnings = [one["sentence"] for one in record.get("warnings") or ()]
     notes = [*about["notes"], *about["unreadable"].values(), *(record.get("notes") or ())]
@@ -130,7 +124,7 @@ def _told(recording: Recording) -> str:
 
 
 def warning(sentence: str) -> str:
-    """Give a sentence that must not be overlooked, as HTML."""
+    """Return a warning as HTML."""
     return f'<p class="said" role="alert">{escape(sentence)}</p>'
 
 

@@ -1,4 +1,4 @@
-"""Who may ask the server: the `Host` is checked, logins are throttled, headers keep pages apart."""
+"""Guard the server: check the `Host`, throttle logins, and separate pages by headers."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ USER = "amseg"
 COOKIE = "amseg-login"
 
 FAILURES, WINDOW_S = 5, 60.0
-"""After so many wrong passwords within so many seconds an address has to wait."""
+"""Wrong passwords, and their seconds, after which an address has to wait."""
 
 ALL_FAILURES = 50
-"""Likewise of all addresses together."""
+"""Wrong passwords of all addresses together after which all have to wait."""
 
 OPEN = ("/login", "/assets/page.css")
 """Paths that are served before the login."""
@@ -44,7 +44,7 @@ CONTENT = (
 
 
 GRADIO = "/gradio"
-"""Where the Gradio page is, if Gradio is installed."""
+"""Path of the Gradio page, if Gradio is installed."""
 
 GRADIO_CONTENT = (
     "default-src 'none'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; "
@@ -52,11 +52,11 @@ GRADIO_CONTENT = (
     "img-src 'self' blob: data:; font-src 'self' data:; connect-src 'self'; "
     "manifest-src 'self'; form-action 'self'; base-uri 'self'; "
 )
-"""Likewise there: Gradio has scripts in its page, and makes functions of texts."""
+"""Policy of the Gradio page, which has scripts in the page and makes functions of texts."""
 
 
 def is_allowed_host(host: str, allowed: Sequence[str]) -> bool:
-    """Say whether a request names this server.
+    """Tell whether a request names this server.
 
     A page of a stranger may have its own name lead to this computer, and would then read what
     only this computer can reach. An address in numbers cannot be made to lead elsewhere.
@@ -85,7 +85,7 @@ def is_allowed_host(host: str, allowed: Sequence[str]) -> bool:
 
 @dataclass
 class Throttle:
-    """Counts wrong passwords.
+    """Counter of wrong passwords.
 
     Attributes:
         now: Clock in seconds.
@@ -109,7 +109,7 @@ class Throttle:
                 self._failed[key].append(self.now())
 
     def waits(self, address: str) -> float:
-        """Give the seconds that an address has to wait before it may try again."""
+        """Return the seconds that an address has to wait before the next try."""
         with self._lock:
             self._forget()
             waits = 0.0
@@ -129,11 +129,7 @@ class Throttle:
 
 
 class Login:
-    """The password of the page, and who has given it.
-
-    Args:
-        password: The password.
-    """
+    """The password of the page, and the cookie of a login."""
 
     def __init__(self, password: str) -> None:
         self._password = password.encode()
@@ -141,7 +137,7 @@ class Login:
         self.throttle = Throttle()
 
     def try_password(self, user: str, password: str, address: str) -> bool:
-        """Say whether user and password are right; a wrong one is counted."""
+        """Tell whether user and password are right, and count wrong ones."""
         right = hmac.compare_digest(password.encode(), self._password)
         if right and hmac.compare_digest(user.encode(), USER.encode()):
             return True
@@ -154,7 +150,7 @@ class Login:
         return hmac.new(self._key, b"logged in", hashlib.sha256).hexdigest()
 
     def is_logged_in(self, headers: Headers, address: str) -> bool:
-        """Say whether a request comes with the cookie, or with user and password themselves."""
+        """Tell whether a request has the cookie, or user and password."""
         cookies: SimpleCookie = SimpleCookie()
         try:
             cookies.load(headers.get("cookie", ""))
@@ -173,10 +169,9 @@ class Login:
 
 
 class Guard:
-    """Lets through what is for this server and from somebody who may ask.
+    """Middleware that lets requests to this server pass if their sender has access.
 
     Args:
-        app: The server.
         login: Password of the page; None for none.
         hosts: Names of this server beside its own and addresses in numbers.
         frames: Sites that may show the page in a frame of theirs.

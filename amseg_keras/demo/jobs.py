@@ -2,12 +2,12 @@
 
 Arguments and results are values that JSON can hold; arrays lie in the folder of the recording.
 
-    uploads/FILE...            what the visitor sent
-    frames.npy                 every frame, as it was read
-    found.npy                  label maps as the network found them
+    uploads/FILE...            files of the upload
+    frames.npy                 every frame as read
+    found.npy                  label maps of the network
     confidence.npy             0 to 255, for the threshold on confidence
-    shown.npy                  label maps as they are shown: corrected, thresholds applied
-    results/NAME/              what `amseg segment`, `quantify` and `report` write
+    shown.npy                  label maps on the page: corrected, with thresholds
+    results/NAME/              files of `amseg segment`, `quantify` and `report`
 """
 
 from __future__ import annotations
@@ -24,30 +24,30 @@ from typing import Any
 import numpy as np
 
 from amseg_keras.demo.limits import Limits
-from amseg_keras.demo.worker import Tell, without_folders
+from amseg_keras.demo.workers import Tell, without_folders
 from amseg_keras.json_values import json_value
 from amseg_keras.read import FrameStack, ReadError, ReadOptions, StackSource, find_stacks
 
 RESULTS = "results"
-"""Folder, in that of a recording, with the folders that the commands write."""
+"""Folder in the folder of a recording, for the results of the commands."""
 
 _SAMPLED = 16
-"""Frames on which the range of grey levels is measured."""
+"""Number of frames on which the range of grey levels is measured."""
 
 
 def read(folder: str, uploads: str, limits: dict[str, int], tell: Tell) -> list[dict[str, Any]]:
-    """Read every frame of the files that a visitor sent.
+    """Read every frame of the files of an upload.
 
     Args:
         folder: Folder of the visitor, in which each recording gets a folder of its own.
         uploads: Folder of the files.
         limits: Fields of `Limits`.
-        tell: Told of every frame.
+        tell: Function that is called after every frame.
 
     Returns:
-        What each recording is.
+        Description of each recording.
     """
-    from amseg_keras.demo.uploads import recordings_in
+    from amseg_keras.demo.limits import recordings_in
 
     most = Limits(**limits)
     return [
@@ -105,7 +105,7 @@ def segment(
         about: Description of the recording, from `read`.
         preset: Folder of the preset.
         chosen: `pixel_size_um`, `frame_rate_hz`, `background` and `scale` of the visitor.
-        tell: Told of every frame.
+        tell: Function that is called after every frame.
 
     Returns:
         The record of the run.
@@ -145,7 +145,7 @@ def segment(
 def confidence(
     about: dict[str, Any], preset: str, chosen: dict[str, Any], tell: Tell
 ) -> dict[str, Any]:
-    """Compute how sure the network is of every pixel; arguments as of `segment`."""
+    """Compute the confidence of every pixel; arguments as in `segment`."""
     segmenter, _ = _network(preset)
     total = about["shape"][0]
     path = Path(about["home"]) / "confidence.npy"
@@ -167,9 +167,9 @@ def measure(about: dict[str, Any], chosen: dict[str, Any], tell: Tell) -> dict[s
     """Measure the label maps that are shown, as `amseg quantify` does, and draw them over time.
 
     Args:
-        about: As of `segment`.
+        about: As in `segment`.
         chosen: `pixel_size_um`, `frame_rate_hz` and `smallest_pore_um`.
-        tell: Told that it began.
+        tell: Function that is called at the beginning.
 
     Returns:
         Pieces of the page: plots, pores, histogram; the cards of every frame.
@@ -178,8 +178,7 @@ def measure(about: dict[str, Any], chosen: dict[str, Any], tell: Tell) -> dict[s
     from amseg_keras.quantify.quantities import SMALLEST_PORE_UM
     from amseg_keras.report.label_files import write_tiff
     from amseg_keras.runs.labelled_experiment import find_experiments
-    from amseg_keras.runs.quantified_run import FOLDER
-    from amseg_keras.runs.quantify import QuantifySettings, quantify_experiment
+    from amseg_keras.runs.quantify import FOLDER, QuantifySettings, quantify_experiment
 
     folder = Path(about["home"]) / RESULTS / about["name"]
     shown = np.load(Path(about["home"]) / "shown.npy", mmap_mode="r")
@@ -210,7 +209,7 @@ def measure(about: dict[str, Any], chosen: dict[str, Any], tell: Tell) -> dict[s
 def explain(
     about: dict[str, Any], preset: str, background: str, frame: int, class_name: str, tell: Tell
 ) -> dict[str, str]:
-    """Draw what speaks for a class in a frame, and how sure the network is of each pixel."""
+    """Draw the evidence for a class in a frame, and the confidence of each pixel."""
     from amseg_keras.runs.explain import CONFIDENCE, HEAT, ExplainSettings, run_explanation
 
     segmenter, digest = _network(preset)
@@ -225,7 +224,7 @@ def explain(
 
 
 def pack(about: dict[str, Any], wanted: str, corrections: str | None, tell: Tell) -> str:
-    """Make a file to take along; one of `exports.EXPORTS`. Gives its path."""
+    """Make a file of `exports.EXPORTS` for download, and return its path."""
     from amseg_keras.demo.exports import make
 
     return str(make(about, wanted, None if corrections is None else Path(corrections), tell))
@@ -255,7 +254,7 @@ def teach(folder: str, corrections: str, preset: str, epochs: int, tell: Tell) -
 def _new_array(path: Path, shape: Sequence[int]) -> Iterator[np.ndarray]:
     """Write an array to a file that replaces an older one when it is complete.
 
-    The server may still look at the older one, whose file must not shrink below it.
+    The server may still read the older file, which must not shrink.
     """
     new = path.with_name(f"new-{path.name}")
     made = np.lib.format.open_memmap(new, "w+", dtype=np.uint8, shape=tuple(shape))
@@ -297,4 +296,4 @@ JOBS: dict[str, Callable[..., Any]] = {
     "pack": pack,
     "teach": teach,
 }
-"""By the name that the server knows them by."""
+"""Jobs by their names for the server."""

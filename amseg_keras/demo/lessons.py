@@ -1,28 +1,54 @@
-"""Corrected frames of a visitor as data sets, and the networks that were tuned on them."""
+"""Keep corrected frames of a visitor as data sets, and tune networks on them."""
 
 from __future__ import annotations
 
 import hashlib
 import logging
+import os
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from amseg_keras.corrections import Corrections
 from amseg_keras.datasets.dataset import read_dataset_file
-from amseg_keras.demo.networks import Networks
-from amseg_keras.demo.recordings import (
-    CANCELLED,
-    DONE,
-    FAILED,
-    READY,
-    RUNNING,
-    WAITING,
-    Recording,
-)
+from amseg_keras.demo.recordings import CANCELLED, DONE, FAILED, READY, RUNNING, WAITING, Recording
 from amseg_keras.demo.workers import UNKNOWN, JobError, JobStopped, Pool
+from amseg_keras.pretrained import PresetError, PresetInfo, find_preset, list_presets
 from amseg_keras.pretrained.preset import read_info
+
+
+class Networks:
+    """Presets by name; no network is loaded here.
+
+    Args:
+        given: First presets, by the owner of the server: names, folders or repositories; after
+            them come the presets of the package.
+
+    Raises:
+        PresetError: A given preset cannot be found.
+    """
+
+    def __init__(self, given: Sequence[str | os.PathLike[str]] = ()) -> None:
+        self.folders: dict[str, Path] = {}
+        self.infos: dict[str, PresetInfo] = {}
+        self._lock = threading.Lock()
+        for preset in (*given, *list_presets()):
+            # Visitors see the name of a folder, not its place.
+            name = os.fspath(preset).removeprefix("hf://")
+            name = Path(name).resolve().name if Path(name).is_dir() else name
+            if name not in self.folders:
+                self.add(name, find_preset(preset))
+        if not self.folders:
+            raise PresetError("there is no preset here; give one with --model")
+
+    def add(self, name: str, folder: Path) -> None:
+        """Offer another preset."""
+        with self._lock:
+            self.infos[name] = read_info(folder, name)
+            self.folders[name] = folder
+
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -32,12 +58,12 @@ class Teaching:
     """The last teaching of a visitor.
 
     Attributes:
-        state: As of a recording.
+        state: As in a recording.
         said: Present step, or the error, in a sentence.
         share: Part of it that is done, 0 to 1.
         scores: Rows of `Taught.scores`; None before the end.
         preset: Name of the tuned network; None before the end.
-        stop: Set when the visitor wants it no more.
+        stop: Event that stops the teaching.
     """
 
     state: str = READY
@@ -49,14 +75,7 @@ class Teaching:
 
 
 class Lessons:
-    """The corrected frames of a visitor, and the networks that learned from them.
-
-    Args:
-        folder: Folder of the visitor's files.
-        networks: Presets that every visitor can choose.
-        pool: Worker that teaches.
-        seconds: Longest time of a teaching.
-    """
+    """The corrected frames of a visitor, and the networks that learned from them."""
 
     def __init__(self, folder: Path, networks: Networks, pool: Pool, seconds: float) -> None:
         self.teaching = Teaching()
@@ -75,19 +94,18 @@ class Lessons:
         return self._folder / "corrections"
 
     def folder_of(self, class_names: tuple[str, ...]) -> Path:
-        """Give the folder of the corrected frames with these classes; it may not be there."""
+        """Return the folder of the corrected frames with these classes, which may be missing."""
         name = hashlib.sha256("\n".join(class_names).encode()).hexdigest()[:8]
         return self.corrections / f"corrected-{name}"
 
     def kept(self, class_names: tuple[str, ...]) -> Corrections:
-        """Give the data set of corrected frames with these classes."""
+        """Return the data set of corrected frames with these classes."""
         return Corrections(self.folder_of(class_names), class_names)
 
     def use_for_training(self, recording: Recording, frame: int, wanted: bool) -> None:
-        """Keep a frame as it is labelled now to teach with, or take it out again.
+        """Keep a frame with its present labels for teaching, or take it out again.
 
         Args:
-            recording: The recording.
             frame: Number of the frame, from 0.
             wanted: Whether to keep it.
         """
@@ -162,10 +180,10 @@ class Lessons:
         threading.Thread(target=work, daemon=True).start()
 
     def preset_folder(self, name: str) -> Path:
-        """Give the folder of a tuned network.
+        """Return the folder of a tuned network.
 
         Raises:
-            KeyError: This visitor has none of this name.
+            KeyError: This visitor has no network of this name.
         """
         return self._tuned[name]
 
@@ -187,5 +205,5 @@ class Lessons:
 
 
 def _sequence(recording: Recording) -> str:
-    # Two recordings of one name are two sequences.
+    # Two recordings of the same name are two sequences.
     return f"{recording.name}-{recording.number}"

@@ -1,4 +1,4 @@
-"""Limits of the page, and the checks of a file from elsewhere before its pixels are decoded."""
+"""Limit what visitors may upload, and check files from elsewhere before they are decoded."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ from pathlib import Path
 import h5py
 from PIL import Image
 
-from amseg_keras.read import FrameStack, ReadError
+from amseg_keras.read import FrameStack, ReadError, ReadOptions, StackSource, find_stacks
 from amseg_keras.read.errors import quiet
-from amseg_keras.read.formats import file_type
+from amseg_keras.read.formats import SUPPORTED, file_type, is_supported
+from amseg_keras.read.names import safe_name
 
 LARGEST_CHUNK = 1 << 28
-"""Bytes: what HDF5 decompresses at once, whatever part of it is asked for."""
+"""Largest chunk in bytes, because HDF5 always decompresses a whole chunk."""
 
 _ELSEWHERE = "or run amseg segment on your own computer"
 
@@ -50,10 +51,6 @@ class Limits:
 
 def check_file(path: Path, limits: Limits) -> None:
     """Look at the headers of a file; what they do not tell, or tell wrong, is left to its reader.
-
-    Args:
-        path: The file, named as its visitor would recognise it.
-        limits: The page's.
 
     Raises:
         ReadError: A frame of it is larger than the page takes, it holds too many frames, or it
@@ -97,7 +94,7 @@ def _check_size(name: str, shape: tuple[int, ...], limits: Limits, channels: int
 
 
 def _nothing(path: Path, limits: Limits) -> None:
-    """Of a `.npy` file the pixels are as large as the file."""
+    """Check nothing, because the pixels of a `.npy` file are as large as the file."""
 
 
 def _check_picture(path: Path, limits: Limits) -> None:
@@ -175,7 +172,7 @@ def _check_video(path: Path, limits: Limits) -> None:
 
 
 def _is_video(path: Path) -> bool:
-    """By its first bytes: FFmpeg would also follow a playlist of files under a video's name."""
+    """Tell by the first bytes, because FFmpeg would also follow a playlist of other files."""
     with path.open("rb") as file:
         head = file.read(12)
     return (
@@ -238,3 +235,63 @@ _CHECKS: dict[str, Callable[[Path, Limits], None]] = {
     **dict.fromkeys((".mp4", ".avi", ".mov", ".mkv"), _check_video),
     **dict.fromkeys((".edf", ".edf.gz", ".edf.bz2"), _check_edf),
 }
+
+
+MOST_RECORDINGS = 32
+"""Recordings that may be sent at once."""
+
+
+def harmless_name(name: str) -> str:
+    """Name the file of an upload: letters, digits, `_`, `-` and `.` of its own name are kept.
+
+    Raises:
+        ReadError: A file of this name is of no type that is read.
+
+    Example:
+        >>> harmless_name("..%2f.. -$(x)'.png")
+        '2f.._-_x.png'
+    """
+    path = Path(name.replace("\\", "/").rpartition("/")[2])
+    if not is_supported(path):
+        raise ReadError(
+            f"{safe_name(path.name)}: is of no type that is read here; give one of "
+            f"{', '.join(SUPPORTED)}, or a sample"
+        )
+    return f"{safe_name(path.stem)}{path.suffix.lower()}"
+
+
+def place_for(folder: Path, name: str, limits: Limits) -> Path:
+    """Give the path of a further file of an upload.
+
+    Raises:
+        ReadError: The file is of no type that is read, there is one of this name already, or there
+            are too many.
+    """
+    path = folder / harmless_name(name)
+    if path.exists():
+        raise ReadError(f"{path.name}: there are two files of this name; rename one")
+    if len(list(folder.iterdir())) >= limits.frames:
+        raise ReadError(f"these are more files than the {limits.frames:,} of this page")
+    return path
+
+
+def recordings_in(folder: Path, limits: Limits) -> list[StackSource]:
+    """Check the files in a folder, and find the recordings that they are.
+
+    Raises:
+        ReadError: A file breaks a limit or cannot be read, or there are too many recordings.
+    """
+    files = sorted(folder.iterdir())
+    if not files:
+        raise ReadError("choose a file first, or one of the samples")
+    for path in files:
+        check_file(path, limits)
+    stacks, errors = find_stacks(files, ReadOptions(join=True))
+    if errors:
+        raise errors[0]
+    if len(stacks) > MOST_RECORDINGS:
+        raise ReadError(
+            f"these files are {len(stacks)} recordings, and this page takes {MOST_RECORDINGS} at "
+            "once; give frames of one recording names that differ only in the number that counts"
+        )
+    return stacks

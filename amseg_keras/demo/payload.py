@@ -29,14 +29,13 @@ from amseg_keras.report.colours import class_colours
 VIEWS = ("frame", "background", "motion")
 
 MOTION_ENDS = 6.0
-"""Motion is shown from so many times its noise below no change to so many above."""
+"""Range of the shown motion on either side of no change, as a multiple of its noise."""
 
 
 def frame_payload(recording: Recording, index: int, view: str = "frame") -> bytes:
     """Pack a frame.
 
     Args:
-        recording: The recording.
         index: Number of the frame, from 0.
         view: One of `VIEWS`.
 
@@ -78,7 +77,7 @@ def frame_payload(recording: Recording, index: int, view: str = "frame") -> byte
 def _grey(
     recording: Recording, index: int, view: str
 ) -> tuple[np.ndarray, tuple[float, float], str]:
-    """Grey levels, 0 to 65535; those shown black and white; and what is missing."""
+    """Return grey levels from 0 to 65535, the limits for black and white, and what is missing."""
     about, frame = recording.about, np.asarray(recording.frames[index])
     low, high = about["ends"]
     said = about["unreadable"].get(str(index), "")
@@ -115,7 +114,7 @@ def _time_us(recording: Recording, index: int) -> float | None:
 def _cards(
     recording: Recording, index: int, labels: np.ndarray | None
 ) -> list[dict[str, Any]] | None:
-    """The numbers of the frame; None where there is nothing to measure."""
+    """Return the numbers of the frame; None without anything to measure."""
     if labels is None or recording.labels is None:
         return None
     if recording.measured is not None:
@@ -129,25 +128,17 @@ def _cards(
     absent = tuple(name for name in ("substrate", "keyhole", "pore") if name not in names)
     smallest = chosen.smallest_pore if chosen.pixel_size_um and chosen.smallest_pore else None
     found = measure(
-        labels[None],
-        names,
-        scale,
-        absent=absent,
-        smallest_pore_um=smallest or SMALLEST_PORE_UM,
+        labels[None], names, scale, absent=absent, smallest_pore_um=smallest or SMALLEST_PORE_UM
     )
     return pictures.cards(found, 0)
 
 
 _STATES = itertools.count(1)
-"""Numbers of the descriptions, by which a page knows an older one that comes late."""
+"""Numbers of the descriptions, by which a page ignores a late, older one."""
 
 
 def state_of(visitor: Visitor) -> dict[str, Any]:
-    """Describe all that a visitor has, as the page shows it.
-
-    Args:
-        visitor: The visitor.
-    """
+    """Describe the recordings of a visitor for the page."""
     number = next(_STATES)  # taken first: what is described later is at least as new
     teaching = visitor.lessons.teaching
     return {

@@ -10,11 +10,14 @@ import pandas as pd
 from amseg_keras.quantify import Quantities
 from amseg_keras.quantify.intervals import HIGH, LOW, SOURCE
 from amseg_keras.quantify.scale import column_with_unit
-from amseg_keras.report.experiment.distributions import LEAST_FRAMES, area_histogram_figure
-from amseg_keras.report.experiment.inline_svg import inline_svg
-from amseg_keras.report.experiment.look import PAGE_COLOURS, time_axis, unit_of
+from amseg_keras.report.experiment.look import PAGE_COLOURS, inline_svg, time_axis, unit_of
 from amseg_keras.report.experiment.tables import in_words, pore_tables
-from amseg_keras.report.experiment.time_series import panels_of, time_series_figure
+from amseg_keras.report.experiment.time_series import (
+    LEAST_FRAMES,
+    area_histogram_figure,
+    panels_of,
+    time_series_figure,
+)
 
 CARDS = {
     "keyhole_area": "keyhole area",
@@ -26,14 +29,13 @@ CARDS = {
     "pore_area": "pore area",
     "porosity": "porosity",
 }
-"""Columns of the table of frames, without their units, that are shown large."""
+"""Columns of the table of frames, without units, that are shown large."""
 
 
 def cards(quantities: Quantities, index: int) -> list[dict[str, Any]]:
-    """Give the numbers of one frame, each with its title and its unit.
+    """Return the numbers of one frame, with titles and units.
 
     Args:
-        quantities: Quantities of the recording.
         index: Number of the frame, from 0.
 
     Returns:
@@ -61,7 +63,7 @@ def cards(quantities: Quantities, index: int) -> list[dict[str, Any]]:
 
 
 def _interval(row: pd.Series, column: str) -> str:
-    """Say the 90 % interval of a quantity, and whether the network was asked in this frame."""
+    """Write the 90 % interval of a quantity, and whether it is interpolated."""
     ends = [row.get(f"{end}{column}") for end in (LOW, HIGH)]
     if any(end is None or pd.isna(end) for end in ends):
         return ""
@@ -71,16 +73,12 @@ def _interval(row: pd.Series, column: str) -> str:
 
 
 def time_plots(quantities: Quantities, class_names: Sequence[str], frames: int) -> str:
-    """Keyhole area, depth and pore area over time as HTML, with a mark that `page.js` moves."""
+    """Draw keyhole and pores over time as HTML, with a mark that `page.js` moves."""
     if frames < 2 or not panels_of(class_names):
         return '<p class="soft">There is nothing to plot over time.</p>'
     figure = time_series_figure(quantities, class_names, time_axis(quantities.scale, frames))
     first, last = (axes.get_position() for axes in (figure.axes[0], figure.axes[-1]))
-    cursor = {
-        "left": first.x0 + first.width / 2 / frames,
-        "top": 1 - first.y1,
-        "bottom": last.y0,
-    }
+    cursor = {"left": first.x0 + first.width / 2 / frames, "top": 1 - first.y1, "bottom": last.y0}
     style = "; ".join(f"{side}: {share:.3%}" for side, share in cursor.items())
     what = "Keyhole area, keyhole depth and pore area over time"
     return (
@@ -91,7 +89,7 @@ def time_plots(quantities: Quantities, class_names: Sequence[str], frames: int) 
 
 
 def histogram(quantities: Quantities) -> str:
-    """How the keyhole's area is distributed, as HTML."""
+    """Draw a histogram of the keyhole's area as HTML."""
     figure = area_histogram_figure(quantities)
     if figure is None:
         return f'<p class="soft">A histogram takes {LEAST_FRAMES} frames with a keyhole.</p>'
@@ -100,13 +98,7 @@ def histogram(quantities: Quantities) -> str:
 
 
 def pores(quantities: Quantities, frames: int, folder: str) -> str:
-    """Every pore through time, and in every frame, as HTML.
-
-    Args:
-        quantities: Of the recording.
-        frames: Its length.
-        folder: Where the tables are in what can be downloaded.
-    """
+    """Write tables of the pores through time and in every frame as HTML."""
     if quantities.pores.empty:
         return '<p class="soft">No pores were found.</p>'
     axis = time_axis(quantities.scale, frames)

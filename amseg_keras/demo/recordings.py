@@ -1,6 +1,6 @@
-"""A recording of a visitor: its settings, its labels, and what of it is known at the moment.
+"""A recording of a visitor: its settings, labels and results.
 
-Everything that depends on a setting is dropped in the same call that changes the setting, so that
+A change of a setting drops everything that depends on the setting in the same call, so that
 nothing on the page can belong to another preset, pixel size or frame rate than the page shows.
 """
 
@@ -24,7 +24,7 @@ READY, WAITING, RUNNING, DONE = "ready", "waiting", "running", "done"
 FAILED, CANCELLED = "failed", "cancelled"
 
 MOST_POINTS = 20_000
-"""Points of a stroke; later ones are left out."""
+"""Most points of a stroke; later points are left out."""
 
 
 @dataclass(frozen=True)
@@ -33,12 +33,12 @@ class Chosen:
 
     Attributes:
         preset: Name of the network.
-        pixel_size_um: Size of a pixel in um; None where it is not known.
-        frame_rate_hz: Frames per second; None where it is not known.
+        pixel_size_um: Size of a pixel in um; None if unknown.
+        frame_rate_hz: Frames per second; None if unknown.
         background: Frames of the background, as `BackgroundPolicy.parse` reads it.
         scale: Factor by which frames are enlarged for the network, or "auto".
-        smallest_pore: Equivalent diameter of the smallest pore, in um, or in pixels where no pixel
-            size is known; 0 for the rule of `amseg quantify`.
+        smallest_pore: Equivalent diameter of the smallest pore, in um, or in pixels without a pixel
+            size; 0 for the rule of `amseg quantify`.
         least_confidence: Mean confidence of the pixels of a pore or keyhole, 0 to 1.
 
     Raises:
@@ -89,8 +89,8 @@ _TITLES = {"pixel_size_um": "the pixel size", "frame_rate_hz": "the frame rate"}
 class Recording:
     """One recording on the page.
 
-    `lock` guards what is known of it, for moments. `folder_in_use` is held while a worker writes
-    into its folder of results; it is never asked for by who holds `lock`.
+    `lock` guards the attributes, for moments. `folder_in_use` is held while a worker writes
+    into the folder of results; a thread that holds `lock` never waits for it.
 
     Attributes:
         number: Number on the page.
@@ -106,7 +106,7 @@ class Recording:
         measured_at: Version of the labels that was measured.
         version: Counts every change of what is seen.
         training: Frames to teach with: those that were corrected, and those that the visitor chose.
-        has_confidence: Whether `confidence.npy` is that of the labels.
+        has_confidence: Whether `confidence.npy` belongs to the labels.
         stop: Set when the visitor wants the job no more.
     """
 
@@ -153,7 +153,7 @@ class Recording:
         return self._frames
 
     def choose(self, **values: Any) -> None:
-        """Change choices, and drop at once what depended on them.
+        """Change settings, and drop at once what depended on them.
 
         Args:
             **values: Fields of `Chosen`.
@@ -171,7 +171,7 @@ class Recording:
             self.version += 1
 
     def forget_labels(self) -> None:
-        """Drop the labels and all that was made of them."""
+        """Drop the labels and all results."""
         with self.lock:
             self.stop.set()
             self.record = self.labels = self.measured = self.earlier = None
@@ -194,15 +194,15 @@ class Recording:
             self.version += 1
 
     def changed(self) -> None:
-        """Note that the labels of a frame changed: what was measured is stale."""
+        """Note that the labels of a frame changed, so that measured results are stale."""
         with self.lock:
             self.measured = None
             self.version += 1
 
     def shown(self, index: int) -> np.ndarray | None:
-        """Give the label map of a frame as it is shown and measured; None without labels.
+        """Return the label map of a frame as it is shown and measured; None without labels.
 
-        Frames that were corrected by hand are left as they are by the thresholds.
+        The thresholds do not change frames that were corrected by hand.
 
         Args:
             index: Number of the frame, from 0.
@@ -225,7 +225,7 @@ class Recording:
         """Write the label maps as they are shown, for the worker that measures them.
 
         Returns:
-            Version of what was written.
+            Version of the labels that were written.
         """
         with self.lock:
             version = self.version
@@ -240,7 +240,7 @@ class Recording:
             return version
 
     def background(self, index: int) -> np.ndarray | None:
-        """Give the background of a frame as the network gets it; None if there is none.
+        """Return the background of a frame for the network, or None.
 
         Args:
             index: Number of the frame, from 0.
@@ -259,7 +259,6 @@ def edit_labels(recording: Recording, frame: int, asked: dict[str, Any]) -> bool
     """Change the labels of a frame with a tool.
 
     Args:
-        recording: The recording.
         frame: Number of the frame, from 0.
         asked: `tool`, and of most tools `points` (row and column), `class` and `radius`.
 

@@ -1,18 +1,22 @@
-"""The server: what the page asks for, and what it is answered."""
+"""Answer the requests of the page."""
 
 from __future__ import annotations
 
+import contextlib
 import shutil
+import socket
 import threading
-from collections.abc import AsyncIterator, Sequence
+import time
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from html import escape
 from importlib.resources import files
 from importlib.util import find_spec
 from pathlib import Path
 
+import uvicorn
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
@@ -29,15 +33,13 @@ from starlette.responses import (
 from starlette.routing import Route
 
 import amseg_keras
-from amseg_keras.demo.at_once import segment_at_once
 from amseg_keras.demo.exports import EXPORTS
 from amseg_keras.demo.guard import COOKIE, GRADIO, Guard, Login
-from amseg_keras.demo.limits import Limits
-from amseg_keras.demo.networks import Networks
+from amseg_keras.demo.lessons import Networks
+from amseg_keras.demo.limits import Limits, place_for
 from amseg_keras.demo.payload import state_of
-from amseg_keras.demo.uploads import place_for
 from amseg_keras.demo.visitors import FRAMES, UPLOADS, Visitor, Visitors
-from amseg_keras.demo.work import answered, asked_of, number_of, routes
+from amseg_keras.demo.work import answered, asked_of, number_of, routes, segment_at_once
 from amseg_keras.demo.workers import JobError, JobStopped, Pools
 from amseg_keras.read import ReadError
 from amseg_keras.read.formats import SUPPORTED
@@ -57,10 +59,10 @@ _NO_GRADIO = "The Gradio page needs amseg-keras[demo]."
 
 @dataclass(frozen=True)
 class Access:
-    """Who may ask the server.
+    """Access to the server.
 
     Attributes:
-        password: Password that visitors are asked for; None for none.
+        password: Password of the page, or None.
         hosts: Names of the server beside its own and addresses in numbers.
         frames: Sites that may show the page in a frame of theirs.
     """
@@ -74,29 +76,19 @@ class Demo:
     """The pages and answers of one server.
 
     Args:
-        networks: Presets that visitors can choose.
-        limits: Limits on the files of a visitor.
         pools: Workers; by default new ones.
-        grace_s: A page that was closed or reloaded may come back within so many seconds.
+        grace_s: Time in s within which a closed or reloaded page may come back.
     """
 
     def __init__(
-        self,
-        networks: Networks,
-        limits: Limits,
-        pools: Pools | None = None,
-        grace_s: float = 20.0,
+        self, networks: Networks, limits: Limits, pools: Pools | None = None, grace_s: float = 20.0
     ) -> None:
         self.networks, self.limits = networks, limits
         self.visitors = Visitors(networks, limits, pools or Pools(), grace_s=grace_s)
         self._login: Login | None = None
 
     def app(self, access: Access) -> Starlette:
-        """Make the application that a web server runs.
-
-        Args:
-            access: Who may ask.
-        """
+        """Make the application that a web server runs."""
         self._login = None if access.password is None else Login(access.password)
 
         @asynccontextmanager
@@ -297,3 +289,85 @@ async def _form(request: Request) -> dict[str, str]:
 
 def _asset(name: str) -> str:
     return (files("amseg_keras.demo") / "assets" / name).read_text("utf-8")
+
+
+FIRST_PORT = 7860
+
+OPEN = Access()
+"""Access for everybody."""
+
+
+@dataclass(frozen=True)
+class Address:
+    """Address of the page, and access to it.
+
+    Attributes:
+        host: Name or address of this computer that is listened on.
+        port: Port; None for the first that is free from 7860 on.
+        access: Password, and further names of the server.
+    """
+
+    host: str = "127.0.0.1"
+    port: int | None = None
+    access: Access = field(default_factory=Access)
+
+
+def listening_socket(address: Address) -> socket.socket:
+    """Take a port.
+
+    Raises:
+        OSError: The port is taken, or the host is no address of this computer.
+    """
+    ports = [address.port] if address.port else range(FIRST_PORT, FIRST_PORT + 100)
+    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
+    last: OSError | None = None
+    for port in ports:
+        taken = socket.socket(family)
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            taken.bind((address.host, port))
+            taken.listen()
+            return taken
+        except OSError as error:
+            taken.close()
+            last = error
+    assert last is not None
+    raise last
+
+
+def server_of(demo: Demo, address: Address) -> uvicorn.Server:
+    """Make the web server of a demo."""
+    config = uvicorn.Config(
+        demo.app(address.access),
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=2,
+    )
+    return uvicorn.Server(config)
+
+
+def url_of(taken: socket.socket) -> str:
+    """Give the address of a port for a browser on this computer."""
+    host, port = taken.getsockname()[:2]
+    host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
+    return f"http://{host}:{port}"
+
+
+@contextlib.contextmanager
+def served(demo: Demo, access: Access = OPEN) -> Iterator[str]:
+    """Serve a demo in a thread, for tests and notebooks; gives its address."""
+    taken = socket.socket()
+    taken.bind(("127.0.0.1", 0))
+    taken.listen()
+    server = server_of(demo, Address(access=access))
+    thread = threading.Thread(target=server.run, args=([taken],), daemon=True)
+    thread.start()
+    try:
+        while not server.started:
+            time.sleep(0.02)
+        yield url_of(taken)
+    finally:
+        server.should_exit = True
+        thread.join()

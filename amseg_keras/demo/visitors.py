@@ -1,4 +1,4 @@
-"""Who is on the page: a folder and recordings for each visitor, and their work in turn."""
+"""Keep a folder and recordings for each visitor of the page, and do their work in turn."""
 
 from __future__ import annotations
 
@@ -17,24 +17,15 @@ from typing import Any
 
 import numpy as np
 
-from amseg_keras.demo.lessons import Lessons
+from amseg_keras.demo.lessons import Lessons, Networks
 from amseg_keras.demo.limits import Limits
-from amseg_keras.demo.networks import Networks
-from amseg_keras.demo.recordings import (
-    CANCELLED,
-    DONE,
-    FAILED,
-    RUNNING,
-    WAITING,
-    Chosen,
-    Recording,
-)
+from amseg_keras.demo.recordings import CANCELLED, DONE, FAILED, RUNNING, WAITING, Chosen, Recording
 from amseg_keras.demo.workers import UNKNOWN, JobError, JobStopped, Pools
 
 _LOGGER = logging.getLogger(__name__)
 
 EMPTY_S = 300.0
-"""A visitor without a recording is gone after so many seconds; a page that is open asks oftener."""
+"""Time in s without a request after which a visitor without a recording is gone."""
 
 UPLOADS, FRAMES = "uploads-", "frames"
 """Beginning of the name of a folder for an upload, and the folder in it that holds the files.
@@ -42,7 +33,7 @@ UPLOADS, FRAMES = "uploads-", "frames"
 A recording whose frames have nothing but a number for a name is called after their folder."""
 
 MEASURE_AFTER_S = 0.4
-"""Labels that were changed are measured anew when nothing changed for so long."""
+"""Time in s without a change after which changed labels are measured."""
 
 
 class Visitor:
@@ -50,10 +41,6 @@ class Visitor:
 
     Args:
         token: Secret of the page, which it sends with every request.
-        folder: Folder of this visitor's files.
-        networks: Presets that every visitor can choose.
-        pools: Workers.
-        limits: Limits on the files of a visitor.
     """
 
     def __init__(
@@ -71,7 +58,7 @@ class Visitor:
         self._running = False
 
     def touch(self) -> None:
-        """Note that the visitor is here."""
+        """Note the time of a request of the visitor."""
         self.seen, self.left = time.monotonic(), None
 
     def recording(self, number: int) -> Recording:
@@ -100,16 +87,11 @@ class Visitor:
         return folder
 
     def read(self, uploads: Path, preset: str, stop: threading.Event) -> list[Recording]:
-        """Read files that were sent, each of their recordings into a new entry of the list.
-
-        Args:
-            uploads: Folder of the files.
-            preset: Name of the network to segment them with.
-            stop: Set when the visitor wants them no more.
+        """Read uploaded files, and add their recordings to the list.
 
         Raises:
             JobError: They cannot be read.
-            JobStopped: It was stopped.
+            JobStopped: The job was stopped.
         """
         arguments = {
             "folder": str(self.folder),
@@ -149,11 +131,7 @@ class Visitor:
         self.lessons.forget(recording)
 
     def run(self, recordings: list[Recording]) -> None:
-        """Segment and measure recordings, one after the other.
-
-        Args:
-            recordings: Those that wait or run already are passed over.
-        """
+        """Segment and measure recordings, one after the other."""
         with self._lock:
             for recording in recordings:
                 with recording.lock:
@@ -291,7 +269,7 @@ class Visitor:
                 recording.changed()
 
     def explain(self, recording: Recording, frame: int, class_name: str) -> dict[str, str]:
-        """Draw why a class was found in a frame; gives the paths of two pictures."""
+        """Draw the evidence for a class in a frame; return the paths of two pictures."""
         arguments = {
             "about": recording.about,
             "preset": str(self.lessons.presets[recording.chosen.preset]),
@@ -305,7 +283,7 @@ class Visitor:
         return made
 
     def pack(self, recording: Recording, wanted: str) -> Path:
-        """Make a file of a recording to take along.
+        """Make a file of a recording for download.
 
         Raises:
             JobError: There is nothing to be packed yet, or it fails.
@@ -324,7 +302,7 @@ class Visitor:
             return Path(self._pools.files.do("pack", arguments, seconds, recording.stop))
 
     def use_taught(self, recording: Recording) -> None:
-        """Segment a recording with the tuned network, and keep what was found before it.
+        """Segment a recording with the tuned network, and keep the labels before.
 
         Raises:
             JobError: There is no tuned network.
@@ -368,12 +346,8 @@ class Visitors:
     """All visitors of a server.
 
     Args:
-        networks: Presets that every visitor can choose.
-        limits: Limits on the files of a visitor.
-        pools: Workers.
-        most: Visitors at a time.
-        grace_s: A page that was closed, or reloaded, may come back within so many seconds.
-        idle_s: Visitors who do nothing for so long are gone.
+        grace_s: Time in s within which a closed or reloaded page may come back.
+        idle_s: Time in s without a request after which a visitor is gone.
     """
 
     def __init__(

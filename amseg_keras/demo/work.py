@@ -1,10 +1,12 @@
-"""Answer what a page asks of recordings: settings, frames, corrections, teaching, downloads."""
+"""Answer requests about recordings: settings, frames, corrections, teaching, downloads."""
 
 from __future__ import annotations
 
 import json
+import threading
+import time
 import zipfile
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,29 +17,80 @@ from starlette.routing import Route
 
 from amseg_keras.demo.exports import EXPORTS
 from amseg_keras.demo.payload import frame_payload, state_of
-from amseg_keras.demo.recordings import Recording, edit_labels
+from amseg_keras.demo.recordings import DONE, FAILED, RUNNING, WAITING, Recording, edit_labels
 from amseg_keras.demo.visitors import Visitor, Visitors
 from amseg_keras.demo.workers import JobError, JobStopped
 from amseg_keras.outputs import OutputError
 from amseg_keras.pretrained import PresetError
 from amseg_keras.read import ReadError
 
+_LOOK_EVERY_S = 0.05
+
+
+def segment_at_once(
+    visitor: Visitor,
+    uploads: Path,
+    preset: str,
+    pixel_size_um: float | None = None,
+    frame_rate_hz: float | None = None,
+) -> Iterator[Recording]:
+    """Read, segment and measure one recording.
+
+    Args:
+        pixel_size_um: Size of a pixel in um; None for the pixel size of the file.
+        frame_rate_hz: Frames per second; None for the frame rate of the file.
+
+    Yields:
+        The recording after reading, and then repeatedly until it is measured.
+
+    Raises:
+        JobError: It cannot be read, segmented or measured.
+        JobStopped: It was stopped, removed or changed meanwhile.
+        ReadError: The files are several recordings.
+        ValueError: There is no such network, or a number is out of its range.
+    """
+    if preset not in visitor.lessons.presets:
+        raise ValueError(f"no network is called {preset}; see amseg presets")
+    made = visitor.read(uploads, preset, threading.Event())
+    recording = made[0]
+    try:
+        if len(made) > 1:
+            raise ReadError("these are several recordings; send one at a time")
+        given = {"pixel_size_um": pixel_size_um, "frame_rate_hz": frame_rate_hz}
+        recording.choose(**{name: value for name, value in given.items() if value is not None})
+        yield recording
+    except BaseException:  # also where the caller left
+        for one in made:
+            visitor.remove(one.number)
+        raise
+    visitor.run([recording])
+    while recording.state in (WAITING, RUNNING) or (
+        recording.state == DONE and recording.measured is None
+    ):
+        if recording.stop.is_set():
+            raise JobStopped
+        yield recording
+        time.sleep(_LOOK_EVERY_S)
+        visitor.touch()
+    if recording.state == FAILED:
+        raise JobError(recording.said)
+    if recording.state != DONE:
+        raise JobStopped
+    yield recording
+
+
 MOST_JSON = 1 << 20
-"""Bytes of a question; the longest is a stroke of many points."""
+"""Most bytes of a request; the longest is a stroke of many points."""
 
 EPOCHS = (2, 10, 40)
-"""Epochs that a visitor may teach: at least, by default, and at most."""
+"""Least, default and most epochs of a teaching."""
 
 
 Answer = Callable[[Request, Visitor], Awaitable[Response]]
 
 
 def routes(visitors: Visitors) -> list[Route]:
-    """List the addresses of all that is asked of recordings.
-
-    Args:
-        visitors: The visitors of the server.
-    """
+    """List the routes of all requests about recordings."""
     here = "/v/{token}/recordings/{number:int}"
     asked = {
         "/v/{token}/run": (_run, "POST"),
@@ -64,12 +117,7 @@ def routes(visitors: Visitors) -> list[Route]:
 
 
 def answered(visitors: Visitors, answer: Answer) -> Callable[[Request], Awaitable[Response]]:
-    """Find the visitor of a request, and turn errors into sentences.
-
-    Args:
-        visitors: The visitors of the server.
-        answer: Answers a request of one of them.
-    """
+    """Find the visitor of a request, and turn errors into sentences."""
 
     async def endpoint(request: Request) -> Response:
         try:
@@ -292,5 +340,5 @@ async def _zipped(folder: Path, path: Path, name: str | None = None) -> Response
 
 
 def _plain(text: str, visitor: Visitor) -> str:
-    """A sentence without the folders of the server."""
+    """Remove the folders of the server from a sentence."""
     return text.replace(f"{visitor.folder}/", "").replace(str(visitor.folder), "")

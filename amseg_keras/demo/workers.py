@@ -1,4 +1,4 @@
-"""The server's side of its workers: jobs in turn, and an end for those that hang."""
+"""Run jobs in separate processes, and end jobs that hang."""
 
 from __future__ import annotations
 
@@ -14,18 +14,137 @@ import subprocess
 import sys
 import threading
 import time
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import amseg_keras
 
+MEMORY_GB = 8
+"""Address space of a worker that opens foreign files."""
+
+
+class Stopped(Exception):  # noqa: N818 - it is no error
+    """The visitor stopped the job."""
+
+
+Tell = Callable[[str, float], None]
+"""Function of the name of the step and the fraction that is done; raises `Stopped`."""
+
+
+def main() -> None:
+    """Do the jobs from standard input, until it ends."""
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    # What libraries print must not be taken for an answer.
+    os.dup2(2, 1)
+    if "--limited" in sys.argv:
+        _limit_memory()
+    from amseg_keras.demo.jobs import JOBS
+
+    stopped: set[int] = set()
+    pending: list[dict[str, Any]] = []
+    there = threading.Condition()
+
+    def listen() -> None:
+        for line in sys.stdin:
+            message = json.loads(line)
+            with there:
+                if "stop" in message:
+                    stopped.add(message["stop"])
+                else:
+                    pending.append(message)
+                there.notify()
+        os._exit(0)  # the server is gone
+
+    threading.Thread(target=listen, daemon=True).start()
+    _say(answers, {"ready": True})
+    while True:
+        with there:
+            while not pending:
+                there.wait()
+            message = pending.pop(0)
+        number = message["number"]
+
+        def tell(stage: str, share: float, number: int = number) -> None:
+            if number in stopped:
+                raise Stopped
+            _say(answers, {"number": number, "stage": stage, "share": share})
+
+        _say(answers, {"number": number, **_outcome(JOBS[message["job"]], message, tell)})
+
+
+def _outcome(job: Callable[..., Any], message: dict[str, Any], tell: Tell) -> dict[str, Any]:
+    from amseg_keras.outputs import OutputError
+    from amseg_keras.pretrained import PresetError
+    from amseg_keras.read import ReadError
+
+    known: list[type[Exception]] = [ReadError, PresetError, OutputError]
+    if "keras" in sys.modules:
+        from amseg_keras.training import TrainingError
+
+        known.append(TrainingError)
+    try:
+        return {"done": job(tell=tell, **message["arguments"])}
+    except Stopped:
+        return {"stopped": True}
+    except tuple(known) as error:
+        return {"failed": without_folders(str(error), message["arguments"])}
+    except MemoryError:
+        return {"failed": "it takes more memory than this page has"}
+    except Exception:
+        traceback.print_exc()
+        return {"failed": None}
+
+
+def without_folders(text: str, arguments: Any) -> str:
+    """Remove the folders in the arguments of a job from a text.
+
+    Args:
+        text: Text that may name files by their whole path.
+        arguments: Arguments of the job, in which every absolute path is a folder.
+
+    Example:
+        >>> without_folders("/srv/x7/melt.tif: is empty", {"uploads": "/srv/x7"})
+        'melt.tif: is empty'
+    """
+    for folder in sorted(_folders(arguments), key=len, reverse=True):
+        name = os.path.basename(folder)
+        text = text.replace(f"{folder}{os.sep}", "").replace(folder, name)
+    return text
+
+
+def _folders(value: Any) -> list[str]:
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, list):
+        return [folder for one in value for folder in _folders(one)]
+    return [value] if isinstance(value, str) and os.path.isabs(value) else []
+
+
+def _say(answers: TextIO, message: dict[str, Any]) -> None:
+    try:
+        answers.write(json.dumps(message) + "\n")
+        answers.flush()
+    except (BrokenPipeError, ValueError):
+        os._exit(0)
+
+
+def _limit_memory() -> None:
+    try:
+        import resource
+    except ImportError:  # Windows has no such limit
+        return
+    most = MEMORY_GB << 30
+    resource.setrlimit(resource.RLIMIT_AS, (most, most))
+
+
 START_S = 300.0
-"""A worker imports a backend first, which may take a while on a busy computer."""
+"""Longest start of a worker in s, which imports a backend first."""
 
 GRACE_S = 3.0
-"""A job that is stopped has so long to say goodbye."""
+"""Time in s that a stopped job has to end."""
 
 UNKNOWN = "that did not work because of an error on the server, which its log tells of"
 
@@ -66,17 +185,14 @@ class Worker:
 
         Args:
             job: Name in `jobs.JOBS`.
-            arguments: Arguments of the job, as JSON values.
-            seconds: Longest time.
-            stop: Set when the job is wanted no more.
-            told: Told what is being done, and the part that is done.
+            told: Function of the name of the step, and the fraction that is done.
 
         Returns:
-            What the job gives.
+            Result of the job.
 
         Raises:
-            JobError: It failed, took too long, or ended its process.
-            JobStopped: It was stopped.
+            JobError: The job failed, took too long, or ended its process.
+            JobStopped: The job was stopped.
         """
         process = self._started()
         number = next(self._numbers)
@@ -115,7 +231,7 @@ class Worker:
             raise JobError(UNKNOWN) from error
 
     def end(self) -> None:
-        """End the process and all that it started."""
+        """End the process and its child processes."""
         process, self._process = self._process, None
         if process is None:
             return
@@ -134,7 +250,7 @@ class Worker:
         if self._process is not None and self._process.poll() is None:
             return self._process
         self.end()
-        command = [sys.executable, "-m", "amseg_keras.demo.worker"]
+        command = [sys.executable, "-m", "amseg_keras.demo.workers"]
         command += ["--limited"] if self._limited else []
         root = str(Path(amseg_keras.__file__).parents[1])
         paths = [root, *filter(None, [os.environ.get("PYTHONPATH")])]
@@ -177,8 +293,7 @@ class Pool:
     """Workers of one kind, which take jobs in the order in which they come.
 
     Args:
-        count: Number of workers.
-        limited: As of `Worker`.
+        limited: As in `Worker`.
     """
 
     def __init__(self, count: int, limited: bool) -> None:
@@ -195,7 +310,7 @@ class Pool:
             threading.Thread(target=self._start, args=(worker,), daemon=True).start()
 
     def _start(self, worker: Worker) -> None:
-        # Taken out of the line while it starts, lest a job starts it too.
+        # Taken out of the line while it starts, so that no job starts it too.
         mine = object()
         self._wait(mine, threading.Event(), lambda before: None)
         taken = self._workers.get()
@@ -214,7 +329,7 @@ class Pool:
         stop: threading.Event | None = None,
         told: Callable[[str, float], None] = lambda stage, share: None,
     ) -> Any:
-        """Do a job when its turn comes; as `Worker.do`."""
+        """Do a job in its turn, as `Worker.do`."""
         stop = stop or threading.Event()
         mine = object()
         self._wait(
@@ -258,13 +373,7 @@ class Pool:
 
 @dataclass
 class Pools:
-    """The workers of a server.
-
-    Attributes:
-        files: Processes that open foreign files, measure and pack.
-        network: That which segments and explains.
-        teaching: That which teaches.
-    """
+    """The workers of a server."""
 
     files: Pool = field(default_factory=lambda: Pool(2, limited=True))
     network: Pool = field(default_factory=lambda: Pool(1, limited=False))
@@ -274,3 +383,7 @@ class Pools:
         """End all workers."""
         for pool in (self.files, self.network, self.teaching):
             pool.close()
+
+
+if __name__ == "__main__":
+    main()

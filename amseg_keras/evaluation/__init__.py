@@ -1,4 +1,4 @@
-"""How well a network does on labelled frames."""
+"""Evaluate a network on labelled frames."""
 
 from amseg_keras.evaluation.evaluate import SegmentedFrames, evaluate
 from amseg_keras.evaluation.result import Evaluation, FrameCounts, PoreScores

@@ -43,7 +43,7 @@ def evaluate(
         data: A data set, or its folder.
         split: "train", "validation", "test", or None for all frames with labels.
         progress: Function called after every frame.
-        each: Called with every frame and what was found in it, for what else is to be measured.
+        each: Function of every frame and its predicted labels, for further measurements.
 
     Returns:
         The counts and the scores. Frames that cannot be read are in its `errors`, and count
@@ -102,7 +102,7 @@ class ComparedFrame:
 
 
 class SegmentedFrames:
-    """The labelled frames of a split, read and segmented when asked for.
+    """The labelled frames of a split, read and segmented on request.
 
     Args:
         segmenter: The network.
@@ -160,11 +160,6 @@ def count_frame(
     frame: LabelledFrame, compared: ComparedFrame, class_names: tuple[str, ...]
 ) -> FrameCounts:
     """Count right and wrong pixels, boundary pixels and pores of one frame.
-
-    Args:
-        frame: Facts about the frame.
-        compared: Its labels and what was found.
-        class_names: The network's.
 
     Example:
         >>> labels = np.array([[0, 0, 1], [0, 0, 1]], np.uint8)

@@ -1,4 +1,4 @@
-"""What an evaluation gives: counts of pixels, and the scores that follow from them."""
+"""Hold the result of an evaluation: counts of pixels, and their scores."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _UNKNOWN = "not given"
 
 @dataclass(frozen=True, eq=False)
 class FrameCounts:
-    """What was counted in one frame; pixels labelled 255 count nowhere.
+    """Counts of one frame, without pixels labelled 255.
 
     Attributes:
         frame: The frame.
@@ -190,7 +190,7 @@ class Evaluation:
 
     @property
     def pores(self) -> PoreScores | None:
-        """Scores of single pores; None where network or data set has no class "pore"."""
+        """Scores of single pores; None if network or data set has no class "pore"."""
         if "pore" not in self.class_names or "pore" not in self.data.class_names:
             return None
         true, met, found, right = self._sum([one.pores for one in self.counts], (4,))
@@ -204,7 +204,7 @@ class Evaluation:
         return sum(frame.label is None for frame in asked.frames)
 
     def by(self, name: str) -> pd.DataFrame:
-        """Scores of each material, sequence, facility, process or split.
+        """Return the scores of each material, sequence, facility, process or split.
 
         Returns:
             A row for each, the worst first: `frames`, `mean_iou`, `mean_f1` and `iou_` of each
@@ -302,7 +302,7 @@ def _ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
 
 
 def _boundary_f1(boundaries: np.ndarray) -> np.ndarray:
-    """Harmonic mean of what is met of the true boundary and what is right of the one found."""
+    """Return the harmonic mean of recall and precision of the boundary."""
     true, met, found, right = boundaries.T.astype(float)
     # Without a boundary on one side nothing is met on the other: 0, not undefined.
     recall, precision = (np.nan_to_num(_ratio(*pair)) for pair in ((met, true), (right, found)))

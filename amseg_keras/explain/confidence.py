@@ -16,7 +16,7 @@ from amseg_keras.preprocess import Inputs
 from amseg_keras.preprocess.inputs import labels_of_shape
 from amseg_keras.read import Frames, ReadError, open_stack
 from amseg_keras.segment import Segmenter
-from amseg_keras.segment.segmenter import checked_frames
+from amseg_keras.segment.segmentation import checked_frames
 from amseg_keras.segment.tiling import Predict, predict_any_size
 
 LOW_MARGIN = 0.2

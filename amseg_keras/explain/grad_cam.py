@@ -22,7 +22,7 @@ from amseg_keras.explain.inner_layers import (
 from amseg_keras.explain.tiles import Tile, cut
 from amseg_keras.models.ends import MULTIPLE
 from amseg_keras.segment import Segmenter
-from amseg_keras.segment.segmenter import checked_frames
+from amseg_keras.segment.segmentation import checked_frames
 
 _PROBE_CELLS = 24
 """Side, in cells of the layer, of the square that tells how far a score looks."""

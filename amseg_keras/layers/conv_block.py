@@ -9,7 +9,7 @@ import keras
 
 @keras.saving.register_keras_serializable("amseg_keras")
 class ConvBlock(keras.layers.Layer):
-    """3x3 convolution, batch norm, ReLU, and dropout if asked for.
+    """3x3 convolution, batch norm, ReLU, and optional dropout.
 
     The bottleneck and the decoder of AM-SegNet are made of these (paper, Figure 3); U-Net uses
     two in a row.

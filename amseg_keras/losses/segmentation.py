@@ -91,7 +91,7 @@ class SegmentationLoss(keras.losses.Loss):
         return truth * seen, seen
 
     def _weights(self, weights: Any, seen: Any) -> Any:
-        """Weight of each pixel, of the shape of `seen`, 0 where ignored."""
+        """Return the weight of each pixel, of the shape of `seen`, 0 if ignored."""
         if weights is None:
             return seen
         shaped = pixel_weights(weights, tuple(seen.shape[:3]), self.name)

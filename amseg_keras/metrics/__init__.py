@@ -1,4 +1,4 @@
-"""How good a segmentation is: of pixels, of boundaries, of pores.
+"""Measure how good a segmentation is: its pixels, boundaries and pores.
 
 The classes are Keras metrics for `model.compile`, on every backend. They gather counts over the
 whole set: a score is over all pixels, and not a mean over batches. A score that has nothing to

@@ -14,10 +14,9 @@ _HIGH = 1 << 24
 
 
 class CountingMetric(keras.metrics.Metric):
-    """Base class of the metrics: counts, summed over everything that the metric is updated with.
+    """Base class of the metrics: counts, summed over all updates.
 
-    A subclass says in `count` what it counts in each frame, and in `score` what follows from all
-    counts.
+    A subclass counts in each frame in `count`, and computes its score from all counts in `score`.
 
     float32 has no odd numbers above 2^24, JAX usually no int64, and on GPUs TensorFlow keeps
     int32 variables away from compiled functions. So each count is in two float32 variables, its
@@ -52,8 +51,8 @@ class CountingMetric(keras.metrics.Metric):
                 counts shapes.
         """
         if getattr(y_pred, "is_meta", False):
-            # Keras on PyTorch infers shapes with tensors that have none but a shape; a metric that
-            # fails at it, as loops that ask for values do, takes those beside it down.
+            # Keras on PyTorch infers shapes with tensors without values; a metric that fails there
+            # disables the other metrics too.
             return
         truth = ops.cast(y_true, "int32")
         if len(truth.shape) == 4:
@@ -100,7 +99,7 @@ class CountingMetric(keras.metrics.Metric):
         return frames * ops.reshape(weights, (-1, *[1] * (len(frames.shape) - 1)))
 
     def result(self) -> Any:
-        # The nearest float32: the scores are ratios of them.
+        # The nearest float32 is enough for ratios.
         return self.score(self.high * _HIGH + self.low)
 
     def score(self, counts: Any) -> Any:

@@ -14,10 +14,10 @@ from amseg_keras.metrics.counting import CountingMetric, ratio
 
 @keras.saving.register_keras_serializable("amseg_keras")
 class ConfusionMatrix(CountingMetric):
-    """Pixels of each true class that were called each class.
+    """Confusion matrix: pixels by their true and their predicted class.
 
-    `result()` is float32, the nearest to the counts; `counts()` is exact, int64. Truth that is
-    neither one of the classes nor to be ignored is not counted: a compiled metric cannot raise
+    `result()` is float32, the nearest to the counts; `counts()` is exact, int64. Other ids in the
+    truth than classes and `ignore_class` are not counted, because a compiled metric cannot raise
     an error.
 
     Args:
@@ -30,7 +30,7 @@ class ConfusionMatrix(CountingMetric):
         y_true: Class ids, `(batch, height, width)` or `(batch, height, width, 1)`. y_pred:
             probabilities or logits, `(batch, height, width, classes)`. sample_weight: `(batch,)`
             or `(batch, height, width)`. The result is `(classes, classes)`: rows are the true
-            classes, columns the found ones.
+            classes, columns the predicted ones.
 
     Example:
         >>> import numpy as np
@@ -42,14 +42,17 @@ class ConfusionMatrix(CountingMetric):
                [1, 1]])
     """
 
+    default_name: ClassVar[str] = "confusion_matrix"
+
     def __init__(
         self,
         num_classes: int,
         ignore_class: int | None = IGNORE,
-        name: str = "confusion_matrix",
+        name: str | None = None,
         dtype: Any = None,
     ) -> None:
-        super().__init__((num_classes, num_classes), ignore_class, name, dtype)
+        shape = num_classes, num_classes
+        super().__init__(shape, ignore_class, name or self.default_name, dtype)
         self.num_classes = num_classes
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
@@ -80,13 +83,13 @@ class ConfusionMatrix(CountingMetric):
 class MeanIoU(ConfusionMatrix):
     """The mean of the IoU of each class, `TP / (TP + FP + FN)`, over all pixels.
 
-    Classes that are neither in the truth nor in what was found are left out of the mean; it is
-    NaN if all are.
+    Classes without true and predicted pixels are left out of the mean, which is NaN without any
+    class.
 
     Args:
         num_classes: Number of classes of the network.
         ignore_class: Class id in the truth of pixels that do not count; None counts all pixels.
-        name: Name of the metric.
+        name: Metric name; defaults to `mean_iou`.
         dtype: Keras dtype of the metric. Counts are float32 in any case.
 
     Shapes:
@@ -100,14 +103,7 @@ class MeanIoU(ConfusionMatrix):
         0.5
     """
 
-    def __init__(
-        self,
-        num_classes: int,
-        ignore_class: int | None = IGNORE,
-        name: str = "mean_iou",
-        dtype: Any = None,
-    ) -> None:
-        super().__init__(num_classes, ignore_class, name, dtype)
+    default_name = "mean_iou"
 
     def score(self, counts: Any) -> Any:
         return mean_of_present(iou(counts))
@@ -117,13 +113,13 @@ class MeanIoU(ConfusionMatrix):
 class MeanF1(ConfusionMatrix):
     """The mean of the F1 (= Dice) of each class, `2 TP / (2 TP + FP + FN)`, over all pixels.
 
-    Classes that are neither in the truth nor in what was found are left out of the mean; it is
-    NaN if all are.
+    Classes without true and predicted pixels are left out of the mean, which is NaN without any
+    class.
 
     Args:
         num_classes: Number of classes of the network.
         ignore_class: Class id in the truth of pixels that do not count; None counts all pixels.
-        name: Name of the metric.
+        name: Metric name; defaults to `mean_f1`.
         dtype: Keras dtype of the metric. Counts are float32 in any case.
 
     Shapes:
@@ -137,14 +133,7 @@ class MeanF1(ConfusionMatrix):
         0.667
     """
 
-    def __init__(
-        self,
-        num_classes: int,
-        ignore_class: int | None = IGNORE,
-        name: str = "mean_f1",
-        dtype: Any = None,
-    ) -> None:
-        super().__init__(num_classes, ignore_class, name, dtype)
+    default_name = "mean_f1"
 
     def score(self, counts: Any) -> Any:
         return mean_of_present(f1(counts))
@@ -157,7 +146,7 @@ class OfOneClass(ConfusionMatrix):
         class_id: Id of the class.
         num_classes: Number of classes of the network.
         ignore_class: Class id in the truth of pixels that do not count; None counts all pixels.
-        name: Name of the metric; defaults to `<kind>_<class_id>`.
+        name: Metric name; defaults to `<kind>_<class_id>`.
         dtype: Keras dtype of the metric. Counts are float32 in any case.
     """
 
@@ -189,13 +178,13 @@ class OfOneClass(ConfusionMatrix):
 class ClassIoU(OfOneClass):
     """Intersection over union of one class, over all pixels: `TP / (TP + FP + FN)`.
 
-    NaN as long as the class is neither in the truth nor in what was found.
+    NaN as long as the class has neither true nor predicted pixels.
 
     Args:
         class_id: Id of the class.
         num_classes: Number of classes of the network.
         ignore_class: Class id in the truth of pixels that do not count; None counts all pixels.
-        name: Name of the metric; defaults to `iou_<class_id>`.
+        name: Metric name; defaults to `iou_<class_id>`.
         dtype: Keras dtype of the metric. Counts are float32 in any case.
 
     Shapes:
@@ -219,13 +208,13 @@ class ClassIoU(OfOneClass):
 class ClassF1(OfOneClass):
     """F1 (= Dice) of one class, over all pixels: `2 TP / (2 TP + FP + FN)`.
 
-    NaN as long as the class is neither in the truth nor in what was found.
+    NaN as long as the class has neither true nor predicted pixels.
 
     Args:
         class_id: Id of the class.
         num_classes: Number of classes of the network.
         ignore_class: Class id in the truth of pixels that do not count; None counts all pixels.
-        name: Name of the metric; defaults to `f1_<class_id>`.
+        name: Metric name; defaults to `f1_<class_id>`.
         dtype: Keras dtype of the metric. Counts are float32 in any case.
 
     Shapes:
@@ -249,10 +238,9 @@ class ClassF1(OfOneClass):
 class SegmentationScores(ConfusionMatrix):
     """IoU and F1 of every class and their means, over all pixels, from one confusion matrix.
 
-    The measures of the paper (section 3.1). Keras puts each of them in the logs of `fit` and
-    `evaluate`, under its own name: `mean_iou`, `val_iou_pore` can be monitored by callbacks. The
-    score of a class that is neither in the truth nor in what was found is NaN, and has no part in
-    the mean.
+    These are the measures of the paper (section 3.1). Keras logs each of them in `fit` and
+    `evaluate` under its own name, so that callbacks can monitor `mean_iou` or `val_iou_pore`. The
+    score of a class without true and predicted pixels is NaN, and is left out of the mean.
 
     Args:
         class_names: Names of the classes, in the order of the network's ids.
@@ -306,13 +294,13 @@ class SegmentationScores(ConfusionMatrix):
 
 
 def iou(matrix: Any) -> Any:
-    """TP / (TP + FP + FN) of each class, NaN where there is none: `(classes,)`."""
+    """Compute TP / (TP + FP + FN) of each class, `(classes,)`; NaN without pixels."""
     both, total = _both_and_total(matrix)
     return ratio(both, total - both)
 
 
 def f1(matrix: Any) -> Any:
-    """2 TP / (2 TP + FP + FN) of each class, NaN where there is none: `(classes,)`."""
+    """Compute 2 TP / (2 TP + FP + FN) of each class, `(classes,)`; NaN without pixels."""
     both, total = _both_and_total(matrix)
     return ratio(2.0 * both, total)
 
@@ -329,7 +317,7 @@ def mean_of_present(scores: Any) -> Any:
 def check_class_id(class_id: int, num_classes: int) -> int:
     """Return the id of one of the classes, or raise a ValueError.
 
-    A negative one would count from the end, and one beyond would, on some backends, be clipped.
+    A negative id would count from the end, and some backends would clip a too large one.
     """
     if not 0 <= class_id < num_classes:
         raise ValueError(f"class_id {class_id} is none of the classes 0 to {num_classes - 1}")

@@ -55,10 +55,10 @@ def confusion_matrix(
 
 
 def iou_per_class(matrix: np.ndarray) -> np.ndarray:
-    """Intersection over union of each class, TP / (TP + FP + FN).
+    """Compute the intersection over union of each class, TP / (TP + FP + FN).
 
     Args:
-        matrix: Pixel counts `(true classes, found classes)`, as of `confusion_matrix`.
+        matrix: Pixel counts `(true classes, found classes)`, from `confusion_matrix`.
 
     Returns:
         float64 `(classes,)`, NaN for a class that is neither in the truth nor in what was found.
@@ -73,10 +73,10 @@ def iou_per_class(matrix: np.ndarray) -> np.ndarray:
 
 
 def f1_per_class(matrix: np.ndarray) -> np.ndarray:
-    """F1 (= Dice) of each class, 2 TP / (2 TP + FP + FN).
+    """Compute F1 (= Dice) of each class, 2 TP / (2 TP + FP + FN).
 
     Args:
-        matrix: Pixel counts `(true classes, found classes)`, as of `confusion_matrix`.
+        matrix: Pixel counts `(true classes, found classes)`, from `confusion_matrix`.
 
     Returns:
         float64 `(classes,)`, NaN for a class that is neither in the truth nor in what was found.
@@ -98,7 +98,7 @@ def reaches(overlap: np.ndarray, area: np.ndarray, min_overlap: float) -> np.nda
 
 
 def _overlap_and_total(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """TP, and the pixels in the truth plus those found, of each class."""
+    """Return TP, and true plus predicted pixels, of each class."""
     matrix = np.asarray(matrix, np.float64)
     return np.diagonal(matrix), matrix.sum(axis=0) + matrix.sum(axis=1)
 
@@ -232,7 +232,7 @@ def pore_matches(
 
 
 def _covered(mask: np.ndarray, other: np.ndarray, min_overlap: float) -> tuple[int, int]:
-    """Components of a mask, and how many of them lie for `min_overlap` of their area on another."""
+    """Count components of a mask, and those that lie by `min_overlap` of their area on another."""
     components, _ = ndimage.label(mask, np.ones((3, 3)))
     areas = np.bincount(components[mask])[1:]
     overlaps = np.bincount(components[mask & other], minlength=len(areas) + 1)[1:]

@@ -1,8 +1,8 @@
-"""Keras metrics that look at shapes: boundaries, and pores one by one."""
+"""Keras metrics of shapes: boundaries, and single pores."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import keras
 from keras import ops
@@ -16,19 +16,19 @@ from amseg_keras.metrics.scores import reaches
 class BoundaryF1(CountingMetric):
     """F1 of the boundary pixels of a class, over the whole set, with a tolerance.
 
-    Boundary pixels are the pixels of the class with a 4-neighbour that is of another class; the
-    edge of the frame makes none, nor does the edge of what is to be ignored. Precision is the
-    share of the found ones with a true one within the tolerance, recall the share of the true
-    ones with a found one within it; `2 precision recall / (precision + recall)`. Distances are
+    Boundary pixels are pixels of the class with a 4-neighbour of another class. The edges of the
+    frame and of ignored pixels are no boundaries. Precision is the fraction of predicted boundary
+    pixels with a true one within the tolerance, recall the fraction of true boundary pixels with a
+    predicted one; the score is `2 precision recall / (precision + recall)`. Distances are
     chessboard distances. `amseg_keras.metrics.boundary_matches` counts the same in NumPy.
 
-    NaN as long as there is neither a true nor a found boundary; 0 if there is only one of them.
+    NaN without a true and a predicted boundary; 0 if there is only one of them.
 
     Args:
         class_id: Id of the class.
-        tolerance: Distance in pixels; 0 asks for the same pixel.
+        tolerance: Distance in pixels; 0 requires the same pixel.
         ignore_class: Class id in the truth of pixels that do not count; None counts all pixels.
-        name: Name of the metric; defaults to `boundary_f1_<class_id>`.
+        name: Metric name; defaults to `boundary_f1_<class_id>`.
         dtype: Keras dtype of the metric. Counts are float32 in any case.
 
     Shapes:
@@ -73,14 +73,14 @@ class BoundaryF1(CountingMetric):
         return ops.stack([ops.sum(part, axis=(1, 2)) for part in parts], axis=-1)
 
     def _boundary(self, ids: Any, seen: Any) -> Any:
-        """1 on boundary pixels, float32 `(batch, height, width)`."""
+        """Return 1 on boundary pixels, float32 `(batch, height, width)`."""
         own = ops.cast((ids == self.class_id) & seen, "float32")
         others = ops.cast((ids != self.class_id) & seen, "float32")
         return own * ops.maximum(highest_near(others, 1, 0), highest_near(others, 0, 1))
 
     def score(self, counts: Any) -> Any:
         true, true_found, found, found_right = (counts[part] for part in range(4))
-        # If there is only one boundary, one of the two shares is undefined and the other is 0.
+        # With only one boundary, one fraction is undefined and the other is 0.
         precision = found_right / ops.where(found > 0, found, 1.0)
         recall = true_found / ops.where(true > 0, true, 1.0)
         f1 = 2.0 * precision * recall / ops.maximum(precision + recall, 1e-12)
@@ -92,25 +92,27 @@ class BoundaryF1(CountingMetric):
 
 
 class PoreShare(CountingMetric):
-    """Base class of the pore-wise metrics: the share of pores that lie on others.
+    """Base class of the pore-wise metrics: the fraction of pores that lie on other pores.
 
     Args:
         class_id: Id of the class of pores.
-        min_overlap: Share of a pore's area, above 0 and at most 1.
+        min_overlap: Fraction of a pore's area, above 0 and at most 1.
         ignore_class: Class id in the truth of pixels that do not count; None counts all pixels.
         name: Name of the metric.
         dtype: Keras dtype of the metric. Counts are float32 in any case.
     """
 
+    default_name: ClassVar[str]
+
     def __init__(
         self,
         class_id: int,
-        min_overlap: float,
-        ignore_class: int | None,
-        name: str,
+        min_overlap: float = 0.5,
+        ignore_class: int | None = IGNORE,
+        name: str | None = None,
         dtype: Any = None,
     ) -> None:
-        super().__init__((2,), ignore_class, name, dtype)
+        super().__init__((2,), ignore_class, name or self.default_name, dtype)
         if not 0 < min_overlap <= 1:
             raise ValueError(f"min_overlap {min_overlap} must be above 0 and at most 1")
         self.class_id = class_id
@@ -132,17 +134,17 @@ class PoreShare(CountingMetric):
 
 @keras.saving.register_keras_serializable("amseg_keras")
 class PorePrecision(PoreShare):
-    """Share of the found pores that are right, over the whole set; large and small count alike.
+    """Fraction of the predicted pores that are right, over the whole set, whatever their size.
 
-    A pore is an 8-connected component of the class in a frame. A found one is right if at least
-    `min_overlap` of its area lies on true pores. Ignored pixels belong to none; they may cut a
-    pore in two. `amseg_keras.metrics.pore_matches` counts the same in NumPy.
+    A pore is an 8-connected component of the class in a frame. A predicted pore is right if at
+    least `min_overlap` of its area lies on true pores. Ignored pixels belong to no pore; they may
+    cut a pore in two. `amseg_keras.metrics.pore_matches` counts the same in NumPy.
 
-    NaN as long as no pore was found.
+    NaN without a predicted pore.
 
     Args:
         class_id: Id of the class of pores.
-        min_overlap: Share of a found pore's area, above 0 and at most 1.
+        min_overlap: Fraction of a predicted pore's area, above 0 and at most 1.
         ignore_class: Class id in the truth of pixels that do not count; None counts all pixels.
         name: Name of the metric.
         dtype: Keras dtype of the metric. Counts are float32 in any case.
@@ -161,15 +163,7 @@ class PorePrecision(PoreShare):
         0.5
     """
 
-    def __init__(
-        self,
-        class_id: int,
-        min_overlap: float = 0.5,
-        ignore_class: int | None = IGNORE,
-        name: str = "pore_precision",
-        dtype: Any = None,
-    ) -> None:
-        super().__init__(class_id, min_overlap, ignore_class, name, dtype)
+    default_name = "pore_precision"
 
     def count(self, truth: Any, found: Any, seen: Any) -> Any:
         return self.count_on(found, truth, seen)
@@ -177,17 +171,17 @@ class PorePrecision(PoreShare):
 
 @keras.saving.register_keras_serializable("amseg_keras")
 class PoreRecall(PoreShare):
-    """Share of the true pores that were found, over the whole set; large and small count alike.
+    """Fraction of the true pores that were found, over the whole set, whatever their size.
 
-    A pore is an 8-connected component of the class in a frame. A true one is found if at least
-    `min_overlap` of its area is called pore. Ignored pixels belong to none; they may cut a pore
-    in two. `amseg_keras.metrics.pore_matches` counts the same in NumPy.
+    A pore is an 8-connected component of the class in a frame. A true pore is found if at least
+    `min_overlap` of its area is predicted as pore. Ignored pixels belong to no pore; they may cut
+    a pore in two. `amseg_keras.metrics.pore_matches` counts the same in NumPy.
 
-    NaN as long as there is no true pore.
+    NaN without a true pore.
 
     Args:
         class_id: Id of the class of pores.
-        min_overlap: Share of a true pore's area, above 0 and at most 1.
+        min_overlap: Fraction of a true pore's area, above 0 and at most 1.
         ignore_class: Class id in the truth of pixels that do not count; None counts all pixels.
         name: Name of the metric.
         dtype: Keras dtype of the metric. Counts are float32 in any case.
@@ -206,15 +200,7 @@ class PoreRecall(PoreShare):
         1.0
     """
 
-    def __init__(
-        self,
-        class_id: int,
-        min_overlap: float = 0.5,
-        ignore_class: int | None = IGNORE,
-        name: str = "pore_recall",
-        dtype: Any = None,
-    ) -> None:
-        super().__init__(class_id, min_overlap, ignore_class, name, dtype)
+    default_name = "pore_recall"
 
     def count(self, truth: Any, found: Any, seen: Any) -> Any:
         return self.count_on(truth, found, seen)
@@ -286,7 +272,7 @@ def count_covered(mask: Any, other: Any, min_overlap: float) -> Any:
     Args:
         mask: bool `(batch, height, width)`.
         other: Likewise.
-        min_overlap: Share of a component's area that must lie there.
+        min_overlap: Fraction of a component's area that must lie there.
 
     Returns:
         The two numbers of each frame, float32 `(batch, 2)`.
@@ -308,7 +294,7 @@ def count_covered(mask: Any, other: Any, min_overlap: float) -> Any:
 
 
 def highest_near(values: Any, rows: int, columns: int) -> Any:
-    """Give each pixel the highest value within so many rows and columns of it.
+    """Give each pixel the highest value within a number of rows and columns.
 
     As max pooling does, but by shifted copies: Keras' max pooling takes 2 to 30 times as long on
     a CPU, for such small windows.

@@ -21,7 +21,7 @@ def AMSegNet(
     dropout: float = 0.0,
     input_shape: InputShape = (None, None, 1),
 ) -> keras.Model:
-    """AM-SegNet of Li et al. 2024 (section 2.4, Figure 3), not trained.
+    """Build AM-SegNet of Li et al. 2024 (section 2.4, Figure 3), not trained.
 
     Four squeeze-expand blocks with max pooling, three convolution blocks whose first and last meet
     in an attention gate, four decoder steps with skip connections, and a softmax head. With the
@@ -31,7 +31,7 @@ def AMSegNet(
     Args:
         num_classes: channels of the output.
         base_filters: width of the first squeeze-expand block, `f`; the bottleneck has `64 f`.
-        attention: with the attention gate or without.
+        attention: use the attention gate.
         dropout: fraction dropped after every block in training.
         input_shape: `(height, width, channels)`; height and width multiples of 16 or `None`.
 

@@ -13,7 +13,7 @@ Shape = tuple[int | None, ...]
 
 
 def macs(model: keras.Model, shape: tuple[int, int] = (256, 512)) -> int:
-    """Multiply-accumulates of all convolutions of a network for one frame.
+    """Count multiply-accumulates of all convolutions of a network for one frame.
 
     Each convolution of the network as the paper draws it is counted, whatever a backend makes of
     it: the depthwise and the pointwise one of a squeeze-expand block are two, though they are run
@@ -42,7 +42,7 @@ def macs(model: keras.Model, shape: tuple[int, int] = (256, 512)) -> int:
 
 
 def trainable_parameters(model: keras.Model) -> int:
-    """Weights that training changes, as in the paper's Table 2.
+    """Count the weights that training changes, as in the paper's Table 2.
 
     Example:
         >>> from amseg_keras.models import AMSegNet

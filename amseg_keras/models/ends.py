@@ -1,4 +1,4 @@
-"""What all networks begin and end with: the input, the classification head, and fitting sizes."""
+"""Begin and end networks: the input, the classification head, and allowed sizes."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def frames_input(input_shape: InputShape) -> Any:
 
 
 def class_probabilities(features: Any, num_classes: int) -> Any:
-    """1x1 convolution to the classes, batch norm (`logits`), softmax (`probabilities`).
+    """Add a 1x1 convolution to the classes, batch norm (`logits`), softmax (`probabilities`).
 
     The softmax runs in float32 in every precision, since a loss and a confidence need it.
     """

@@ -18,7 +18,7 @@ def AMSegNetLite(
     dropout: float = 0.0,
     input_shape: InputShape = (None, None, 1),
 ) -> keras.Model:
-    """AM-SegNet's plan with the layers at full and half resolution left out; not trained.
+    """Build AM-SegNet without the layers at full and half resolution, not trained.
 
     The first convolution takes the frame to a quarter of its resolution at once, and the last one
     gives, for each cell of 4 x 4 pixels, the scores of all 16. Between them there are the parts of
@@ -35,7 +35,7 @@ def AMSegNetLite(
         input_shape: `(height, width, channels)`; height and width multiples of 16 or `None`.
 
     Returns:
-        A functional model as of `AMSegNet`.
+        Functional model as from `AMSegNet`.
 
     Raises:
         ValueError: `input_shape` has a side that is not a multiple of 16.

@@ -26,7 +26,7 @@ def UNet(
     dropout: float = 0.0,
     input_shape: InputShape = (None, None, 1),
 ) -> keras.Model:
-    """U-Net with two convolution blocks a stage, not trained (section 3.1, Table 2).
+    """Build a U-Net with two convolution blocks a stage, not trained (section 3.1, Table 2).
 
     Widths `base_filters` times 1, 2, 4, 8, 16; nearest-neighbour upsampling. With the defaults it
     has 31,389,839 trainable parameters.
@@ -38,7 +38,7 @@ def UNet(
         input_shape: `(height, width, channels)`; height and width multiples of 16 or `None`.
 
     Returns:
-        A functional model as of `AMSegNet`.
+        Functional model as from `AMSegNet`.
 
     Raises:
         ValueError: `input_shape` has a side that is not a multiple of 16.
@@ -61,7 +61,7 @@ def ResUNet(
     dropout: float = 0.0,
     input_shape: InputShape = (None, None, 1),
 ) -> keras.Model:
-    """Res-U-Net: a U-Net whose every stage is a residual block, not trained (Table 2).
+    """Build Res-U-Net, a U-Net of residual blocks, not trained (Table 2).
 
     With the defaults it has 33,139,535 trainable parameters.
 
@@ -72,7 +72,7 @@ def ResUNet(
         input_shape: `(height, width, channels)`; height and width multiples of 16 or `None`.
 
     Returns:
-        A functional model as of `AMSegNet`.
+        Functional model as from `AMSegNet`.
 
     Raises:
         ValueError: `input_shape` has a side that is not a multiple of 16.
@@ -98,7 +98,7 @@ def SqueezeUNet(
     dropout: float = 0.0,
     input_shape: InputShape = (None, None, 1),
 ) -> keras.Model:
-    """Squeeze-U-Net: a U-Net whose encoder and bottleneck are fire blocks, not trained (Table 2).
+    """Build Squeeze-U-Net, a U-Net with an encoder of fire blocks, not trained (Table 2).
 
     A fire block squeezes to half the width of its stage. With the defaults it has 16,388,815
     trainable parameters.
@@ -110,7 +110,7 @@ def SqueezeUNet(
         input_shape: `(height, width, channels)`; height and width multiples of 16 or `None`.
 
     Returns:
-        A functional model as of `AMSegNet`.
+        Functional model as from `AMSegNet`.
 
     Raises:
         ValueError: `input_shape` has a side that is not a multiple of 16, or
@@ -134,7 +134,7 @@ def SqueezeUNet(
 
 
 def _u_shape(inputs: Any, base_filters: int, encoder: Stage, decoder: Stage) -> Any:
-    """Four encoder stages, a bottleneck, four decoder stages with skip connections."""
+    """Build four encoder stages, a bottleneck, four decoder stages with skip connections."""
     widths = [base_filters * 2**step for step in range(5)]
     x, skips = inputs, []
     for step, width in enumerate(widths[:4], start=1):

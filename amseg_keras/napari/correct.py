@@ -11,21 +11,13 @@ from qtpy.QtWidgets import QCheckBox, QListWidget, QListWidgetItem
 
 from amseg_keras.classes import IGNORE
 from amseg_keras.corrections import Corrections
-from amseg_keras.napari.jobs import (
-    AUTO,
-    Asked,
-    Learned,
-    Lesson,
-    Segmented,
-    run_segment,
-    run_teach,
-)
+from amseg_keras.napari.jobs import AUTO, Asked, Learned, Lesson, Segmented, run_segment, run_teach
 from amseg_keras.napari.layers import KEY, Labelled, labelled, like, recorded, take_corrections
 from amseg_keras.napari.panel import RESULTS, FolderField, LayerChoice, Panel
 from amseg_keras.napari.segment import found_layer
 from amseg_keras.read import ReadError
 from amseg_keras.report.colours import class_colours
-from amseg_keras.runs.corrected import write_corrected
+from amseg_keras.runs.labelled_run import write_corrected
 
 LEAST = 2
 """Corrected frames from which on a network can be taught."""

@@ -54,8 +54,8 @@ class Preview:
     Attributes:
         labels: Class ids, uint8 `(frames, height, width)`; 255 in frames that were left out.
         class_names: Name of each class id.
-        pixel_size_um: Size of a pixel; None where it is not known.
-        frame_rate_hz: Frames per second; None where it is not known.
+        pixel_size_um: Size of a pixel; None if unknown.
+        frame_rate_hz: Frames per second; None if unknown.
     """
 
     labels: np.ndarray
@@ -66,12 +66,7 @@ class Preview:
 
 @dataclass(frozen=True)
 class Segmented:
-    """Result of a segmentation.
-
-    Attributes:
-        found: Folder of the result, or a preview.
-        said: Warnings and notes, a sentence each.
-    """
+    """Result of a segmentation."""
 
     found: Path | Preview
     said: tuple[str, ...]
@@ -90,7 +85,7 @@ class Lesson:
         corrections: Folder of the data set of corrected frames.
         out: New folder of the training.
         preset: Name or folder of the network to begin with.
-        pixel_size_um: Size of a pixel; None where it is not known.
+        pixel_size_um: Size of a pixel; None if unknown.
         replay: Train on simulated frames too, so that the network forgets nothing.
     """
 
@@ -111,7 +106,7 @@ class Learned:
     """A tuned network, and how good it is.
 
     Attributes:
-        preset: Its folder.
+        preset: Folder of the preset.
         lines: Scores before and after, a line for each group of frames.
     """
 
@@ -140,7 +135,7 @@ def segment(asked: Asked, tell: Tell) -> Segmented:
 
     Args:
         asked: Request of the user.
-        tell: Told how many frames are done.
+        tell: Function of the number of frames that are done.
 
     Raises:
         ReadError: The recording cannot be read.
@@ -162,10 +157,11 @@ def segment(asked: Asked, tell: Tell) -> Segmented:
             overwrite=asked.overwrite,
         )
         folder, total = asked.folder / asked.source.name, len(stack)
-        record = run_stack(
-            *(stack, segmenter, digest, folder, settings),
-            lambda done: tell(int(done), total, f"Segmenting: {done:g} of {total} frames"),
-        )
+
+        def show(done: float) -> None:
+            tell(int(done), total, f"Segmenting: {done:g} of {total} frames")
+
+        record = run_stack(stack, segmenter, digest, folder, settings, show)
     said = [f"{folder}: {', '.join(record['outputs'])}"]
     said += [f"CAUTION: {one['sentence']}" for one in record.get("warnings") or ()]
     said += [*record["notes"], *(one["error"] for one in record["unreadable_frames"])]
@@ -177,7 +173,7 @@ def teach(lesson: Lesson, tell: Tell) -> Learned:
 
     Args:
         lesson: Frames to learn from, and the network to begin with.
-        tell: Told how far it has come.
+        tell: Function of the progress.
 
     Raises:
         ReadError: A frame cannot be read, or the folder holds other classes.
@@ -205,10 +201,7 @@ def teach(lesson: Lesson, tell: Tell) -> Learned:
 
 
 def keep(lesson: Lesson) -> Corrections:
-    """Keep the corrected frames as a data set, beside those of other recordings in it.
-
-    Args:
-        lesson: Corrected frames.
+    """Keep the corrected frames in a data set, beside frames of other recordings.
 
     Raises:
         ReadError: A frame cannot be read, or the folder holds other classes.

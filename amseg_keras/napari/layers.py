@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from napari.layers import Image, Labels
 
 KEY = "amseg"
-"""Where the metadata of a layer has what this package knows of it."""
+"""Key of this package in the metadata of a layer."""
 
 NO_RECORDING = {KEY: "no recording"}
 """Metadata of an image that is no recording: the x-t image."""
@@ -62,8 +62,8 @@ class Labelled:
         source: Files of its frames; None if they are not known.
         folder: Folder of `amseg segment`; None for label maps that are not written.
         preset: Name or folder of the network; None for other labels.
-        pixel_size_um: Size of a pixel in um; None where it is not known.
-        frame_rate_hz: Frames per second; None where it is not known.
+        pixel_size_um: Size of a pixel in um; None if unknown.
+        frame_rate_hz: Frames per second; None if unknown.
     """
 
     class_names: tuple[str, ...]
@@ -123,9 +123,6 @@ def lazy_frames(frames: Frames, dtype: np.dtype) -> dask.array.Array:
 def image_layer(source: StackSource) -> LayerTuple:
     """Make an image layer that reads its frames when they are shown.
 
-    Args:
-        source: Recording.
-
     Raises:
         ReadError: It cannot be opened, or none of its frames can be read.
     """
@@ -155,7 +152,6 @@ def labels_layer(labels: np.ndarray, known: Labelled) -> LayerTuple:
 
     Args:
         labels: Class ids, uint8 `(frames, height, width)`; napari's tools write into them.
-        known: Facts about the label maps.
     """
     more = {
         "name": f"{known.recording} labels",
@@ -169,11 +165,7 @@ def labels_layer(labels: np.ndarray, known: Labelled) -> LayerTuple:
 
 
 def class_colormap(class_names: tuple[str, ...]) -> Any:
-    """Make a colour map of the classes: background is clear, pixels of no class are grey.
-
-    Args:
-        class_names: Name of each class id.
-    """
+    """Make a colour map of the classes: background is clear, pixels of no class are grey."""
     from napari.utils import DirectLabelColormap
 
     colours: dict[int | None, np.ndarray] = {
@@ -191,7 +183,6 @@ def run_layer(folder: Path, source: StackSource | None) -> LayerTuple:
     """Make a labels layer of what `amseg segment` wrote.
 
     Args:
-        folder: Folder of the recording.
         source: Files of the frames; None if they are gone.
 
     Raises:
@@ -214,11 +205,11 @@ def run_layer(folder: Path, source: StackSource | None) -> LayerTuple:
 
 
 def recorded(layer: Image, folder: Path) -> Recorded:
-    """Say where the frames of an image layer come from; those of no file are kept in one.
+    """Say where the frames of an image layer come from; frames without a file are saved.
 
     Args:
         layer: Image of three dimensions, or of two for a single frame.
-        folder: Where frames that napari or another plugin opened are kept, as NAME.tif.
+        folder: Folder for frames that napari or another plugin opened, as NAME.tif.
 
     Raises:
         ReadError: The layer holds no grey frames.
@@ -247,9 +238,6 @@ def recorded(layer: Image, folder: Path) -> Recorded:
 
 def take_corrections(layer: Labels) -> tuple[int, ...]:
     """Take what was painted in a labels layer into its label stack; the corrected frames.
-
-    Args:
-        layer: Labels with what is known of them.
 
     Raises:
         ReadError: The layer is not one of this package, or holds an id that is no class.

@@ -30,10 +30,9 @@ from amseg_keras.quantify.quantities import SMALLEST_PORE_UM
 from amseg_keras.report.experiment.look import time_axis
 from amseg_keras.report.experiment.tables import in_words
 from amseg_keras.report.experiment.time_series import panels_of, time_series_figure
-from amseg_keras.runs.corrected import write_corrected
 from amseg_keras.runs.labelled_experiment import find_experiments
-from amseg_keras.runs.quantified_run import FOLDER
-from amseg_keras.runs.quantify import QuantifySettings, quantify_experiment
+from amseg_keras.runs.labelled_run import write_corrected
+from amseg_keras.runs.quantify import FOLDER, QuantifySettings, quantify_experiment
 
 TABLES = ("frames", "pores", "tracks")
 
@@ -43,14 +42,7 @@ PANEL_PX = 110
 
 @dataclass(frozen=True)
 class Measured:
-    """Measured quantities of a labels layer.
-
-    Attributes:
-        known: Facts about the labels.
-        quantities: Tables.
-        frames: Number of frames.
-        said: Sentence about the files that were written.
-    """
+    """Measured quantities of a labels layer."""
 
     known: Labelled
     quantities: Quantities
@@ -64,13 +56,11 @@ def measure_layer(
     """Measure a labels layer as it is painted now.
 
     Args:
-        layer: Labels with what is known of them.
-        size: Size of a pixel in um; None where it is not known.
-        rate: Frames per second; None where it is not known.
+        size: Size of a pixel in um; None if unknown.
+        rate: Frames per second; None if unknown.
         smallest: Equivalent diameter below which a pore is a speckle, in um.
         write: Write the tables into the folder of results, as `amseg quantify` does; corrected
             labels are written there first.
-        tell: Told how many frames are done.
 
     Raises:
         ReadError: The layer is not one of this package, or nothing can be written for it.
@@ -114,12 +104,7 @@ def tip_points(frames: pd.DataFrame) -> np.ndarray:
 
 
 def surface_lines(frames: pd.DataFrame, width: int) -> list[np.ndarray]:
-    """Give the surface in every frame that has one, as two ends `(2, 3)`: frame, row, column.
-
-    Args:
-        frames: Table of frames.
-        width: Columns of a frame.
-    """
+    """Give the surface in every frame that has one, as two ends `(2, 3)`: frame, row, column."""
     lines = []
     middle = (width - 1) / 2
     columns = ["frame", "surface_y_px", "surface_slope"]
@@ -152,12 +137,7 @@ def pore_tracks(pores: pd.DataFrame) -> np.ndarray:
 
 
 class ResultView(QWidget):
-    """Plots and tables of what was measured; the frame of the viewer is marked in both.
-
-    Args:
-        viewer: Viewer.
-        measured: Measured quantities.
-    """
+    """Plots and tables of what was measured; the frame of the viewer is marked in both."""
 
     def __init__(self, viewer: napari.Viewer, measured: Measured) -> None:
         super().__init__()

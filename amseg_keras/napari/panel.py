@@ -36,7 +36,7 @@ from amseg_keras.read import ReadError
 _LOGGER = logging.getLogger(__name__)
 
 RESULTS = Path.home() / "amseg-results"
-"""Where results go unless the user says another folder."""
+"""Folder of the results by default."""
 
 _UNKNOWN = "-"
 _LARGEST = 1e7
@@ -93,11 +93,7 @@ class Job(QObject):
 
 
 class Panel(QWidget):
-    """A form, buttons, a bar of progress and a message.
-
-    Args:
-        viewer: Viewer that the panel belongs to.
-    """
+    """A form, buttons, a bar of progress and a message."""
 
     finished = Signal()
     """A job has ended, well or not."""
@@ -132,7 +128,7 @@ class Panel(QWidget):
         return made
 
     def safely(self, function: Callable[[], Any]) -> Any:
-        """Call a function, and say in the panel what it raises of input that cannot be."""
+        """Call a function, and show errors of its input in the panel."""
         try:
             return function()
         except (ReadError, OutputError, PresetError, ValueError) as error:
@@ -143,7 +139,6 @@ class Panel(QWidget):
         """Show a message.
 
         Args:
-            text: Sentences.
             wrong: Whether it is an error, which napari shows too.
         """
         self.message.setText(text)
@@ -195,13 +190,7 @@ class Panel(QWidget):
 
 
 class LayerChoice(QComboBox):
-    """A choice among the layers of a kind.
-
-    Args:
-        viewer: Viewer.
-        kind: Type of the layers.
-        follow: Choose a layer when it is added.
-    """
+    """A choice among the layers of a kind."""
 
     def __init__(self, viewer: napari.Viewer, kind: type[Layer], follow: bool = True) -> None:
         super().__init__()
@@ -249,7 +238,6 @@ class FolderField(QWidget):
     """A line with a path and a button to look for one.
 
     Args:
-        path: Path at the beginning.
         is_file: Whether a file is wanted.
     """
 

@@ -23,8 +23,7 @@ from amseg_keras.napari.layers import (
 )
 from amseg_keras.read import ReadError, ReadOptions, StackSource, find_stacks
 from amseg_keras.read.formats import is_supported
-from amseg_keras.runs.labelled_run import open_labelled_run
-from amseg_keras.runs.recording import open_recording
+from amseg_keras.runs.labelled_run import open_labelled_run, open_recording
 
 PREPARED, SEGMENTED = "prepare.json", "run.json"
 
@@ -33,9 +32,6 @@ Read = Callable[[str | list[str]], list[LayerTuple]]
 
 def get_reader(path: str | list[str]) -> Read | None:
     """Give the function that reads a path; None if this plugin does not read it.
-
-    Args:
-        path: File or folder; several are one recording.
 
     Example:
         >>> get_reader("notes.txt") is None
@@ -95,7 +91,7 @@ def _recordings(paths: Sequence[str], options: ReadOptions) -> list[LayerTuple]:
 
 
 def _result(folder: Path) -> list[LayerTuple]:
-    """The recording of a run, if it is still there, and its label maps."""
+    """Return the recording of a run, if it is still there, and its label maps."""
     run = open_labelled_run(folder)
     stack, why = open_recording(run)
     if stack is None:

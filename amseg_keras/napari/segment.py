@@ -38,10 +38,6 @@ ENGINES = (AUTO, "keras", "openvino", "openvino-bf16", "onnxruntime", "ncnn")
 def found_layer(asked: Asked, done: Segmented) -> LayerTuple:
     """Make a labels layer of what a segmentation gave.
 
-    Args:
-        asked: Request of the user.
-        done: Folder of the result, or a preview.
-
     Raises:
         ReadError: The result cannot be read.
     """
@@ -152,7 +148,7 @@ class SegmentPanel(Panel):
 
 
 def _unless(given: float | None, of_file: float | None) -> float | None:
-    """A number that the user changed; None for that of the file, which records as the file's."""
+    """Return a number that the user changed; None for the number of the file."""
     if given is not None and of_file is not None and abs(given - of_file) < 1e-3 * of_file:
         return None
     return given

@@ -59,7 +59,6 @@ class Worker:
         Args:
             function: Module and name, as `amseg_keras.napari.jobs:segment`.
             arguments: Given to it, before the function to tell progress to.
-            tell: Told of the progress.
 
         Raises:
             StoppedError: The user cancelled.

@@ -105,11 +105,7 @@ def result_of_another(folder: Path, record: str) -> str | None:
 
 
 def read_record(path: Path) -> dict[str, Any] | None:
-    """Read a record; None if there is none, empty if it is damaged.
-
-    Args:
-        path: Path of the record.
-    """
+    """Read a record; None if there is none, empty if it is damaged."""
     try:
         record = json.loads(path.read_text("utf-8"))
     except (FileNotFoundError, NotADirectoryError):
@@ -120,12 +116,7 @@ def read_record(path: Path) -> dict[str, Any] | None:
 
 
 def write_json(path: Path, values: Mapping[str, Any]) -> None:
-    """Write values as JSON, whole or not at all.
-
-    Args:
-        path: Path of the file to write.
-        values: Values that JSON can hold.
-    """
+    """Write values as JSON, whole or not at all."""
     with complete_or_absent(path) as temporary:
         temporary.write_text(json.dumps(values, indent=2) + "\n", "utf-8")
 
@@ -165,7 +156,7 @@ class FolderLock:
 
     @property
     def held(self) -> bool:
-        """Whether this lock holds the folder."""
+        """True if this lock holds the folder."""
         return self._lock is not None
 
     def claim(self) -> None:
@@ -204,7 +195,7 @@ class FolderLock:
         """Let other processes write into the folder.
 
         Args:
-            keep: True to keep the unfinished run for the process that goes on with it.
+            keep: True to keep the unfinished run for the process that continues it.
         """
         assert self._lock is not None, "claim the folder before it is given back"
         (self.unfinished / _HOLDER).unlink(missing_ok=True)

@@ -3,7 +3,7 @@
 .unfinished/lock            held by the process that writes here; the lock ends with the process
 .unfinished/holder.json     which process holds it, on which host, since when
 .unfinished/identity.json   what the run is that writes here
-.unfinished/frames          frames that are done, in a `LabelStore`, if the command goes on
+.unfinished/frames          frames that are done, in a `LabelStore`, if the command can continue
 
 The whole of `.unfinished` goes when the record has been written, which comes last. So a folder
 with a record is complete, and one with `.unfinished` is not.
@@ -17,7 +17,6 @@ import re
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import numpy as np
@@ -55,9 +54,8 @@ class OutputFolder:
 
     Args:
         path: Folder; it is made when it is claimed.
-        files: Files that the command writes.
         overwrite: True to replace the result of another run.
-        keeps_going: True if the command goes on where an unfinished run stopped.
+        keeps_going: True if the command continues an unfinished run.
 
     Raises:
         OutputTakenError: In `begin`: the folder holds something else, or another process writes
@@ -78,11 +76,7 @@ class OutputFolder:
     """
 
     def __init__(
-        self,
-        path: Path,
-        files: OutputFiles,
-        overwrite: bool = False,
-        keeps_going: bool = False,
+        self, path: Path, files: OutputFiles, overwrite: bool = False, keeps_going: bool = False
     ) -> None:
         self.path = path
         self.files = files
@@ -108,12 +102,7 @@ class OutputFolder:
     def __enter__(self) -> OutputFolder:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
         if self._store is not None:
             self._store.close()
         if self._begun is not None and not self._finished:
@@ -127,11 +116,7 @@ class OutputFolder:
             raise CannotWriteError(self.sentence(error)) from error
 
     def sentence(self, error: OSError) -> str:
-        """Say why a file of the folder cannot be written, and what to do.
-
-        Args:
-            error: Error that writing raised.
-        """
+        """Say why a file of the folder cannot be written, and what to do."""
         if error.errno not in _ENDS_OF_SPACE and not _SAID_WITHOUT_NUMBER.search(str(error)):
             return f"{self.path}: cannot be written ({error.strerror or error})"
         there = next(place for place in (self.path, *self.path.parents) if place.is_dir())
@@ -145,12 +130,8 @@ class OutputFolder:
     def check(self, identity: RunIdentity, redo: bool = False) -> dict[str, Any] | None:
         """Claim the folder for a run and refuse what it must not replace; change no result.
 
-        A run that is made anew calls this before its work and `begin` after it. So a run that
+        A run that is repeated calls this before its work and `begin` after it. So a run that
         fails leaves the earlier result as it is.
-
-        Args:
-            identity: Identity of the run.
-            redo: True to make a result of the same run anew.
 
         Returns:
             The record if the result is there and is kept; None if the run may begin.
@@ -177,10 +158,6 @@ class OutputFolder:
 
     def begin(self, identity: RunIdentity, redo: bool = False) -> dict[str, Any] | None:
         """Make the folder ready for a run, unless its result is there.
-
-        Args:
-            identity: Identity of the run.
-            redo: True to make a result of the same run anew.
 
         Returns:
             The record if the result is there and is kept; None if the run may begin.
@@ -216,12 +193,7 @@ class OutputFolder:
         return None if redo else record
 
     def store(self, frame_shape: tuple[int, int], dtype: Any = np.uint8) -> LabelStore:
-        """Open the frames that are done; they are kept until the run is finished.
-
-        Args:
-            frame_shape: Height and width of a frame.
-            dtype: Dtype of what is kept of each frame.
-        """
+        """Open the frames that are done; they are kept until the run is finished."""
         if self._store is None:
             self._store = LabelStore(self.unfinished / _FRAMES, frame_shape, dtype)
         return self._store
@@ -242,7 +214,7 @@ class OutputFolder:
         return whole
 
     def remove_outputs(self) -> None:
-        """Delete the files of this command, as far as they are there."""
+        """Delete the files of this command that are there."""
         for name in self.files.names:
             for path in sorted(self.path.glob(name), reverse=True):
                 remove(path)
@@ -255,7 +227,7 @@ class OutputFolder:
         self._lock.empty()
 
     def leave_nothing(self) -> None:
-        """Let `.unfinished` go when the folder is given back; there is nothing to go on with."""
+        """Delete `.unfinished` when the folder is released, because nothing can be continued."""
         if self._store is not None:
             self._store.close()
             self._store = None
@@ -274,7 +246,7 @@ class OutputFolder:
             raise CannotWriteError(self.sentence(error)) from error
 
     def _is_worth_keeping(self) -> bool:
-        """Tell whether an unfinished run has left anything that the next one goes on with."""
+        """Tell whether an unfinished run has left anything that the next run can continue."""
         if not (self.unfinished / IDENTITY).exists():
             return False
         frames = self.unfinished / _FRAMES

@@ -1,4 +1,4 @@
-"""What makes two runs the same: the input by its content, the weights, the settings.
+"""Identify a run by the content of its input, its weights and its settings.
 
 The name that the user typed says nothing: another recording may have the same name, and the same
 recording may have moved to another disk. So an input is known by a digest of its files.
@@ -45,7 +45,7 @@ class InputContent:
         digest: BLAKE2 digest of the content, of the file names where there are several, and of
             the order.
         sampled: True if only blocks of the files went into the digest.
-        modified: When the newest file was written, ISO 8601 with microseconds, in UTC.
+        modified: Time at which the newest file was written, ISO 8601 with microseconds, in UTC.
     """
 
     path: str
@@ -56,20 +56,11 @@ class InputContent:
     modified: str
 
     def same_content(self, other: InputContent) -> bool:
-        """Tell whether two inputs hold the same, wherever they are.
-
-        Args:
-            other: The other input.
-        """
+        """Tell whether two inputs hold the same, wherever they are."""
         return self._content == other._content
 
     def difference(self, there: Mapping[str, Any], source: str) -> str | None:
-        """Say in words how this input differs from the input of a result; None if it does not.
-
-        Args:
-            there: Entries of the record of the result.
-            source: This input as the user typed it.
-        """
+        """Say in words how this input differs from the input of a result; None if it does not."""
         other = InputContent(**there)
         if not self.same_content(other):
             if self.path == other.path:
@@ -89,7 +80,7 @@ class InputContent:
 
 @dataclass(frozen=True)
 class InputPlace:
-    """The place of an input, for results that are made anew each time the command is given.
+    """The place of an input, for results that every command makes again.
 
     Attributes:
         path: Absolute path of the input, links resolved.
@@ -101,12 +92,7 @@ class InputPlace:
     from_output: str
 
     def difference(self, there: Mapping[str, Any], source: str) -> str | None:
-        """Say in words how this input differs from the input of a result; None if it does not.
-
-        Args:
-            there: Entries of the record of the result.
-            source: This input as the user typed it.
-        """
+        """Say in words how this input differs from the input of a result; None if it does not."""
         other = InputPlace(**there)
         if self.path == other.path or self.from_output == other.from_output:
             return None
@@ -117,7 +103,6 @@ def input_place(path: Path, output: Path) -> InputPlace:
     """Tell where an input is, absolutely and as seen from an output folder.
 
     Args:
-        path: Path of the input.
         output: Output folder; it need not exist yet.
     """
     there, here = os.path.realpath(path), os.path.realpath(output)
@@ -179,7 +164,7 @@ def _whole(paths: Iterable[str]) -> Iterable[bytes]:
 
 
 def _sampled(paths: Sequence[str], sizes: Sequence[int]) -> Iterable[bytes]:
-    """Blocks at even distances through all files, as if they were one."""
+    """Yield blocks at even distances through all files, as if they were one."""
     ends = np.cumsum(sizes)
     last = max(int(ends[-1]) - BLOCK_BYTES, 0)
     offsets = np.linspace(0, last, SAMPLED_BLOCKS).astype(np.int64)
@@ -205,10 +190,10 @@ class RunIdentity:
 
     Attributes:
         source: Input as the user typed it, for messages.
-        input: Content of the input, or its place for a result that is made anew each time.
+        input: Content of the input, or its place for a result that every command makes again.
         frames: Properties of the frames: `shape`, `dtype`, `dataset`, `axes`.
         settings: Everything else that changes what is found: weights, grey levels.
-        choices: What changes the files and not what is found: formats, frames of a movie.
+        choices: Settings that change the files but not the result: formats, frames of a movie.
     """
 
     source: str
@@ -260,11 +245,7 @@ class RunIdentity:
         return found or self._changed(record, self.frames)
 
     def finds_the_same(self, record: Mapping[str, Any]) -> bool:
-        """Tell whether an unfinished run finds the same in its frames, whatever files it writes.
-
-        Args:
-            record: Identity that the unfinished run has written.
-        """
+        """Tell whether an unfinished run finds the same in its frames, whatever files it writes."""
         return (
             record.get("result_format") == RESULT_FORMAT
             and self.input_difference(record) is None
@@ -285,9 +266,8 @@ def stack_identity(
     """Identify a run over the frames of a stack.
 
     Args:
-        stack: The frames.
         settings: Everything else that changes what is found.
-        choices: What changes only the files.
+        choices: Settings that change only the files.
 
     Raises:
         ReadError: A file of the stack cannot be read.
@@ -310,8 +290,6 @@ def network_settings(
     """List what of a network changes its labels.
 
     Args:
-        segmenter: The network.
-        weights_sha256: Digest of its weights.
         grey_range: Grey levels that are scaled to the ends of the network's input.
     """
     return {

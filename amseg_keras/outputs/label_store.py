@@ -17,7 +17,6 @@ import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -52,7 +51,6 @@ class LabelStore:
 
     Args:
         path: File of the store; its folder must exist. A damaged end of it is cut off.
-        frame_shape: Height and width of every map.
         dtype: Dtype of every map; uint8 for label maps.
 
     Example:
@@ -83,12 +81,7 @@ class LabelStore:
     def __enter__(self) -> LabelStore:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()
 
     def close(self) -> None:
@@ -110,15 +103,38 @@ class LabelStore:
         """Numbers of the frames that are in the store, rising."""
         return sorted(self._entries)
 
+    def missing(self, frames: int, batch_size: int) -> tuple[range, ...]:
+        """List the frames that the store lacks, in whole batches.
+
+        Args:
+            batch_size: Frames of a batch; batches begin at its multiples.
+
+        Example:
+            >>> import tempfile
+            >>> with LabelStore(Path(tempfile.mkdtemp()) / "frames", (1, 1)) as store:
+            ...     for index in (0, 1, 2, 5, 8, 9):
+            ...         store.append(index, np.zeros((1, 1), np.uint8))
+            ...     store.missing(frames=10, batch_size=2)
+            (range(2, 8),)
+        """
+        parts: list[range] = []
+        for first in range(0, frames, batch_size):
+            last = min(first + batch_size, frames)
+            if all(index in self for index in range(first, last)):
+                continue
+            if parts and parts[-1].stop == first:
+                first = parts.pop().start
+            parts.append(range(first, last))
+        return tuple(parts)
+
     def append(
         self, number: int, values: np.ndarray, about: Mapping[str, Any] | None = None
     ) -> None:
         """Add a frame; it survives a kill of the program from here on.
 
         Args:
-            number: Number of the frame.
             values: Map of the frame, of `frame_shape` and `dtype`.
-            about: What else is to be known of the frame, as JSON can hold it.
+            about: Further facts about the frame, as JSON can hold them.
 
         Raises:
             ValueError: The map has another shape or dtype.

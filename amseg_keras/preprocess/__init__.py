@@ -1,4 +1,4 @@
-"""From raw frames to a ready stack, and grey levels as the network wants them.
+"""Prepare raw frames, and scale grey levels for the network.
 
 Every step is a function on arrays (`transmission`, `divide`, `median_filter`, `non_local_means`,
 `find_shift` and `move`, `Box.cut`) and a frozen dataclass that applies it lazily to a stack of any
@@ -15,10 +15,17 @@ from amseg_keras.preprocess.background import (
 )
 from amseg_keras.preprocess.background_policy import BackgroundPolicy, Backgrounds
 from amseg_keras.preprocess.chain import STEP_ORDER, Prepared, Step, prepare
-from amseg_keras.preprocess.crop import Box, Crop, FollowLaser, FoundLaser, LaserPath, find_laser
+from amseg_keras.preprocess.crop import (
+    Box,
+    Crop,
+    FollowLaser,
+    FoundLaser,
+    LaserPath,
+    find_laser,
+    kymograph,
+)
 from amseg_keras.preprocess.grey import GreyRange, GreyScaling, Stretch
 from amseg_keras.preprocess.inputs import Channels, Inputs, motion, rescale, scale_between
-from amseg_keras.preprocess.kymograph import kymograph
 from amseg_keras.preprocess.lazy import LazyFrames
 from amseg_keras.preprocess.registration import Register, find_shift, move
 from amseg_keras.preprocess.repair import (

@@ -1,4 +1,4 @@
-"""What stands still is divided out: beam and detector by a flat field, the scene by its median."""
+"""Divide out what stands still: beam and detector by a flat field, the scene by its median."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ MAX_MEDIAN_BYTES = 1 << 28
 
 
 def median_frame(frames: Frames, indices: list[int] | None = None) -> np.ndarray:
-    """Median over frames, pixel by pixel: one flat from 100 to 200 of them, or one dark.
+    """Take the median over frames, pixel by pixel: a flat field of 100 to 200, or a dark field.
 
     Of a stack that is larger than 256 MiB, bands of rows are read one after the other.
 
     Args:
         frames: stack `(frames, height, width)`, any real dtype. Frames that cannot be read are
             left out.
-        indices: which frames; by default all.
+        indices: numbers of the frames; by default all.
 
     Returns:
         float32 `(height, width)`, in the grey levels of the frames.
@@ -51,7 +51,7 @@ def median_frame(frames: Frames, indices: list[int] | None = None) -> np.ndarray
 
 
 def transmission(frame: np.ndarray, flat: np.ndarray, dark: np.ndarray | float = 0.0) -> np.ndarray:
-    """Transmission of the sample: `(frame - dark) / max(flat - dark, 1)`.
+    """Compute the transmission of the sample: `(frame - dark) / max(flat - dark, 1)`.
 
     Where the flat is dead, at or below the dark, its level counts as 1, so that nothing becomes
     infinite. As in section 2.2 of the paper and at the ESRF beamtimes it follows.
@@ -86,8 +86,8 @@ class FlatField:
     Args:
         flat: beam without a sample, counts, `(height, width)`.
         dark: detector without a beam, counts, same shape; None for 0.
-        flat_from: where the flat comes from, for the record.
-        dark_from: where the dark comes from.
+        flat_from: origin of the flat field, for the record.
+        dark_from: origin of the dark field, for the record.
 
     Raises:
         ValueError: dark and flat differ in size, or the flat holds no counts above the dark.

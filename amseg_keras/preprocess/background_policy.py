@@ -100,7 +100,7 @@ class BackgroundPolicy:
         """Give the backgrounds of a stack.
 
         A background depends on the stack and the number of its frame alone: not on the order in
-        which backgrounds are asked for, nor on where a run began.
+        which backgrounds are requested, nor on where a run began.
 
         Args:
             frames: The stack, `(frames, height, width)`, read when needed.
@@ -133,8 +133,8 @@ class Backgrounds(ABC):
     """The backgrounds of the frames of one stack; made by `BackgroundPolicy.of_stack`.
 
     Attributes:
-        policy: What was asked for.
-        kind: What was chosen.
+        policy: Background policy.
+        kind: Kind of background that was chosen.
         frames: The stack; replace it by another view of the same stack, such as one that is read
             ahead, before frames are read in another thread.
         count: Number of frames of the stack, which decides on the backgrounds.

@@ -10,16 +10,7 @@ import numpy as np
 from amseg_keras.preprocess.lazy import LazyFrames
 from amseg_keras.read import Frames
 
-STEP_ORDER = (
-    "repair",
-    "flat-field",
-    "register",
-    "background",
-    "stretch",
-    "median",
-    "nlm",
-    "crop",
-)
+STEP_ORDER = ("repair", "flat-field", "register", "background", "stretch", "median", "nlm", "crop")
 """The order of the steps unless another is chosen.
 
 Dead pixels are repaired first, since they are known by the value that the detector stored.
@@ -55,16 +46,16 @@ class Step(Protocol):
 
     @property
     def name(self) -> str:
-        """As in `STEP_ORDER`, or another for a step of your own."""
+        """Name of the step, as in `STEP_ORDER`, or another name for your own step."""
 
     def parameters(self) -> dict[str, Any]:
-        """Plain values for the record of a run."""
+        """Return plain values for the record of a run."""
 
     def apply(self, frames: Frames) -> LazyFrames:
         """Return the stack after this step; what the step needs of the stack is measured here.
 
         Args:
-            frames: the stack before it, `(frames, height, width)`.
+            frames: stack before the step, `(frames, height, width)`.
         """
 
 
@@ -73,7 +64,7 @@ class Prepared(LazyFrames):
 
     Args:
         frames: raw frames, `(frames, height, width)`.
-        steps: in the order in which they act.
+        steps: steps in their order.
         dtype: `"uint8"`, `"uint16"` or `"float32"`.
 
     Attributes:
@@ -112,7 +103,7 @@ class Prepared(LazyFrames):
         self.notes = _notes([step.name for step in steps])
 
     def compute(self, index: int) -> np.ndarray:
-        """Frame `index` after all steps, `(height, width)` of `dtype`, rounded if whole numbers."""
+        """Compute frame `index` after all steps, `(height, width)` of `dtype`; integers round."""
         frame = np.asarray(self.frames[index], np.float32)
         if self.dtype.kind == "f":
             return frame
@@ -128,7 +119,7 @@ class Prepared(LazyFrames):
 
 
 def prepare(frames: Frames, steps: Sequence[Step], dtype: DType = "uint8") -> Prepared:
-    """Chain steps over a stack, as in section 2.2 of the paper; lazily, so of any length.
+    """Apply steps to a stack frame by frame, as in section 2.2 of the paper.
 
     The result is a stack of frames like any other: read it frame by frame, or give it to
     `Segmenter.iter_labels`.
@@ -136,7 +127,7 @@ def prepare(frames: Frames, steps: Sequence[Step], dtype: DType = "uint8") -> Pr
     Args:
         frames: raw frames: an `amseg_keras.read.FrameStack`, an array `(frames, height, width)`,
             or another lazy stack.
-        steps: in the order in which they act; `STEP_ORDER` is a good one.
+        steps: steps in their order; `STEP_ORDER` is a good order.
         dtype: `"uint8"` and `"uint16"` hold 0..255 and 0..65535 after `Stretch`; without it, and
             without steps that divide, the counts of the frames. `"float32"` holds what the last
             step gives: 0..1 after `Stretch`, ratios after `FlatField` or a background.

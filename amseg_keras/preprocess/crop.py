@@ -1,14 +1,15 @@
-"""Windows that follow the laser, and where the laser is in every frame."""
+"""Find the laser in every frame, and cut windows that follow it."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 
 from amseg_keras.preprocess.lazy import LazyFrames, readable, spread
-from amseg_keras.read import Frames
+from amseg_keras.read import Frames, ReadError
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class Box:
         return f"{self.x},{self.y},{self.width},{self.height}"
 
     def cut(self, frame: np.ndarray) -> np.ndarray:
-        """This part of a frame, a view.
+        """Return this part of a frame as a view.
 
         Raises:
             ValueError: the box reaches out of the frame.
@@ -67,7 +68,7 @@ class Crop:
     """The step `crop`: the same box of every frame.
 
     Args:
-        box: which part.
+        box: part of the frame to keep.
 
     Example:
         >>> Crop(Box(10, 20, 32, 16)).apply(np.zeros((7, 64, 64))).shape
@@ -102,7 +103,7 @@ class FollowLaser:
     Args:
         width: columns of the window.
         height: rows of the window.
-        path: where the laser is in every frame; None finds it from the frames (`find_laser`).
+        path: place of the laser in every frame; None finds it in the frames (`find_laser`).
         top: row of the window's upper edge; None puts the rows in which something brightens in the
             middle if the path is found, else the middle of the frame.
 
@@ -193,8 +194,8 @@ class LaserPath:
     """A laser that moves at constant speed along the rows.
 
     Args:
-        column: where it is in frame 0, in pixels.
-        px_per_frame: how far it moves to the right from frame to frame; negative to the left.
+        column: column of the laser in frame 0, in pixels.
+        px_per_frame: speed of the laser in pixels a frame; negative to the left.
 
     Example:
         >>> LaserPath(column=450, px_per_frame=-5).at(10)
@@ -210,7 +211,7 @@ class LaserPath:
 
     @staticmethod
     def through(first: tuple[float, float], second: tuple[float, float]) -> LaserPath:
-        """The path through two places of the laser, as drawn on an x-t image.
+        """Make the path through two places of the laser, as drawn on an x-t image.
 
         Args:
             first: Frame and column, in pixels.
@@ -239,7 +240,7 @@ class LaserPath:
         """Make the path of a scanner setting.
 
         Args:
-            column: where the laser is in frame 0, in pixels.
+            column: column of the laser in frame 0, in pixels.
             speed_mm_s: scan speed; negative to the left.
             frame_rate_hz: frames per second of the recording.
             pixel_size_um: size of a pixel.
@@ -258,7 +259,7 @@ class LaserPath:
 
 @dataclass(frozen=True)
 class FoundLaser:
-    """What `find_laser` found.
+    """Result of `find_laser`.
 
     Attributes:
         path: The line through the places where frames brightened.
@@ -348,7 +349,7 @@ def find_laser(frames: Frames) -> FoundLaser:
 
 
 def _brightened(change: np.ndarray, step: int) -> tuple[float, float] | None:
-    """Weighted median column and row, at full size, of what brightened; None if little did."""
+    """Return median column and row of brightened pixels at full size; None if there are few."""
     change = change - np.median(change)
     sigma = 1.4826 * float(np.median(np.abs(change)))
     rows, columns = np.nonzero(change > max(SIGNIFICANT * sigma, 1e-6))
@@ -366,7 +367,50 @@ def _weighted_median(values: np.ndarray, weights: np.ndarray) -> float:
 
 
 def _binned(frame: np.ndarray, step: int) -> np.ndarray:
-    """Means over squares of `step` pixels; the rest at the right and lower border is left out."""
+    """Average squares of `step` pixels, without the rest at the right and lower border."""
     height, width = (side // step for side in frame.shape)
     cut = np.asarray(frame[: height * step, : width * step], np.float32)
     return np.asarray(cut.reshape(height, step, width, step).mean(axis=(1, 3)))
+
+
+_SAMPLED = 24
+_BRIGHTEST = 0.1
+
+
+def kymograph(frames: Frames, progress: Callable[[int], None] = lambda done: None) -> np.ndarray:
+    """Make the x-t image of a recording, in which a moving laser is a slanted line.
+
+    From every pixel its lower quartile over time is taken off, as in `find_laser`; what is left is
+    what changes. A column of a frame becomes the mean of the tenth of its rows that brightened
+    most.
+
+    Args:
+        frames: Stack `(frames, height, width)`, raw or prepared, not yet cropped.
+        progress: Function that is told how many frames are done.
+
+    Returns:
+        float32 `(frames, width)`; NaN where a frame cannot be read.
+
+    Raises:
+        ReadError: None of the frames can be read.
+
+    Example:
+        >>> stack = np.full((20, 40, 200), 1000.0)
+        >>> for index, frame in enumerate(stack):
+        ...     frame[10:30, 20 + 8 * index : 32 + 8 * index] *= 1.2
+        >>> image = kymograph(stack)
+        >>> image.shape, [int(row.argmax()) for row in image[:3]]
+        ((20, 200), [20, 28, 36])
+    """
+    sampled = [frame for _, frame in readable(frames, spread(len(frames), _SAMPLED))]
+    usual = np.quantile(np.stack(sampled).astype(np.float32), 0.25, axis=0)
+    rows = max(1, round(_BRIGHTEST * frames.shape[1]))
+    image = np.full((len(frames), frames.shape[2]), np.nan, np.float32)
+    for number in range(len(frames)):
+        try:
+            change = np.asarray(frames[number], np.float32) - usual
+        except ReadError:
+            continue
+        image[number] = np.partition(change - np.median(change), -rows, axis=0)[-rows:].mean(axis=0)
+        progress(number + 1)
+    return image

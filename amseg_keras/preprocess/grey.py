@@ -89,13 +89,13 @@ class GreyRange:
 
 @lru_cache(maxsize=4)
 def _table(grey_range: GreyRange, dtype: np.dtype) -> np.ndarray:
-    """What every grey level of an integer type is scaled to."""
+    """Return the scaled value of every grey level of an integer type."""
     return grey_range._scaled(np.arange(np.iinfo(dtype).max + 1, dtype=dtype))
 
 
 @dataclass(frozen=True)
 class GreyScaling:
-    """How a preset wants its grey levels.
+    """Scaling of grey levels for a preset.
 
     Args:
         method: `"percentile"` stretches the stack between two of its percentiles, as the ESRF
@@ -147,7 +147,7 @@ class GreyScaling:
         that cannot be read are left out.
 
         Args:
-            frames: the stack.
+            frames: stack `(frames, height, width)`.
 
         Raises:
             ReadError: none of the frames can be read.
@@ -170,8 +170,6 @@ def _specimen_levels(sample: np.ndarray, low: float, high: float) -> tuple[float
 
     Args:
         sample: Frames of a stack, `(frames, height, width)`.
-        low: Lower end of the stretch.
-        high: Upper end of the stretch.
 
     Returns:
         Lower and upper grey level.
@@ -191,7 +189,7 @@ def _specimen_levels(sample: np.ndarray, low: float, high: float) -> tuple[float
 
 
 def _otsu(levels: np.ndarray) -> float:
-    """Otsu's threshold, as of `skimage.filters.threshold_otsu`, which takes long to import."""
+    """Compute Otsu's threshold without `skimage.filters`, which takes long to import."""
     if (levels == levels.flat[0]).all():
         return float(levels.flat[0])
     histogram, edges = np.histogram(levels, 256)

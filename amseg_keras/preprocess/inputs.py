@@ -189,10 +189,7 @@ def _median(values: np.ndarray) -> np.float32:
     return np.float32((parted[:half].max() + parted[half]) / 2)
 
 
-HOW = {
-    "frame": "grey_levels",
-    "motion": "log_ratio_to_background_10_sigma",
-}
+HOW = {"frame": "grey_levels", "motion": "log_ratio_to_background_10_sigma"}
 """Name of each channel, and how it is made, as `preprocessing.json` says it."""
 
 
@@ -244,7 +241,7 @@ class Channels:
 
     @property
     def has_motion(self) -> bool:
-        """Whether the network is given a background to compare with."""
+        """True if the network has a motion channel, which needs a background."""
         return "motion" in self.names
 
     def make(
@@ -401,7 +398,7 @@ class Inputs:
 
         Args:
             frame: Grey levels as recorded, `(height, width)`.
-            background: Its background, same shape; `None` if it has none.
+            background: Background of the frame, of the same shape, or `None`.
         """
         if self.scale != 1:
             frame = rescale(frame, self.frame_shape)

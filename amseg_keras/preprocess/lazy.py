@@ -1,4 +1,4 @@
-"""Stacks that are computed frame by frame, when a frame is asked for."""
+"""Compute stacks frame by frame, on request."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from amseg_keras.read import Frames, ReadError
 
 
 class LazyFrames(ABC):
-    """A stack made from another one, `frames`; only the frames asked for are computed.
+    """A stack made from another stack, `frames`; only requested frames are computed.
 
     Lazy stacks are `Frames` themselves, so that they chain, and a stack of any length goes through
     a chain of them with the memory of a few frames. Frame `k` depends on its number and its
-    neighbours alone, never on the order in which frames are asked for. Where the file cannot be
+    neighbours alone, never on the order of requests. If the file cannot be
     read, asking for the frame raises the file's `ReadError`; the other frames are still there.
 
     Attributes:
         frames: The stack below.
         shape: (frames, height, width).
-        measured: What was measured on the whole stack, plain values for the record of a run.
+        measured: Values that were measured on the whole stack, for the record of a run.
 
     Example:
         A step of your own, from transmission to absorbance:
@@ -43,7 +43,7 @@ class LazyFrames(ABC):
 
     @abstractmethod
     def compute(self, index: int) -> np.ndarray:
-        """Frame `index`, float32 `(height, width)`; 0 <= index < len(self)."""
+        """Compute frame `index`, float32 `(height, width)`; 0 <= index < len(self)."""
 
     def positions(self, index: int) -> dict[str, float]:
         """Return where frame `index` was moved to or cut from, by the column of the table."""
@@ -83,8 +83,8 @@ class WindowCache:
     """The frames around a moving window, so that each is read once as the window moves on.
 
     Args:
-        frames: the stack, `(frames, height, width)`.
-        dtype: of the frames that are given, float32 by default; `None` for their own.
+        frames: stack `(frames, height, width)`.
+        dtype: dtype of the returned frames, by default float32; `None` for their own.
     """
 
     def __init__(self, frames: Frames, dtype: type | None = np.float32) -> None:
@@ -109,7 +109,7 @@ class WindowCache:
 
 
 def spread(count: int, most: int) -> list[int]:
-    """At most `most` of the indices of `count` frames, first and last included, evenly spread.
+    """Choose at most `most` of the indices of `count` frames, evenly, with first and last.
 
     Example:
         >>> spread(100, 4)
@@ -122,7 +122,7 @@ def readable(frames: Frames, indices: list[int]) -> Iterator[tuple[int, np.ndarr
     """Yield the frames that can be read, each with its index.
 
     Raises:
-        ReadError: After the last, if none could be read.
+        ReadError: None of the frames can be read; raised after the last.
     """
     first_error: ReadError | None = None
     any_read = False

@@ -23,7 +23,7 @@ HIGH_PASS_PX = 8.0
 SMALLEST_SIDE = 16
 
 LEAST_CORRELATION = 0.2
-"""Below, the best match of two frames may be one of their noise."""
+"""Lowest quality of a match that is not one of noise."""
 
 
 def find_shift(frame: np.ndarray, reference: np.ndarray) -> tuple[float, float]:
@@ -173,7 +173,7 @@ def _texture(frame: np.ndarray) -> np.ndarray:
 
 
 def _fade(side: int) -> np.ndarray:
-    """1 in the middle, falling to 0 over an eighth of the side at either end."""
+    """Return 1 in the middle, falling to 0 over an eighth of the side at either end."""
     from_border = np.minimum(np.arange(side), np.arange(side)[::-1]) + 0.5
     return np.sin(np.pi / 2 * np.clip(from_border / (side / 8), 0, 1)) ** 2
 
@@ -209,7 +209,7 @@ COMPARED = 9
 """Frames that are compared with the middle one."""
 
 LARGEST_SIDE = 512
-"""Of larger frames the middle part is compared."""
+"""Largest side in pixels of the middle part of a frame that is compared."""
 
 NOTED_PX = 0.5
 """A drift from here on leaves bright and dark rims on what stands still in the specimen."""
@@ -217,7 +217,7 @@ NOTED_PX = 0.5
 
 @dataclass(frozen=True)
 class Drift:
-    """How far frames of a recording are shifted against one of them.
+    """Shifts of the frames of a recording against one of them.
 
     Attributes:
         reference: Number of the frame that the others are compared with.

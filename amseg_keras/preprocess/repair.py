@@ -193,7 +193,7 @@ SIGMA_PAIRS = 8
 
 
 def median_filter(frame: np.ndarray, size: int = 3) -> np.ndarray:
-    """Median over a square around each pixel, mirrored at the borders: hot pixels vanish.
+    """Take the median over a square around each pixel, mirrored at the borders.
 
     Args:
         frame: `(height, width)`, any real dtype.
@@ -214,7 +214,7 @@ def median_filter(frame: np.ndarray, size: int = 3) -> np.ndarray:
 
 
 def noise_sigma(frame: np.ndarray, following: np.ndarray | None = None) -> float:
-    """Standard deviation of the noise, from what differs between a frame and the next one.
+    """Estimate the standard deviation of the noise, from differences of neighbouring frames.
 
     The sample hardly changes from frame to frame, the noise does. It so counts in full also where
     neighbouring pixels share it (correlation 0.5 to 0.7 at the ESRF, more after a median filter),
@@ -224,7 +224,7 @@ def noise_sigma(frame: np.ndarray, following: np.ndarray | None = None) -> float
 
     Args:
         frame: `(height, width)`, any real dtype.
-        following: the next frame; None for the estimate from one frame.
+        following: next frame; None estimates from one frame.
 
     Returns:
         In the frame's grey levels; 0 for a single frame of under 3 x 3 pixels.
@@ -274,12 +274,7 @@ def non_local_means(frame: np.ndarray, sigma: float, strength: float = 0.8) -> n
     restoration = needed("skimage.restoration", "the filter by non-local means")
     return np.asarray(
         restoration.denoise_nl_means(
-            frame,
-            patch_size=5,
-            patch_distance=6,
-            h=strength * sigma,
-            sigma=sigma,
-            fast_mode=True,
+            frame, patch_size=5, patch_distance=6, h=strength * sigma, sigma=sigma, fast_mode=True
         ),
         np.float32,
     )

@@ -28,16 +28,15 @@ def convert_weights(weights: Path, out: Path, class_names: Sequence[str]) -> str
     """Make a preset folder from a legacy Keras HDF5 weights file of AM-SegNet or U-Net.
 
     Args:
-        weights: the file, written by `model.save_weights('….hdf5')` of Keras 2.
-        out: the preset folder.
-        class_names: of each output channel in order, which the file does not record; it is
+        weights: file written by `model.save_weights('….hdf5')` of Keras 2.
+        class_names: class name of each output channel, which the file does not record; it is
             recorded in the preset.
 
     Returns:
         Which network it was: `"amsegnet"` or `"unet"`.
 
     Raises:
-        ConversionError: the file cannot be read, or its layers are not those of the network; the
+        ConversionError: the file cannot be read, or has layers of another network; the
             message names the first that did not match.
     """
     layers = read_legacy_layers(weights)
@@ -62,7 +61,7 @@ def convert_weights(weights: Path, out: Path, class_names: Sequence[str]) -> str
 
 
 def _empty_network(weights: Path, layers: list[LegacyLayer], num_classes: int) -> keras.Model:
-    """The network that the layers look like, by what only it has."""
+    """Build the network of the layers, recognised by layers that only this network has."""
     kernels = [layer.weights[0] for layer in layers if layer.kind == "conv"]
     if not kernels:
         raise ConversionError(f"{weights}: no convolutions in it")
@@ -118,7 +117,7 @@ def _fill(layer: keras.layers.Layer, supply: _Supply) -> None:
 
 
 def _parts(layer: keras.layers.Layer) -> Iterator[tuple[str, keras.layers.Layer]]:
-    """The convolutions and norms of a layer in the order in which the authors make them."""
+    """Return convolutions and norms of a layer in the order in which the authors make them."""
     if isinstance(layer, ConvBlock):
         yield from (("conv", layer.conv), ("norm", layer.norm))
     elif isinstance(layer, AttentionGate):
@@ -131,7 +130,7 @@ def _parts(layer: keras.layers.Layer) -> Iterator[tuple[str, keras.layers.Layer]
 
 
 def _fill_squeeze_expand(block: SqueezeExpand, supply: _Supply) -> None:
-    """The three branches can stand in any order in the file: their kernels tell them apart."""
+    """Fill the three branches, which may be in any order in the file, by their kernels."""
     squeeze = supply.take("conv", f"{block.name}/squeeze")
     supply.assign(block.squeeze, squeeze, f"{block.name}/squeeze")
     depthwise = supply.take("depthwise", f"{block.name}/depthwise")
@@ -160,7 +159,7 @@ def _fill_squeeze_expand(block: SqueezeExpand, supply: _Supply) -> None:
 
 
 MOST_NUMBERS = 1 << 27
-"""As many as a preset may have."""
+"""Most numbers in a file, as in a preset."""
 
 NORM_WEIGHTS = ("gamma", "beta", "moving_mean", "moving_variance")
 AUTOMATIC_NAME = re.compile(r"(?:conv2d|depthwise_conv2d|batch_normalization)(?:_(\d+))?")
@@ -175,10 +174,9 @@ class LegacyLayer:
     """A layer with weights.
 
     Args:
-        name: in the file.
         kind: `"conv"` (kernel, bias), `"depthwise"` (kernel, bias) or `"norm"` (gamma, beta,
             moving mean, moving variance).
-        weights: in the order in which Keras takes them.
+        weights: weights in the order in which Keras takes them.
     """
 
     name: str
@@ -190,7 +188,7 @@ class LegacyLayer:
 
 
 def read_legacy_layers(path: Path) -> list[LegacyLayer]:
-    """The layers of the file that have weights, in the order in which the network was written.
+    """Read the layers with weights, in the order in which the network was written.
 
     Raises:
         ConversionError: the file is missing, truncated, no HDF5, not from legacy Keras, or holds a

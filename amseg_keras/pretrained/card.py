@@ -66,11 +66,9 @@ class Measured:
     Args:
         data: name of the set, for the Hub's list of results.
         split: `"train"`, `"validation"`, `"test"` or `"all"`.
-        about: what a reader must know of these frames, to stand before the table.
-        iou: of each class; `None` where no label shows it.
-        f1: of each class, empty if it was not measured.
-        mean_iou: mean over the classes that are there.
-        mean_f1: the same of F1.
+        iou: IoU of each class; `None` without labels of the class.
+        f1: F1 of each class; empty if it was not measured.
+        mean_f1: mean F1.
     """
 
     data: str
@@ -83,7 +81,7 @@ class Measured:
 
     @classmethod
     def of_evaluation(cls, found: Mapping[str, Any]) -> Measured:
-        """From the `evaluation.json` of `amseg evaluate`."""
+        """Read the `evaluation.json` of `amseg evaluate`."""
         # A few wrong pixels of a class that no label shows are an IoU of 0, which says nothing.
         labelled = {
             name: row if row.get("truth_pixels", 1) else {"iou": None, "f1": None}
@@ -111,16 +109,14 @@ def model_card(
     source: str | None = None,
     use: str = "",
 ) -> str:
-    """The card of a preset, with the metadata that the Hub reads.
+    """Write the card of a preset, with the metadata that the Hub reads.
 
     Args:
-        name: of the preset.
         record: contents of `preprocessing.json`, as of `preset.description`.
         training: Markdown on how it was trained: command, steps, hardware.
-        measured: what it reaches, one for each set of frames.
-        licence: of the weights as the Hub calls it, `"apache-2.0"`; `None` if nobody said.
+        licence: licence of the weights as the Hub names it, such as `"apache-2.0"`, or `None`.
         use: Markdown on what it is good for, and what not, which stands first.
-        source: what to load it by; `owner/NAME` by default, which `hub.push` replaces.
+        source: name to load the preset by; by default `owner/NAME`, which `hub.push` replaces.
 
     Example:
         >>> record = {
@@ -164,7 +160,7 @@ def model_card(
 
 
 def for_repository(card: str, repo_id: str) -> str:
-    """The card with the repository's name wherever it says what to load the preset by.
+    """Replace the name of the preset in a card by the name of the repository.
 
     Example:
         >>> for_repository('from_pretrained("hub/mine"), `--model hub/mine -o out`', "owner/mine")
@@ -177,7 +173,7 @@ def for_repository(card: str, repo_id: str) -> str:
 
 
 def _honesty(trained_on: str) -> str:
-    """What must stand in bold where frames were simulated."""
+    """Return the warning in bold for simulated frames."""
     if "simulated" not in trained_on.lower():
         return ""
     tuned = " and fine-tuned on real ones" if "real frames of" in trained_on.lower() else ""
@@ -256,7 +252,7 @@ def _number(score: float | None) -> str:
 
 
 def _text(value: str) -> str:
-    """Text from elsewhere, which must not become markup or a column of its own."""
+    """Escape text from elsewhere, which must not become markup or a column of its own."""
     import html
 
     return html.escape(value, quote=False).replace("|", "&#124;").replace("](", "] (")

@@ -1,4 +1,4 @@
-"""From what a user calls a preset to its folder."""
+"""Find the folder of a preset by its name."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ frames that no training has seen"."""
 
 
 def list_presets() -> dict[str, PresetInfo]:
-    """The presets that come with the package and need no network, by name.
+    """List the presets in the package, which need no internet, by name.
 
     Each tells its classes, pixel size and what it was trained on.
 
@@ -33,7 +33,7 @@ def list_presets() -> dict[str, PresetInfo]:
 
 
 def find_preset(name: str | os.PathLike[str], revision: str | None = None) -> Path:
-    """The folder of a preset, downloaded if need be.
+    """Find the folder of a preset, and download it if necessary.
 
     Args:
         name: one of `list_presets()`, a folder, `owner/repo` or `hf://owner/repo`; `"auto"` for
@@ -82,7 +82,7 @@ def find_preset(name: str | os.PathLike[str], revision: str | None = None) -> Pa
 
 
 def _embedded() -> Path:
-    """The folder of presets in an installed package, or the repository's `hub` in a checkout."""
+    """Return the folder of presets in an installed package, or `hub` in a checkout."""
     package = Path(str(files("amseg_keras")))
     installed = package / "presets"
     return installed if installed.is_dir() else package.parent / "hub"

@@ -20,12 +20,7 @@ from amseg_keras.pretrained.preset import (
     read_model,
     weights_digest,
 )
-from amseg_keras.pretrained.safety import (
-    MAX_PARAMETERS,
-    PresetError,
-    check_weights,
-    parameters,
-)
+from amseg_keras.pretrained.safety import MAX_PARAMETERS, PresetError, check_weights, parameters
 from amseg_keras.rewrite.from_config import NotPlainError, PlainNetwork
 
 if TYPE_CHECKING:
@@ -36,7 +31,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class PresetNetwork:
-    """A network of which no Keras model was made yet.
+    """A network without a Keras model so far.
 
     Attributes:
         folder: Preset.
@@ -68,7 +63,7 @@ class PresetNetwork:
         return sum(map(parameters, self.plain.shapes.values()))
 
     def graph(self) -> Graph:
-        """Make the graph of the network, anew each time, as it holds all weights in float64."""
+        """Make the graph of the network at each call, because it holds all weights in float64."""
         return self.plain.graph(self.weights)
 
     def load(self) -> keras.Model:
@@ -89,10 +84,6 @@ class PresetNetwork:
 
 def read_network(folder: Path, info: PresetInfo) -> PresetNetwork | keras.Model:
     """Read the network of a preset, without Keras if it is made of what this package uses.
-
-    Args:
-        folder: Preset.
-        info: Its description.
 
     Returns:
         The network in plain values; a Keras model if only Keras can read it.
@@ -130,7 +121,7 @@ def read_network(folder: Path, info: PresetInfo) -> PresetNetwork | keras.Model:
 
 
 def _weights(file: Path, shapes: dict[str, tuple[int, ...]]) -> dict[str, np.ndarray]:
-    """The weights of a checked file."""
+    """Read the weights of a checked file."""
     found: dict[str, np.ndarray] = {}
     with h5py.File(file, "r") as stored:
         for path, shape in shapes.items():

@@ -55,7 +55,7 @@ PREPROCESSING = "preprocessing.json"
 CARD = "README.md"
 PRESET_FILES = (CONFIG, METADATA, WEIGHTS, PREPROCESSING, CARD)
 ALL_FILES = (*PRESET_FILES, APPLICABILITY)
-"""With the file that presets may lack."""
+"""Files of a preset, with the file that may be missing."""
 REQUIRED_FILES = (CONFIG, WEIGHTS, PREPROCESSING)
 
 MAX_TEXT_BYTES = 1 << 20
@@ -70,15 +70,15 @@ WEIGHTS_SHA256 = "weights_sha256"
 
 @dataclass(frozen=True)
 class PresetInfo:
-    """What a preset is, without its weights.
+    """Description of a preset, without its weights.
 
     Args:
-        name: how it is asked for, or the folder's name.
+        name: name of the preset, or of its folder.
         class_names: one for each channel of the output, in order.
-        scaling: the grey levels it was trained on.
+        scaling: scaling of the grey levels in the training.
         pixel_size_um: size of a pixel in the frames it was trained on, `None` if not known.
         trained_on: one sentence on the training data; says so when they were simulated.
-        channels: what the network is given of a frame.
+        channels: input channels of the network.
 
     Raises:
         ValueError: class names are missing, repeat or are more than 255, or the pixel size cannot
@@ -188,7 +188,7 @@ def read_model(folder: Path, info: PresetInfo) -> keras.Model:
 
 
 def check_files(folder: Path) -> None:
-    """Make sure that a preset's files are there, not too large, and the weights those recorded.
+    """Make sure that a preset's files are there, not too large, and have the recorded weights.
 
     Raises:
         PresetError: they are not; the message names the file.
@@ -223,9 +223,8 @@ def write_preset(
     """Write a preset folder; an existing preset is replaced only when the new one is complete.
 
     Args:
-        folder: where to; created. Files of other names in it are left alone.
-        model: the network with its weights; how it was compiled is not written.
-        info: the description.
+        folder: output folder, made if missing. Other files in it are left alone.
+        model: network with its weights; its compilation is not written.
         card: text of the model card; by default one made from `info`.
         half_precision: write kernels as float16.
 
@@ -276,7 +275,7 @@ def read_known(folder: Path) -> Knowledge | None:
 
 
 def description(info: PresetInfo) -> dict[str, Any]:
-    """What `preprocessing.json` says of a preset, beside the SHA-256 of its weights."""
+    """Return the entries of `preprocessing.json`, without the SHA-256 of the weights."""
     return {
         "format": FORMAT,
         "name": plain_text(info.name).replace("/", "-"),
@@ -289,7 +288,7 @@ def description(info: PresetInfo) -> dict[str, Any]:
 
 
 def weights_digest(folder: Path) -> str:
-    """SHA-256 of a preset's weights file, which tells one version from another."""
+    """Compute the SHA-256 of a preset's weights file, which identifies its version."""
     with (folder / WEIGHTS).open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -304,7 +303,7 @@ def copy_preset(source: Path, target: Path) -> None:
 
 
 def _read_record(folder: Path) -> dict[str, Any]:
-    """`preprocessing.json` as data, whatever it says."""
+    """Read `preprocessing.json` as data, without checks."""
     path = folder / PREPROCESSING
     if not path.is_file():
         raise PresetError(
@@ -374,7 +373,7 @@ def _read_text(path: Path) -> str:
 
 
 def _outline(folder: Path, config: dict[str, Any]) -> keras.Model:
-    """The network with weights that have a shape and no values."""
+    """Build the network with weights that have a shape and no values."""
     import keras
 
     def build() -> keras.Model:

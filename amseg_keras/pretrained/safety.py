@@ -1,4 +1,4 @@
-"""What a preset that comes from elsewhere may hold, checked before any of it is used."""
+"""Check a preset from elsewhere before any part of it is used."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ class UnsafeConfigError(ValueError):
 
 
 def read_safe_config(path: Path) -> dict[str, Any]:
-    """The configuration of a model, read as data and checked; nothing is imported or built.
+    """Read and check the configuration of a model as data; nothing is imported or built.
 
     Raises:
         UnsafeConfigError: it names a class, a module or a function that is not one of the layers
@@ -122,10 +122,7 @@ def read_safe_config(path: Path) -> dict[str, Any]:
         config = json.loads(path.read_text("utf-8"))
     except (ValueError, RecursionError) as error:  # also a number of too many digits
         raise ValueError(f"{path}: not a JSON file ({error})") from error
-    if not isinstance(config, dict) or config.get("class_name") not in (
-        "Functional",
-        "Sequential",
-    ):
+    if not isinstance(config, dict) or config.get("class_name") not in ("Functional", "Sequential"):
         raise UnsafeConfigError(f"{path}: does not describe a functional Keras model")
     # How the model was compiled may name functions, and inference has no use for it.
     config = {key: value for key, value in config.items() if key != "compile_config"}
@@ -178,10 +175,10 @@ def _check_class(value: dict[str, Any], path: Path) -> None:
 HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
 MAX_PARAMETERS = 1 << 27
-"""Eight times those of AM-SegNet; 512 MiB in single precision."""
+"""Most parameters: eight times AM-SegNet, 512 MiB in single precision."""
 
 MAX_WEIGHTS_BYTES = 8 * MAX_PARAMETERS
-"""In double precision."""
+"""Most bytes of the weights, in double precision."""
 
 
 def check_weights(weights: Path, shapes: Sequence[tuple[int, ...]]) -> None:
@@ -191,7 +188,6 @@ def check_weights(weights: Path, shapes: Sequence[tuple[int, ...]]) -> None:
 
     Args:
         weights: an HDF5 file.
-        shapes: of the weights of the network.
 
     Raises:
         PresetError: it is no HDF5 file or a broken one, holds links, other files, compressed or
@@ -221,7 +217,7 @@ def check_weights(weights: Path, shapes: Sequence[tuple[int, ...]]) -> None:
 
 
 def parameters(shape: tuple[int, ...]) -> int:
-    """Numbers in an array; unlike `numpy.prod` right for any size."""
+    """Count the numbers in an array; unlike `numpy.prod`, right for any size."""
     count = 1
     for side in shape:
         count *= int(side)
@@ -236,7 +232,7 @@ class _Contents:
         self.seen: set[int] = set()
 
     def sizes(self, group: h5py.Group) -> list[int]:
-        """How many numbers each array holds; refuses all that is not plain numbers, here."""
+        """Count the numbers in each array, and refuse anything but plain numbers."""
         found = []
         for key in group:
             if not isinstance(group.get(key, getlink=True), h5py.HardLink):
@@ -274,15 +270,11 @@ MAX_TEXT = 2000
 """Characters; a sentence or two on the training data need a tenth of it."""
 
 MARKUP = re.compile(r"<[A-Za-z/!?]|\]\s*[(\[]|javascript:", re.IGNORECASE)
-"""What begins an element of HTML, or a link or an image of Markdown. `pores < 10 um` does not."""
+"""Beginning of an HTML element, or a Markdown link or image, unlike `pores < 10 um`."""
 
 
 def checked_text(text: object, what: str) -> str:
-    """The text if it is one plain line, which does the same in a page as in a terminal: be read.
-
-    Args:
-        text: from a file of a preset.
-        what: it is, for the message.
+    """Return the text if it is one plain line, harmless in a page and in a terminal.
 
     Raises:
         ValueError: it is no text, too long, holds line breaks or control characters, or markup.
@@ -307,7 +299,7 @@ def checked_text(text: object, what: str) -> str:
 
 
 def plain_text(text: str) -> str:
-    """The text as `checked_text` accepts it: one line, without what could be markup.
+    """Make the text acceptable for `checked_text`: one line, without markup.
 
     Example:
         >>> plain_text("frames of <https://a.b>,\\n[see](https://c.d)")

@@ -1,4 +1,4 @@
-"""From label maps to physical quantities.
+"""Measure physical quantities in label maps.
 
 `geometry` measures one frame, `dynamics` what happens over time, `measure` does both for a whole
 recording.
@@ -17,19 +17,15 @@ if TYPE_CHECKING:
         oscillation_spectrum,
     )
     from amseg_keras.quantify.dynamics.tracks import PoreTracks, track_pores
-    from amseg_keras.quantify.geometry import (
+    from amseg_keras.quantify.geometry.keyhole import Keyhole, measure_keyhole, scan_direction
+    from amseg_keras.quantify.geometry.melt_pool import (
         Boundary,
-        Keyhole,
         MeltPool,
-        Pore,
-        Surface,
-        measure_keyhole,
         measure_melt_pool,
-        measure_pores,
         melt_pool_boundary,
-        scan_direction,
-        substrate_surface,
     )
+    from amseg_keras.quantify.geometry.pores import Pore, measure_pores
+    from amseg_keras.quantify.geometry.surface import Surface, substrate_surface
     from amseg_keras.quantify.phantoms import Phantoms, find_phantoms
     from amseg_keras.quantify.quantities import Quantities, measure
     from amseg_keras.quantify.scale import Scale
@@ -72,11 +68,7 @@ __getattr__, __dir__ = on_demand(
             "oscillation_spectrum",
         ),
         "amseg_keras.quantify.dynamics.tracks": ("PoreTracks", "track_pores"),
-        "amseg_keras.quantify.geometry.keyhole": (
-            "Keyhole",
-            "measure_keyhole",
-            "scan_direction",
-        ),
+        "amseg_keras.quantify.geometry.keyhole": ("Keyhole", "measure_keyhole", "scan_direction"),
         "amseg_keras.quantify.geometry.melt_pool": (
             "Boundary",
             "MeltPool",

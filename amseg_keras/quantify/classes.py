@@ -24,7 +24,6 @@ def check_class_names(class_names: Sequence[str], absent: Collection[str] = ()) 
     """Refuse class names that hide a class that is measured.
 
     Args:
-        class_names: Name of each class id.
         absent: Classes of `MEASURED` that the label maps do not have, although `class_names` has
             names that are not known.
 
@@ -65,10 +64,7 @@ def _check(names: tuple[str, ...], absent: tuple[str, ...]) -> None:
 
 @lru_cache(maxsize=64)
 def check_near_names(class_names: tuple[str, ...]) -> None:
-    """Refuse names that are nearly, but not quite, those of the paper's classes.
-
-    Args:
-        class_names: Name of each class id.
+    """Refuse names that nearly equal the paper's class names.
 
     Raises:
         ValueError: One is; the message suggests the known name.
@@ -88,8 +84,6 @@ def check_class_ids(labels: np.ndarray, class_names: Sequence[str], index: int) 
 
     Args:
         labels: Class ids, `(height, width)`; 255 is no class.
-        class_names: Name of each class id.
-        index: Number of the frame, for the message.
 
     Raises:
         ValueError: An id has no name; the message names the id and the frame.
@@ -107,11 +101,10 @@ SMALLEST_PX = 6
 
 
 def mask_of(labels: np.ndarray, class_names: Sequence[str], *names: str) -> np.ndarray:
-    """Where the pixels are of any of these classes.
+    """Return a mask of the pixels of any of these classes.
 
     Args:
         labels: Class ids, uint8 of any shape.
-        class_names: Name of each class id.
         names: The wanted ones; a class that is not in `class_names` is nowhere.
 
     Returns:
@@ -135,7 +128,7 @@ def mask_of(labels: np.ndarray, class_names: Sequence[str], *names: str) -> np.n
 def class_areas(
     labels: Iterable[np.ndarray], class_names: Sequence[str], pixel_size_um: float | None = None
 ) -> pd.DataFrame:
-    """Area of every class, one row a frame.
+    """Measure the area of every class, one row a frame.
 
     Args:
         labels: class ids of each frame, uint8 `(height, width)`, for example a label stack

@@ -52,7 +52,7 @@ class FrameBounds:
     factors: Mapping[str, float] = field(default_factory=dict)
 
     def belongs_to(self, labels: np.ndarray) -> bool:
-        """Tell whether these are the labels that the bounds were found with, as far as is known."""
+        """Tell whether the bounds belong to these labels, if that is known."""
         if labels.shape != self.least.shape:
             return False
         count = len(self.class_pixels)

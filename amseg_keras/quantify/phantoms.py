@@ -231,7 +231,7 @@ def _phantom_paths(paths: Sequence[Path]) -> list[Path]:
 
 
 def _overlap(path: Path, other: Path) -> float:
-    """Share of the frames of a path in which another path has a piece, too."""
+    """Return the fraction of the frames of a path in which another path has a piece too."""
     return len(set(path.frames) & set(other.frames)) / len(path.frames)
 
 

@@ -49,7 +49,7 @@ class Quantities:
         events: A row for each pore that was formed or that ended.
         summary: Numbers of the whole recording.
         scale: Pixel size and frame rate.
-        scan_direction: +1 to the right, -1 to the left, None where it is not known.
+        scan_direction: +1 to the right, -1 to the left, None if unknown.
         boundary: A row for each column and frame with a melt pool: `frame`, `x_px`, `y_px` and
             `sd_px` of `melt_pool_boundary`. None if the labels have no class for the melt pool.
 
@@ -188,7 +188,7 @@ def measure(
             # Where nothing evaporates there is a pool without a keyhole.
             middles = [(pool.left_x_px + pool.right_x_px) / 2 for pool in pools]
             scan_direction = _direction(numbers, middles) if pools else None
-    rows = _table(_FrameRow, [frame.row(scan_direction) for frame in measured])
+    rows = _table(get_type_hints(_FrameRow), [frame.row(scan_direction) for frame in measured])
     if MELT_POOL in class_names:
         rows = with_melt_pools(rows, pools, scan_direction)
     bounded = [frame for frame in measured if frame.index in bounds and not are_stale]
@@ -200,27 +200,24 @@ def measure(
     frames = in_units(rows, scale)
     for of in ("area", "depth"):
         frames[f"keyhole_{of}_delta"] = fluctuation(frames[f"keyhole_{of}_px"]).delta_i
-    pores = in_units(
-        _table(_PoreRow, [row for frame in measured for row in frame.pore_rows()]), scale
-    )
+    rows_of_pores = [row for frame in measured for row in frame.pore_rows()]
+    pores = in_units(_table(_PORE_KINDS, rows_of_pores), scale)
     found = track_pores(pores, frames, shape or (0, 0), scale)
     summary = summarise(frames, found, scale) | {"scan_direction": scan_direction}
     if MELT_POOL in class_names:
         summary |= summarise_melt_pool(frames, scale)
     if phantoms is not None:
         summary["phantoms_removed"] = sum(map(len, phantoms.pieces.values()))
-    return Quantities(
-        *(frames, found.pores, found.tracks, found.events, summary, scale, scan_direction),
-        _table(BoundaryRow, boundary) if MELT_POOL in class_names else None,
-    )
+    tables = found.pores, found.tracks, found.events
+    outline = _table(get_type_hints(BoundaryRow), boundary) if MELT_POOL in class_names else None
+    return Quantities(frames, *tables, summary, scale, scan_direction, outline)
 
 
 def smallest_area_px(scale: Scale, smallest_pore_um: float = SMALLEST_PORE_UM) -> float:
-    """Area in pixels from which on a pore is none of the speckles of a label map.
+    """Return the area in pixels below which a pore is a speckle of a label map.
 
     Args:
-        scale: With the pixel size, or without.
-        smallest_pore_um: Equivalent diameter of the smallest pore.
+        scale: Scale with or without a pixel size.
 
     Returns:
         Its area, at least 3; 6 where the pixel size is not known.
@@ -260,20 +257,10 @@ class _FrameRow(NamedTuple):
     melt_free_depth_px: float
 
 
-class _PoreRow(NamedTuple):
-    """Columns of the table of pores."""
-
-    frame: int
-    pore: int
-    pore_area_px: int
-    equivalent_diameter_px: float
-    depth_px: float
-    x_px: float
-    y_px: float
-    eccentricity: float
-    major_axis_px: float
-    touches_keyhole: bool
-    touches_edge: bool
+_PORE_KINDS = {"frame": int, "pore": int} | {
+    name: kind for name, kind in get_type_hints(Pore).items() if not name.startswith("lowest")
+}
+"""Columns of the table of pores, and their types."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -309,18 +296,15 @@ class _MeasuredFrame:
             self.melt_free_depth_px,
         )
 
-    def pore_rows(self) -> list[_PoreRow]:
-        columns = _PoreRow._fields[2:]
-        return [
-            _PoreRow(self.index, number, *(getattr(pore, name) for name in columns))
-            for number, pore in enumerate(self.pores)
-        ]
+    def pore_rows(self) -> list[tuple[Any, ...]]:
+        count = len(_PORE_KINDS) - 2
+        return [(self.index, number, *pore[:count]) for number, pore in enumerate(self.pores)]
 
 
 def _surface(
     labels: np.ndarray, class_names: Sequence[str], edge: tuple[float, float] | None
 ) -> Surface | None:
-    """Surface of the labels, moved to where the grey levels step if that is known."""
+    """Find the surface of the labels, moved to the step of the grey levels if that is known."""
     surface = substrate_surface(labels, class_names)
     if surface is None or edge is None:
         return surface
@@ -334,7 +318,6 @@ def without_what_is_above(
 
     Args:
         labels: Class ids, uint8 `(height, width)`.
-        class_names: Name of each class id.
         surface: Surface where the grey levels step.
 
     Returns:
@@ -375,7 +358,7 @@ def _end(
         rows.append(measured.row(None))
         if MELT_POOL in class_names:
             pools.append(measure_melt_pool(labels, class_names, surface, smallest_px))
-    table = _table(_FrameRow, rows)
+    table = _table(get_type_hints(_FrameRow), rows)
     return with_melt_pools(table, pools, None) if MELT_POOL in class_names else table
 
 
@@ -404,7 +387,7 @@ def _measure_frame(
 
 
 def _checked_shape(frame: np.ndarray, shape: tuple[int, int] | None, index: int) -> tuple[int, int]:
-    """Height and width of a frame, which must be those of the frames before it."""
+    """Return height and width of a frame, which must equal earlier frames."""
     if frame.ndim != 2:
         raise ValueError(f"frame {index}: labels must be (height, width), not {frame.shape}")
     if shape is not None and frame.shape != shape:
@@ -413,13 +396,8 @@ def _checked_shape(frame: np.ndarray, shape: tuple[int, int] | None, index: int)
     return height, width
 
 
-def _table(row_type: type, rows: Sequence[tuple[Any, ...]]) -> pd.DataFrame:
-    """A table with the columns of a named tuple, of their types even where there are no rows."""
-    kinds = get_type_hints(row_type)
+def _table(kinds: Mapping[str, type], rows: Sequence[tuple[Any, ...]]) -> pd.DataFrame:
+    """Make a table with columns of these types, even without rows."""
     columns = list(zip(*rows, strict=True)) or [()] * len(kinds)
-    return pd.DataFrame(
-        {
-            name: np.array(values, kind)
-            for (name, kind), values in zip(kinds.items(), columns, strict=True)
-        }
-    )
+    named = zip(kinds.items(), columns, strict=True)
+    return pd.DataFrame({name: np.array(values, kind) for (name, kind), values in named})

@@ -1,4 +1,4 @@
-"""From pixels and frames to um, mm and seconds."""
+"""Convert pixels and frames to um, mm and seconds."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Scale:
-    """What a pixel and a frame are worth; None for what is not known.
+    """Pixel size and frame rate; None if unknown.
 
     Attributes:
         pixel_size_um: Size of a pixel in the object, in um.
@@ -39,10 +39,10 @@ class Scale:
     def in_units(self, column: str) -> tuple[str, float] | None:
         """Name of a column's counterpart in physical units, and the factor that leads there.
 
-        Positions in the frame (`x_px`, `tip_y_px`) stay in pixels: their zero is that of the frame.
+        Positions (`x_px`, `tip_y_px`) stay in pixels, because they count from the frame's corner.
 
         Args:
-            column: Its name, which ends in its unit.
+            column: Name of the column, which ends in its unit.
 
         Returns:
             None for positions, for what has no unit, and where the needed size or rate is not
@@ -75,10 +75,10 @@ SIZE_FROM = "pixel_size_from"
 """Column of a table in um whose pixel size nobody measured; all its rows say "assumed"."""
 
 ASSUMED = "assumed"
-"""Where an assumed pixel size comes from, in tables and records."""
+"""Source of an assumed pixel size, in tables and records."""
 
 UNITS = ("um2", "um", "px")
-"""Of areas and lengths, those first that can be compared between magnifications."""
+"""Units of areas and lengths; the first can be compared between magnifications."""
 
 IN_PIXELS = Scale()
 """Nothing is known: everything stays in pixels and frames."""
@@ -120,7 +120,7 @@ def in_units(table: pd.DataFrame, scale: Scale) -> pd.DataFrame:
 
 
 def column_with_unit(table: pd.DataFrame, quantity: str) -> str:
-    """The column of a quantity: in um where the pixel size of any experiment is known, else px.
+    """Choose the column of a quantity: in um if any pixel size is known, else in px.
 
     Experiments of other magnifications can only be compared in um; those without a pixel size
     have NaN there.
@@ -141,3 +141,49 @@ def column_with_unit(table: pd.DataFrame, quantity: str) -> str:
     if not names:
         raise ValueError(f"The table has no column {quantity}_um, _um2 or _px.")
     return names[-1]
+
+
+def known_pixel_size(
+    given: float | None, of_file: float | None, assumed: float | None
+) -> tuple[float | None, str | None]:
+    """Choose the pixel size of a recording, and say where it comes from.
+
+    Args:
+        given: Pixel size in um from the user.
+        of_file: Pixel size in um from the file.
+        assumed: Pixel size in um to assume without these; None to measure in px.
+
+    Example:
+        >>> known_pixel_size(None, 2.0, 4.31), known_pixel_size(None, None, 4.31)
+        ((2.0, 'file'), (4.31, 'assumed'))
+        >>> known_pixel_size(None, None, None)
+        (None, None)
+    """
+    known = {"user": given, "file": of_file, ASSUMED: assumed}
+    return next(((size, of) for of, size in known.items() if size is not None), (None, None))
+
+
+def known_frame_rate(given: float | None, of_file: float | None) -> tuple[float | None, str | None]:
+    """Choose the frame rate of a recording, and say where it comes from."""
+    return known_pixel_size(given, of_file, None)
+
+
+def said_of_pixel_size(size: float | None, size_from: str | None) -> tuple[str, ...]:
+    """Tell the user of an unknown or assumed pixel size; return nothing for a known one.
+
+    Args:
+        size: Pixel size in um; None if unknown.
+        size_from: Source of the pixel size, from `known_pixel_size`.
+
+    Example:
+        >>> said_of_pixel_size(None, None), said_of_pixel_size(2.0, "user")
+        (('the pixel size is not known: all areas are in pixels; give --pixel-size',), ())
+    """
+    if size is None:
+        return ("the pixel size is not known: all areas are in pixels; give --pixel-size",)
+    if size_from != ASSUMED:
+        return ()
+    return (
+        f"the pixel size {size:g} um is ASSUMED, as in the preset's training frames: every number "
+        "in um is a guess; give --pixel-size",
+    )

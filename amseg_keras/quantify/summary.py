@@ -19,7 +19,6 @@ def summarise(frames: pd.DataFrame, tracked: PoreTracks, scale: Scale) -> dict[s
 
     Args:
         frames: The table of frames, as `measure` makes it.
-        tracked: Its pores.
         scale: Pixel size and frame rate: lengths and areas are given in um and um² too where the
             first is known.
 
@@ -37,11 +36,11 @@ def summarise(frames: pd.DataFrame, tracked: PoreTracks, scale: Scale) -> dict[s
         - `pores_present`: pores of all kinds but the unclear ones, each place once.
         - `largest_pore_equivalent_diameter_px`, `mean_pore_area_px`: over all pores of all frames.
         - `porosity`: mean over the frames.
-        - `pixel_size_from`: "assumed" where nobody measured the pixel size; absent otherwise.
+        - `pixel_size_from`: "assumed" if the pixel size is assumed; else absent.
         - `oscillation_hz`: at which the depth of the keyhole oscillates most (see
           `oscillation_spectrum`); None without a frame rate, or where no frequency stands out.
 
-        Numbers of which there are none (no keyhole, no pores) are NaN.
+        Numbers without a keyhole or pores are NaN.
 
     Example:
         >>> import numpy as np
@@ -87,7 +86,7 @@ def summarise(frames: pd.DataFrame, tracked: PoreTracks, scale: Scale) -> dict[s
 
 
 def _counted(tracks: pd.DataFrame) -> dict[str, int]:
-    """How many pores there are, each place at which something rests counted once."""
+    """Count the pores, and each place of a resting blob once."""
     known = tracks[tracks["origin"] != UNCLEAR]
     return {
         "pores_static": int(known.loc[known["origin"] == STATIC, "place"].nunique()),

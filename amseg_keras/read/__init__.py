@@ -1,4 +1,4 @@
-"""From a path to a lazy stack of grey frames.
+"""Open paths as lazy stacks of grey frames.
 
 PNG, JPEG, BMP, TIFF, NumPy, HDF5 and NeXus, Zarr, EDF, video, folders and patterns of single files
 all become a `FrameStack`; what cannot be read becomes a `ReadError` that names the file.

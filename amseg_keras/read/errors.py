@@ -1,4 +1,4 @@
-"""The one error of this package, and the narrow door through which library errors become it."""
+"""Define the error of this package, and turn errors of libraries into it."""
 
 import logging
 import threading
@@ -25,7 +25,7 @@ class ReadError(ValueError):
 
 
 def printable(text: str) -> str:
-    """Replace the bytes of a file name that are not UTF-8, which nothing can print or store.
+    """Replace the bytes of a file name that are not UTF-8, which cannot be printed or stored.
 
     Example:
         >>> import os
@@ -37,7 +37,7 @@ def printable(text: str) -> str:
 
 @contextmanager
 def reading(where: str, kind: str) -> Iterator[None]:
-    """Turn whatever a file library raises inside the block into a `ReadError`.
+    """Turn any error of a file library inside the block into a `ReadError`.
 
     Args:
         where: Start of the message: the file, perhaps with a frame number.
@@ -79,9 +79,9 @@ def _reason(error: Exception) -> str:
 
 @contextmanager
 def quiet(*loggers: str) -> Iterator[list[logging.LogRecord]]:
-    """Keep what these loggers say in this thread off the terminal, and yield it as a list.
+    """Silence these loggers in this thread, and yield their messages as a list.
 
-    Other loggers, and the same loggers in other threads, go on as the user set them up.
+    Other loggers, and the same loggers in other threads, keep the settings of the user.
     """
     thread = threading.get_ident()
     records: list[logging.LogRecord] = []

@@ -1,4 +1,4 @@
-"""From what a user types, files, folders and patterns, to the stacks they mean."""
+"""Find the stacks that files, folders and patterns name."""
 
 import glob
 import os
@@ -28,10 +28,10 @@ _LISTED = 8
 
 @dataclass(frozen=True)
 class StackSource:
-    """A stack that was found and not yet opened.
+    """A stack that is not open yet.
 
     Attributes:
-        name: Unique among the stacks found with it, safe as a file name.
+        name: Name that is unique among the stacks of the inputs and safe as a file name.
         source: The file, folder or pattern as the user would recognise it.
         files: The one file, or the members of a sequence in order.
         dataset: Path inside an HDF5 file, if one was given.
@@ -39,7 +39,7 @@ class StackSource:
             if each file may hold several frames.
         numbers: Number of each file of a sequence, from its name.
         axes: Meaning of the axes of an array, if the user said it.
-        notes: What was assumed in finding the files, a sentence each.
+        notes: Sentence for each assumption in finding the files.
         options: Options of the user, which find the same stack again.
 
     Example:
@@ -65,10 +65,10 @@ class StackSource:
         """Open it.
 
         Args:
-            keep_nonfinite: Hand out NaN and infinite pixels, to repair them, in place of an error.
+            keep_nonfinite: Return NaN and infinite pixels, to repair them, instead of an error.
 
         Raises:
-            ReadError: It cannot be read; of a sequence, none of its files can.
+            ReadError: The file, or every file of a sequence, cannot be read.
         """
         reader: FrameReader
         notes: tuple[str, ...] = ()
@@ -95,7 +95,7 @@ def find_stacks(
     files of a folder whose names differ in the number that counts the frames are one sequence;
     numbers that are left out are missing frames. Files given one by one, and files of several
     frames, are stacks of their own, unless `options` says otherwise. In a folder, hidden files and
-    files that are no images are passed over.
+    files that are no images are skipped.
 
     Args:
         inputs: One or more inputs, as the user typed them.
@@ -136,14 +136,14 @@ def open_stack(path: str | os.PathLike[str], options: ReadOptions = AS_FOUND) ->
     """Open the one stack that a file, dataset ``file.h5::/path``, folder or pattern holds.
 
     Args:
-        path: As an input of `find_stacks`.
-        options: As of `find_stacks`.
+        path: Input, as of `find_stacks`.
+        options: As in `find_stacks`.
 
     Returns:
         The stack, open; with `with` its file is closed at the end.
 
     Raises:
-        ReadError: There is none, or there are several (the message lists them).
+        ReadError: There is no stack, or there are several (the message lists them).
 
     Example:
         >>> with open_stack("sample:esrf-lpbf") as stack:
@@ -163,7 +163,7 @@ def open_stack(path: str | os.PathLike[str], options: ReadOptions = AS_FOUND) ->
 
 
 def _sequences_of_files(paths: Sequence[str], options: ReadOptions) -> dict[str, StackSource]:
-    """Group files that were given one by one, where several of them are numbered alike."""
+    """Group files that were given one by one, if several of them are numbered alike."""
     files = {path: Path(path) for path in paths if os.path.isfile(path)}
     if options.separate or len(files) < 2:
         return {}
@@ -188,7 +188,7 @@ def _sequences_of_files(paths: Sequence[str], options: ReadOptions) -> dict[str,
 
 @dataclass
 class _Finder:
-    """Finds the stacks of one input after the other; errors of single files are kept."""
+    """Search for the stacks of one input after the other; errors of single files are kept."""
 
     options: ReadOptions
     errors: list[ReadError]
@@ -332,7 +332,7 @@ def _folder_name(folder: Path) -> str:
 
 
 def _name_parts(stack: StackSource) -> tuple[str, str, str]:
-    """(folder to put in front, name, extension), for `unique_names`."""
+    """Return (folder to put in front, name, extension), for `unique_names`."""
     first = stack.files[0]
     folder = Path(os.path.abspath(first.parent))
     if len(stack.files) > 1 and stack.name == _folder_name(folder):

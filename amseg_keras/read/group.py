@@ -1,4 +1,4 @@
-"""Which files of a folder are frames of one sequence, and which frames are missing."""
+"""Group files of a folder to sequences, and find missing frames."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from amseg_keras.read.numbering import (
 from amseg_keras.read.stack import AS_FOUND, ReadOptions
 
 _MOST_LOOKED_INTO = 1000
-"""Files of several frames that are opened to see whether they follow each other."""
+"""Most files of several frames that are opened to see whether they follow each other."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Group:
         positions: Frame number of each file, from 0, with gaps for missing ones; None for files
             that may hold several frames.
         pattern: Name of the files, with ``*`` for what changes.
-        notes: What was assumed, a sentence each.
+        notes: Sentence for each assumption.
     """
 
     files: tuple[Path, ...]
@@ -48,7 +48,7 @@ class Group:
 
 
 def natural_order(path: Path) -> tuple[object, ...]:
-    """Sort key that puts ``frame2.tif`` before ``frame10.tif``, and ``t_-2.tif`` before both."""
+    """Return a sort key: ``t_-2.tif``, then ``frame2.tif``, then ``frame10.tif``."""
     name = numbered_name(path)
     # The name itself decides between 01 and 1.
     texts = tuple(text.casefold() for text in name.texts)
@@ -60,7 +60,7 @@ def group_files(files: Sequence[Path], options: ReadOptions = AS_FOUND) -> list[
     """Join files of a folder that are frames of one sequence.
 
     Names of a sequence differ in the number that counts the frames; other numbers are part of the
-    name. Files that hold several frames stay on their own unless they say themselves that one
+    name. Files that hold several frames stay separate unless their metadata say that one
     follows the other, or `options.join` is set. Of each set of names only the first files are
     opened, so that 20,000 frames are found by opening one.
 
@@ -173,7 +173,7 @@ def _any_holds_several(files: Sequence[Path]) -> bool:
 
 
 def _why_they_follow(files: Sequence[Path]) -> str | None:
-    """Say why files of several frames are one recording, if the files say so."""
+    """Say why files of several frames are one recording, if their metadata say so."""
     infos: list[StackInfo] = []
     for file in files[:_MOST_LOOKED_INTO]:
         try:
@@ -199,16 +199,16 @@ def _why_they_follow(files: Sequence[Path]) -> str | None:
 
 
 MOST_MISSING = 1000
-"""More missing frames than this, and ten for each file, are no gaps of a counter."""
+"""Missing frames, with ten for each file, above which numbers are no counter."""
 
 
 @dataclass(frozen=True)
 class Slots:
-    """Where the files of a sequence stand in time.
+    """Places of the files of a sequence in time.
 
     Attributes:
         positions: Frame number of each file, from 0.
-        notes: What was assumed, a sentence each.
+        notes: Sentence for each assumption.
     """
 
     positions: tuple[int, ...]
@@ -216,15 +216,12 @@ class Slots:
 
     @property
     def frames(self) -> int:
-        """Number of frames, the missing ones included."""
+        """Number of frames, with missing ones."""
         return self.positions[-1] + 1
 
 
 def find_slots(numbers: Sequence[int]) -> Slots:
     """Give each file of a sequence its place in time, with gaps where numbers are missing.
-
-    Args:
-        numbers: The number of each file, ascending.
 
     Example:
         >>> slots = find_slots([0, 1, 2, 5])

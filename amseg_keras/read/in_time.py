@@ -1,4 +1,4 @@
-"""Open a foreign file in another process first, which may be ended if it takes too long."""
+"""Open a foreign file in another process first, which is ended if it takes too long."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from amseg_keras.read.errors import ReadError
 from amseg_keras.read.stack import AS_FOUND, ReadOptions
 
 START_S = 120.0
-"""The other process imports the package first, which is no fault of a file's."""
+"""Longest start of the other process in s, which imports the package first."""
 
 
 class TimedReader:
-    """Checks files in a process of its own, one after the other; it is started once.
+    """Checks of files in a separate process, which is started once.
 
     Args:
         seconds: Time for opening the files and reading two frames of each stack.
@@ -37,14 +37,14 @@ class TimedReader:
     def check(self, paths: Sequence[Path], options: ReadOptions = AS_FOUND) -> None:
         """Open the stacks of files, and read the first and the last frame of each.
 
-        Errors that reading them here raises too are left to be raised here.
+        Errors that reading raises here too are not raised by this check.
 
         Args:
             paths: Files, as for `find_stacks`.
-            options: As for `find_stacks`.
+            options: Options, as of `find_stacks`.
 
         Raises:
-            ReadError: It takes longer than the limit, or ends the process.
+            ReadError: The check takes longer than the limit, or a file ends the process.
         """
         with self._lock:
             connection = self._started()

@@ -9,14 +9,14 @@ from collections.abc import Callable, Sequence
 _RESERVED = {"con", "prn", "aux", "nul"}
 _RESERVED |= {f"{port}{number}" for port in ("com", "lpt") for number in range(1, 10)}
 _LONGEST = 100
-"""Bytes; file systems take 255, and files of a stack have a few more behind its name."""
+"""Longest name in bytes; file systems allow 255, with endings behind the name of a stack."""
 
 
 def safe_name(text: str) -> str:
-    """Replace what some file system refuses in a name.
+    """Replace letters of a name that some file system refuses.
 
-    A name that is too long ends in a few digits of its checksum in place of its end, so that two
-    such names stay two.
+    A too long name ends in a few digits of its checksum instead of its end, so that two
+    such names stay different.
 
     Example:
         >>> safe_name("Ti64: 200 W/run 3")
@@ -36,7 +36,7 @@ def safe_name(text: str) -> str:
 
 
 def cell_text(name: str) -> str:
-    """Name a file so that a spreadsheet does not take it for a formula; it is the same path.
+    """Write the name of a file so that a spreadsheet takes it for no formula; the path is the same.
 
     Example:
         >>> cell_text("=1+1.tif"), cell_text("scan_07.tif")

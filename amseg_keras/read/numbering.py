@@ -1,4 +1,4 @@
-"""The numbers in file names, and which one counts the frames."""
+"""Find the number in file names that counts the frames."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ _OUTER = frozenset(
 
 @dataclass(frozen=True)
 class NumberedName:
-    """A file name taken apart.
+    """The parts of a file name.
 
     Attributes:
         path: The file.
         texts: Texts between the numbers; one more than there are numbers.
-        numbers: Signed.
+        numbers: Numbers with their signs.
         spans: Begin and end of each number in the stem.
 
     Example:
@@ -49,7 +49,7 @@ class NumberedName:
 
 @lru_cache(1 << 14)
 def numbered_name(path: Path) -> NumberedName:
-    """Take a file name apart."""
+    """Split a file name into texts and numbers."""
     stem = path.stem
     matches = list(_NUMBER.finditer(stem))
     ends = [0, *(match.end() for match in matches)]
@@ -80,9 +80,6 @@ def join_decimals(names: Sequence[NumberedName]) -> list[NumberedName]:
     """Read ``a_0.5, a_1.0, a_1.5`` as one number a name, if these are equal steps.
 
     The number is then in units of its last digit: 5, 10, 15.
-
-    Args:
-        names: Files whose names differ in numbers alone.
 
     Example:
         >>> names = [numbered_name(Path(f"a_{text}.tif")) for text in ("0.5", "1.0", "1.5")]
@@ -116,12 +113,12 @@ def _joined_decimal(name: NumberedName, at: int, scale: int) -> NumberedName:
 
 @dataclass(frozen=True)
 class Counted:
-    """Files that one number of their names counts.
+    """Files that are counted by one number of their names.
 
     Attributes:
         names: Names in the order of that number.
         column: Index of the number that counts, from 0.
-        stamps: Numbers that change with it and count nothing, such as a clock or a temperature.
+        stamps: Numbers that change too without counting, such as a clock or a temperature.
         split: True if other numbers keep files of the same pattern apart.
     """
 
@@ -132,12 +129,12 @@ class Counted:
 
     @property
     def numbers(self) -> tuple[int, ...]:
-        """The number of each file."""
+        """Counting number of each file."""
         return tuple(name.numbers[self.column] for name in self.names)
 
     @property
     def has_wandering(self) -> bool:
-        """Whether another number than the counter changes, and does not rise with it."""
+        """True if another number than the counter changes, and does not rise with it."""
         return any(
             later.numbers[at] <= earlier.numbers[at]
             for at in self.stamps
@@ -164,18 +161,17 @@ def count_frames(
 ) -> list[Counted]:
     """Split files of one pattern into sequences.
 
-    The number that changes counts the frames. Where several change, the one that never repeats
-    counts; else ``time`` or ``frame`` in front of one decides, then the last. Numbers with a unit
-    and those behind ``run``, ``layer``, ``position`` and the like tell sequences apart.
+    The number that changes counts the frames. If several change, the number that never repeats
+    counts; else ``time`` or ``frame`` before a number decides, then the last. Numbers with a unit
+    and numbers behind ``run``, ``layer``, ``position`` and the like separate sequences.
 
     Args:
-        names: Files whose names differ in numbers alone.
         by: The user's choice; see `ReadOptions`. The other numbers keep files apart only where this
             one repeats.
         join: True to make one sequence of files that would all stay single.
 
     Returns:
-        The sequences; a file without a number that counts is one of its own.
+        The sequences; a file without a counting number is a sequence by itself.
     """
     columns = range(len(names[0].numbers))
     varying = [at for at in columns if len({name.numbers[at] for name in names}) > 1]
@@ -209,7 +205,7 @@ def count_frames(
 
 
 def likely_column(name: NumberedName, by: str | None = None) -> int | None:
-    """Choose the number that counts frames from one name alone, as for files that are to come.
+    """Choose the number that counts frames from one name alone, for files to come.
 
     Example:
         >>> [likely_column(numbered_name(Path(name))) for name in ("a_1_007.tif", "a_07_200W.tif")]
@@ -275,7 +271,7 @@ def _counting_column(
 
 
 def _without_clock(names: Sequence[NumberedName], plain: Sequence[int], free: list[int]) -> int:
-    """Choose the number that counts, and not a clock that only accompanies it."""
+    """Choose the number that counts, not a clock that accompanies it."""
     unique = _unique(names, free)
     if len(unique) == 1:
         # A number that runs on over a grid of positions and times counts the files, not the frames.
@@ -295,7 +291,7 @@ def _without_clock(names: Sequence[NumberedName], plain: Sequence[int], free: li
 
 
 def _unique(names: Sequence[NumberedName], columns: Sequence[int]) -> list[int]:
-    """Numbers that never repeat."""
+    """Return the numbers that never repeat."""
     return [at for at in columns if len({name.numbers[at] for name in names}) == len(names)]
 
 
@@ -307,7 +303,7 @@ def _returns(names: Sequence[NumberedName], column: int, at: int) -> bool:
 
 
 def _idle(names: Sequence[NumberedName], column: int, varying: Sequence[int]) -> frozenset[int]:
-    """Numbers that need not keep files apart, as another one tells all of a sequence apart."""
+    """Return the numbers that are not needed, because another number identifies every file."""
     others = [at for at in varying if at != column]
     best: tuple[int, ...] | None = None
     fewest = len(names) + 1
@@ -338,10 +334,10 @@ def _rises_with(names: Sequence[NumberedName], column: int, at: int) -> bool:
 
 
 def check_choice(by: str, names: Sequence[NumberedName]) -> None:
-    """Raise if no file name has the number that the user asked for.
+    """Raise if no file name has the requested number.
 
     Raises:
-        ReadError: There is none; the message shows a name.
+        ReadError: No name has such a number; the message shows a name.
     """
     if all(not name.numbers or _asked_column(name, by) is None for name in names):
         raise ReadError(

@@ -1,4 +1,4 @@
-"""Which axis of an array is frames, rows, columns or colour, and grey numbers of its pixels."""
+"""Tell which axis of an array is frames, rows, columns or colour, and make pixels grey."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _CLASS_IDS: ContextVar[str | None] = ContextVar("class_ids", default=None)
 
 @contextmanager
 def class_ids(where: str) -> Iterator[None]:
-    """Refuse, inside the block, to turn colour to grey: a mixture of class ids is another class.
+    """Refuse to convert colour to grey inside the block, because class ids cannot be mixed.
 
     Args:
         where: Start of the error's message: the file, perhaps with a frame number.
@@ -72,7 +72,7 @@ def to_grey(frame: np.ndarray) -> np.ndarray:
         Array ``(height, width)``.
 
     Raises:
-        ValueError: For more than four channels.
+        ValueError: There are more than four channels.
         ReadError: The channels differ, inside a block of `class_ids`.
 
     Example:
@@ -112,7 +112,7 @@ def plain_dtype(dtype: np.dtype, where: str) -> np.dtype:
     """Return the dtype of the frames: native byte order, bool as uint8.
 
     Raises:
-        ReadError: For complex, object, string and other dtypes that are not grey values.
+        ReadError: The dtype is complex, object, string or another type without grey values.
     """
     if dtype.kind == "b":
         return np.dtype(np.uint8)
@@ -134,7 +134,7 @@ class Layout:
 
     Attributes:
         shape: Shape of the array.
-        axes: A letter for each axis: Y, X, S for colour samples; the others count frames.
+        axes: Letter for each axis: Y, X, S for colour samples; other axes count frames.
 
     Example:
         >>> layout = Layout((5, 4, 10), "YXT")
@@ -164,7 +164,7 @@ class Layout:
 
     @property
     def has_colour(self) -> bool:
-        """Whether an axis holds colour samples."""
+        """True if an axis holds colour samples."""
         return "S" in self.axes
 
     def region(self, index: int) -> tuple[int | slice, ...]:
@@ -188,7 +188,7 @@ class Layout:
 
 
 def asked_layout(shape: tuple[int, ...], axes: str, where: str) -> Layout:
-    """Lay out an array as the user says.
+    """Lay out an array by the axes that the user gave.
 
     Raises:
         ReadError: The array has another number of axes, an empty axis, or too many colours.
@@ -207,12 +207,10 @@ def asked_layout(shape: tuple[int, ...], axes: str, where: str) -> Layout:
 
 
 def find_layout(shape: tuple[int, ...], dtype: np.dtype, known: str | None) -> Layout | None:
-    """Lay out an array whose axes are known from its file, or not at all.
+    """Lay out an array by the axes that its file states, or by its shape.
 
     Args:
-        shape: Shape of the array.
-        dtype: Dtype of the array.
-        known: Letters of its axes, where the file says them.
+        known: Letters of the axes in the file, or None.
 
     Returns:
         None if the array holds no frames.
@@ -235,7 +233,7 @@ def find_layout(shape: tuple[int, ...], dtype: np.dtype, known: str | None) -> L
 
 
 def looks_coloured(shape: tuple[int, ...], dtype: np.dtype) -> bool:
-    """Tell whether an array is a colour picture, and not frames three or four pixels wide."""
+    """Tell whether an array is a colour picture, not frames three or four pixels wide."""
     return (
         len(shape) == 3
         and shape[-1] in _COLOURS
@@ -246,7 +244,7 @@ def looks_coloured(shape: tuple[int, ...], dtype: np.dtype) -> bool:
 
 
 def layout_note(layout: Layout, asked: str | None, known: str | None) -> str | None:
-    """Say which reading of an array was taken, where another one is possible."""
+    """Say how an array was read, if another reading is possible."""
     taken = f"axes {layout.axes} ({_by(layout.shape)})"
     if asked is not None:
         return f"{taken} as asked by --axes"

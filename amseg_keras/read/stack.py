@@ -1,4 +1,4 @@
-"""A lazy stack of grey frames, whatever file it comes from, and the choices of how to read it."""
+"""A lazy stack of grey frames from any file, and the options to read it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import operator
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from types import TracebackType
 from typing import Protocol
 
 import numpy as np
@@ -27,7 +26,7 @@ class ReadOptions:
         sequence_by: Number in the file names that counts the frames: ``"first"``, ``"last"``, its
             position from 1, or the text in front of it (``"time"``). None finds it.
         separate: Every file is a stack of its own.
-        join: Numbered files are one stack, also if each holds several frames or was given by
+        join: Numbered files are one stack, even if each holds several frames or was given by
             itself.
 
     Example:
@@ -59,17 +58,17 @@ class ReadOptions:
 
 
 AS_FOUND = ReadOptions()
-"""No choice: the files decide."""
+"""Options that leave every choice to the files."""
 
 
 _SMALLEST = 2
-"""Rows and columns of a frame at least: label files and movies have no thinner ones."""
+"""Least rows and columns of a frame, as in label files and movies."""
 
 
 class Frames(Protocol):
     """Grey frames by index: a `FrameStack`, or an array ``(frames, height, width)``.
 
-    What takes `Frames` reads one frame at a time, and so takes a stack of any length.
+    Functions of `Frames` read one frame at a time, so that a stack may have any length.
 
     Example:
         >>> from amseg_keras.read import Frames, open_stack
@@ -112,7 +111,7 @@ class FrameStack:
     """Grey frames read one at a time from an open file, folder or sequence.
 
     ``len(stack)`` is the number of frames and ``stack[i]`` frame `i`, counted from 0, negative
-    from the end, as a new ``(height, width)`` array. Only the frame asked for is in memory (for
+    from the end, as a new ``(height, width)`` array. Only the requested frame is in memory (for
     compressed HDF5 its chunk too). One stack is for one thread.
 
     Attributes:
@@ -167,20 +166,20 @@ class FrameStack:
 
     @property
     def pixel_size_um(self) -> float | None:
-        """Edge of a pixel in micrometres, None unless the file says it unambiguously."""
+        """Edge of a pixel in micrometres; None unless the file states it unambiguously."""
         return self._reader.info.pixel_size_um
 
     @property
     def frame_rate_hz(self) -> float | None:
-        """Frames per second of the recording (not of playback), None unless the file says it."""
+        """Frames per second of the recording, not of playback; None unless the file states it."""
         return self._reader.info.frame_rate_hz
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What was assumed on reading, for example that colour was turned to grey.
+        """Sentences on assumptions, for example that colour was converted to grey.
 
-        They also say how many pixels of the first frame are as large as a pixel can be, which is
-        how detectors mark dead ones; for this the frame is read.
+        They also count the pixels of the first frame with the largest possible value, by which
+        detectors mark dead pixels; for this the frame is read.
         """
         if self._extremes is None:
             self._extremes = self._say_extremes()
@@ -189,7 +188,7 @@ class FrameStack:
 
     @property
     def is_inverted(self) -> bool:
-        """Whether the file says that 0 is white; the frames are handed out as stored."""
+        """True if the file says that 0 is white; frames are returned as stored."""
         return self._reader.info.is_inverted
 
     @property
@@ -212,7 +211,7 @@ class FrameStack:
             index: 0 to ``len(stack) - 1``, or negative from the end.
 
         Returns:
-            Array ``(height, width)`` of `dtype`, the caller's own.
+            New array ``(height, width)`` of `dtype`.
 
         Raises:
             IndexError: There is no such frame.
@@ -266,12 +265,7 @@ class FrameStack:
     def __enter__(self) -> FrameStack:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()
 
     def __repr__(self) -> str:

@@ -1,1 +1,1 @@
-"""What a user looks at and takes along: label files, overlays, movies."""
+"""Show results: label files, overlays, movies, reports."""

@@ -14,7 +14,7 @@ PAPER_COLOURS = {
     "powder": (0xFF, 0xCF, 0x20),
     "melt pool": (0xF2, 0x8E, 0x2B),
 }
-"""The colours of the paper's figures; the melt pool, which the paper does not have, is orange."""
+"""Colours of the paper's figures; the paper has no melt pool, which is orange."""
 
 OTHER_COLOURS = (
     (0x00, 0x72, 0xB2),
@@ -25,12 +25,11 @@ OTHER_COLOURS = (
     (0xF0, 0xE4, 0x42),
     (0xD5, 0x5E, 0x00),
 )
-"""For classes that the paper does not have, in turn: Okabe and Ito's, told apart by the
-colour-blind."""
+"""Colours of other classes, by Okabe and Ito, for the colour-blind too."""
 
 
 def class_colours(class_names: Sequence[str]) -> np.ndarray:
-    """Red, green, blue of each class, uint8 `(classes, 3)`.
+    """Return red, green, blue of each class, uint8 `(classes, 3)`.
 
     Example:
         >>> class_colours(["pore", "crack"])

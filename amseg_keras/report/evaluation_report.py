@@ -1,4 +1,4 @@
-"""An evaluation as one HTML file that needs nothing beside it."""
+"""Draw the worst frames and the confusion of an evaluation, and write its page."""
 
 from __future__ import annotations
 
@@ -6,13 +6,162 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
+from pathlib import Path
 
+import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from PIL import Image, ImageDraw, ImageFont
 
-from amseg_keras.datasets.split import SPLIT_BY
+from amseg_keras.atomic import complete_or_absent
+from amseg_keras.classes import IGNORE
+from amseg_keras.datasets.statistics import SPLIT_BY
 from amseg_keras.evaluation import Evaluation, FrameCounts
+from amseg_keras.preprocess import GreyRange
 from amseg_keras.report.colours import class_colours
+from amseg_keras.report.overlay import TEXT_SIZE, overlay, with_legend
 from amseg_keras.report.page import NOTHING, about, cards, count, figure, notes, page
+
+PANEL_PIXELS = (320, 800)
+"""Narrowest and widest panel: small frames are enlarged, and large ones fit a page."""
+
+MOST_NUMBERS = 12
+"""Most classes whose squares have room for numbers."""
+
+_TITLE_HEIGHT = 22
+_GAP = 6
+_PALE = 0.65
+_STRIPE = 4
+
+
+def draw_confusion(confusion: np.ndarray, class_names: Sequence[str], path: Path) -> None:
+    """Draw a confusion matrix: fractions of each true class, and counts of pixels.
+
+    Args:
+        confusion: Numbers of pixels `(truth, predicted)`.
+        class_names: Class names in the order of the rows, with any signs.
+        path: Picture to write; the ending chooses the type: png, pdf, svg.
+    """
+    true = confusion.sum(axis=1, keepdims=True)
+    shares = np.divide(confusion, true, out=np.full(confusion.shape, np.nan), where=true > 0)
+    side = 2.4 + max(0.95 * min(len(class_names), MOST_NUMBERS), 0.3 * len(class_names))
+    # Unlike pyplot, this works in threads and without a display.
+    figure = Figure(figsize=(side + 1, side), layout="constrained")
+    axes = figure.subplots()
+    image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    axes.set_facecolor("#dddddd")  # a class without labels has no fractions
+    places = range(len(class_names))
+    # matplotlib would read a formula between dollar signs.
+    axes.set_xticks(places, class_names, rotation=35, ha="right", parse_math=False)
+    axes.set_yticks(places, class_names, parse_math=False)
+    axes.set_xlabel("found by the network")
+    axes.set_ylabel("labels")
+    axes.tick_params(length=0)
+    if len(class_names) <= MOST_NUMBERS:
+        _write_numbers(axes, confusion, shares)
+    figure.colorbar(image, label="share of the labelled class", shrink=0.7)
+    with complete_or_absent(path) as temporary:
+        figure.savefig(temporary, dpi=150)
+
+
+def compare_frame(
+    image: np.ndarray,
+    truth: np.ndarray,
+    found: np.ndarray,
+    class_names: Sequence[str],
+    grey_range: GreyRange,
+) -> np.ndarray:
+    """Draw a frame, its labels, the predicted labels and their differences, with a legend.
+
+    In the last panel wrong pixels have the colour of their predicted class. Pixels labelled "to be
+    ignored" are striped.
+
+    Args:
+        image: Grey levels `(height, width)`.
+        truth: Class ids of the same shape, 255 to be ignored.
+        grey_range: Grey levels that are shown black and white.
+
+    Returns:
+        Red, green, blue, uint8 `(height, width, 3)`: two panels above two, or four in a row if
+        the frame is higher than wide.
+
+    Example:
+        >>> grey, labels = np.zeros((200, 400)), np.zeros((200, 400), np.uint8)
+        >>> compare_frame(grey, labels, labels, ["gas", "melt"], GreyRange(0, 1, 1)).shape
+        (470, 806, 3)
+    """
+    nothing = np.full_like(truth, IGNORE)
+    grey = overlay(image, nothing, class_names, grey_range)
+    ignored = truth == IGNORE
+    wrong = (truth != found) & ~ignored
+    pale = ((1 - _PALE) * grey + _PALE * 255).astype(np.uint8)
+    differences = np.where(wrong[..., None], class_colours(class_names)[found], pale)
+    striped = " (striped: ignored)" if ignored.any() else ""
+    panels = [
+        _titled("frame", grey),
+        _titled(
+            f"labels{striped}", _stripe(overlay(image, truth, class_names, grey_range), ignored)
+        ),
+        _titled("network", overlay(image, found, class_names, grey_range)),
+        _titled("wrong pixels, as the network called them", _stripe(differences, ignored)),
+    ]
+    if image.shape[0] > image.shape[1]:
+        return with_legend(_joined(panels, axis=1), class_names)
+    rows = [_joined(panels[:2], axis=1), _joined(panels[2:], axis=1)]
+    return with_legend(_joined(rows, axis=0), class_names)
+
+
+def _write_numbers(axes: Axes, confusion: np.ndarray, shares: np.ndarray) -> None:
+    for (row, column), pixels in np.ndenumerate(confusion):
+        share = shares[row, column]
+        if np.isnan(share):
+            continue
+        text = f"{share:.1%}\n{_short(int(pixels))}" if pixels else "0"
+        colour = "white" if share > 0.6 else "black"
+        axes.text(column, row, text, ha="center", va="center", color=colour, fontsize=8)
+
+
+def _short(pixels: int) -> str:
+    """Shorten a count.
+
+    >>> _short(950), _short(12345), _short(999_999), _short(4_000_000)
+    ('950', '12.3 k', '1000.0 k', '4.0 M')
+    """
+    if pixels < 1000:
+        return str(pixels)
+    return f"{pixels / 1e3:.1f} k" if pixels < 1e6 else f"{pixels / 1e6:.1f} M"
+
+
+def _titled(title: str, picture: np.ndarray) -> np.ndarray:
+    """Resize a panel for a page and write its title above it."""
+    height, width = picture.shape[:2]
+    narrowest, widest = PANEL_PIXELS
+    if width < narrowest:
+        times = -(-narrowest // width)
+        picture = picture.repeat(times, axis=0).repeat(times, axis=1)
+    elif width > widest:
+        size = (widest, max(1, round(height * widest / width)))
+        picture = np.asarray(Image.fromarray(picture).resize(size, Image.Resampling.BOX))
+    strip = Image.new("RGB", (picture.shape[1], _TITLE_HEIGHT), "white")
+    font = ImageFont.load_default(TEXT_SIZE)
+    ImageDraw.Draw(strip).text((2, _TITLE_HEIGHT // 2), title, "black", font, anchor="lm")
+    return np.concatenate([np.asarray(strip), picture])
+
+
+def _stripe(picture: np.ndarray, where: np.ndarray) -> np.ndarray:
+    rows, columns = np.indices(where.shape)
+    stripes = where & ((rows + columns) // _STRIPE % 2 == 0)
+    return np.where(stripes[..., None], 255 - (255 - picture) // 3, picture).astype(np.uint8)
+
+
+def _joined(pictures: Sequence[np.ndarray], axis: int) -> np.ndarray:
+    """Join pictures along an axis, with white gaps."""
+    shape = list(pictures[0].shape)
+    shape[axis] = _GAP
+    gap = np.full(shape, 255, np.uint8)
+    parts = [part for picture in pictures for part in (gap, picture)]
+    return np.concatenate(parts[1:], axis=axis)
 
 
 @dataclass(frozen=True)
@@ -20,8 +169,8 @@ class WorstFrame:
     """A frame for the report.
 
     Attributes:
-        counts: What was counted in it.
-        picture: From `compare_frame`, as PNG.
+        counts: Counts of its pixels.
+        picture: Picture from `compare_frame`, as PNG.
     """
 
     counts: FrameCounts
@@ -35,20 +184,14 @@ def evaluation_report(
     made_with: Mapping[str, str],
     quantity_errors: bytes | None = None,
 ) -> str:
-    """Write an evaluation down as HTML: numbers, tables, pictures, and what they are of.
+    """Write the HTML page of an evaluation: numbers, tables and pictures.
 
-    Nothing is fetched when it is opened, and names from files are shown as text, whatever they
-    hold.
+    The page loads nothing, and shows names from files as text.
 
     Args:
-        evaluation: What is reported.
-        confusion: The picture of `draw_confusion`, as PNG.
-        worst: The worst frames, the worst first.
-        made_with: What else is to be known, for the table at the end: versions, date, weights.
-        quantity_errors: Picture of `report.study.error_figure`, as PNG, if there is one.
-
-    Returns:
-        The whole document.
+        confusion: Picture from `draw_confusion`, as PNG.
+        made_with: Entries of the table at the end: versions, date, weights.
+        quantity_errors: Picture of `report.study.error_figure` as PNG, or None.
     """
     title = f"{evaluation.model.name} on {evaluation.data.folder.resolve().name}"
     body = [
@@ -78,12 +221,12 @@ def evaluation_report(
 def _what(evaluation: Evaluation) -> str:
     of = "all labelled frames" if evaluation.split is None else f"{evaluation.split} split"
     frames = len(evaluation.counts)
-    sequences = len({one.frame.sequence for one in evaluation.counts})
+    sequences = len({counts.frame.sequence for counts in evaluation.counts})
     return f"{of}: {count(frames, 'frame')} of {count(sequences, 'sequence')}"
 
 
 def _notes(evaluation: Evaluation) -> list[str]:
-    """What a reader has to know before the numbers."""
+    """Return sentences for the reader before the numbers."""
     sentences = [f"The network was trained on: {evaluation.model.trained_on}"]
     if evaluation.data.origin:
         sentences.append(f"The frames: {evaluation.data.origin}")
@@ -117,10 +260,7 @@ def _quantities(errors: bytes | None) -> list[str]:
 
 
 def _cards(evaluation: Evaluation) -> str:
-    shown = [
-        ("mean IoU", _score(evaluation.mean_iou)),
-        ("mean F1", _score(evaluation.mean_f1)),
-    ]
+    shown = [("mean IoU", _score(evaluation.mean_iou)), ("mean F1", _score(evaluation.mean_f1))]
     if (pores := evaluation.pores) is not None:
         shown += [
             (f"of {count(pores.true, 'labelled pore')} found", _percent(pores.recall)),
@@ -151,8 +291,7 @@ def _groups(evaluation: Evaluation) -> list[str]:
     } | {f"iou_{name}": (f"IoU {name}", _score) for name in evaluation.class_names}
     parts = []
     for name in ("material", "facility", "process", "sequence"):
-        # Of what nobody wrote down there is nothing to tell apart.
-        known = any(getattr(one.frame, name) for one in evaluation.counts)
+        known = any(getattr(counts.frame, name) for counts in evaluation.counts)
         if known or name == "material":
             parts += [f"<h2>By {name}</h2>", _table(evaluation.by(name), name, columns)]
     parts.append(
@@ -167,17 +306,17 @@ def _worst(evaluation: Evaluation, worst: Sequence[WorstFrame]) -> list[str]:
         return []
     parts = ["<h2>Worst frames</h2>", '<p class="soft">Lowest mean IoU first.</p>']
     scores = evaluation.frames
-    for one in worst:
-        of_frame = scores.iloc[evaluation.counts.index(one.counts)]
+    for frame in worst:
+        of_frame = scores.iloc[evaluation.counts.index(frame.counts)]
         shown = [
             f"{name} {_score(of_frame[f'iou_{name}'])}"
             for name, pixels in zip(
-                evaluation.class_names, one.counts.confusion.sum(axis=1), strict=True
+                evaluation.class_names, frame.counts.confusion.sum(axis=1), strict=True
             )
             if pixels
         ]
         caption = f"mean IoU {_score(of_frame['mean_iou'])} ({', '.join(shown)})"
-        parts.append(figure(one.picture, one.counts.frame.image, caption))
+        parts.append(figure(frame.picture, frame.counts.frame.image, caption))
     return parts
 
 
@@ -199,7 +338,7 @@ def _table(
     columns: Mapping[str, tuple[str, Callable[[float], str]]],
     class_names: Sequence[str] = (),
 ) -> str:
-    """A table with a bar behind each score; with class names, a swatch before each row's name."""
+    """Return a table with a bar behind each score, and swatches of the classes if given."""
     head = "".join(f"<th>{escape(title)}</th>" for title, _ in columns.values())
     swatches = [f"background:#{bytes(colour).hex()}" for colour in class_colours(class_names)]
     rows = []

@@ -1,12 +1,17 @@
-"""Label maps as files: TIFF stack, PNG per frame, HDF5, or Zarr."""
+"""Write label maps as a TIFF stack, a PNG for each frame, HDF5 or Zarr, and read Zarr."""
 
 from __future__ import annotations
 
 import json
+import os
 import re
+import secrets
+import shutil
 import zlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
+from types import ModuleType
 
 import h5py
 import numpy as np
@@ -16,16 +21,92 @@ from PIL import Image
 from amseg_keras.atomic import complete_or_absent
 from amseg_keras.classes import IGNORE
 from amseg_keras.report.colours import class_colours
-from amseg_keras.report.label_zarr import write_zarr
+
+ZARR_NAME = "labels.zarr"
+
+FRAMES_OF_CHUNK = 16
+"""Frames in a file of the array: few to read one frame, enough for few files."""
+
+
+def zarr_module() -> ModuleType:
+    """Import the `zarr` package, which only this format needs.
+
+    Raises:
+        ImportError: the package is missing or too old; the message says what to do.
+    """
+    try:
+        import zarr
+    except ModuleNotFoundError as error:
+        if error.name != "zarr":
+            raise
+        raise ImportError(_install("is not installed")) from error
+    if not hasattr(zarr, "create_array"):
+        raise ImportError(_install(f"{zarr.__version__} is too old"))
+    return zarr
+
+
+def write_zarr(
+    folder: Path,
+    labels: Iterable[np.ndarray],
+    shape: tuple[int, int, int],
+    class_names: Sequence[str],
+) -> str:
+    """Write `labels.zarr`: a Zarr 3 array, Zstandard, 16 frames a chunk, class names as attribute.
+
+    Raises:
+        ImportError: the `zarr` package is not installed.
+    """
+    temporary = folder / f".labels-{secrets.token_hex(4)}.zarr"
+    try:
+        array = zarr_module().create_array(
+            temporary,
+            shape=shape,
+            dtype="uint8",
+            chunks=(min(FRAMES_OF_CHUNK, shape[0]), *shape[1:]),
+            fill_value=IGNORE,
+            attributes={"class_names": list(class_names), "ignore": IGNORE},
+            dimension_names=("frame", "y", "x"),
+        )
+        rest, first = iter(labels), 0
+        while frames := list(islice(rest, FRAMES_OF_CHUNK)):
+            array[first : first + len(frames)] = np.stack(frames)
+            first += len(frames)
+        # A folder cannot replace another folder.
+        shutil.rmtree(folder / ZARR_NAME, ignore_errors=True)
+        os.replace(temporary, folder / ZARR_NAME)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    return ZARR_NAME
+
+
+def read_zarr(path: Path) -> tuple[tuple[int, ...], np.dtype, Iterator[np.ndarray]]:
+    """Read shape, dtype and frames of a label array, with one chunk in memory at a time.
+
+    Raises:
+        ImportError: the `zarr` package is not installed.
+        ValueError, OSError: the array is missing or damaged; the frames raise these too.
+    """
+    array = zarr_module().open_array(path, mode="r")
+
+    def frames() -> Iterator[np.ndarray]:
+        for first in range(0, array.shape[0], array.chunks[0]):
+            yield from np.asarray(array[first : first + array.chunks[0]])
+
+    return array.shape, np.dtype(array.dtype), frames()
+
+
+def _install(why: str) -> str:
+    return f"labels as Zarr need the zarr package, which {why}: pip install 'amseg-keras[zarr]'"
+
 
 BIGTIFF_BYTES = (1 << 32) - (1 << 26)
 """Stacks above this need BigTIFF, which ImageJ opens through Bio-Formats."""
 
 DEFLATE_LEVEL = 4
-"""What gzip in HDF5 takes where nobody says."""
+"""Level of gzip in HDF5 by default."""
 
 WriteLabels = Callable[[Path, Iterable[np.ndarray], tuple[int, int, int], Sequence[str]], str]
-"""`(folder, labels of each frame, shape, class names)` to the name of what was written."""
+"""Function of folder, label maps, shape and class names that returns the name of its file."""
 
 
 def write_tiff(
@@ -34,10 +115,9 @@ def write_tiff(
     shape: tuple[int, int, int],
     class_names: Sequence[str],
 ) -> str:
-    """`labels.tif`: one uint8 page a frame; ImageJ shows the paper's colours.
+    """Write `labels.tif`: one uint8 page a frame; ImageJ shows the paper's colours.
 
-    The class names are in the description as JSON, where `tifffile` and ImageJ's *Show Info* find
-    them.
+    The description holds the class names as JSON, for `tifffile` and ImageJ's *Show Info*.
     """
     frames, height, width = shape
     lookup = np.zeros((3, 256), np.uint8)
@@ -69,12 +149,9 @@ def write_png(
     shape: tuple[int, int, int],
     class_names: Sequence[str],
 ) -> str:
-    """`labels/00000.png` and so on, 8-bit grey, the value is the class id.
-
-    Frames that could not be read have no file.
-    """
+    """Write `labels/00000.png` and so on, 8-bit grey class ids; unreadable frames have no file."""
     (folder / "labels").mkdir(exist_ok=True)
-    # Of a killed run, which may have been of another stack.
+    # Delete the files of a killed run, perhaps of another stack.
     for old in (folder / "labels").glob("*.png"):
         if re.fullmatch(r"\d{5,}|\.\d{5,}-[0-9a-f]{8}", old.stem):
             old.unlink()
@@ -93,7 +170,7 @@ def write_hdf5(
     shape: tuple[int, int, int],
     class_names: Sequence[str],
 ) -> str:
-    """`labels.h5`: dataset `/labels`, gzip by frame, with `class_names` as attribute."""
+    """Write `labels.h5`: dataset `/labels`, gzip by frame, class names as attribute."""
     with complete_or_absent(folder / "labels.h5") as temporary, h5py.File(temporary, "w") as file:
         dataset = file.create_dataset(
             "labels", shape, np.uint8, chunks=(1, *shape[1:]), compression=DEFLATE_LEVEL
@@ -101,7 +178,7 @@ def write_hdf5(
         dataset.attrs["class_names"] = list(class_names)
         dataset.attrs["ignore"] = IGNORE
         for index, frame in enumerate(labels):
-            # Compressed here, not by HDF5, which would keep a reader of other files waiting.
+            # HDF5 would lock out the thread that reads other files while it compresses.
             packed = zlib.compress(frame.tobytes(), DEFLATE_LEVEL)
             dataset.id.write_direct_chunk((index, 0, 0), packed)
     return "labels.h5"
@@ -113,4 +190,4 @@ LABEL_WRITERS: dict[str, WriteLabels] = {
     "hdf5": write_hdf5,
     "zarr": write_zarr,
 }
-"""By the name of the format."""
+"""Writers by the name of the format."""

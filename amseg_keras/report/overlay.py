@@ -1,4 +1,4 @@
-"""Frames with their labels over them: pictures, and the movie of them."""
+"""Draw frames under their labels, as pictures and as a movie."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from amseg_keras.quantify import melt_pool_boundary
 from amseg_keras.report.colours import class_colours
 
 OPACITY = 0.4
-"""How much of a labelled pixel is colour: the frame must stay readable below."""
+"""Opacity of the colours, low enough that the frame stays readable."""
 
 BOUNDARY = (255, 255, 255)
 """Colour of the boundary of the melt pool."""
@@ -27,10 +27,10 @@ ROW_HEIGHT = 20
 SWATCH = 12
 
 ROWS = 1024
-"""Rows of a frame that are coloured at once."""
+"""Number of rows of a frame that are coloured at once."""
 
 TABLE_ENTRIES = 1 << 20
-"""Colours of all grey levels of all classes are computed once if they are not more than this."""
+"""Largest table of the colours of all grey levels of all classes."""
 
 
 def overlay(
@@ -45,9 +45,8 @@ def overlay(
     Args:
         frame: grey levels `(height, width)`.
         labels: class ids `(height, width)`; ids without a name (255) show the bare frame.
-        class_names: name of each class id.
-        grey_range: the grey levels shown black and white.
-        opacity: of the colours, 0 to 1.
+        grey_range: grey levels that are shown black and white.
+        opacity: opacity of the colours, 0 to 1.
 
     Returns:
         Red, green, blue, uint8 `(height, width, 3)`.
@@ -74,7 +73,6 @@ def with_boundary(
     Args:
         picture: Red, green, blue, uint8 `(height, width, 3)`.
         labels: Class ids, uint8 `(height, width)`.
-        class_names: Name of each class id.
 
     Returns:
         The picture; a copy if there is a boundary.
@@ -84,7 +82,7 @@ def with_boundary(
         return picture
     drawn = picture.copy()
     columns, rows = curve.x_px.astype(int), np.rint(curve.y_px).astype(int)
-    # A steep flank needs all rows up to the next column, or it would be dots.
+    # All rows up to the next column, because a steep flank would otherwise be dots.
     for column, row, after in zip(columns, rows, [*rows[1:], rows[-1]], strict=True):
         top, bottom = sorted((row, after))
         drawn[max(top - 1, 0) : bottom + 1, column] = BOUNDARY
@@ -96,7 +94,7 @@ def with_legend(picture: np.ndarray, class_names: Sequence[str]) -> np.ndarray:
 
     Args:
         picture: red, green, blue, uint8 `(height, width, 3)`.
-        class_names: in the order of the legend; it wraps where the picture is narrow.
+        class_names: class names in the order of the legend, which wraps in a narrow picture.
 
     Returns:
         uint8 `(height + legend, width, 3)`; sides even, as video needs them.
@@ -118,20 +116,19 @@ def movie_picture(
 ) -> np.ndarray:
     """Lay the colours over a frame and put the legend below, as a movie stores a picture.
 
-    Grey has no hue, so that the hue of a pixel depends on its class alone: brightness and hue are
-    looked up, each at its own size, in a third of the time that red, green and blue take.
+    Grey has no hue, so the hue of a pixel depends on its class alone. Looking up brightness and
+    hue, each at its own size, takes a third of the time of red, green and blue.
 
     Args:
         frame: grey levels `(height, width)`.
         labels: class ids `(height, width)`.
-        class_names: name of each class id.
-        grey_range: the grey levels shown black and white.
-        opacity: of the colours, 0 to 1.
+        grey_range: grey levels that are shown black and white.
+        opacity: opacity of the colours, 0 to 1.
 
     Returns:
-        For `write_movie`: uint8 `((height + legend) * 3 / 2, width)`, brightness above the two
-        hues of half the size (YUV 4:2:0); red, green and blue as of `with_legend` for frames of
-        odd sides and of other numbers than 8- and 16-bit integers.
+        Picture for `write_movie`: uint8 `((height + legend) * 3 / 2, width)`, brightness above the
+        two hues of half the size (YUV 4:2:0). Frames with odd sides, or of other types than uint8
+        and uint16, give red, green and blue as `with_legend`.
 
     Example:
         >>> frame, labels = np.zeros((2, 64, 96), np.uint8)
@@ -165,14 +162,14 @@ def movie_picture(
 
 _BRIGHTNESS = np.array([65.481, 128.553, 24.966]) / 255
 _HUES = np.array([[-37.797, -74.203, 112.0], [112.0, -93.786, -18.214]]) / 255
-"""Of red, green and blue, in the narrow range of ITU-R BT.601, which players expect."""
+"""Weights of red, green and blue, in the narrow range of ITU-R BT.601 of players."""
 
 
 @lru_cache(maxsize=4)
 def _yuv_tables(
     dtype: np.dtype, class_names: tuple[str, ...], grey_range: GreyRange, opacity: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Brightness of every grey level of every class, uint8, and the two hues of every class."""
+    """Return the brightness of every grey level of every class, and the hues of every class."""
     colours = _colour_table(dtype, class_names, grey_range, opacity)
     bright = (16 + colours @ _BRIGHTNESS).round().astype(np.uint8)
     levels = len(colours) // (len(class_names) + 1)
@@ -189,7 +186,7 @@ def _yuv_legend(width: int, class_names: tuple[str, ...]) -> tuple[np.ndarray, .
 
 
 def _halved(plane: np.ndarray) -> np.ndarray:
-    """Mean of every 2 x 2 pixels of a uint16 plane."""
+    """Average every 2 x 2 pixels of a uint16 plane."""
     rows = plane[::2] + plane[1::2]
     halved: np.ndarray = ((rows[:, ::2] + rows[:, 1::2] + 2) >> 2).astype(np.uint8)
     return halved
@@ -214,7 +211,7 @@ def _blended(
 def _colour_table(
     dtype: np.dtype, class_names: tuple[str, ...], grey_range: GreyRange, opacity: float
 ) -> np.ndarray:
-    """Colour of every grey level of every class, and last of the pixels without one."""
+    """Return the colour of every grey level of every class, and of pixels without a class."""
     levels = np.arange(np.iinfo(dtype).max + 1).astype(dtype)
     ids = np.arange(len(class_names) + 1)
     frame, labels = np.broadcast_arrays(levels[None], ids[:, None])
@@ -241,13 +238,12 @@ def _legend(width: int, class_names: tuple[str, ...]) -> np.ndarray:
 
 
 PLAYBACK_RATE = 20
-"""Frames shown per second: slow enough for the eye to follow a keyhole."""
+"""Frames per second, slow enough for the eye to follow a keyhole."""
 
 X264_OPTIONS = {"x264-params": "no-mbtree=1", "preset": "ultrafast"}
-"""With its macroblock tree, x264 encodes the same pictures to other bytes now and then, and a run
-that was killed would not end with the files of an undisturbed one. The next slower presets take two
-and five times the time, and the slower of them more than a small network; files are half as large
-again as with `veryfast`."""
+"""Options of x264. With its macroblock tree, equal pictures sometimes give other bytes, so that a
+resumed run would differ from an undisturbed one. Slower presets take two to five times the time,
+for files that are a third smaller."""
 
 
 def write_overlays(
@@ -259,16 +255,14 @@ def write_overlays(
     """Write `overlay.png` for one frame, `overlay.mp4` (H.264) for several.
 
     Args:
-        folder: where to.
         pairs: grey levels and class ids of each frame, `(height, width)`, all of one size.
-        class_names: name of each class id.
-        grey_range: the grey levels shown black and white.
+        grey_range: grey levels that are shown black and white.
 
     Returns:
-        The name of the file, `None` where there are no frames.
+        Name of the file; `None` without frames.
     """
-    coming = iter(pairs)
-    first = list(islice(coming, 2))
+    rest = iter(pairs)
+    first = list(islice(rest, 2))
     if not first:
         return None
     if len(first) == 1:
@@ -276,16 +270,16 @@ def write_overlays(
         with complete_or_absent(folder / "overlay.png") as temporary:
             Image.fromarray(picture).save(temporary)
         return "overlay.png"
-    pictures = (movie_picture(*pair, class_names, grey_range) for pair in chain(first, coming))
+    pictures = (movie_picture(*pair, class_names, grey_range) for pair in chain(first, rest))
     write_movie(folder / "overlay.mp4", pictures)
     return "overlay.mp4"
 
 
 def write_movie(path: Path, pictures: Iterable[np.ndarray]) -> None:
-    """Write pictures as H.264, one in memory at a time; the file is complete or not there.
+    """Write pictures as H.264, one in memory at a time; the file is complete or absent.
 
     Args:
-        path: of the file, ending in `.mp4`.
+        path: path of the file, ending in `.mp4`.
         pictures: red, green, blue, uint8 `(height, width, 3)`, all of one size, sides even; or
             YUV 4:2:0, uint8 `(height * 3 / 2, width)`.
     """
@@ -295,7 +289,7 @@ def write_movie(path: Path, pictures: Iterable[np.ndarray]) -> None:
         stream = container.add_stream("libx264", rate=PLAYBACK_RATE, options=dict(X264_OPTIONS))
         stream.pix_fmt = "yuv420p"
         for number, picture in enumerate(pictures):
-            # Not through imageio, which takes three times as long to hand the pixels over.
+            # imageio takes three times as long to pass the pixels on.
             kind = "rgb24" if picture.ndim == 3 else "yuv420p"
             frame = av.VideoFrame.from_ndarray(picture, format=kind)
             frame.pts, frame.time_base = number, Fraction(1, PLAYBACK_RATE)

@@ -1,4 +1,4 @@
-"""The HTML page that reports share: one file that opens from disk and fetches nothing."""
+"""Write the HTML page of reports: one file that opens from disk and loads nothing."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from pathlib import Path
 import amseg_keras
 
 NOTHING = "\N{EN DASH}"
-"""In place of a number that there is not."""
+"""Text for a missing number."""
 
 _GENERATOR = '<meta name="generator" content="amseg-keras '
 
 _HEAD_BYTES = 2048
-"""Within so many bytes from its beginning a page says who made it."""
+"""Bytes at the beginning of a page that name its maker."""
 
 _LIGHT = """--back: #fff; --text: #1c2430; --soft: #5c6773; --line: #dfe3e8; --card: #f5f7f9;
   --bar: #cfe3f5; --note: #fff4d6; --edge: #d99a00; --keyhole: #541352; --pore: #d62728;
@@ -63,17 +63,15 @@ img {{ display: block; max-width: 100%; height: auto; background: #fff; padding:
 
 
 def page(title: str, body: Sequence[str], style: str = "") -> str:
-    """A whole document, light or dark as the reader's system is, and black on white on paper.
+    """Return a whole document, light or dark as the reader's system, black on white on paper.
 
     Args:
-        title: As text.
-        body: Pieces of HTML; whatever they show of files must be escaped.
-        style: CSS beside that of all reports.
+        body: Pieces of HTML, in which texts from files are escaped.
     """
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        # Even if a name slipped through as markup, nothing could be loaded or run.
+        # Even a name that was taken for markup could load or run nothing.
         '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; '
         "img-src data:; style-src 'unsafe-inline'\">\n"
         f'{_GENERATOR}{amseg_keras.__version__}">\n'
@@ -84,13 +82,13 @@ def page(title: str, body: Sequence[str], style: str = "") -> str:
 
 
 def is_own_page(path: Path) -> bool:
-    """Whether a file is a page of this package, of any version, which may be replaced."""
+    """Tell whether any version of this package wrote a page, which may be replaced then."""
     with path.open("rb") as file:
         return _GENERATOR.encode() in file.read(_HEAD_BYTES)
 
 
 def count(number: int, thing: str) -> str:
-    """A number and what it counts.
+    """Write a number with the noun that it counts.
 
     Example:
         >>> count(1, "pore"), count(1200, "frame")
@@ -100,16 +98,12 @@ def count(number: int, thing: str) -> str:
 
 
 def notes(sentences: Sequence[str]) -> list[str]:
-    """What a reader has to know before the numbers; each sentence stands out."""
+    """Return sentences that stand out before the numbers."""
     return [f'<p class="note">{escape(sentence)}</p>' for sentence in sentences]
 
 
 def cards(values: Sequence[tuple[str, str]]) -> str:
-    """The numbers that matter most, large.
-
-    Args:
-        values: What each is, and its value with its unit.
-    """
+    """Return the main numbers in large type."""
     shown = "".join(
         f'<div class="card"><b>{escape(value)}</b>{escape(name)}</div>' for name, value in values
     )
@@ -117,7 +111,7 @@ def cards(values: Sequence[tuple[str, str]]) -> str:
 
 
 def about(rows: Mapping[str, str]) -> str:
-    """A table of names and what is to be said of them."""
+    """Return a table of names and texts."""
     shown = "".join(
         f"<tr><th>{escape(name)}</th><td>{escape(value)}</td></tr>" for name, value in rows.items()
     )
@@ -125,12 +119,12 @@ def about(rows: Mapping[str, str]) -> str:
 
 
 def image_source(picture: bytes, kind: str = "png") -> str:
-    """The `src` of an image that is in the page itself."""
+    """Return the `src` of an image inside the page."""
     return f"data:image/{kind};base64,{base64.b64encode(picture).decode('ascii')}"
 
 
 def figure(picture: bytes, name: str, caption: str) -> str:
-    """A PNG with its name and what it shows."""
+    """Return a PNG with its name and caption."""
     return (
         f'<figure><img alt="{escape(name)}" src="{image_source(picture)}">'
         f"<figcaption><b>{escape(name)}</b>: {escape(caption)}</figcaption></figure>"

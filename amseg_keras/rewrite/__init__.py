@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING
 from amseg_keras._on_demand import on_demand
 
 if TYPE_CHECKING:
-    from amseg_keras.rewrite.inference import inference_model, label_model
+    from amseg_keras.rewrite.convert import inference_model, label_model
 
 __all__ = ["inference_model", "label_model"]
 
 # The rewrites of a graph need no Keras.
 __getattr__, __dir__ = on_demand(
-    __name__, {"amseg_keras.rewrite.inference": ("inference_model", "label_model")}
+    __name__, {"amseg_keras.rewrite.convert": ("inference_model", "label_model")}
 )

@@ -12,27 +12,18 @@ from typing import Any
 
 import numpy as np
 
-from amseg_keras.rewrite.graph import (
-    Affine,
-    Conv,
-    Node,
-    Place,
-    Plain,
-    Step,
-    activation_of,
-    width,
-)
+from amseg_keras.rewrite.graph import Affine, Conv, Node, Place, Plain, Step, activation_of, width
 
 
 def step(layer: Any, *inputs: Node, name: str, width: int | None) -> Step:
-    """A layer that takes one tensor, or a list of them, and gives one."""
+    """Make a node of a layer that takes one tensor or several, and gives one."""
     places = [Place(number) for number in range(len(inputs))]
     given = places[0] if len(places) == 1 else places
     return Step(name=name, inputs=inputs, layer=layer, call=((given,), {}), width=width)
 
 
 def conv(x: Node, layer: Any, name: str) -> Node:
-    """A `Conv2D` with its activation, if it has one."""
+    """Return a `Conv2D` with its activation, if it has one."""
     activation = activation_of(layer)
     plain = activation == "linear"
     made = Conv(
@@ -53,18 +44,18 @@ def conv(x: Node, layer: Any, name: str) -> Node:
 
 
 def norm(x: Node, layer: Any, name: str) -> Affine:
-    """A `BatchNormalization` of the last axis with the statistics that it has."""
+    """Return a `BatchNormalization` of the last axis with its statistics."""
     scale, shift = scale_and_shift(layer)
     return Affine(name=name, inputs=(x,), scale=scale, shift=shift)
 
 
 def relu(x: Node, name: str) -> Node:
-    """A ReLU."""
+    """Return a ReLU."""
     return step(Plain(kind="ReLU"), x, name=name, width=width(x))
 
 
 def scale_and_shift(layer: Any) -> tuple[np.ndarray, np.ndarray]:
-    """A trained batch norm as a factor and a summand for each channel, float64."""
+    """Return a trained batch norm as factor and summand for each channel, float64."""
     mean, variance = values(layer.moving_mean), values(layer.moving_variance)
     gamma = values(layer.gamma) if layer.scale else np.ones_like(mean)
     beta = values(layer.beta) if layer.center else np.zeros_like(mean)
@@ -73,7 +64,7 @@ def scale_and_shift(layer: Any) -> tuple[np.ndarray, np.ndarray]:
 
 
 def values(variable: Any) -> np.ndarray:
-    """A variable of any precision as float64, in which all arithmetic on weights is done."""
+    """Return a variable as float64, in which all arithmetic on weights is done."""
     if not isinstance(variable, np.ndarray):
         variable = np.asarray(sys.modules["keras"].ops.convert_to_numpy(variable))
     return np.asarray(variable, np.float64)
@@ -150,7 +141,7 @@ BLOCKS: Mapping[str, Callable[..., Node]] = {
 
 
 def _merged(x: Node, kernels: list[Kernel], norms: tuple[Any, ...], name: str) -> Node:
-    """Convolutions of the same tensor, each with its norm, as one 3x3 convolution."""
+    """Merge convolutions of the same tensor, each with its norm, to one 3x3 convolution."""
     # The zeros around a 1x1 kernel see only what they do not weigh: borders stay exact.
     convolved = Conv(
         name=f"{name}_conv",
@@ -164,7 +155,7 @@ def _merged(x: Node, kernels: list[Kernel], norms: tuple[Any, ...], name: str) -
 
 
 def _concatenated(branches: list[Node], norms: tuple[Any, ...], name: str) -> Node:
-    """Branches, each with its norm, one after the other in the channels."""
+    """Concatenate branches, each with its norm, along the channels."""
     normed = [
         norm(branch, layer, f"{branch.name}_norm")
         for branch, layer in zip(branches, norms, strict=True)
@@ -174,7 +165,7 @@ def _concatenated(branches: list[Node], norms: tuple[Any, ...], name: str) -> No
 
 
 def _separable(block: Any) -> Kernel:
-    """`SqueezeExpand.separable_kernel` in float64."""
+    """Compute `SqueezeExpand.separable_kernel` in float64."""
     depthwise, pointwise = values(block.depthwise.kernel), values(block.pointwise.kernel)[0, 0]
     into = pointwise.reshape(block.width, 2, -1)
     kernel = np.einsum("rcim,imo->rcio", depthwise, into)

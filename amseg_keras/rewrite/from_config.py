@@ -1,4 +1,4 @@
-"""From the configuration that Keras wrote of a network, and its weights, to a graph; without Keras.
+"""Read the graph of a network from its Keras configuration and weights, without Keras.
 
 Only functional networks of the layers that this package builds its networks of are read so, and
 only with the options that it uses. Whatever else Keras can do is left to Keras.
@@ -31,7 +31,7 @@ class NotPlainError(ValueError):
 
 @dataclass
 class _Tensor:
-    """What a layer gives: its channels, and its pixels in a row for each of the frame."""
+    """Output of a layer: its channels, and its pixels in a row for each pixel of the frame."""
 
     width: int
     scale: Fraction
@@ -43,8 +43,8 @@ class _Layer:
 
     Attributes:
         kind: Name of its class.
-        name: Its own name.
-        options: What it was made with.
+        name: Name of the layer.
+        options: Arguments of the layer.
         inputs: Names of the layers that it takes.
         parts: Layers with weights inside, by their attribute; of a plain layer itself, by "".
     """
@@ -60,7 +60,7 @@ class PlainNetwork:
     """A network as its configuration describes it, its weights not read yet.
 
     Args:
-        config: What `config.json` holds.
+        config: Content of `config.json`.
 
     Attributes:
         shapes: Shape of each weight, by its path in a `.weights.h5` file.
@@ -142,7 +142,7 @@ def _want(holds: bool, why: str) -> None:
 
 
 def _only(ends: Any) -> str:
-    """The one layer at an end of the network: `[name, 0, 0]`, or a list of one such."""
+    """Return the one layer at an end of the network: `[name, 0, 0]`, or a list of one such."""
     if ends and isinstance(ends[0], list):
         (ends,) = ends
     name, *numbers = ends
@@ -178,7 +178,7 @@ def _taken(tensor: Mapping[str, Any], name: str) -> str:
 
 
 def _paths(layers: list[_Layer]) -> Iterator[str]:
-    """Where Keras puts the weights of each layer: by its class, numbered from the second on."""
+    """Return where Keras puts the weights of each layer: by its class, with a number."""
     seen: Counter[str] = Counter()
     for layer in layers:
         snake = re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", layer.kind)
@@ -201,7 +201,7 @@ def _pair(value: Any, name: str) -> tuple[int, int]:
 def _convolution(
     width_in: int, width_out: int, size: tuple[int, int], activation: str = "linear"
 ) -> Plain:
-    """A convolution as the blocks have it; `shapes` in the order in which Keras stores them."""
+    """Make a convolution of the blocks; `shapes` are in the order in which Keras stores them."""
     return Plain(
         kind="Conv2D",
         shapes={"kernel": (*size, width_in, width_out), "bias": (width_out,)},

@@ -13,7 +13,7 @@ import numpy as np
 
 
 class Plain(SimpleNamespace):
-    """A layer in plain values: its kind, and attributes named as those of the Keras layer.
+    """A layer in plain values: its kind, and attributes named as in the Keras layer.
 
     Example:
         >>> layer = Plain(kind="Concatenate", axis=-1)
@@ -25,11 +25,7 @@ class Plain(SimpleNamespace):
 
 
 def kind_of(layer: Any) -> str:
-    """Name the class of a layer of Keras, of this package or in plain values; else "".
-
-    Args:
-        layer: Layer or operation.
-    """
+    """Name the class of a layer of Keras, of this package or in plain values; else ""."""
     if isinstance(layer, Plain):
         return layer.kind
     made, keras = type(layer), sys.modules["keras"]
@@ -38,11 +34,7 @@ def kind_of(layer: Any) -> str:
 
 
 def activation_of(layer: Any) -> str | None:
-    """Name the activation of a layer; None for a function that is not one of Keras.
-
-    Args:
-        layer: Layer with an activation.
-    """
+    """Name the activation of a layer; None for a function that is not one of Keras."""
     given = layer.activation
     if isinstance(given, str):
         return given
@@ -51,12 +43,7 @@ def activation_of(layer: Any) -> str | None:
 
 
 def mapped(structure: Any, change: Callable[[Any], Any]) -> Any:
-    """Replace every item of nested lists, tuples and dictionaries.
-
-    Args:
-        structure: Item, or a structure of items.
-        change: Function of an item.
-    """
+    """Replace every item of nested lists, tuples and dictionaries."""
     if isinstance(structure, dict):
         return {key: mapped(item, change) for key, item in structure.items()}
     if isinstance(structure, list | tuple):
@@ -65,11 +52,7 @@ def mapped(structure: Any, change: Callable[[Any], Any]) -> Any:
 
 
 def items(structure: Any) -> list[Any]:
-    """List the items of nested lists, tuples and dictionaries.
-
-    Args:
-        structure: Item, or a structure of items.
-    """
+    """List the items of nested lists, tuples and dictionaries."""
     if isinstance(structure, dict):
         structure = list(structure.values())
     if isinstance(structure, list | tuple):
@@ -79,7 +62,7 @@ def items(structure: Any) -> list[Any]:
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Node:
-    """One step of the network; `inputs` are those before it, `name` that of its Keras layer."""
+    """One step of the network, with its inputs and the name of its Keras layer."""
 
     name: str
     inputs: tuple[Node, ...] = ()
@@ -114,7 +97,7 @@ class UpConv(Node):
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Affine(Node):
-    """What a batch norm is after training: each channel times `scale`, plus `shift`."""
+    """A trained batch norm: each channel times `scale`, plus `shift`."""
 
     scale: np.ndarray
     shift: np.ndarray
@@ -122,7 +105,7 @@ class Affine(Node):
 
 @dataclass(frozen=True)
 class Place:
-    """In the arguments of a layer, where the input of this number goes."""
+    """Place of an input in the arguments of a layer."""
 
     number: int
 
@@ -132,8 +115,8 @@ class Step(Node):
     """A layer or operation kept as it is.
 
     Attributes:
-        layer: what is run: `Plain`, or a Keras layer with its weights.
-        call: its positional and its named arguments, each tensor replaced by a `Place`.
+        layer: layer to run: `Plain`, or a Keras layer with its weights.
+        call: positional and named arguments, each tensor replaced by a `Place`.
         width: channels of its output, if it has one output.
     """
 
@@ -158,7 +141,7 @@ class Graph:
     outputs: Any
 
     def nodes(self) -> list[Node]:
-        """All nodes, each after its inputs."""
+        """List all nodes, each after its inputs."""
         found: dict[Node, None] = {}
         open_nodes = [*self._ends()]
         while open_nodes:
@@ -171,7 +154,7 @@ class Graph:
         return list(found)
 
     def changed(self, rule: Callable[[Node, tuple[bool, ...]], Node]) -> Graph:
-        """The graph with every node replaced by what a rule makes of it.
+        """Return the graph with every node replaced by a rule.
 
         Args:
             rule: takes a node whose inputs are replaced already, and of each input whether this
@@ -194,7 +177,7 @@ class Graph:
 
 
 def width(node: Node) -> int | None:
-    """Channels of what a node gives, if known."""
+    """Return the number of output channels of a node, if known."""
     match node:
         case Conv() | UpConv():
             return int(node.kernel.shape[-1])

@@ -7,17 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from amseg_keras.rewrite.blocks import step
-from amseg_keras.rewrite.graph import (
-    Affine,
-    Conv,
-    Graph,
-    Node,
-    Plain,
-    Step,
-    UpConv,
-    kind_of,
-    width,
-)
+from amseg_keras.rewrite.graph import Affine, Conv, Graph, Node, Plain, Step, UpConv, kind_of, width
 
 _CONCATENATE = Plain(kind="Concatenate", axis=-1)
 _DOUBLING = Plain(
@@ -26,16 +16,12 @@ _DOUBLING = Plain(
 
 
 def rewritten(graph: Graph) -> Graph:
-    """Do all rewrites: the same function with less to compute.
-
-    Args:
-        graph: Network.
-    """
+    """Do all rewrites: the same function with less to compute."""
     return graph.changed(fold_norm).changed(convolve_before_upsampling)
 
 
 def fold_norm(node: Node, alone: tuple[bool, ...]) -> Node:
-    """A rule for `Graph.changed`: the convolution that a norm and the one before it are together.
+    """Fold a norm into the convolution before it; a rule for `Graph.changed`.
 
     A norm after something else stays what it is, and so does one whose convolution another layer
     reads as well. It cannot move into what follows: a shift before zero padding is wrong at the
@@ -49,7 +35,7 @@ def fold_norm(node: Node, alone: tuple[bool, ...]) -> Node:
 
 
 def in_float32(node: Node, alone: tuple[bool, ...]) -> Node:
-    """A rule for `Graph.changed`: weights as engines hold them."""
+    """Round weights as engines hold them; a rule for `Graph.changed`."""
     match node:
         case Conv() | UpConv():
             bias = None if node.bias is None else node.bias.astype(np.float32)
@@ -66,7 +52,7 @@ _ROWS = np.array([[0, 0, 1], [0, 1, 1], [1, 1, 0], [1, 0, 0]], np.float64)
 
 
 def upsampled_kernel(kernel: np.ndarray) -> np.ndarray:
-    """The kernel of the transposed convolution that upsampling and a convolution together are.
+    """Compute the kernel of the transposed convolution that replaces upsampling and convolution.
 
     Nearest upsampling by two and then a 3x3 convolution padded as 'same' give what a 4x4 transposed
     convolution of stride 2, padded as 'same', gives with this kernel, at the borders too: outside
@@ -86,7 +72,7 @@ def upsampled_kernel(kernel: np.ndarray) -> np.ndarray:
 
 
 def convolve_before_upsampling(node: Node, alone: tuple[bool, ...]) -> Node:
-    """A rule for `Graph.changed`: a convolution of upsampled channels, done before the upsampling.
+    """Convolve before upsampling; a rule for `Graph.changed`.
 
     Where they are concatenated with others, as in a decoder, each half is convolved for itself
     and the two are added. A 3x3 convolution becomes a transposed one, a 1x1 convolution changes
@@ -138,7 +124,7 @@ def _is_3x3_or_1x1(conv: Conv) -> bool:
 
 
 def _concatenated(node: Node) -> tuple[Node, ...]:
-    """The tensors that a node concatenates by their channels, or else the node itself."""
+    """Return the tensors that a node concatenates by their channels, or the node itself."""
     if isinstance(node, Step) and kind_of(node.layer) == "Concatenate":
         return node.inputs if node.layer.axis in (-1, 3) else (node,)
     return (node,)

@@ -5,36 +5,109 @@ classes.csv             scores of every class
 frames.csv              scores of every frame
 quantity_errors.csv     errors of keyhole area and depth and of pore area in every frame, with
                         quantity_errors_by_material.csv and .png; where there is keyhole or pore
-confusion.csv, .png     pixels of each labelled class (rows) by what they were found as (columns)
+confusion.csv, .png     pixels by labelled class (rows) and predicted class (columns)
 worst/NN_NAME.png       the worst frames beside their labels
-evaluation.json         all numbers, and what was done with what; written last
+evaluation.json         all numbers, data set, network and settings; written last
 """
 
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 from PIL import Image
 
 from amseg_keras.atomic import complete_or_absent
-from amseg_keras.datasets import Dataset
+from amseg_keras.classes import IGNORE
+from amseg_keras.datasets import Dataset, LabelledFrame
 from amseg_keras.evaluation import Evaluation, SegmentedFrames, evaluate
-from amseg_keras.evaluation.evaluate import Progress
+from amseg_keras.evaluation.evaluate import ComparedFrame, Progress
 from amseg_keras.outputs import OutputFiles, OutputFolder, RunIdentity, input_place
 from amseg_keras.preprocess import GreyRange
+from amseg_keras.quantify import Scale, measure
+from amseg_keras.quantify.classes import MEASURED, check_class_names
+from amseg_keras.quantify.study import error_statistics, frame_errors
 from amseg_keras.read.names import safe_name
-from amseg_keras.runs.quantification_errors import PICTURE as ERRORS_PICTURE
-from amseg_keras.runs.quantification_errors import QuantityErrors
 from amseg_keras.segment import Segmenter
 from amseg_keras.versions import versions
 
 if TYPE_CHECKING:
     from amseg_keras.report.evaluation_report import WorstFrame
+
+TABLES = ("quantity_errors.csv", "quantity_errors_by_material.csv")
+PICTURE = "quantity_errors.png"
+_UNKNOWN = "material not given"
+
+
+class QuantityErrors:
+    """Errors of the quantities: every frame is measured with true and with predicted labels.
+
+    Args:
+        data: Data set, whose pixel size gives errors in um.
+
+    Attributes:
+        why_not: Reason why nothing is measured: a class name that resembles a known one; or None.
+    """
+
+    def __init__(self, data: Dataset, class_names: Sequence[str]) -> None:
+        self._data = data
+        self._class_names = class_names
+        self._absent = [name for name in MEASURED if name not in class_names]
+        self._parts: list[pd.DataFrame] = []
+        self.why_not: str | None = None
+        try:
+            check_class_names(class_names, self._absent)
+        except ValueError as error:
+            self.why_not = str(error)
+
+    def add(self, frame: LabelledFrame, compared: ComparedFrame) -> None:
+        """Measure a frame without its unlabelled pixels."""
+        unlabelled = compared.truth == IGNORE
+        if unlabelled.all() or self.why_not is not None:
+            return
+        scale = Scale(frame.pixel_size_um or self._data.pixel_size_um)
+        labels = (np.where(unlabelled, IGNORE, compared.found), compared.truth)
+        predicted, truth = (
+            measure([one], self._class_names, scale, absent=self._absent).frames.assign(
+                frame=frame.frame
+            )
+            for one in labels
+        )
+        material = frame.material or _UNKNOWN
+        self._parts.append(frame_errors(predicted, truth, material, frame.sequence))
+
+    @property
+    def table(self) -> pd.DataFrame | None:
+        """Row for each frame and quantity, see `frame_errors`; None without rows."""
+        parts = [part for part in self._parts if len(part)]
+        return pd.concat(parts, ignore_index=True) if parts else None
+
+    def write(self, folder: Path, title: str) -> list[str]:
+        """Write the table, its statistics and the paper's Figure 6b-d, and delete old ones.
+
+        Returns:
+            Names of the files; empty if no frame has a keyhole or a pore.
+        """
+        for name in (*TABLES, PICTURE):
+            (folder / name).unlink(missing_ok=True)
+        if (table := self.table) is None:
+            return []
+        # matplotlib takes half a second to import, which the other commands need not wait for.
+        from amseg_keras.report.experiment.look import save_figure
+        from amseg_keras.report.study import error_figure
+
+        for name, content in zip(TABLES, (table, error_statistics(table)), strict=True):
+            with complete_or_absent(folder / name) as temporary:
+                content.to_csv(temporary, index=False, float_format="%.6g")
+        save_figure(error_figure(table, title=title), folder / Path(PICTURE).stem, ["png"])
+        return [*TABLES, PICTURE]
+
 
 RECORD = "evaluation.json"
 WORST = "worst"
@@ -50,12 +123,12 @@ OUTPUTS = OutputFiles(
 
 @dataclass(frozen=True)
 class EvaluateSettings:
-    """What the user chose for an evaluation.
+    """Settings of an evaluation.
 
     Attributes:
         split: "train", "validation" or "test"; None for all labelled frames.
-        worst: How many of the worst frames become pictures.
-        device: As Keras names it, "cpu:0"; written to the record.
+        worst: Number of worst frames that are drawn.
+        device: Device as Keras names it, "cpu:0"; written to the record.
         overwrite: Replace the result of another run.
     """
 
@@ -73,40 +146,18 @@ def run_evaluation(
     settings: EvaluateSettings,
     progress: Progress = lambda done, total: None,
 ) -> Evaluation:
-    """Evaluate and write all files of the folder.
+    """Evaluate a network on a data set and write all files of the folder.
 
-    The same evaluation in the same folder is done anew: labels may have been mended since.
+    The same evaluation is done again, because labels may have been corrected.
 
     Args:
-        segmenter: The network.
-        weights_sha256: Of the network's weights, to tell whether an earlier run used the same.
-        data: The data set.
-        folder: Where to; None writes nothing.
-        settings: The user's.
-        progress: Told of every frame.
-
-    Returns:
-        The evaluation.
+        weights_sha256: Digest of its weights, by which an earlier run is recognised.
+        folder: Output folder; None writes nothing.
+        progress: Function of the number of frames that are done, and of all frames.
 
     Raises:
         OutputTakenError: The folder holds another result and `settings.overwrite` is off.
         ReadError: As for `evaluate`.
-
-    Example:
-        >>> import tempfile
-        >>> import numpy as np
-        >>> from amseg_keras.datasets import LabelledFrame
-        >>> from amseg_keras.datasets.dataset import write_frame
-        >>> from amseg_keras.segment import from_pretrained
-        >>> folder = Path(tempfile.mkdtemp())
-        >>> grey, labels = np.full((32, 48), 7, np.uint16), np.zeros((32, 48), np.uint8)
-        >>> frame = write_frame(folder, grey, labels, LabelledFrame("", None, "shot", 1))
-        >>> data, settings = Dataset(folder, ("powder", "pore"), (frame,)), EvaluateSettings(None)
-        >>> segmenter = from_pretrained("amsegnet-esrf")
-        >>> _ = run_evaluation(segmenter, "0123", data, folder / "out", settings)
-        >>> sorted(path.name for path in (folder / "out").iterdir())
-        ['classes.csv', 'confusion.csv', 'confusion.png', 'evaluation.json', 'frames.csv',
-        'report.html', 'worst']
     """
     if folder is None:
         return evaluate(segmenter, data, settings.split, progress=progress)
@@ -148,17 +199,16 @@ def run_evaluation(
 
 
 def _pictures_in(folder: Path) -> list[Path]:
-    """The pictures of worst frames; whatever else is in their folder is not ours."""
+    """List the pictures of worst frames, without other files of their folder."""
     return sorted((folder / WORST).glob("[0-9][0-9]*_*.png"))
 
 
 def _write_pictures(
     folder: Path, evaluation: Evaluation, segmenter: Segmenter, count: int
 ) -> list[WorstFrame]:
-    """Segment the worst frames once more, now that it is known which they are."""
+    """Segment the worst frames once more and draw them."""
     # matplotlib takes half a second to import, which the other commands need not wait for.
-    from amseg_keras.report.evaluation_pictures import compare_frame, draw_confusion
-    from amseg_keras.report.evaluation_report import WorstFrame
+    from amseg_keras.report.evaluation_report import WorstFrame, compare_frame, draw_confusion
 
     draw_confusion(evaluation.confusion, evaluation.class_names, folder / "confusion.png")
     for old in _pictures_in(folder):
@@ -193,10 +243,7 @@ def _write_tables(folder: Path, evaluation: Evaluation) -> None:
 
 
 def _write_report(
-    folder: Path,
-    evaluation: Evaluation,
-    pictures: list[WorstFrame],
-    made_with: dict[str, Any],
+    folder: Path, evaluation: Evaluation, pictures: list[WorstFrame], made_with: dict[str, Any]
 ) -> None:
     from amseg_keras.report.evaluation_report import evaluation_report
 
@@ -210,7 +257,7 @@ def _write_report(
         "date": made_with["times"]["finished"],
     }
     confusion = (folder / "confusion.png").read_bytes()
-    errors = folder / ERRORS_PICTURE
+    errors = folder / PICTURE
     quantities = errors.read_bytes() if errors.exists() else None
     with complete_or_absent(folder / "report.html") as temporary:
         text = evaluation_report(evaluation, confusion, pictures, about, quantities)

@@ -1,11 +1,11 @@
-"""Explain what a network finds in one stack, into one output folder.
+"""Explain the labels of a network in one stack, in one output folder.
 
-grad_cam/00000.png      the frame, from blue to red what speaks for the class, the class's outline
-grad_cam.tif            the maps alone, float32 0 to 1, a page for each explained frame in order;
-                        NaN where a frame could not be read
-confidence/00000.png    probability of each pixel's label, and the pixels that are in doubt
-frames.csv              how sure the network is of each frame; those most worth a look first
-explain.json            what was done with what; written last
+grad_cam/00000.png      frame with the map of evidence for the class, blue to red, and its outline
+grad_cam.tif            maps alone, float32 0 to 1, a page for each explained frame in order;
+                        NaN for a frame that could not be read
+confidence/00000.png    probability of each pixel's label, and doubtful pixels
+frames.csv              confidence of each frame; frames that deserve a look come first
+explain.json            input, network, settings; written last
 """
 
 from __future__ import annotations
@@ -24,13 +24,7 @@ import tifffile
 
 from amseg_keras.atomic import complete_or_absent
 from amseg_keras.explain import GradCam, class_index, frame_confidence, rank_frames
-from amseg_keras.explain.confidence import (
-    FOREIGN,
-    LIMITS,
-    LOW_MARGIN,
-    inner_part,
-    is_foreign,
-)
+from amseg_keras.explain.confidence import FOREIGN, LIMITS, LOW_MARGIN, inner_part, is_foreign
 from amseg_keras.json_values import json_value
 from amseg_keras.outputs import (
     LabelStore,
@@ -43,7 +37,7 @@ from amseg_keras.preprocess import GreyRange, Inputs
 from amseg_keras.read import FrameStack, ReadError
 from amseg_keras.report.label_files import BIGTIFF_BYTES
 from amseg_keras.runs.segment import RunSettings, stack_inputs
-from amseg_keras.runs.unreadable import unreadable_frame
+from amseg_keras.runs.streams import unreadable_frame
 from amseg_keras.segment import Segmenter
 from amseg_keras.versions import versions
 
@@ -59,18 +53,18 @@ OUTPUTS = OutputFiles(
 )
 
 Progress = Callable[[int], None]
-"""Called with the number of frames that are explained, those of an earlier run included."""
+"""Function of the number of explained frames, with frames of an earlier run."""
 
 
 @dataclass(frozen=True)
 class ExplainSettings:
-    """What the user chose.
+    """Settings of an explanation.
 
     Attributes:
-        class_name: The class to explain.
-        layer: Name of the layer; by default the last that is coarser than the frame.
-        frames: Which frames, from 0, rising; None for all.
-        device: As Keras names it, "cpu:0"; written to the record.
+        class_name: Class to explain.
+        layer: Name of the layer; by default the last layer that is coarser than the frame.
+        frames: Numbers of the frames from 0, rising; None for all.
+        device: Device as Keras names it, "cpu:0"; written to the record.
         overwrite: Replace the result of another run.
         background: Frames of the background, as in `RunSettings`.
     """
@@ -93,15 +87,10 @@ def run_explanation(
 ) -> dict[str, Any]:
     """Explain frames of a stack and write all files of its folder.
 
-    A run that was killed goes on where it stopped; one that is complete is left as it is.
+    A killed run continues where it stopped. A complete run is left as it is.
 
     Args:
-        stack: The frames.
-        segmenter: The network.
-        weights_sha256: Of the network's weights, to tell whether an earlier run used the same.
-        folder: Where to.
-        settings: The user's.
-        progress: Told of every frame.
+        weights_sha256: Digest of its weights, by which an earlier run is recognised.
 
     Returns:
         The record, as in `explain.json`.
@@ -123,7 +112,7 @@ def run_explanation(
         | inputs.settings(),
     )
     with OutputFolder(folder, OUTPUTS, settings.overwrite, keeps_going=True) as out:
-        # Maps are kept as they are until all are there, and pictures are about as large.
+        # The store keeps all maps uncompressed, and pictures are about as large.
         out.needed_bytes = 3 * 4 * len(chosen) * stack.shape[1] * stack.shape[2]
         finished = out.begin(identity)
         if finished is not None:
@@ -136,7 +125,7 @@ def run_explanation(
 
 @dataclass(frozen=True)
 class _Work:
-    """What is explained with what."""
+    """Frames to explain, with the network and the method."""
 
     inputs: Inputs
     stack: FrameStack
@@ -149,7 +138,7 @@ class _Work:
 def _explain_all(
     out: OutputFolder, work: _Work, settings: ExplainSettings, progress: Progress
 ) -> dict[str, Any]:
-    """Explain the frames that are not done yet, and write all files of the folder."""
+    """Explain the missing frames, and write all files of the folder."""
     stack, segmenter, chosen = work.stack, work.segmenter, work.chosen
     started = time.perf_counter()
     store = out.store(stack.shape[1:], np.float32)
@@ -212,7 +201,7 @@ def _chosen_frames(stack: FrameStack, wanted: tuple[int, ...] | None) -> tuple[i
 
 @dataclass(frozen=True)
 class _Pictures:
-    """Where the pictures of a run go, and what they say."""
+    """Folder, titles and grey levels of the pictures of a run."""
 
     folder: Path
     layer: str
@@ -228,7 +217,7 @@ class _Pictures:
 
 
 def _explain(scaled: np.ndarray, number: int, work: _Work) -> tuple[np.ndarray, dict[str, Any]]:
-    """Explain one frame and draw its pictures; its map and its numbers."""
+    """Explain one frame, draw its pictures, and return its map and its numbers."""
     # matplotlib takes half a second to import, which the other commands need not wait for.
     from amseg_keras.report.experiment.explain_pictures import draw_confidence, draw_grad_cam
 
@@ -264,7 +253,7 @@ def _explain(scaled: np.ndarray, number: int, work: _Work) -> tuple[np.ndarray, 
 
 
 def _write_maps(out: OutputFolder, store: LabelStore, work: _Work, class_name: str) -> None:
-    """`grad_cam.tif`, with the class, the layer and the frames in its description."""
+    """Write `grad_cam.tif`, whose description names the class, the layer and the frames."""
     from matplotlib import colormaps
 
     chosen, shape = work.chosen, work.stack.shape

@@ -1,4 +1,4 @@
-"""Write a network for other software, and make sure that it finds the same there."""
+"""Write a network for other software, and check that it gives the same labels there."""
 
 from __future__ import annotations
 
@@ -37,9 +37,8 @@ class Exported:
     """Exported network.
 
     Attributes:
-        file: the network.
-        equal_labels: share of the pixels of a sample frame that have the label that `segment`
-            gives them.
+        file: file of the network.
+        equal_labels: fraction of the pixels of a sample frame with the same label as `segment`.
     """
 
     file: Path
@@ -53,18 +52,17 @@ def export_network(
     output: Output = "labels",
     size: Size = (None, None),
 ) -> Exported:
-    """Write the rewritten network with what is needed to feed it, and run it once.
+    """Write the rewritten network with a description of its input, and run it once.
 
     Args:
-        segmenter: the network.
-        folder: where to; must be empty or not there, and is complete or not there afterwards.
+        folder: output folder, empty or missing before; complete or missing afterwards.
         kind: one of `FORMATS`.
         output: `"labels"` or `"probabilities"`.
         size: height and width of the frames, multiples of 16; by default any.
 
     Raises:
         ExportError: the folder is not empty, the format cannot be written on this backend, or
-            what was written finds something else than the network here.
+            the written network gives other labels.
         EngineMissingError: a package is not installed.
         ValueError: a side that is not a multiple of 16, or a layer that the format does not know.
     """
@@ -91,10 +89,7 @@ def export_network(
 
 @contextlib.contextmanager
 def take_place(folder: Path) -> Iterator[Path]:
-    """Give a new folder that takes the place of an empty one when all is written without an error.
-
-    Args:
-        folder: Folder that will be there afterwards.
+    """Yield a new folder that becomes `folder` if the block ends without an error.
 
     Raises:
         ExportError: The folder is there and not empty.
@@ -128,13 +123,13 @@ def sized(frame: np.ndarray, size: Size) -> np.ndarray:
 
 def _equal_labels(segmenter: Segmenter, file: Path, kind: str, size: Size) -> float:
     frames = _sample_frame(segmenter.info, size)
-    found = FORMATS[kind].load(file)(frames)
-    labels = found if found.ndim == 3 else found.argmax(axis=-1)
+    output = FORMATS[kind].load(file)(frames)
+    labels = output if output.ndim == 3 else output.argmax(axis=-1)
     return equal_fraction(labels, segmenter.probabilities(frames).argmax(axis=-1))
 
 
 def _sample_frame(info: PresetInfo, size: Size) -> np.ndarray:
-    """A simulated frame of the size, cropped or mirrored: `(1, height, width, channels)`."""
+    """Return a simulated frame of a size, `(1, height, width, channels)`."""
     with open_stack(SAMPLE) as stack:
         backgrounds = BackgroundPolicy().of_stack(stack)
         inputs = Inputs(stack, info.channels, info.scaling.measure(stack), backgrounds)

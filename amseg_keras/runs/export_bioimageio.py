@@ -1,11 +1,11 @@
-"""Write a network as a model package of bioimage.io, which its own tools have found valid.
+"""Write a network as a model package of bioimage.io, and validate it with their tools.
 
 rdf.yaml            what the model is, what goes in and out
 model.onnx          the network; gives the probability of every class
-test_input.npy      a simulated frame, and what the network makes of it
-test_output.npy
-cover.png           the frame with its labels over it
-README.md           what it was trained on, and how to check it on frames of your own
+test_input.npy      a simulated frame
+test_output.npy     output of the network for this frame
+cover.png           the frame under its labels
+README.md           training data, and how to check the network on your own frames
 preprocessing.json  grey levels, class names, pixel size
 """
 
@@ -77,8 +77,8 @@ class Published:
     """Authors and licence of a package.
 
     Attributes:
-        authors: Names of those who answer for the model.
-        license: Licence of the weights, as SPDX names it; None leaves it out.
+        authors: Names of the authors.
+        license: SPDX name of the licence of the weights; None leaves it out.
     """
 
     authors: tuple[str, ...] = ()
@@ -94,20 +94,18 @@ def export_bioimageio(
 ) -> Exported:
     """Write a model package of bioimage.io, and check it with the tools of bioimage.io.
 
-    Grey levels that are stretched between two percentiles are part of the package, so that it
-    takes frames as they were recorded. Other ways to make the input, and the motion channel, have
-    no counterpart there: such packages take the input ready-made, and say so.
+    A package that stretches grey levels between two percentiles takes frames as recorded. The
+    format has no other scaling and no motion channel; packages that need them take ready inputs,
+    and their README says so.
 
     Args:
         model: Network, from `(batch, height, width, channels)` to class probabilities.
-        info: Description of the network.
-        folder: Where to; must be empty or not there, and is complete or not there afterwards.
+        folder: Output folder, empty or missing before; complete or missing afterwards.
         size: Height and width of the frames, multiples of 16; by default any.
-        by: Who answers for the model, and its licence.
 
     Raises:
-        ExportError: The folder is not empty, the package is not valid, or its network finds
-            something else than Keras.
+        ExportError: The folder is not empty, the package is not valid, or its network gives
+            other labels than Keras.
         EngineMissingError: A package is not installed.
     """
     spec = _bioimageio_spec()
@@ -115,17 +113,17 @@ def export_bioimageio(
         rewritten = Rewritten(model)
         FORMATS["onnx"].write(rewritten, "probabilities", size, new / "model.onnx")
         given, ready, frame = _example(info, size)
-        found = FORMATS["onnx"].load(new / "model.onnx")(ready)
+        output = FORMATS["onnx"].load(new / "model.onnx")(ready)
         expected = rewritten.original.predict_on_batch(ready)
-        equal = equal_fraction(found.argmax(axis=-1), expected.argmax(axis=-1))
+        equal = equal_fraction(output.argmax(axis=-1), expected.argmax(axis=-1))
         if equal < MIN_EQUAL:
             raise ExportError(
                 f"bioimageio: only {equal:.2%} of the labels of a sample frame are those of Keras; "
                 "nothing was written"
             )
         np.save(new / "test_input.npy", given)
-        np.save(new / "test_output.npy", found.astype(np.float32))
-        labels = found[0].argmax(axis=-1).astype(np.uint8)
+        np.save(new / "test_output.npy", output.astype(np.float32))
+        labels = output[0].argmax(axis=-1).astype(np.uint8)
         levels = GreyScaling().measure(frame[None])
         Image.fromarray(overlay(frame, labels, info.class_names, levels)).save(new / "cover.png")
         (new / PREPROCESSING).write_text(json.dumps(description(info), indent=2) + "\n", "utf-8")
@@ -137,12 +135,12 @@ def export_bioimageio(
 
 
 def takes_recorded_frames(info: PresetInfo) -> bool:
-    """Say whether a package of a preset takes frames as recorded, rather than ready-made inputs."""
+    """Tell whether the package of a preset takes frames as recorded, not ready inputs."""
     return info.scaling.method == "percentile" and not info.channels.has_motion
 
 
 def _example(info: PresetInfo, size: Size) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The test input, what the network is given of it, and the frame to be drawn."""
+    """Return the test input, the input of the network, and the frame for the cover."""
     with open_stack(SAMPLE) as stack:
         index = len(stack) // 2
         inputs = Inputs(
@@ -232,7 +230,7 @@ def _preprocessing(info: PresetInfo) -> list[dict[str, Any]]:
 
 
 def _word(name: str) -> str:
-    """A class name as the description allows it for a channel."""
+    """Return a class name in the letters that a channel may have."""
     return "".join(letter if letter.isalnum() else "_" for letter in name)
 
 
@@ -272,7 +270,7 @@ def _bioimageio_spec() -> ModuleType:
 
 
 def _validate(spec: ModuleType, rdf: Path) -> None:
-    """Let bioimage.io's own validator read the description, and write it as that one would."""
+    """Validate the description with the tools of bioimage.io, and write it in their form."""
     with _quiet():
         read = spec.load_description(rdf)
         if not isinstance(read, spec.ModelDescr):
@@ -289,7 +287,7 @@ def _validate(spec: ModuleType, rdf: Path) -> None:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep the log lines of bioimage.io's tools out of the terminal."""
+    """Silence the log of the tools of bioimage.io."""
     from loguru import logger
 
     logger.disable("bioimageio")

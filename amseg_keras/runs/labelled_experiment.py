@@ -1,7 +1,13 @@
-"""From what a user types to label maps in the order of time, and what is known of them."""
+"""Find the label maps that inputs name, and write them for other programs.
+
+NAME-rois.zip     regions of ImageJ, an outline for each piece of a class
+NAME.ome.tif      OME-TIFF with pixel size and frame rate
+NAME.ome.zarr     OME-Zarr image with labels
+"""
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,14 +18,17 @@ import numpy as np
 from amseg_keras.classes import CLASS_NAMES, IGNORE
 from amseg_keras.datasets import Dataset, LabelledFrame, open_dataset
 from amseg_keras.datasets.dataset import DATASET_FILE, check_class_names
-from amseg_keras.outputs import InputContent
+from amseg_keras.outputs import CannotWriteError, InputContent, OutputTakenError
+from amseg_keras.quantify import Scale
 from amseg_keras.quantify.intervals import FrameBounds
 from amseg_keras.read import FrameStack, ReadError, ReadOptions, StackSource, find_stacks
 from amseg_keras.read.formats.tiff import INVERTED_NOTE
 from amseg_keras.read.names import safe_name
 from amseg_keras.read.pixels import class_ids
-from amseg_keras.runs.bounds import read_bounds
-from amseg_keras.runs.labelled_run import open_labelled_run
+from amseg_keras.report.label_exports import Ngff, write_ome_tiff, write_ome_zarr, write_rois
+from amseg_keras.runs.labelled_run import open_labelled_run, open_recording
+from amseg_keras.runs.segment_outputs import read_bounds
+from amseg_keras.runs.streams import with_progress
 
 SEGMENTED = "run.json"
 PROCESS = ("facility", "process", "material", "power_W", "speed_mm_s")
@@ -30,24 +39,24 @@ class LabelledExperiment:
     """The label maps of one experiment.
 
     Attributes:
-        name: Of its folder of results.
-        source: Where the labels come from, as the user would recognise it.
+        name: Name of the experiment and of its folder of results.
+        source: Origin of the labels, in words for the user.
         class_names: Name of each class id.
         count: Number of frames.
-        frames: Gives the label maps in the order of time, uint8 `(height, width)`; 255 all over
-            where there is none.
+        frames: Function that yields the label maps in the order of time, uint8
+            `(height, width)`; all 255 for a missing frame.
         place: File or folder of the labels.
-        part: Name of the sequence in a data set; empty for others.
-        home: Folder of the segmentation that made them, where results belong; None for others.
-        pixel_size_um: Size of a pixel in um, None where nobody says.
+        part: Name of the sequence in a data set; else empty.
+        home: Folder of the segmentation, where results belong; None for other labels.
+        pixel_size_um: Size of a pixel in um; None if unknown.
         pixel_size_from: "file", "user", "data set" or "assumed".
-        trained_pixel_size_um: Pixel size of the frames that the network was trained on, in um.
-        frame_rate_hz: Frames per second, None where nobody says.
-        parameters: Material, laser power (W), speed (mm/s) and what else was set.
-        about: What made the labels: `model`, `trained_on`, `origin`.
-        labels: Tells the content of the label files of a run; None for other labels.
-        bounds: Gives label maps of a few frames between which the truth lies; empty if unknown.
-        notes: What was assumed on reading the label maps, a sentence each.
+        trained_pixel_size_um: Pixel size of the training frames of the network, in um.
+        frame_rate_hz: Frames per second; None if unknown.
+        parameters: Material, laser power (W), speed (mm/s) and other process parameters.
+        about: Origin of the labels: `model`, `trained_on`, `origin`.
+        labels: Function that digests the label files of a run; None for other labels.
+        bounds: Function that returns the bounds of a few frames; empty if unknown.
+        notes: Sentence for each assumption.
     """
 
     name: str
@@ -76,35 +85,34 @@ def find_experiments(
 ) -> tuple[list[LabelledExperiment], list[str]]:
     """Find the experiments that inputs name.
 
-    An input is a folder of `amseg segment` or one that holds several, a data set (each of its
-    sequences is an experiment), or label maps in any form that `amseg segment` reads frames in.
+    An input is a folder of `amseg segment`, a folder of such folders, a data set (each sequence is
+    an experiment), or label maps in any format that `amseg segment` reads.
 
     Args:
-        inputs: As typed.
-        class_names: Of the ids of bare label maps; the others say their own.
-        reading: What the user said of bare label maps that can be read in two ways.
+        class_names: Names of the class ids of bare label maps; other inputs name their own.
+        reading: Choices of the user for bare label maps that can be read in two ways.
 
     Returns:
-        What was found, and a sentence for each input that is none of these.
+        The experiments, and a sentence for each input without one.
     """
-    found: list[LabelledExperiment] = []
+    experiments: list[LabelledExperiment] = []
     errors: list[str] = []
-    for given in inputs:
-        path = Path(given)
+    for typed in inputs:
+        path = Path(typed)
         try:
             if (path / SEGMENTED).is_file():
-                found.append(_of_run(path))
+                experiments.append(_of_run(path))
             elif runs := sorted(path.glob(f"*/{SEGMENTED}")):
-                found += [_of_run(run.parent) for run in runs]
+                experiments += [_of_run(run.parent) for run in runs]
             elif (path / DATASET_FILE).is_file():
-                found += _of_dataset(open_dataset(path))
+                experiments += _of_dataset(open_dataset(path))
             else:
-                stacks, failures = find_stacks([given], reading)
+                stacks, failures = find_stacks([typed], reading)
                 errors += map(str, failures)
-                found += [_of_stack(stack, tuple(class_names)) for stack in stacks]
+                experiments += [_of_stack(stack, tuple(class_names)) for stack in stacks]
         except ReadError as error:
             errors.append(str(error))
-    return found, errors
+    return experiments, errors
 
 
 def _of_run(folder: Path) -> LabelledExperiment:
@@ -112,7 +120,7 @@ def _of_run(folder: Path) -> LabelledExperiment:
     record = run.record
     size, size_from = record.get("pixel_size_um"), record.get("pixel_size_from")
     trained = record.get("trained_pixel_size_um")
-    if size_from == "preset":  # earlier versions assumed it unasked
+    if size_from == "preset":  # earlier versions assumed it by default
         size, size_from, trained = None, None, size
     return LabelledExperiment(
         name=folder.resolve().name,
@@ -129,7 +137,7 @@ def _of_run(folder: Path) -> LabelledExperiment:
         about={key: record[key] for key in ("model", "trained_on") if key in record},
         labels=run.labels_content,
         bounds=lambda: read_bounds(folder),
-        notes=tuple(f"CAUTION: {one['sentence']}" for one in record.get("warnings") or ()),
+        notes=tuple(f"CAUTION: {warning['sentence']}" for warning in record.get("warnings") or ()),
     )
 
 
@@ -166,7 +174,7 @@ def _of_dataset(data: Dataset) -> list[LabelledExperiment]:
 
 @dataclass(frozen=True)
 class _Sequence:
-    """The label maps of a sequence, frame by frame; numbers that are left out are unreadable."""
+    """Label maps of a sequence; missing numbers are unreadable frames."""
 
     data: Dataset
     labelled: tuple[LabelledFrame, ...]
@@ -205,7 +213,7 @@ def _of_stack(source: StackSource, class_names: tuple[str, ...]) -> LabelledExpe
 
 
 def _note_on_labels(note: str) -> str:
-    """Say of class ids what a note says of grey levels, which could be repaired."""
+    """Rewrite a note on inverted grey levels, because class ids are not inverted."""
     return note.replace(
         INVERTED_NOTE, "class ids taken as stored, though the file says that 0 is white"
     )
@@ -213,7 +221,7 @@ def _note_on_labels(note: str) -> str:
 
 @dataclass(frozen=True)
 class _Stack:
-    """Label maps of a file or folder; a frame that is missing is 255 all over."""
+    """Label maps of a file or folder; a missing frame is all 255."""
 
     source: StackSource
     class_names: tuple[str, ...]
@@ -242,3 +250,96 @@ class _Stack:
     def _open(self) -> FrameStack:
         with class_ids(self.source.source):
             return self.source.open()
+
+
+LABEL_EXPORTS: dict[str, str] = {
+    "imagej-rois": "-rois.zip",
+    "ome-tiff": ".ome.tif",
+    "ome-zarr": ".ome.zarr",
+}
+"""Ending of the file name after the name of the experiment, by format."""
+
+Progress = Callable[[int], None]
+"""Function of the number of written frames."""
+
+
+@dataclass(frozen=True)
+class ExportedLabels:
+    """Exported label maps."""
+
+    file: Path
+    notes: tuple[str, ...] = ()
+
+
+def export_labels(
+    experiment: LabelledExperiment,
+    folder: Path,
+    kind: str,
+    *,
+    ngff: Ngff = "0.5",
+    progress: Progress = lambda done: None,
+) -> ExportedLabels:
+    """Write the label maps of an experiment for other programs.
+
+    Args:
+        folder: Output folder, made if it is missing. The file gets the name of the experiment.
+        kind: One of `LABEL_EXPORTS`.
+        progress: Function of the number of frames that are done.
+
+    Raises:
+        OutputTakenError: The file is there already.
+        CannotWriteError: The file cannot be written.
+        ReadError: The label maps cannot be read.
+        ImportError: OME-Zarr needs the `zarr` package.
+
+    Example:
+        >>> import tempfile
+        >>> from amseg_keras.report.label_files import write_tiff
+        >>> from amseg_keras.runs.labelled_experiment import find_experiments
+        >>> here = Path(tempfile.mkdtemp())
+        >>> labels = np.zeros((2, 16, 32), np.uint8)
+        >>> labels[:, 4:8, 10:20] = 4
+        >>> _ = write_tiff(here, labels, labels.shape, ["background", "pore"])
+        >>> (experiment,), _ = find_experiments([str(here / "labels.tif")])
+        >>> export_labels(experiment, here, "imagej-rois").file.name
+        'labels-rois.zip'
+    """
+    file = folder / f"{experiment.name}{LABEL_EXPORTS[kind]}"
+    if file.exists():
+        raise OutputTakenError(f"{file}: is there already; delete it, or give another -o")
+    scale = Scale(experiment.pixel_size_um, experiment.frame_rate_hz)
+    notes: tuple[str, ...] = ()
+    with contextlib.ExitStack() as held:
+        recording: FrameStack | None = None
+        if kind == "ome-zarr":
+            recording, notes = _recording(experiment)
+            if recording is not None:
+                held.callback(recording.close)
+        first = next(iter(experiment.frames()))
+        shape = (experiment.count, int(first.shape[0]), int(first.shape[1]))
+        labels = with_progress(experiment.frames(), progress)
+        about = (file, labels, shape, experiment.class_names)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            if kind == "imagej-rois":
+                write_rois(*about)
+            elif kind == "ome-tiff":
+                write_ome_tiff(*about, scale)
+            else:
+                write_ome_zarr(*about, scale, recording, ngff)
+        except OSError as error:
+            raise CannotWriteError(
+                f"{file}: cannot be written ({error.strerror or error})"
+            ) from error
+    return ExportedLabels(file, notes)
+
+
+def _recording(experiment: LabelledExperiment) -> tuple[FrameStack | None, tuple[str, ...]]:
+    """Open the segmented frames; a sentence says why the image of the store is not theirs."""
+    why: str | None = "the labels are of no run of amseg segment, which would name the frames"
+    stack = None
+    if experiment.home is not None:
+        stack, why = open_recording(open_labelled_run(experiment.home))
+    if stack is None:
+        return None, (f"the image in the store is the label map, not the frames: {why}",)
+    return stack, ()

@@ -1,4 +1,4 @@
-"""The result of `amseg segment`, read back: its record and its label maps of any format."""
+"""Read the result of `amseg segment` back, find its recording, and write corrected labels."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ from typing import Any
 
 import numpy as np
 
+from amseg_keras.atomic import complete_or_absent
 from amseg_keras.classes import IGNORE
-from amseg_keras.outputs import UNFINISHED, InputContent, input_content
-from amseg_keras.read import FrameStack, ReadError, StackSource
+from amseg_keras.corrections import LabelStack
+from amseg_keras.outputs import UNFINISHED, InputContent, input_content, write_json
+from amseg_keras.quantify import class_areas
+from amseg_keras.read import FrameStack, ReadError, ReadOptions, StackSource, open_stack
 from amseg_keras.read.errors import reading
-from amseg_keras.report.label_files import LABEL_WRITERS
-from amseg_keras.report.label_zarr import NAME as ARRAY
-from amseg_keras.report.label_zarr import read_zarr
+from amseg_keras.report.label_files import LABEL_WRITERS, ZARR_NAME, read_zarr
 from amseg_keras.runs.segment import RECORD
 
 _LISTED = 5
@@ -35,11 +36,10 @@ class LabelledRun:
     """A folder that `amseg segment` has finished.
 
     Attributes:
-        folder: Of the run.
-        record: What `run.json` says.
+        record: Content of `run.json`.
         shape: (frames, height, width) of the label maps.
         class_names: Name of each class id.
-        source: The frames, as they were given to `amseg segment`.
+        source: Input of `amseg segment`.
     """
 
     folder: Path
@@ -50,14 +50,14 @@ class LabelledRun:
 
     @property
     def unreadable(self) -> frozenset[int]:
-        """The frames that could not be read when they were segmented."""
-        return frozenset(int(one["frame"]) for one in self.record.get("unreadable_frames", ()))
+        """Numbers of the frames that could not be read when they were segmented."""
+        return frozenset(int(row["frame"]) for row in self.record.get("unreadable_frames", ()))
 
     def frames(self) -> Iterator[np.ndarray]:
-        """The label map of every frame in turn, one in memory at a time.
+        """Yield the label map of every frame, with one in memory at a time.
 
         Yields:
-            Class ids, uint8 `(height, width)`; 255 all over where the frame could not be read.
+            Class ids, uint8 `(height, width)`; all 255 if the frame could not be read.
 
         Raises:
             ReadError: The label maps are damaged, or not those of the record.
@@ -83,11 +83,11 @@ class LabelledRun:
     def _label_files(self) -> list[Path]:
         if self._one_file:
             return [self.folder / _ONE_FILE[self.record["label_format"]][0]]
-        home = self.folder / (ARRAY if self._one_array else _PICTURES)
+        home = self.folder / (ZARR_NAME if self._one_array else _PICTURES)
         return sorted(path for path in home.rglob("*") if path.is_file()) or [home]
 
     def check(self) -> None:
-        """Find damage that shows without reading all label maps.
+        """Check for damage that shows without reading all label maps.
 
         Raises:
             ReadError: As `frames`.
@@ -109,11 +109,11 @@ class LabelledRun:
 
     def _open_array(self) -> Iterator[np.ndarray]:
         try:
-            shape, dtype, frames = read_zarr(self.folder / ARRAY)
+            shape, dtype, frames = read_zarr(self.folder / ZARR_NAME)
         except ImportError as error:
             raise ReadError(f"{self.folder}: {error}") from error
         except Exception as error:  # zarr and its stores have errors of many kinds
-            raise _damaged(self.folder, f"{ARRAY}: {error}") from error
+            raise _damaged(self.folder, f"{ZARR_NAME}: {error}") from error
         if shape != self.shape or dtype != np.uint8:
             raise self._unlike_record(shape, dtype)
         return frames
@@ -126,7 +126,7 @@ class LabelledRun:
             except StopIteration:
                 return
             except Exception as error:
-                raise _damaged(self.folder, f"{ARRAY}: {error}") from error
+                raise _damaged(self.folder, f"{ZARR_NAME}: {error}") from error
             yield labels
 
     def _stored(self) -> Iterator[np.ndarray]:
@@ -158,7 +158,7 @@ class LabelledRun:
 
     def _pictures(self) -> Iterator[np.ndarray]:
         frames, height, width = self.shape
-        # The writer's own rule for the number of digits.
+        # The same number of digits as in `write_png`.
         digits = max(5, len(str(frames - 1)))
         for index in range(frames):
             if index in self.unreadable:
@@ -175,18 +175,18 @@ class LabelledRun:
             yield labels
 
     def _unlike_record(self, shape: tuple[int, ...], dtype: np.dtype) -> ReadError:
-        found, wanted = (" x ".join(map(str, size)) for size in (shape, self.shape))
-        return _damaged(self.folder, f"they are {found} {dtype}, but {RECORD} says {wanted} uint8")
+        stored, wanted = (" x ".join(map(str, size)) for size in (shape, self.shape))
+        return _damaged(self.folder, f"they are {stored} {dtype}, but {RECORD} says {wanted} uint8")
 
 
 def open_labelled_run(folder: Path) -> LabelledRun:
-    """Open what `amseg segment` wrote for one stack.
+    """Open the result of `amseg segment` for one stack.
 
     Args:
-        folder: That of the stack, with `run.json` in it.
+        folder: Folder of the stack, with `run.json` in it.
 
     Returns:
-        The run. Its label maps are read when they are asked for.
+        The run, whose label maps are read when they are needed.
 
     Raises:
         ReadError: The folder is no result of `amseg segment`, is not finished, or its record or
@@ -235,10 +235,7 @@ def _read_record(folder: Path) -> dict[str, Any]:
 
 def _why_no_record(folder: Path) -> str:
     if (folder / UNFINISHED).is_dir():
-        return (
-            f"{folder}: is not finished; give the same amseg segment command again, it goes on "
-            "where it stopped"
-        )
+        return f"{folder}: is not finished; give the same amseg segment command again to continue"
     runs = sorted(path.parent.name for path in folder.glob(f"*/{RECORD}"))
     if runs:
         more = f" and {len(runs) - _LISTED} more" if len(runs) > _LISTED else ""
@@ -250,3 +247,92 @@ def _why_no_record(folder: Path) -> str:
         f"{folder}: is no result of amseg segment (there is no {RECORD} in it); "
         "segment the frames first"
     )
+
+
+def open_recording(run: LabelledRun) -> tuple[FrameStack | None, str | None]:
+    """Open the segmented frames, if they are there and unchanged.
+
+    Returns:
+        The frames, which the caller closes, and None; or None and the reason.
+    """
+    try:
+        options = ReadOptions(**run.record.get("reading", {}))
+        stack = open_stack(run.source, options)
+    except (ReadError, TypeError) as error:
+        return None, str(error)
+    if stack.shape == run.shape:
+        if (changed := _changed_since(stack, run)) is None:
+            return stack, None
+        stack.close()
+        return None, f"{changed}, so its frames are not those of the labels"
+    now, before = (" x ".join(map(str, shape)) for shape in (stack.shape, run.shape))
+    stack.close()
+    return None, f"{run.source}: is now {now} and was {before} when it was segmented"
+
+
+def _changed_since(stack: FrameStack, run: LabelledRun) -> str | None:
+    """Say how the recording differs from the segmented one; None if it does not."""
+    there = run.record.get("input")
+    if not isinstance(there, dict):
+        return None
+    with reading(stack.source, "a file"):
+        return input_content(stack.made_of.files).difference(there, stack.source)
+
+
+AREAS = "frames.csv"
+
+
+def write_corrected(folder: Path, labels: LabelStack) -> list[str]:
+    """Replace the label maps and the areas of a finished run by corrected ones.
+
+    The record lists the corrected frames. The overlay keeps the labels of the network. Commands
+    that read tables of `amseg quantify` notice that the labels changed.
+
+    Args:
+        folder: Folder of `amseg segment`.
+
+    Returns:
+        Names of the files that were written.
+
+    Raises:
+        ReadError: The folder is no finished run, or its frames are not those of the labels.
+
+    Example:
+        >>> import tempfile
+        >>> import numpy as np
+        >>> from amseg_keras import from_pretrained
+        >>> from amseg_keras.pretrained import find_preset
+        >>> from amseg_keras.pretrained.preset import weights_digest
+        >>> from amseg_keras.read import open_stack
+        >>> from amseg_keras.runs import RunSettings, run_stack
+        >>> digest = weights_digest(find_preset("amsegnet-esrf-lite"))
+        >>> segmenter, folder = from_pretrained("amsegnet-esrf-lite"), Path(tempfile.mkdtemp())
+        >>> with open_stack("sample:esrf-welding") as stack:
+        ...     _ = run_stack(stack, segmenter, digest, folder, RunSettings())
+        >>> found = np.stack(list(open_labelled_run(folder).frames()))
+        >>> labels = LabelStack(found, segmenter.class_names)
+        >>> labels.paint(3, np.ones((256, 512), bool), "pore")
+        True
+        >>> write_corrected(folder, labels)
+        ['labels.tif', 'frames.csv', 'run.json']
+        >>> open_labelled_run(folder).record["corrected_frames"]
+        [3]
+    """
+    run = open_labelled_run(folder)
+    if labels.shape != run.shape or labels.class_names != run.class_names:
+        raise ReadError(
+            f"{folder}: holds {run.shape[0]} frames with the classes {', '.join(run.class_names)}, "
+            "which are not those of the corrected labels; choose the folder that they come from"
+        )
+    frames = range(len(labels))
+    written = LABEL_WRITERS[run.record["label_format"]](
+        folder, (labels[number] for number in frames), run.shape, run.class_names
+    )
+    size = run.record.get("pixel_size_um")
+    areas = class_areas((labels[number] for number in frames), run.class_names, size)
+    with complete_or_absent(folder / AREAS) as temporary:
+        areas.to_csv(temporary, index=False, float_format="%.6g")
+    before = set(run.record.get("corrected_frames", ()))
+    record = run.record | {"corrected_frames": sorted(before | set(labels.corrected))}
+    write_json(folder / RECORD, record)
+    return [written, AREAS, RECORD]

@@ -2,7 +2,7 @@
 
 frames.tif | frames.h5    the ready frames
 prepare.csv               one row a frame: shift, place of the crop, whether it could be read
-prepare.json              what was done with what; written last
+prepare.json              input, steps and settings; written last
 """
 
 from __future__ import annotations
@@ -24,8 +24,11 @@ from amseg_keras.atomic import complete_or_absent
 from amseg_keras.outputs import OutputFiles, OutputFolder, stack_identity
 from amseg_keras.preprocess import Prepared, Step, prepare
 from amseg_keras.preprocess.chain import DType
+from amseg_keras.quantify import Scale
 from amseg_keras.read import FrameStack, ReadError
-from amseg_keras.runs.unreadable import unreadable_frame
+from amseg_keras.report.label_exports import ome_scale
+from amseg_keras.report.label_files import BIGTIFF_BYTES
+from amseg_keras.runs.streams import unreadable_frame
 from amseg_keras.versions import package_versions
 
 RECORD = "prepare.json"
@@ -38,24 +41,21 @@ OUTPUTS = OutputFiles(
 )
 
 FILES_OF_STEPS = ("flats", "dark")
-"""Parameters of steps that are paths; what is in the files is known by a digest."""
-
-IMAGEJ_BYTES = (1 << 32) - (1 << 26)
-"""Larger stacks are OME-TIFF: ImageJ's own form ends at 4 GB."""
+"""Parameters of steps that are paths; a digest stands for the content of the files."""
 
 Progress = Callable[[int], None]
-"""Called with the number of frames that are written."""
+"""Function of the number of written frames."""
 
 
 @dataclass(frozen=True)
 class PrepareSettings:
-    """How ready frames are written.
+    """Settings of the files of ready frames.
 
     Args:
         file_format: `"tiff"` (an ImageJ stack) or `"hdf5"`.
         dtype: `"uint8"`, `"uint16"` or `"float32"`, as in `prepare`.
-        pixel_size_um: size of a pixel; by default that of the input.
-        frame_rate_hz: frames per second of the recording; by default that of the input.
+        pixel_size_um: size of a pixel in um; by default the pixel size of the input.
+        frame_rate_hz: frames per second; by default the frame rate of the input.
         overwrite: replace the result of another run.
 
     Example:
@@ -73,10 +73,10 @@ class PrepareSettings:
     overwrite: bool = False
 
     def scales(self, stack: FrameStack) -> tuple[float | None, float | None]:
-        """Pixel size in um and frame rate in Hz: those chosen, else those of the input.
+        """Return pixel size in um and frame rate in Hz, from the settings or the input.
 
         Args:
-            stack: the input.
+            stack: input of the run.
         """
         return (
             stack.pixel_size_um if self.pixel_size_um is None else self.pixel_size_um,
@@ -86,11 +86,11 @@ class PrepareSettings:
 
 @dataclass(frozen=True)
 class PreparedFolder:
-    """What `prepare_stack` left in its folder.
+    """Result of `prepare_stack`.
 
     Attributes:
-        record: As in `prepare.json`.
-        was_done: Whether an earlier run had done the same already.
+        record: Record of the run, as in `prepare.json`.
+        was_done: Whether an earlier run had written the same files.
 
     Example:
         >>> import tempfile
@@ -119,18 +119,18 @@ def prepare_stack(
 ) -> PreparedFolder:
     """Prepare a stack frame by frame and write the files of its folder, each whole or not at all.
 
-    A frame that cannot be read, or that has no background for that reason, is written as zeros,
-    so that every frame keeps its number, and named in the record.
+    A frame that cannot be read, or whose background cannot be read, is written as zeros, so that
+    every frame keeps its number. The record lists such frames.
 
     Args:
         stack: raw frames.
-        steps: in their order, as for `prepare`.
-        folder: where to; made if it is missing.
-        settings: how the files are written.
-        progress: told of every frame.
+        steps: steps in their order, as for `prepare`.
+        folder: output folder, made if it is missing.
+        settings: settings of the files.
+        progress: function of the number of written frames.
 
     Returns:
-        The record, and whether all was there before.
+        The record, and whether the files were there before.
 
     Raises:
         OutputTakenError: the folder holds another result and `settings.overwrite` is off, or its
@@ -167,7 +167,7 @@ def prepare_stack(
         if finished is not None and not redo:
             progress(len(stack))
             return PreparedFolder(finished, was_done=True)
-        # Whether the steps fit the stack is known before an earlier result goes.
+        # Steps that do not fit the stack must fail before an earlier result is deleted.
         ready = prepare(stack, steps, settings.dtype)
         out.begin(identity, redo)
         record = _write_all(stack, ready, out, settings, progress)
@@ -181,7 +181,7 @@ def _write_all(
     settings: PrepareSettings,
     progress: Progress,
 ) -> dict[str, Any]:
-    """Write the files of a folder that is ready for them; the record."""
+    """Write all files of a claimed folder, and return the record."""
     started = time.perf_counter()
     folder, scales = out.path, settings.scales(stack)
     target = folder / FRAMES[settings.file_format]
@@ -216,7 +216,7 @@ def _write_all(
 
 
 def _known_by_content(step: Step) -> dict[str, Any]:
-    """The parameters of a step without the paths of its files, which have a digest."""
+    """Return the parameters of a step without paths, whose files have a digest."""
     return {key: value for key, value in step.parameters().items() if key not in FILES_OF_STEPS}
 
 
@@ -226,22 +226,22 @@ def _files_of(steps: Sequence[Step]) -> dict[str, Any]:
 
 
 def _repaired(ready: Prepared) -> Iterator[str]:
-    """Say what a repair found, if there was one."""
+    """Yield sentences about repaired pixels."""
     for step, stage in zip(ready.steps, ready.stages, strict=True):
         if step.name == "repair":
-            found = stage.measured
+            repair = stage.measured
             yield (
-                f"{found['repaired_px']} pixels in {found['repaired_frames']} frames were NaN, "
+                f"{repair['repaired_px']} pixels in {repair['repaired_frames']} frames were NaN, "
                 "infinite or dead and were replaced by the median of their neighbours"
             )
-            if found["inverted"]:
+            if repair["inverted"]:
                 yield "black and white were turned over, since the file says that 0 is white"
 
 
 def _filled(
     ready: Prepared, unreadable: dict[int, str], progress: Progress
 ) -> Iterator[np.ndarray]:
-    """Every frame, zeros in place of those that cannot be read, which are noted."""
+    """Yield every frame; an unreadable one is noted and yielded as zeros."""
     for index in range(len(ready)):
         try:
             frame = ready[index]
@@ -259,7 +259,7 @@ def _write_tiff(
     scales: tuple[float | None, float | None],
 ) -> None:
     pixel_size_um, frame_rate_hz = scales
-    imagej = math.prod(ready.shape) * ready.dtype.itemsize < IMAGEJ_BYTES
+    imagej = math.prod(ready.shape) * ready.dtype.itemsize < BIGTIFF_BYTES
     metadata: dict[str, Any] = {"axes": "TYX"}
     if imagej:
         if pixel_size_um is not None:
@@ -267,12 +267,7 @@ def _write_tiff(
         if frame_rate_hz is not None:
             metadata |= {"finterval": 1 / frame_rate_hz, "tunit": "sec"}
     else:
-        if pixel_size_um is not None:
-            for axis in "XY":
-                metadata[f"PhysicalSize{axis}"] = pixel_size_um
-                metadata[f"PhysicalSize{axis}Unit"] = "µm"
-        if frame_rate_hz is not None:
-            metadata |= {"TimeIncrement": 1 / frame_rate_hz, "TimeIncrementUnit": "s"}
+        metadata |= ome_scale(Scale(pixel_size_um, frame_rate_hz))
     per_um = None if pixel_size_um is None else (1 / pixel_size_um, 1 / pixel_size_um)
     tifffile.imwrite(
         path,

@@ -11,26 +11,117 @@ quantities.json          the experiment in a few numbers, and how they were meas
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import json
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+import pandas as pd
 
 from amseg_keras._on_demand import is_installed
 from amseg_keras.atomic import complete_or_absent
 from amseg_keras.json_values import json_value
-from amseg_keras.outputs import OutputFiles, OutputFolder, RunIdentity, input_place
+from amseg_keras.outputs import InputContent, OutputFiles, OutputFolder, RunIdentity, input_place
 from amseg_keras.quantify import Phantoms, Quantities, Scale, find_phantoms, measure
 from amseg_keras.quantify.intervals import SOURCE
 from amseg_keras.quantify.quantities import SMALLEST_PORE_UM
 from amseg_keras.quantify.scale import ASSUMED
 from amseg_keras.read import ReadError
+from amseg_keras.read.errors import reading
 from amseg_keras.runs.labelled_experiment import LabelledExperiment
-from amseg_keras.runs.quantified_run import BOUNDARY, RECORD, TABLES
+from amseg_keras.runs.streams import with_progress
 from amseg_keras.versions import package_versions
+
+FOLDER = "quantities"
+"""Folder of the tables in the folder of a run."""
+
+RECORD = "quantities.json"
+
+BOUNDARY = "melt_pool_boundary.csv"
+"""Table of the boundary of the melt pool, if the melt pool is a class."""
+
+TABLES = {
+    "frames": ("frame", "keyhole_area_px", "keyhole_depth_px", "pore_area_px", "surface_y_px"),
+    "pores": ("frame", "track", "pore_area_px", "equivalent_diameter_px"),
+    "tracks": ("track", "first_frame", "largest_area_px", "from_keyhole"),
+    "events": ("frame", "event", "from_keyhole"),
+}
+"""Columns by which a table of `amseg quantify` is told from another table of its name."""
+
+
+def check_labels_unchanged(
+    record: Mapping[str, Any], labels: Callable[[], InputContent], run: Path
+) -> None:
+    """Refuse quantities of labels that were corrected or replaced since.
+
+    Args:
+        record: Record of `amseg quantify`.
+        labels: Function that digests the label files as they are now.
+        run: Folder of `amseg segment`.
+
+    Raises:
+        ReadError: The labels changed.
+    """
+    measured = record.get("labels")
+    if measured is None:  # measured by an earlier version, or on labels of no run
+        return
+    if labels().difference(measured, str(run)) is not None:
+        raise ReadError(f"{run}: its labels changed since they were measured; {_again(run)}")
+
+
+def read_quantities(run: Path, frames: int) -> tuple[Quantities, dict[str, Any]]:
+    """Read the quantities of a run.
+
+    Args:
+        run: Folder of `amseg segment` with the tables of `amseg quantify`.
+
+    Returns:
+        The quantities and their record.
+
+    Raises:
+        ReadError: The quantities are missing, damaged, or of another stack.
+
+    Example:
+        >>> read_quantities(Path("x"), 60)
+        Traceback (most recent call last):
+        amseg_keras.read.errors.ReadError: x: is not quantified yet; run: amseg quantify x
+    """
+    folder = run / FOLDER
+    if not (folder / RECORD).is_file():
+        raise ReadError(f"{run}: is not quantified yet; run: amseg quantify {run}")
+    with reading(str(folder / RECORD), "JSON"):
+        record = json.loads((folder / RECORD).read_text("utf-8"))
+        summary, scale = dict(record["summary"]), record["scale"]
+        # Earlier versions wrote "preset", and assumed the pixel size by default.
+        assumed = record.get("pixel_size_from") in (ASSUMED, "preset")
+        known = Scale(scale["pixel_size_um"], scale["frame_rate_hz"], assumed)
+        direction = record["scan_direction"]
+    tables = {}
+    for name, columns in TABLES.items():
+        path = folder / f"{name}.csv"
+        with reading(str(path), "table"):
+            tables[name] = pd.read_csv(path)
+        missing = [column for column in columns if column not in tables[name]]
+        if missing:
+            raise ReadError(f"{path}: has no column {', '.join(missing)}; {_again(run)}")
+    last = tables["frames"]["frame"].max()
+    if not 0 <= last < frames:
+        raise ReadError(f"{folder}: is of another stack (frame {last} of {frames}); {_again(run)}")
+    boundary = None
+    if (folder / BOUNDARY).is_file():
+        with reading(str(folder / BOUNDARY), "table"):
+            boundary = pd.read_csv(folder / BOUNDARY)
+    quantities = Quantities(
+        **tables, summary=summary, scale=known, scan_direction=direction, boundary=boundary
+    )
+    return quantities, record
+
+
+def _again(run: Path) -> str:
+    return f"run again: amseg quantify {run}"
+
 
 OUTPUTS = OutputFiles(
     "amseg quantify",
@@ -43,7 +134,7 @@ OUTPUTS = OutputFiles(
 )
 
 Progress = Callable[[int], None]
-"""Called with the number of frames that are measured."""
+"""Function of the number of measured frames."""
 
 
 @dataclass(frozen=True)
@@ -51,16 +142,16 @@ class QuantifySettings:
     """Settings of a measurement.
 
     Attributes:
-        pixel_size_um: Size of a pixel in um; None for what is known of the labels.
-        frame_rate_hz: Frames per second; None for what is known of the labels.
-        scan_direction: +1 to the right, -1 to the left; None to find it from the keyhole's motion.
-        smallest_pore_um: Equivalent diameter below which a pore is a speckle.
-        parameters: Of the process, for `amseg correlate`; they go before those that are known.
+        pixel_size_um: Size of a pixel in um; by default the pixel size of the labels.
+        frame_rate_hz: Frames per second; by default the frame rate of the labels.
+        scan_direction: +1 to the right, -1 to the left; by default from the keyhole's motion.
+        smallest_pore_um: Equivalent diameter in um below which a pore is a speckle.
+        parameters: Process parameters for `amseg correlate`; they replace known ones.
         overwrite: Replace the result of other labels.
         absent: Classes that the labels do not have, as in `measure`.
-        assume_pixel_size: Take the pixel size of the frames that the network was trained on where
-            nobody says one; what is computed from it is marked as assumed.
-        all_keyholes: keep pieces of keyhole that no laser can have made (see `find_phantoms`).
+        assume_pixel_size: Without a pixel size, take the pixel size of the training frames and
+            mark results in um as assumed.
+        all_keyholes: Keep pieces of keyhole that no laser can have made (see `find_phantoms`).
     """
 
     pixel_size_um: float | None = None
@@ -82,26 +173,18 @@ def quantify_experiment(
 ) -> Quantities:
     """Measure an experiment and write all files of its folder.
 
-    What is there of the same labels is measured anew: they may have been mended since.
-
-    Args:
-        experiment: The label maps.
-        folder: Where to.
-        settings: The user's.
-        progress: Told of every frame.
+    Quantities of the same labels are measured again, because the labels may have been corrected.
 
     Returns:
-        What was measured.
+        The quantities.
 
     Raises:
         OutputTakenError: The folder holds the result of other labels and `settings.overwrite` is
             off.
-        ReadError: The label maps cannot be read, or none of them is one.
+        ReadError: The label maps cannot be read, or there is none.
     """
     identity = RunIdentity(
-        experiment.source,
-        input_place(experiment.place, folder),
-        settings={"part": experiment.part},
+        experiment.source, input_place(experiment.place, folder), settings={"part": experiment.part}
     )
     with OutputFolder(folder, OUTPUTS, settings.overwrite) as out:
         out.check(identity, redo=True)
@@ -115,11 +198,11 @@ def quantify_experiment(
 def _measure(
     experiment: LabelledExperiment, settings: QuantifySettings, progress: Progress
 ) -> tuple[Quantities, dict[str, Any]]:
-    """Measure; what was measured, and what the record says of it."""
+    """Measure an experiment, and describe the measurement for the record."""
     size, size_from = _pixel_size(experiment, settings)
     rate = settings.frame_rate_hz or experiment.frame_rate_hz
     scale = Scale(size, rate, pixel_size_assumed=size_from == ASSUMED)
-    # Before they are measured: labels that change meanwhile are not taken for those measured.
+    # Before measuring, so that labels that change meanwhile are noticed.
     labels = None if experiment.labels is None else experiment.labels()
     bounds = experiment.bounds()
     notes = list(experiment.notes)
@@ -129,7 +212,7 @@ def _measure(
         notes += phantom_note(phantoms)
     try:
         found = measure(
-            _told(experiment.frames(), progress),
+            with_progress(experiment.frames(), progress),
             experiment.class_names,
             scale,
             scan_direction=settings.scan_direction,
@@ -165,7 +248,7 @@ def _measure(
 
 
 def phantom_note(phantoms: Phantoms) -> list[str]:
-    """Say which pieces of keyhole were left out; nothing if none was."""
+    """Return a sentence on the pieces of keyhole that were left out, or nothing."""
     counted = phantoms.record()
     pieces, frames = counted["pieces_removed"], counted["frames_changed"]
     if not pieces:
@@ -190,12 +273,6 @@ def _pixel_size(
             "one made these labels; give --pixel-size"
         )
     return experiment.trained_pixel_size_um, ASSUMED
-
-
-def _told(frames: Iterator[np.ndarray], progress: Progress) -> Iterator[np.ndarray]:
-    for done, frame in enumerate(frames, 1):
-        yield frame
-        progress(done)
 
 
 def _direction_from(found: Quantities, settings: QuantifySettings) -> str | None:
@@ -224,9 +301,8 @@ def _write_tables(folder: Path, found: Quantities) -> list[str]:
 
 def _write_figure(folder: Path, found: Quantities, experiment: LabelledExperiment) -> list[str]:
     # matplotlib takes half a second to import, which the other commands need not wait for.
-    from amseg_keras.report.experiment.look import time_axis
+    from amseg_keras.report.experiment.look import save_figure, time_axis
     from amseg_keras.report.experiment.time_series import time_series_figure
-    from amseg_keras.report.figure_files import save_figure
 
     if not {"keyhole", "pore"} & set(experiment.class_names):
         return []

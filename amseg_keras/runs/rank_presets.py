@@ -1,4 +1,4 @@
-"""Which of the presets at hand fits a recording: a few frames labelled by each, and judged."""
+"""Rank presets for a recording: each labels a few frames, and the labels are judged."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ _ORDER = (FITS, SUGGESTED, DOUBTFUL, UNKNOWN)
 
 @dataclass(frozen=True)
 class Fit:
-    """How well a preset fits a recording.
+    """Fit of a preset to a recording.
 
     Attributes:
         name: Name of the preset.
         verdict: "fits"; "suggested", by a warning of another preset; "doubtful"; or "not checked".
         warnings: Warnings about the recording.
-        unlikeness: Distance from the recordings that it knows, 1 at the limit; None where nobody
-            calibrated it, or it cannot be read.
-        reason: One sentence.
+        unlikeness: Distance from the recordings that the preset knows, 1 at the limit; None for
+            a preset that nobody calibrated, or that cannot be read.
+        reason: Sentence for the verdict.
     """
 
     name: str
@@ -44,13 +44,9 @@ class Fit:
 def rank_presets(stack: FrameStack, presets: Mapping[str, Path]) -> list[Fit]:
     """Rank presets for a recording, the best first.
 
-    Presets without a warning come first, and among them the one that measures best in general; the
-    others follow by how near the recording is to what they know. A preset that nobody calibrated
-    comes last, unless another one says that the recording looks like its process.
-
-    Args:
-        stack: Recording.
-        presets: Folder of each preset, by its name.
+    Presets without a warning come first, among them the preset that measures best in general. The
+    others follow by the distance of the recording from those they know. A preset that nobody
+    calibrated comes last, unless another preset recognises its process in the recording.
 
     Raises:
         ReadError: No frame can be read.
@@ -65,13 +61,13 @@ def rank_presets(stack: FrameStack, presets: Mapping[str, Path]) -> list[Fit]:
         'fits'
     """
     fits = [_fit(name, folder, stack) for name, folder in presets.items()]
-    said = {MADE_FOR.get(one.sign): fit.name for fit in fits for one in fit.warnings}
-    fits = [_suggested(fit, said[fit.name]) if fit.name in said else fit for fit in fits]
+    named_by = {MADE_FOR.get(warning.sign): fit.name for fit in fits for warning in fit.warnings}
+    fits = [_suggested(fit, named_by[fit.name]) if fit.name in named_by else fit for fit in fits]
     return sorted(fits, key=_order)
 
 
 def _suggested(fit: Fit, by: str) -> Fit:
-    """Move a preset up that nobody calibrated, if another one names its process."""
+    """Move an uncalibrated preset up, because another preset recognises its process."""
     if fit.verdict != UNKNOWN:
         return fit
     reason = f"{by} finds that the recording looks like its process; {fit.reason}"
@@ -84,7 +80,7 @@ def _order(fit: Fit) -> tuple[int, int, bool, float]:
 
 
 def _fit(name: str, folder: Path, stack: FrameStack) -> Fit:
-    # Keras takes seconds to import, which those who only want the list need not wait for.
+    # Keras takes seconds to import, and a list of presets does not need it.
     from amseg_keras.segment import from_pretrained
 
     try:

@@ -1,8 +1,8 @@
-"""Report one experiment: what `amseg segment` and `amseg quantify` left in a folder.
+"""Write the report of an experiment from the results of `amseg segment` and `amseg quantify`.
 
 report.html         numbers, figures, tables, definitions; needs no other file
 report_figures/     the figures as PDF and PNG
-report_movie.mp4    recording, labels and running plots, if asked for
+report_movie.mp4    recording, labels and running plots, if requested
 """
 
 from __future__ import annotations
@@ -14,8 +14,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from amseg_keras.applicability.sentences import NOT_CHECKED
 from amseg_keras.atomic import complete_or_absent
 from amseg_keras.outputs import OutputFiles, OutputFolder, OutputTakenError
@@ -25,9 +23,9 @@ from amseg_keras.read import FrameStack
 from amseg_keras.read.errors import reading
 from amseg_keras.report.experiment.tables import in_words
 from amseg_keras.report.page import count, is_own_page
-from amseg_keras.runs.labelled_run import LabelledRun, open_labelled_run
-from amseg_keras.runs.quantified_run import FOLDER, check_labels_unchanged, read_quantities
-from amseg_keras.runs.recording import open_recording
+from amseg_keras.runs.labelled_run import LabelledRun, open_labelled_run, open_recording
+from amseg_keras.runs.quantify import FOLDER, check_labels_unchanged, read_quantities
+from amseg_keras.runs.streams import with_progress
 from amseg_keras.versions import package_versions
 
 if TYPE_CHECKING:
@@ -38,7 +36,7 @@ if TYPE_CHECKING:
 REPORT = "report.html"
 
 Progress = Callable[[int, int], None]
-"""Called with the number of frames that are in the movie, and that of all frames."""
+"""Function of the number of frames in the movie so far, and of all frames."""
 
 _NAMED = 5
 
@@ -49,18 +47,18 @@ _CONDITIONS = {
     "power_W": "{} W",
     "speed_mm_s": "{} mm/s",
 }
-"""What a reader wants to know first of the parameters."""
+"""Parameters in the subtitle of the report, with their units."""
 
 
 @dataclass(frozen=True)
 class Report:
-    """What was written.
+    """Files of a report.
 
     Attributes:
-        page: The report.
-        figures: Its figures as files.
-        movie: The movie, if it was asked for.
-        notes: What the reader of the report is told before the numbers.
+        page: HTML file.
+        figures: Figures as files.
+        movie: Movie, or None.
+        notes: Sentences before the numbers of the report.
     """
 
     page: Path
@@ -71,7 +69,7 @@ class Report:
 
 @dataclass(frozen=True)
 class _Opened:
-    """A run, what was measured in it, and its frames where they can be read."""
+    """A run with its quantities and, if they can be read, its frames."""
 
     run: LabelledRun
     quantities: Quantities
@@ -86,19 +84,17 @@ def report_run(
     movie: bool = False,
     progress: Progress = lambda done, total: None,
 ) -> Report:
-    """Write the report of an experiment; one that is there is replaced.
+    """Write the report of an experiment, and replace an earlier one.
 
     Args:
-        folder: Of the experiment.
-        out: The HTML file; by default `report.html` in the folder. Figures and movie are put
+        out: HTML file; by default `report.html` in the folder. Figures and movie are written
             beside it, under its name.
         movie: Whether to make the movie.
-        progress: Told of every frame of the movie.
+        progress: Function of the frames in the movie so far, and of all frames.
 
     Raises:
-        ReadError: The folder is no result of `amseg segment`, it has not been quantified, or its
-            files are damaged.
-        OutputTakenError: The HTML file is somebody else's.
+        ReadError: The folder is no result of `amseg segment`, is not quantified, or is damaged.
+        OutputTakenError: Another program wrote the HTML file.
     """
     from amseg_keras.report.experiment.film_strip import Pictures
     from amseg_keras.report.experiment.look import time_axis
@@ -132,7 +128,7 @@ def report_run(
 
 
 def _check_free(page: Path, film: Path | None) -> None:
-    """Refuse to replace what is not ours; what lies beside a report of ours is."""
+    """Refuse to replace files of other programs; a movie beside a report is a report's."""
     if page.exists():
         if not is_own_page(page):
             raise OutputTakenError(f"{page}: is no report of amseg; give another -o")
@@ -149,14 +145,18 @@ def _grey_range(run: LabelledRun, recording: FrameStack | None) -> GreyRange:
 
 def _draw(opened: _Opened) -> Figures:
     # matplotlib takes half a second to import, which the other commands need not wait for.
-    from amseg_keras.report.experiment.distributions import area_histogram_figure, spectrum_figure
     from amseg_keras.report.experiment.experiment_report import Figures
     from amseg_keras.report.experiment.film_strip import (
         draw_strip,
         strip_frames,
         windows_around_keyhole,
     )
-    from amseg_keras.report.experiment.time_series import panels_of, time_series_figure
+    from amseg_keras.report.experiment.time_series import (
+        area_histogram_figure,
+        panels_of,
+        spectrum_figure,
+        time_series_figure,
+    )
 
     run, quantities = opened.run, opened.quantities
     frames, height, width = run.shape
@@ -173,7 +173,7 @@ def _draw(opened: _Opened) -> Figures:
 
 
 def _save_figures(figures: Figures, folder: Path) -> tuple[Path, ...]:
-    from amseg_keras.report.figure_files import save_figure
+    from amseg_keras.report.experiment.look import save_figure
 
     named = {
         "time_series": figures.time_series,
@@ -208,15 +208,10 @@ def _write_movie(path: Path, opened: _Opened, progress: Progress) -> None:
     from amseg_keras.report.experiment.quantities_movie import write_quantities_movie
 
     run = opened.run
-
-    def labels() -> Iterator[np.ndarray]:
-        for done, one in enumerate(run.frames(), 1):
-            yield one
-            progress(done, run.shape[0])
-
+    labels = with_progress(run.frames(), lambda done: progress(done, run.shape[0]))
     caution = "CAUTION: out of the network's depth?" if run.record.get("warnings") else ""
     write_quantities_movie(
-        path, opened.pictures, labels(), opened.quantities, run.shape, opened.axis, caution
+        path, opened.pictures, labels, opened.quantities, run.shape, opened.axis, caution
     )
 
 
@@ -235,7 +230,7 @@ def _subtitle(opened: _Opened) -> str:
     conditions = [
         text.format(in_words(known[name])) for name, text in _CONDITIONS.items() if known.get(name)
     ]
-    return "; ".join(", ".join(one) for one in (parts, conditions) if one)
+    return "; ".join(", ".join(texts) for texts in (parts, conditions) if texts)
 
 
 def _notes(opened: _Opened, why_not: str | None) -> Iterator[str]:
@@ -300,7 +295,7 @@ def _made_with(opened: _Opened) -> dict[str, str]:
 
 
 def _in_words(values: Mapping[str, Any]) -> str:
-    """Names and values, without those that nobody gave."""
+    """Join names and known values."""
     return ", ".join(
         f"{name} {in_words(value)}" if isinstance(value, float) else f"{name} {value}"
         for name, value in values.items()

@@ -1,15 +1,15 @@
 """Segment one stack into one output folder.
 
 labels.tif | labels/*.png | labels.h5 | labels.zarr    label maps, by format
-overlay.png | overlay.mp4                              frames with their labels over them, legend
+overlay.png | overlay.mp4                              frames under their labels, with a legend
 frames.csv                                             area of every class, one row a frame
-bounds.npz                                             labels between which the truth lies, a few
+bounds.npz                                             least and most likely labels of a few
                                                        frames: `amseg quantify` reads them
-run.json                                               what was done with what; written last
+run.json                                               input, network, settings; written last
 
-Frames are read ahead and files are written behind, each in a thread of its own, so that a stack
-takes about as long as its inference, in the memory of a few batches. The labels of a killed run are
-in `.unfinished`; the next run takes them from there and segments the frames that are missing.
+Threads read frames ahead and write files behind, so that a stack takes about as long as its
+inference, in the memory of a few batches. `.unfinished` keeps the labels of a killed run; the next
+run reads them and segments the missing frames.
 """
 
 from __future__ import annotations
@@ -36,17 +36,14 @@ from amseg_keras.outputs import (
 from amseg_keras.preprocess import Inputs
 from amseg_keras.preprocess.lazy import spread
 from amseg_keras.pretrained import PresetInfo
-from amseg_keras.quantify.scale import ASSUMED
+from amseg_keras.quantify.scale import ASSUMED, known_frame_rate, known_pixel_size
 from amseg_keras.read import FrameStack, ReadError
 from amseg_keras.report.page import is_own_page
-from amseg_keras.runs.bounds import FILE as BOUNDS
-from amseg_keras.runs.bounds import write_bounds
-from amseg_keras.runs.read_ahead import ReadAhead
-from amseg_keras.runs.segment_outputs import Segmented, SegmentOutputs
-from amseg_keras.runs.unreadable import unreadable_frame
+from amseg_keras.runs.segment_outputs import BOUNDS, Segmented, SegmentOutputs, write_bounds
+from amseg_keras.runs.streams import ReadAhead, unreadable_frame
 from amseg_keras.segment import LabelledFrame, Segmenter
-from amseg_keras.segment.bounds import bounded_frames
-from amseg_keras.segment.segmenter import LARGEST_BOUNDED, default_batch_size
+from amseg_keras.segment.bounds import LARGEST_BOUNDED, bounded_frames
+from amseg_keras.segment.segmentation import default_batch_size
 from amseg_keras.versions import versions
 
 RECORD = "run.json"
@@ -70,14 +67,14 @@ UNCALIBRATED = "not checked: the preset has no applicability.json"
 """Sentence of the record for a preset without statistics of its recordings."""
 
 MAX_DRAWN = 2000
-"""Frames of an overlay movie where nobody says: 100 s of it are more than one wants to watch."""
+"""Frames of an overlay movie by default: a longer movie than 100 s is hard to watch."""
 
 BATCHES_AHEAD = 3
 """Batches that are read before the network asks for them."""
 
 Progress = Callable[[float], None]
-"""Called with the number of frames that are segmented, those of an earlier run included; of a large
-frame, with the fraction that is done too."""
+"""Function of the number of segmented frames, with frames of an earlier run; fractions of large
+frames count."""
 
 
 @dataclass(frozen=True)
@@ -86,18 +83,19 @@ class RunSettings:
 
     Args:
         label_format: `"tiff"`, `"png"`, `"hdf5"` or `"zarr"`.
-        pixel_size_um: size of a pixel; by default the file's, else none: areas are in pixels.
+        pixel_size_um: size of a pixel in um; by default the pixel size that the file states.
+            Without one, areas are in pixels.
         batch_size: frames given to the network at once; by default up to 4, on a GPU 16.
-        device: as Keras names it, `"cpu:0"`, `"gpu:0"`; written to the record.
+        device: device as Keras names it, `"cpu:0"` or `"gpu:0"`; written to the record.
         overwrite: replace the result of another run.
-        drawn: frames of the overlay movie, evenly spread if the stack has more; `None` for all.
+        drawn: frames of the overlay movie, evenly spread over a longer stack; `None` for all.
         background: frames of the background, for networks with a motion channel, as
             `BackgroundPolicy.parse` reads it.
         scale: factor by which frames are enlarged for the network; `"auto"` gives them the pixel
-            size of the training where both are known.
-        assume_pixel_size: take the pixel size of the preset's training frames where nobody says
-            another; what is computed from it is marked as assumed.
-        frame_rate_hz: frames per second of the recording; by default the file's, else none.
+            size of the training frames if both sizes are known.
+        assume_pixel_size: without a pixel size, take the pixel size of the training frames and
+            mark results in um as assumed.
+        frame_rate_hz: frames per second; by default the frame rate that the file states.
 
     Example:
         >>> RunSettings(label_format="hdf5", pixel_size_um=4.31, drawn=100).label_format
@@ -118,19 +116,14 @@ class RunSettings:
 
 @dataclass(frozen=True)
 class BegunRun:
-    """A run that has its folder and knows what it has to do there.
+    """A run with a claimed folder and a list of frames to segment.
 
     Attributes:
-        out: Folder of its files, claimed.
-        settings: Choices of the user.
-        facts: What the record says of the network beside the identity.
-        about: What the files say beside the labels.
-        inputs: What the network is given of the frames.
-        batch_size: Frames given to the network at once.
-        store: Label maps of an earlier run, and those to come.
+        facts: Entries of the record about the network that are not in its identity.
+        about: Facts about the stack for its output files.
+        store: Label maps of this run and of the unfinished run before it.
         missing: Frames to segment, in whole batches, so that labels are those of an undisturbed
             run.
-        segmenter: Network, which also says whether the recording looks like what it knows.
     """
 
     out: OutputFolder
@@ -154,15 +147,15 @@ def run_stack(
 ) -> dict[str, Any]:
     """Segment a stack and write all files of its folder.
 
-    A run that was killed goes on where it stopped; one that is complete is left as it is.
+    A killed run continues where it stopped. A complete run is left as it is.
 
     Args:
-        stack: the frames.
-        segmenter: the network.
-        weights_sha256: of the network's weights, to tell whether an earlier run used the same.
-        folder: where to.
-        settings: the user's.
-        progress: told of every frame.
+        stack: frames.
+        segmenter: network.
+        weights_sha256: digest of the network's weights, by which an earlier run is recognised.
+        folder: output folder.
+        settings: settings of the run.
+        progress: function of the number of segmented frames.
 
     Returns:
         The record, as in `run.json`.
@@ -203,8 +196,8 @@ def run_stack(
                 done = frames_done
                 progress(done)
 
-            coming = _segmented(segmenter, frames, begun, lambda part: progress(done + part))
-            return complete_run(stack, begun, frames, coming, count)
+            new = _segmented(segmenter, frames, begun, lambda part: progress(done + part))
+            return complete_run(stack, begun, frames, new, count)
 
 
 def begin_run(
@@ -214,17 +207,10 @@ def begin_run(
     out: OutputFolder,
     settings: RunSettings,
 ) -> BegunRun | dict[str, Any]:
-    """Make a claimed folder ready for a run.
-
-    Args:
-        stack: Frames.
-        segmenter: Network.
-        weights_sha256: Digest of its weights.
-        out: Folder, claimed.
-        settings: Choices of the user.
+    """Prepare a run in a claimed folder.
 
     Returns:
-        The run; its record instead if it is complete already.
+        The run, or its record if it is complete already.
 
     Raises:
         OutputTakenError: The folder holds something else and `settings.overwrite` is off.
@@ -252,7 +238,7 @@ def begin_run(
             "frames_drawn": most,
         },
     )
-    # Labels are kept with one byte a pixel until the files are complete.
+    # The store keeps labels with one byte a pixel until the files are complete.
     out.needed_bytes = 2 * len(stack) * stack.shape[1] * stack.shape[2]
     finished = out.begin(identity)
     if finished is not None:
@@ -273,17 +259,12 @@ def begin_run(
         **network_facts(segmenter.info, segmenter.known),
     }
     store = out.store(stack.shape[1:])
-    missing = tuple(missing_batches(store, len(stack), batch_size))
+    missing = store.missing(len(stack), batch_size)
     return BegunRun(out, settings, facts, about, inputs, batch_size, store, missing, segmenter)
 
 
 def stack_inputs(stack: FrameStack, segmenter: Segmenter, settings: RunSettings) -> Inputs:
-    """Prepare what the network is given of a stack.
-
-    Args:
-        stack: Frames.
-        segmenter: Network.
-        settings: Choices of the user.
+    """Prepare the inputs of the network for a stack.
 
     Raises:
         ReadError: No frame can be read, or the background or the scale do not fit the stack.
@@ -303,18 +284,16 @@ def complete_run(
     stack: FrameStack,
     begun: BegunRun,
     frames: ReadAhead,
-    coming: Iterator[LabelledFrame],
+    new_labels: Iterator[LabelledFrame],
     progress: Progress,
 ) -> dict[str, Any]:
-    """Write the files of a run, from the frames of its store and those that come.
+    """Write the files of a run from its store and from new labels.
 
     Args:
-        stack: Frames.
         begun: Run, from `begin_run`.
         frames: Grey levels of the frames that are drawn.
-        coming: Labels of the frames of `begun.missing`, in their order; each is kept in the store
-            unless it is there by then.
-        progress: Function that is told how many frames are done.
+        new_labels: Labels of the frames of `begun.missing`, in their order; the store keeps them.
+        progress: Function of the number of frames that are done.
 
     Returns:
         The record, as in `run.json`.
@@ -335,10 +314,10 @@ def complete_run(
     with SegmentOutputs(begun.out.path, about, begun.settings.label_format) as outputs:
         for index in range(len(stack)):
             if index in new:
-                found = next(coming)
-                labels = found.labels
-                if found.error is not None:
-                    errors[index] = found.error
+                labelled = next(new_labels)
+                labels = labelled.labels
+                if labelled.error is not None:
+                    errors[index] = labelled.error
                 done += 1
                 progress(done)
             else:
@@ -357,7 +336,7 @@ def complete_run(
         warnings = begun.segmenter.check(
             begun.inputs.reading(stack),
             kept.get,
-            # An assumed size is that of the training: it tells nothing of the recording.
+            # An assumed pixel size says nothing about the recording.
             None if about.pixel_size_assumed else about.pixel_size_um,
         )
         bounds = begun.segmenter.bounds(begun.inputs.reading(stack), bounded)
@@ -373,7 +352,7 @@ def complete_run(
             "reading": asdict(stack.made_of.options),
             "inputs": inputs.record(),
             "notes": [*stack.notes, *inputs.notes, *begun.segmenter.unchecked, *no_intervals],
-            "warnings": [one.as_json() for one in warnings],
+            "warnings": [warning.as_json() for warning in warnings],
             "unreadable_frames": [
                 unreadable_frame(stack, index, errors[index]) for index in sorted(errors)
             ],
@@ -390,39 +369,10 @@ def complete_run(
     )
 
 
-def missing_batches(store: LabelStore, frames: int, batch_size: int) -> list[range]:
-    """List the frames that a store lacks, as runs of whole batches.
-
-    Args:
-        store: Frames that are done.
-        frames: Number of frames of the stack.
-        batch_size: Frames given to the network at once; batches begin at its multiples.
-
-    Example:
-        >>> import tempfile
-        >>> import numpy as np
-        >>> with LabelStore(Path(tempfile.mkdtemp()) / "frames", (1, 1)) as store:
-        ...     for index in (0, 1, 2, 5, 8, 9):
-        ...         store.append(index, np.zeros((1, 1), np.uint8))
-        ...     missing_batches(store, frames=10, batch_size=2)
-        [range(2, 8)]
-    """
-    found: list[range] = []
-    for first in range(0, frames, batch_size):
-        last = min(first + batch_size, frames)
-        if all(index in store for index in range(first, last)):
-            continue
-        if found and found[-1].stop == first:
-            found[-1] = range(found[-1].start, last)
-        else:
-            found.append(range(first, last))
-    return found
-
-
 def _segmented(
     segmenter: Segmenter, frames: ReadAhead, begun: BegunRun, progress: Progress
 ) -> Iterator[LabelledFrame]:
-    """Segment the missing frames; each is in the store when it is given on."""
+    """Segment the missing frames; the store keeps each before it is yielded."""
     for part in begun.missing:
         inputs = begun.inputs.reading(frames.until(part.stop))
         for frame in segmenter.iter_labels(
@@ -436,23 +386,13 @@ def _segmented(
 
 
 def keep(store: LabelStore, frame: LabelledFrame) -> None:
-    """Put a labelled frame into the store of its run.
-
-    Args:
-        store: Store of the run.
-        frame: Labels of the frame, or why it cannot be read.
-    """
+    """Put a labelled frame into the store of its run."""
     about = None if frame.error is None else {"error": frame.error}
     store.append(frame.index, np.ascontiguousarray(frame.labels), about)
 
 
 def network_facts(info: PresetInfo, known: Knowledge | None) -> dict[str, Any]:
-    """List what a record says of a network beside what its labels depend on.
-
-    Args:
-        info: Description of the preset.
-        known: What recordings of its kind look like.
-    """
+    """List facts about a network for a record that its labels do not depend on."""
     return {
         "model": info.name,
         "trained_on": info.trained_on,
@@ -463,60 +403,9 @@ def network_facts(info: PresetInfo, known: Knowledge | None) -> dict[str, Any]:
 
 
 def _remove_report(folder: Path) -> None:
-    """Delete the report of the labels that are replaced; a page of somebody else stays."""
+    """Delete the report on the replaced labels; pages of other programs stay."""
     page = folder / "report.html"
     if page.is_file() and is_own_page(page):
         page.unlink()
         shutil.rmtree(folder / "report_figures", ignore_errors=True)
         (folder / "report_movie.mp4").unlink(missing_ok=True)
-
-
-def known_pixel_size(
-    given: float | None, of_file: float | None, assumed: float | None
-) -> tuple[float | None, str | None]:
-    """Choose the pixel size of a recording, and say where it comes from.
-
-    Args:
-        given: Pixel size in um that the user gave.
-        of_file: Pixel size that the file states.
-        assumed: Pixel size in um to take without another; None to measure in px.
-
-    Example:
-        >>> known_pixel_size(None, 2.0, 4.31), known_pixel_size(None, None, 4.31)
-        ((2.0, 'file'), (4.31, 'assumed'))
-        >>> known_pixel_size(None, None, None)
-        (None, None)
-    """
-    known = {"user": given, "file": of_file, ASSUMED: assumed}
-    return next(((size, of) for of, size in known.items() if size is not None), (None, None))
-
-
-def known_frame_rate(given: float | None, of_file: float | None) -> tuple[float | None, str | None]:
-    """Choose the frame rate of a recording, and say where it comes from.
-
-    Args:
-        given: Frames per second that the user gave.
-        of_file: Frames per second that the file states.
-    """
-    return known_pixel_size(given, of_file, None)
-
-
-def said_of_pixel_size(size: float | None, size_from: str | None) -> tuple[str, ...]:
-    """Say what the user should know of the pixel size of a recording; nothing if it is known.
-
-    Args:
-        size: Pixel size in um, None if it is not known.
-        size_from: Where it comes from, from `known_pixel_size`.
-
-    Example:
-        >>> said_of_pixel_size(None, None), said_of_pixel_size(2.0, "user")
-        (('the pixel size is not known: all areas are in pixels; give --pixel-size',), ())
-    """
-    if size is None:
-        return ("the pixel size is not known: all areas are in pixels; give --pixel-size",)
-    if size_from != ASSUMED:
-        return ()
-    return (
-        f"the pixel size {size:g} um is ASSUMED, as in the preset's training frames: every number "
-        "in um is a guess; give --pixel-size",
-    )

@@ -1,13 +1,14 @@
-"""The files of a segmented stack, written while its labels still come."""
+"""Write the files of a segmented stack while its labels still come, and read `bounds.npz` back."""
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
+import math
+import zipfile
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import numpy as np
@@ -15,27 +16,26 @@ import numpy as np
 from amseg_keras.atomic import complete_or_absent
 from amseg_keras.classes import IGNORE
 from amseg_keras.preprocess import GreyRange
+from amseg_keras.quantify.intervals import FrameBounds
 from amseg_keras.quantify.scale import ASSUMED, SIZE_FROM
+from amseg_keras.read import ReadError
 from amseg_keras.report.label_files import LABEL_WRITERS
 from amseg_keras.report.overlay import write_overlays
-from amseg_keras.runs.write_behind import WriteBehind
+from amseg_keras.runs.streams import WriteBehind
 
 BEHIND, BEHIND_PIXELS = 16, 1 << 26
-"""Frames that may wait for each file, and pixels; one frame in any case."""
+"""Most frames and most pixels that may wait for each file; at least one frame."""
 
 
 @dataclass(frozen=True)
 class Segmented:
-    """What the files of a stack say beside its labels.
+    """Facts about a stack for its output files.
 
     Args:
-        shape: frames, height, width.
-        class_names: name of each class id.
-        grey_range: the grey levels shown black and white.
-        pixel_size_um: size of a pixel.
-        pixel_size_assumed: whether nobody measured it.
+        grey_range: grey levels that are shown black and white.
+        pixel_size_um: size of a pixel in um, or None.
+        pixel_size_assumed: whether nobody measured the pixel size.
         frame_names: file of each frame, for a sequence of single files.
-        drawn: frames of the overlay movie.
     """
 
     shape: tuple[int, int, int]
@@ -48,13 +48,11 @@ class Segmented:
 
 
 class SegmentOutputs:
-    """Writes the label maps, the overlays and the table, each in a thread of its own.
+    """Writer of label maps, overlays and table, each in its own thread.
 
-    Left before `finish`, it leaves no file that is not complete.
+    If the block ends before `finish`, no incomplete file is left.
 
     Args:
-        folder: where to.
-        about: the stack.
         label_format: one of `LABEL_WRITERS`.
     """
 
@@ -69,8 +67,7 @@ class SegmentOutputs:
             behind,
         )
         self._overlays = WriteBehind[tuple[np.ndarray, np.ndarray], str | None](
-            lambda pairs: write_overlays(folder, pairs, about.class_names, about.grey_range),
-            behind,
+            lambda pairs: write_overlays(folder, pairs, about.class_names, about.grey_range), behind
         )
         self._table = WriteBehind[np.ndarray, str](self._write_table, behind)
         self._threads = ExitStack()
@@ -80,20 +77,15 @@ class SegmentOutputs:
             self._threads.enter_context(writer)
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._threads.__exit__(kind, error, traceback)
+    def __exit__(self, *error: object) -> None:
+        self._threads.close()
 
     def add(self, labels: np.ndarray, frame: np.ndarray | None) -> None:
-        """Hand over the next frame. Raises what writing those before it raised.
+        """Hand over the next frame, or raise an error of writing earlier ones.
 
         Args:
-            labels: class ids, uint8 `(height, width)`; 255 all over where it is unreadable.
-            frame: grey levels, if it is to be drawn.
+            labels: class ids, uint8 `(height, width)`; all 255 if the frame is unreadable.
+            frame: grey levels of a frame that is to be drawn, else None.
         """
         self._labels.put(labels)
         self._table.put(labels)
@@ -101,12 +93,12 @@ class SegmentOutputs:
             self._overlays.put((frame, labels))
 
     def finish(self) -> list[str]:
-        """Wait until all is written; the names of the files."""
+        """Wait until all files are written, and return their names."""
         written = (self._labels.result(), self._overlays.result(), self._table.result())
         return [name for name in written if name is not None]
 
     def _write_table(self, labels: Iterator[np.ndarray]) -> str:
-        """Write the areas of `quantify.class_areas`, without pandas, which takes long to import."""
+        """Write the table of `quantify.class_areas` without pandas, which takes long to import."""
         about = self._about
         names, size = about.class_names, about.pixel_size_um
         head = ["frame", *(["file"] if about.frame_names is not None else [])]
@@ -122,7 +114,7 @@ class SegmentOutputs:
             for index, frame in enumerate(labels):
                 if frame.flat[0] == IGNORE and (frame == IGNORE).all():
                     continue
-                # For a few classes in a quarter of the time that a histogram takes.
+                # For a few classes this takes a quarter of the time of a histogram.
                 areas = [np.count_nonzero(frame == number) for number in range(len(names))]
                 row: list[Any] = [index]
                 row += [about.frame_names[index]] if about.frame_names is not None else []
@@ -131,3 +123,88 @@ class SegmentOutputs:
                 row += [ASSUMED] if about.pixel_size_assumed else []
                 table.writerow(row)
         return "frames.csv"
+
+
+BOUNDS = "bounds.npz"
+"""File of the label maps between which the truth lies, for a few frames."""
+
+MOST_BYTES = 1 << 30
+"""Largest size of the unpacked arrays that are read, in bytes."""
+
+_ARRAYS = ("frames", "least", "most", "edges", "class_pixels", "factor_names", "factors")
+
+
+def write_bounds(folder: Path, bounds: Mapping[int, FrameBounds]) -> str:
+    """Write the bounds of a run.
+
+    Args:
+        bounds: Bounds of some frames, by their numbers; at least one.
+
+    Returns:
+        Name of the file.
+
+    Example:
+        >>> import tempfile
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> maps = np.zeros((2, 4, 6), np.uint8)
+        >>> write_bounds(folder, {3: FrameBounds(maps[0], maps[1], (0.0, 1.5), (20, 4))})
+        'bounds.npz'
+        >>> read_bounds(folder)[3].edge
+        (0.0, 1.5)
+    """
+    many = list(bounds.values())
+    unknown = (np.nan, np.nan)
+    with complete_or_absent(folder / BOUNDS) as temporary, temporary.open("wb") as stream:
+        np.savez_compressed(
+            stream,
+            frames=np.array(list(bounds), np.int64),
+            least=np.stack([one.least for one in many]),
+            most=np.stack([one.most for one in many]),
+            edges=np.array([one.edge or unknown for one in many], np.float64),
+            class_pixels=np.array([one.class_pixels for one in many], np.int64),
+            factor_names=np.array(list(many[0].factors), "U"),
+            factors=np.array(list(many[0].factors.values()), np.float64),
+        )
+    return BOUNDS
+
+
+def read_bounds(folder: Path) -> dict[int, FrameBounds]:
+    """Read the bounds of a run; empty if it has none.
+
+    Raises:
+        ReadError: The file is damaged.
+    """
+    path = folder / BOUNDS
+    if not path.is_file():
+        return {}
+    try:
+        with zipfile.ZipFile(path) as packed:
+            if sum(one.file_size for one in packed.infolist()) > MOST_BYTES:
+                raise ValueError(f"larger than {MOST_BYTES >> 20} MiB")
+        with np.load(path, allow_pickle=False) as stored:
+            frames, least, most, edges, pixels, names, factors = (stored[one] for one in _ARRAYS)
+        count = len(frames)
+        if not (
+            least.dtype == most.dtype == np.uint8
+            and least.ndim == 3
+            and least.shape == most.shape
+            and len(least) == len(pixels) == count
+            and edges.shape == (count, 2)
+        ):
+            raise ValueError("its arrays do not fit together")
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise ReadError(
+            f"{path}: cannot be read ({error}); delete it to measure without intervals"
+        ) from error
+    known = dict(zip(map(str, names), map(float, factors), strict=True))
+    found = {}
+    for place, frame in enumerate(frames.tolist()):
+        slope, offset = edges[place].tolist()
+        found[frame] = FrameBounds(
+            least[place],
+            most[place],
+            None if math.isnan(slope + offset) else (slope, offset),
+            tuple(pixels[place].tolist()),
+            known,
+        )
+    return found

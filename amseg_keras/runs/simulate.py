@@ -1,7 +1,7 @@
 """Simulate labelled sequences into one folder, a data set.
 
 images/SEQUENCE_FRAME.tif    grey levels
-labels/SEQUENCE_FRAME.png    class ids, 255 where nobody could tell
+labels/SEQUENCE_FRAME.png    class ids, 255 for doubtful pixels
 dataset.json                 what every frame and every sequence is; written last
 """
 
@@ -32,23 +32,23 @@ from amseg_keras.simulate import FACILITIES, record
 OUTPUTS = OutputFiles("amseg simulate", DATASET_FILE, ("images", "labels"))
 
 SMALLEST_SIDE = 64
-"""Of a frame, in pixels: a keyhole and what is around it hardly fit into less."""
+"""Smallest side of a frame in pixels, because a keyhole must fit in."""
 
 Progress = Callable[[int], None]
-"""Called with the number of frames that are there."""
+"""Function of the number of frames that are done."""
 
 
 @dataclass(frozen=True)
 class SimulateSettings:
-    """What is to be simulated.
+    """Settings of a simulated data set.
 
     Attributes:
         facility: Name of one of `simulate.FACILITIES`.
-        frames: Frames of a sequence.
-        sequences: Number of sequences, each an experiment of its own.
-        seed: Same seed, same data set.
-        process: One of the facility's processes; None for any.
-        shape: Height and width of a frame in pixels; None for the facility's.
+        frames: Number of frames of a sequence.
+        sequences: Number of sequences, each with its own experiment.
+        seed: Seed; equal seeds give equal data sets.
+        process: Process of the facility; None for any.
+        shape: Height and width of a frame in pixels; None for the shape at the facility.
 
     Raises:
         ValueError: A frame of this shape is too small to show anything.
@@ -70,19 +70,14 @@ class SimulateSettings:
             )
 
     def sequence_seed(self, number: int) -> int:
-        """Seed of the sequence of a number, 1 for the first; as in `simulate_sequence`."""
+        """Return the seed of a sequence, numbered from 1, as in `simulate_sequence`."""
         return int(np.random.SeedSequence((self.seed, number)).generate_state(1)[0])
 
 
 def simulate_dataset(
     folder: Path, settings: SimulateSettings, progress: Progress = lambda done: None
 ) -> Dataset:
-    """Simulate a data set; one that was interrupted goes on where it stopped.
-
-    Args:
-        folder: Of the data set.
-        settings: What is to be simulated.
-        progress: Called after each frame.
+    """Simulate a data set; an interrupted one is continued.
 
     Returns:
         The data set.
@@ -100,7 +95,7 @@ def simulate_dataset(
             raise OutputTakenError(f"{folder}: holds another data set; give another -o")
         progress(len(there.frames))
         return there
-    # Whether the process was run there is known before anything is written.
+    # A process that was not run there must fail before anything is written.
     FACILITIES[settings.facility].draw_experiment(np.random.default_rng(0), settings.process)
     with OutputFolder(folder, OUTPUTS, keeps_going=True) as out:
         out.claim()
@@ -118,7 +113,7 @@ def simulate_dataset(
 def _simulate(
     folder: Path, settings: SimulateSettings, wanted: dict[str, Any], progress: Progress
 ) -> Dataset:
-    """Simulate the frames that are not there yet, and write `dataset.json`."""
+    """Simulate the missing frames, and write `dataset.json`."""
     frames: list[LabelledFrame] = []
     sequences: dict[str, Any] = {}
     for number in range(1, settings.sequences + 1):

@@ -1,4 +1,4 @@
-"""How long people wait: until a command has started, for one frame, from file to file.
+"""Measure waits: until a command has started, for one frame, from file to file.
 
 Beside each wait stands its limit, measured in the same rounds: what the wait cannot be shorter
 than with the same engine on the same machine.
@@ -39,18 +39,12 @@ GOALS = {
     ("file to file, none drawn", "CPU-ms a frame"): "ratio 1.15",
     ("file to file, every frame drawn", "CPU-ms a frame"): "ratio 1.15",
 }
-"""What each wait shall be at most, by its name and unit, on two cores with nothing else to do."""
+"""Goal of each wait, by its name and unit, on two idle cores."""
 
 
 @dataclass(frozen=True)
 class Used:
-    """Time and memory of a process.
-
-    Attributes:
-        seconds: From its start to its end.
-        cpu_seconds: Of all cores.
-        megabytes: Most memory.
-    """
+    """Time and memory of a process."""
 
     seconds: float
     cpu_seconds: float
@@ -59,9 +53,6 @@ class Used:
 
 def run_process(words: Sequence[str]) -> Used:
     """Run a process and measure it.
-
-    Args:
-        words: Command and its arguments.
 
     Raises:
         RuntimeError: It failed, or the system does not tell what a process took.
@@ -103,11 +94,9 @@ def measure_waits(
     """Measure every wait and its limit in turn, round after round.
 
     Args:
-        presets: Names of presets.
         engine: Engine that needs no Keras: `"openvino"` or `"onnxruntime"`.
         frames: Frames of the stack that goes from file to file.
-        rounds: How often.
-        progress: Told the rounds that are done and all.
+        progress: Function of the number of rounds that are done, and of all rounds.
 
     Returns:
         A row for each round, preset and wait: `round`, `preset`, `engine`, `wait`, `unit`,
@@ -135,7 +124,7 @@ def summarise_waits(waits: pd.DataFrame) -> pd.DataFrame:
     """Take medians over the rounds; `ratio` is the median of the ratios within rounds.
 
     Args:
-        waits: From `measure_waits`.
+        waits: Table from `measure_waits`.
 
     Example:
         >>> row = dict(preset="a", engine="openvino", wait="start", unit="s", limit_is="imports")
@@ -152,7 +141,7 @@ def waits_markdown(table: pd.DataFrame) -> str:
     """Write the summary as a Markdown table.
 
     Args:
-        table: From `summarise_waits`.
+        table: Table from `summarise_waits`.
     """
     heads = ("preset", "engine", "wait", "measured", "goal", "limit", "ratio", "the limit is")
     lines = [f"| {' | '.join(heads)} |", "|---|---|---|---:|---|---:|---:|---|"]
@@ -241,13 +230,7 @@ class _Work:
 
 
 def _row(wait: str, unit: str, measured: float, limit: float, limit_is: str) -> dict[str, object]:
-    return {
-        "wait": wait,
-        "unit": unit,
-        "measured": measured,
-        "limit": limit,
-        "limit_is": limit_is,
-    }
+    return {"wait": wait, "unit": unit, "measured": measured, "limit": limit, "limit_is": limit_is}
 
 
 def _ready(segmenter: Segmenter, engine: str) -> Segmenter:
@@ -256,7 +239,7 @@ def _ready(segmenter: Segmenter, engine: str) -> Segmenter:
 
 
 def _warm(segmenter: Segmenter, inputs: np.ndarray) -> Engine:
-    """The engine of a segmenter after a frame that came alone."""
+    """Return the engine of a segmenter after a single frame."""
     engine = segmenter.compile_inference(segmenter.engine).engine
     engine.labels(inputs[:1])
     return engine
@@ -276,7 +259,7 @@ def _one_thread() -> Iterator[None]:
 
 
 def _milliseconds(work: Callable[[], object], count: int) -> tuple[float, float]:
-    """Milliseconds of the clock, and of all cores together, for each of so many frames."""
+    """Measure milliseconds of the clock, and of all cores, for each frame."""
     began, used = time.perf_counter(), time.process_time()
     work()
     taken = time.perf_counter() - began, time.process_time() - used
@@ -284,7 +267,7 @@ def _milliseconds(work: Callable[[], object], count: int) -> tuple[float, float]
 
 
 def _write_frames(folder: Path, count: int) -> Path:
-    """A stack whose frames all differ, and one of them as a picture."""
+    """Write a stack of different frames, and one of them as a picture."""
     rng = np.random.default_rng(0)
     with open_stack(_SAMPLE) as sample:
         own = np.stack([sample[index] for index in range(len(sample))]).astype(np.int16)
@@ -299,8 +282,8 @@ def write_waits(folder: Path, waits: pd.DataFrame, conditions: dict[str, object]
     """Write `waits.csv` (every round), `waits.json` (conditions) and `waits.md`.
 
     Args:
-        folder: Where to; made if it is not there.
-        waits: From `measure_waits`.
+        folder: Output folder, made if it is missing.
+        waits: Table from `measure_waits`.
         conditions: Hardware, versions and what else the machine did.
 
     Returns:

@@ -1,4 +1,4 @@
-"""Simulate the sample stacks anew: `python -m amseg_keras.samples.make`."""
+"""Simulate the sample stacks again: `python -m amseg_keras.samples.make`."""
 
 from __future__ import annotations
 

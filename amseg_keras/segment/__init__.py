@@ -1,4 +1,4 @@
-"""From frames to label maps: the segmenter joins a network with the grey levels it wants."""
+"""Segment frames: the segmenter joins a network with its grey levels."""
 
 from amseg_keras.segment.segmentation import LabelledFrame, Segmentation
 from amseg_keras.segment.segmenter import Segmenter, from_pretrained

@@ -1,4 +1,4 @@
-"""Label maps between which the truth lies: what the network is sure of, and what it can rule out.
+"""Find label maps between which the truth lies: the least and the most that is likely.
 
 Lengths and areas that are measured on both maps of a frame are the ends of a 90 % interval: the
 smaller map holds the pixels of keyhole, pore and melt pool that have a probability of at least
@@ -8,6 +8,7 @@ that these are the 5 % and 95 % quantiles of an area, and not only of a pixel.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 
@@ -28,11 +29,14 @@ LEVEL = 0.9
 SHIFTS = ((3, 7), (8, 5))
 """Pixels, down and right, by which a frame is moved to see what depends on the poolings."""
 
+LARGEST_BOUNDED = 1 << 23
+"""Pixels of the largest frames that get bounds: their probabilities take too much memory."""
+
 VOIDS = ("keyhole", "pore")
 METALS = ("substrate", MELT_POOL)
 
 _ONE_IN = 16
-"""Frames of which one is looked at, so that short recordings are not slowed down."""
+"""One frame in this number gets bounds, so that short recordings stay fast."""
 
 MOST_FRAMES = 8
 """Frames of a recording that are looked at."""
@@ -56,10 +60,10 @@ def find_bounds(
     labels: Mapping[int, np.ndarray | None],
     factors: Mapping[str, float] = MappingProxyType({}),
 ) -> dict[int, FrameBounds]:
-    """Find the bounds of some frames of a recording.
+    """Find the bounds of some frames; empty for large frames and networks without keyhole and pore.
 
     Args:
-        inputs: What the network is given of the recording.
+        inputs: Inputs of the network for the recording.
         probabilities: The network, from `(1, height, width, channels)` to probabilities of the
             classes.
         class_names: Name of each class id.
@@ -78,6 +82,8 @@ def find_bounds(
         >>> list(found), found[1].least.shape
         ([1], (64, 96))
     """
+    if math.prod(inputs.frame_shape) > LARGEST_BOUNDED or not set(VOIDS) & set(class_names):
+        return {}
     shape = inputs.frames.shape[1], inputs.frames.shape[2]
     found = {}
     for index, own in labels.items():
@@ -141,7 +147,7 @@ def labels_at(probabilities: np.ndarray, class_names: Sequence[str], limit: floa
 
 
 def _likeliest(probabilities: np.ndarray, classes: Sequence[int]) -> np.ndarray:
-    """Likeliest of some of the classes, uint8."""
+    """Return the likeliest of some of the classes, uint8."""
     likeliest: np.ndarray = np.array(classes, np.uint8)[probabilities[..., classes].argmax(axis=-1)]
     return likeliest
 
@@ -149,7 +155,7 @@ def _likeliest(probabilities: np.ndarray, classes: Sequence[int]) -> np.ndarray:
 def _edge(
     frame: np.ndarray, labels: np.ndarray, class_names: Sequence[str]
 ) -> tuple[float, float] | None:
-    """What the surface of the labels lacks to be where the grey levels step."""
+    """Return slope and offset from the surface of the labels to the step of the grey levels."""
     surface = substrate_surface(labels, class_names)
     edge = None if surface is None else at_grey_edge(surface, frame, labels, class_names)
     if surface is None or edge is None:
@@ -160,7 +166,7 @@ def _edge(
 def _mean_probabilities(
     made: np.ndarray, probabilities: Callable[[np.ndarray], np.ndarray], temperature: float
 ) -> np.ndarray:
-    """Mean over the frame as it is and moved by a few pixels."""
+    """Average over the frame and the frame moved by a few pixels."""
     height, width = made.shape[:2]
     total = tempered(probabilities(made[None])[0], temperature)
     for down, right in SHIFTS:

@@ -1,9 +1,8 @@
-"""The segmenter: a pretrained network together with what it needs to know about frames."""
+"""The segmenter: a trained network with its class names, grey levels and pixel size."""
 
 from __future__ import annotations
 
 import contextlib
-import math
 import os
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
@@ -13,18 +12,11 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from amseg_keras.applicability import (
-    ApplicabilityWarning,
-    Knowledge,
-    tempered,
-    write_knowledge,
-)
+from amseg_keras.applicability import ApplicabilityWarning, Knowledge, write_knowledge
 from amseg_keras.applicability.check import check_recording
 from amseg_keras.applicability.sentences import not_checked
-from amseg_keras.backend import accelerators
 from amseg_keras.preprocess import BackgroundPolicy, Channels, GreyRange, GreyScaling, Inputs
 from amseg_keras.preprocess.inputs import checked_scale, scale_between
-from amseg_keras.preprocess.lazy import spread
 from amseg_keras.pretrained import find_preset, hub
 from amseg_keras.pretrained.network import PresetNetwork, read_network
 from amseg_keras.pretrained.preset import (
@@ -36,34 +28,25 @@ from amseg_keras.pretrained.preset import (
     write_preset,
 )
 from amseg_keras.quantify.intervals import FrameBounds
-from amseg_keras.read import Frames, ReadError, open_stack
-from amseg_keras.segment.batch import Labelled, Read, label_batch
-from amseg_keras.segment.bounds import VOIDS, find_bounds
-from amseg_keras.segment.segmentation import LabelledFrame, Segmentation
-from amseg_keras.segment.tiling import (
-    TILE_PIXELS,
-    OnTile,
-    label_any_size,
-    padded_frames,
-    predict_any_size,
-    tile_pixels_for,
-    tile_shape,
+from amseg_keras.read import Frames, open_stack
+from amseg_keras.segment.bounds import find_bounds
+from amseg_keras.segment.running import RunningNetwork, sample_of
+from amseg_keras.segment.segmentation import (
+    Labelled,
+    LabelledFrame,
+    Read,
+    Segmentation,
+    checked_frames,
+    default_batch_size,
+    label_batch,
 )
+from amseg_keras.segment.tiling import OnTile
 
 if TYPE_CHECKING:
     import keras
 
     from amseg_keras.engines.choose import Compiled
-    from amseg_keras.engines.engine import Engine
     from amseg_keras.engines.graph import Rewritten
-
-LARGEST_BOUNDED = 1 << 23
-"""Pixels of the largest frames whose probabilities are looked at for bounds."""
-
-MAX_BATCH = 4
-MAX_BATCH_PIXELS = 1 << 20
-GPU_BATCHES = 4
-MAX_SAMPLE = 16
 
 
 def from_pretrained(name: str | os.PathLike[str], revision: str | None = None) -> Segmenter:
@@ -90,12 +73,8 @@ def from_pretrained(name: str | os.PathLike[str], revision: str | None = None) -
     folder = find_preset(name, revision)
     info = read_info(folder)
     card = folder / CARD
-    return Segmenter(
-        read_network(folder, info),
-        info,
-        card.read_text("utf-8") if card.is_file() else None,
-        read_known(folder),
-    )
+    text = card.read_text("utf-8") if card.is_file() else None
+    return Segmenter(read_network(folder, info), info, text, read_known(folder))
 
 
 class Segmenter:
@@ -108,9 +87,9 @@ class Segmenter:
     Args:
         model: Keras model from `(batch, height, width, channels)` to class probabilities; sides of
             the input multiples of 16. Or the network of a preset.
-        info: what the network was trained on.
+        info: description of the preset, with its training data.
         card: text of its model card, written with it.
-        known: what recordings of its kind look like; `None` if nobody calibrated it.
+        known: statistics of typical recordings; `None` if nobody calibrated the preset.
 
     Raises:
         ValueError: The model has another number of input channels than `info` names.
@@ -123,69 +102,48 @@ class Segmenter:
         card: str | None = None,
         known: Knowledge | None = None,
     ) -> None:
-        if isinstance(model, PresetNetwork):
-            self._preset: PresetNetwork | None = model
-            self._model: keras.Model | None = None
-            channels = model.channels
-        else:
-            self._preset, self._model = None, model
-            channels = model.input_shape[-1]
-        if channels != len(info.channels):
-            raise ValueError(
-                f"the network takes {channels} channels, but {info.name} describes "
-                f"{len(info.channels)}: {info.channels!s}"
-            )
+        self._network = RunningNetwork(model)
+        self._network.check_channels(info)
         self.info = info
         self.card = card
         self.known = known
-        self._engine: Engine | None = None
-        self._asked = False
 
     def __repr__(self) -> str:
-        """The network in a line, as a prompt or a notebook shows it.
+        """Describe the network in a line.
 
         Example:
             >>> from_pretrained("amsegnet-esrf-lite")
             Segmenter('amsegnet-esrf-lite': background, powder, substrate, keyhole, pore; input
             frame; 4.31 um; 531,281 parameters; engine openvino, float32)
         """
-        count = self.model.count_params() if self._preset is None else self._preset.parameters
         size = "pixel size unknown" if self.pixel_size_um is None else f"{self.pixel_size_um:g} um"
         parts = (
             f"{self.info.name!r}: {', '.join(self.class_names)}",
             f"input {self.channels!s}",
             size,
-            f"{count:,} parameters",
+            f"{self._network.parameters:,} parameters",
             f"engine {self.engine}, {self.precision}",
         )
         return f"Segmenter({'; '.join(parts)})"
 
     @property
     def model(self) -> keras.Model:
-        """The Keras model; of a preset it is made when it is first asked for.
+        """The Keras model; the model of a preset is made at the first call.
 
         Raises:
             PresetError: The files of the preset have changed.
             ImportError: No backend of Keras is installed; the message says how to get one.
         """
-        if self._model is None:
-            assert self._preset is not None
-            self._model = self._preset.load()
-        return self._model
+        return self._network.model
 
     @property
     def rewritten(self) -> Rewritten:
         """The network with less to compute, for engines and exports."""
-        from amseg_keras.engines.graph import Rewritten
-
-        if self._preset is None:
-            return Rewritten(self.model)
-        return Rewritten(lambda: self.model, self._preset)
+        return self._network.rewritten
 
     def another(self) -> Segmenter:
-        """The same network, to be put on another engine."""
-        network = self.model if self._preset is None else self._preset
-        return Segmenter(network, self.info, self.card, self.known)
+        """Return the same network without an engine, to put it on another one."""
+        return Segmenter(self._network.given, self.info, self.card, self.known)
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -199,62 +157,49 @@ class Segmenter:
 
     @property
     def scaling(self) -> GreyScaling:
-        """How grey levels are scaled before the network."""
+        """Scaling of grey levels before the network."""
         return self.info.scaling
 
     @property
     def channels(self) -> Channels:
-        """What the network is given of a frame."""
+        """Input channels of the network."""
         return self.info.channels
 
     @property
     def temperature(self) -> float:
-        """Number by which scores are divided for a confidence that is calibrated; 1 if unknown."""
+        """Divisor of the scores that calibrates the confidence; 1 if unknown."""
         return 1.0 if self.known is None else self.known.temperature
 
     @property
     def engine(self) -> str:
-        """What runs the network: Keras' `"predict"`, or an engine, as of `compile_inference`."""
-        engine = self._running()
+        """Name of the engine that runs the network; `"predict"` for Keras without an engine."""
+        engine = self._network.engine
         return "predict" if engine is None else engine.name
 
     @property
     def precision(self) -> str:
-        """In which it computes; labels in `"float32"` are the same on every engine but for ties."""
-        engine = self._running()
+        """Precision of the engine; labels in `"float32"` differ between engines at ties only."""
+        engine = self._network.engine
         return "float32" if engine is None else engine.precision
-
-    def _running(self) -> Engine | None:
-        """The engine; for a preset the automatic one, if it does without Keras."""
-        if self._engine is None and self._preset is not None and not self._asked:
-            from amseg_keras.engines.choose import WITHOUT_KERAS, automatic
-
-            self._asked = True
-            name = automatic(self.rewritten)
-            if name in WITHOUT_KERAS:
-                self.compile_inference(name)
-        return self._engine
 
     def compile_inference(
         self, engine: str = "auto", sample: Frames | None = None, *, exact: bool = True
     ) -> Compiled:
         """Make the network fast: `segment` and `iter_labels` then run it on an engine.
 
-        The network is rewritten to one that computes the same with less, and given to what runs
-        it fastest on this machine. Labels in float32 are the same but for ties. But on
-        a GPU every frame is computed for itself, so results do not depend on the batch size.
+        The network is rewritten so that it computes the same result with less work. Labels in
+        float32 differ at ties only. Except on a GPU, every frame is computed alone, so that
+        results do not depend on the batch size.
 
         Args:
-            engine: `"keras"`, the Keras backend, on a GPU in mixed precision; `"openvino"`,
-                `"onnxruntime"` and `"ncnn"`, in float32, the last with Winograd convolutions;
-                `"openvino-bf16"` in bfloat16, twice as fast on processors that have it;
-                `"openvino-int8"` in 8-bit integers but for what would lose too much, kept only if
-                it finds nearly the same on `sample`; or `"auto"`: the first of OpenVINO, ONNX
-                Runtime and Keras that is installed, and on a GPU Keras.
-            sample: frames like those to come, `(frames, height, width)` before scaling. A few are
-                enough; of longer stacks 16 are taken. `"openvino-int8"` needs them.
-            exact: have `"auto"` compute in float32; without it in bfloat16 where the processor
-                has it.
+            engine: `"auto"`: the first of OpenVINO, ONNX Runtime and Keras that is installed, on a
+                GPU Keras. `"keras"`: the Keras backend, on a GPU in mixed precision. `"openvino"`,
+                `"onnxruntime"` or `"ncnn"`: float32. `"openvino-bf16"`: bfloat16, twice as fast on
+                processors that support it. `"openvino-int8"`: 8-bit integers, except in layers
+                that would lose too much; refused if labels of `sample` differ too much.
+            sample: typical frames `(frames, height, width)` before scaling; 16 of them are used.
+                `"openvino-int8"` needs them.
+            exact: keep `"auto"` in float32; `False` allows bfloat16.
 
         Returns:
             The engine and what was measured; its `str` is one line to print.
@@ -268,30 +213,19 @@ class Segmenter:
             >>> print(segmenter.compile_inference("keras"))
             engine keras, float32
         """
-        # Most of it is needed by engines only.
-        from amseg_keras.engines.choose import compile_engine
-        from amseg_keras.engines.engine import give_back_memory
-
         # Only what is less than exact is measured on frames.
-        measured = sample is not None and engine in ("auto", "openvino-bf16", "openvino-int8")
-        if engine == "auto" and exact:
-            measured = False
-        scaled = self._sample(sample) if measured and sample is not None else None
-        compiled = compile_engine(self.rewritten, engine, scaled, exact)
-        self._engine = compiled.engine
-        give_back_memory()
-        return compiled
+        measured = engine in ("openvino-bf16", "openvino-int8") or (engine == "auto" and not exact)
+        scaled = sample_of(self.inputs(sample)) if measured and sample is not None else None
+        return self._network.compile(engine, scaled, exact)
 
     def probabilities(self, scaled: np.ndarray) -> np.ndarray:
-        """Class probabilities of what the network takes, float32 `(batch, height, width, classes)`.
+        """Compute class probabilities, float32 `(batch, height, width, classes)`.
 
         Args:
-            scaled: inputs as `Inputs.make` gives them, float32 `(batch, height, width, channels)`,
-                of any size.
+            scaled: inputs from `Inputs.make`, float32 `(batch, height, width, channels)`, of any
+                height and width.
         """
-        engine = self._running()
-        predict = self.model.predict_on_batch if engine is None else engine.probabilities
-        return predict_any_size(predict, scaled)
+        return self._network.probabilities(scaled)
 
     def inputs(
         self,
@@ -302,12 +236,12 @@ class Segmenter:
         scale: float | Literal["auto"] = 1.0,
         pixel_size_um: float | None = None,
     ) -> Inputs:
-        """Prepare what the network is given of a stack; frames are read when needed.
+        """Prepare the inputs of the network for a stack; frames are read when needed.
 
         Args:
             frames: a stack `(frames, height, width)`: an array, or a `FrameStack`.
-            grey_range: from `scaling.measure(frames)`, which is the default.
-            background: for networks with a motion channel, the frames of the background: a
+            grey_range: grey levels; by default `scaling.measure(frames)`.
+            background: frames of the background, for networks with a motion channel: a
                 `BackgroundPolicy` or its short form, such as `"previous:10,5"`.
             scale: factor by which frames are enlarged for the network; `"auto"` gives them the
                 pixel size of the training where both are known.
@@ -348,7 +282,7 @@ class Segmenter:
             frames: an array `(height, width)` or `(frames, height, width)` of any real dtype, or
                 the path of anything that `amseg segment` reads: a file, a folder, a glob,
                 `file.h5::/dataset`.
-            confidence: give the probability of the chosen class too.
+            confidence: return the probability of the chosen class too.
             batch_size: frames given to the network at once; by default up to 4, on a GPU 16, fewer
                 when large.
             background: as in `inputs`.
@@ -357,23 +291,20 @@ class Segmenter:
 
         Returns:
             Label maps, always `(frames, height, width)`. Frames of a path that cannot be read are
-            labelled 255 and listed in `.errors`. What the input lacked is said in `.notes`.
+            labelled 255 and listed in `.errors`; `.notes` name what the input lacked.
 
         Raises:
             ReadError: the path cannot be read at all.
             ValueError: the array has another number of dimensions, no pixels, no real numbers, or
                 NaN or infinite values.
         """
-        if isinstance(frames, str | os.PathLike):
-            with open_stack(frames) as stack:
-                inputs = self.inputs(
-                    stack, background=background, scale=scale, pixel_size_um=pixel_size_um
-                )
-                return self._segment(inputs, confidence, batch_size)
-        inputs = self.inputs(
-            checked_frames(frames), background=background, scale=scale, pixel_size_um=pixel_size_um
-        )
-        return self._segment(inputs, confidence, batch_size)
+        with contextlib.ExitStack() as opened:
+            is_path = isinstance(frames, str | os.PathLike)
+            stack = opened.enter_context(open_stack(frames)) if is_path else checked_frames(frames)
+            inputs = self.inputs(
+                stack, background=background, scale=scale, pixel_size_um=pixel_size_um
+            )
+            return self._segment(inputs, confidence, batch_size)
 
     def iter_labels(
         self,
@@ -390,27 +321,30 @@ class Segmenter:
         Args:
             frames: a stack `(frames, height, width)`: an array, or a `FrameStack`; or what
                 `inputs` made of one, with a background or a scale of your choice.
-            grey_range: from `scaling.measure(frames)`, which is the default.
+            grey_range: grey levels; by default `scaling.measure(frames)`.
             start: first frame, a multiple of the batch size for results that do not depend on it
                 without `compile_inference`.
             batch_size: as in `segment`.
             confidence: as in `segment`.
-            on_tile: told how many tiles of a frame that is larger than a tile are done, and how
-                many there are.
+            on_tile: function of the number of tiles of a large frame that are done, and of all
+                tiles.
         """
         inputs = frames if isinstance(frames, Inputs) else self.inputs(frames, grey_range)
         count = len(inputs.frames)
         size = batch_size or default_batch_size(inputs.frame_shape)
         last: tuple[Read, LabelledFrame] | None = None
+
+        def label(scaled: np.ndarray) -> list[Labelled]:
+            if confidence:
+                return self._network.labels_and_confidence(scaled, self.temperature)
+            return self._network.labels(scaled, on_tile)
+
         for first in range(start, count, size):
             indices = range(first, min(first + size, count))
             # Only where a frame's labels do not depend on its batch: others would differ from
             # those of a resumed run.
-            known = last if size == 1 or self._running() is not None else None
-            batch = label_batch(
-                inputs, indices, lambda given: self._labels_of(given, confidence, on_tile), known
-            )
-            for read, labelled in batch:
+            known = last if size == 1 or self._network.engine is not None else None
+            for read, labelled in label_batch(inputs, indices, label, known):
                 yield labelled
                 if read is not None:
                     last = read, labelled
@@ -463,19 +397,13 @@ class Segmenter:
             if frame.error is not None:
                 errors.append((frame.index, frame.error))
         warnings = self.check(inputs, lambda index: labels[index])
-        return Segmentation(
-            labels,
-            self.class_names,
-            inputs.grey_range,
-            confidences,
-            tuple(errors),
-            (*inputs.notes, *self.unchecked),
-            warnings,
-        )
+        names, levels = self.class_names, inputs.grey_range
+        notes = (*inputs.notes, *self.unchecked)
+        return Segmentation(labels, names, levels, confidences, tuple(errors), notes, warnings)
 
     @property
     def unchecked(self) -> tuple[str, ...]:
-        """Sentence that says that nobody calibrated the preset, so that `check` finds nothing."""
+        """Sentence for a preset without statistics, which `check` needs; else empty."""
         return () if self.known is not None else (not_checked(self.info.name),)
 
     def check(
@@ -484,24 +412,19 @@ class Segmenter:
         labels_of: Callable[[int], np.ndarray | None],
         pixel_size_um: float | None = None,
     ) -> tuple[ApplicabilityWarning, ...]:
-        """Say whether a labelled recording looks like what the preset knows.
+        """Warn if a labelled recording does not look like the recordings that the preset knows.
 
         Args:
-            inputs: what the network was given, from `inputs`.
-            labels_of: gives the class ids of a frame, uint8 `(height, width)`, or None. It is asked
-                for the frames of `applicability.check.looked_at`.
+            inputs: inputs of the network, from `inputs`.
+            labels_of: function from the number of a frame to its class ids, uint8
+                `(height, width)`, or None; called for `applicability.check.looked_at`.
             pixel_size_um: size of a pixel of the frames in um; by default what the stack says.
         """
         size = pixel_size_um or getattr(inputs.frames, "pixel_size_um", None)
+        background = None if inputs.backgrounds is None else inputs.backgrounds.of
+        names, levels = self.class_names, inputs.grey_range
         return check_recording(
-            inputs.frames,
-            labels_of,
-            self.class_names,
-            inputs.grey_range,
-            self.known,
-            size,
-            inputs.scale,
-            None if inputs.backgrounds is None else inputs.backgrounds.of,
+            inputs.frames, labels_of, names, levels, self.known, size, inputs.scale, background
         )
 
     def bounds(
@@ -510,7 +433,7 @@ class Segmenter:
         """Find label maps between which the truth lies, for intervals of what is measured.
 
         Args:
-            inputs: what the network was given, from `inputs`.
+            inputs: inputs of the network, from `inputs`.
             labels: class ids of some frames, uint8 `(height, width)`, by their numbers. Each of
                 these frames goes through the network three more times.
 
@@ -519,75 +442,7 @@ class Segmenter:
             pores, and for frames of more than eight megapixels, whose probabilities take too much
             memory.
         """
-        if math.prod(inputs.frame_shape) > LARGEST_BOUNDED:
-            return {}
-        if not set(VOIDS) & set(self.class_names):
-            return {}
         factors = {} if self.known is None else self.known.interval_factors
         return find_bounds(
             inputs, self.probabilities, self.class_names, self.temperature, labels, factors
         )
-
-    def _labels_of(self, scaled: np.ndarray, confidence: bool, on_tile: OnTile) -> list[Labelled]:
-        """Labels and confidence of each input of `(batch, height, width, channels)`."""
-        engine = self._running()
-        if not confidence:
-            label = self._predicted_labels if engine is None else engine.labels
-            labels = label_any_size(label, scaled, self._tile_pixels, on_tile)
-            return [(of_frame, None) for of_frame in labels]
-        probabilities = self.probabilities(scaled)
-        labels = probabilities.argmax(axis=-1).astype(np.uint8)
-        sure = tempered(probabilities, self.temperature).max(axis=-1)
-        return list(zip(labels, sure, strict=True))
-
-    def _predicted_labels(self, scaled: np.ndarray) -> np.ndarray:
-        probabilities = np.asarray(self.model.predict_on_batch(scaled))
-        return np.asarray(probabilities.argmax(axis=-1), np.uint8)
-
-    @property
-    def _tile_pixels(self) -> int:
-        """Most pixels given to the network at once: the more, the smaller its tensors are."""
-        return TILE_PIXELS if self._preset is None else tile_pixels_for(self._preset.plain.width)
-
-    def _sample(self, frames: Frames) -> np.ndarray:
-        """Some of the frames as the network sees them, no larger than it sees at once."""
-        inputs = self.inputs(frames)
-        taken = []
-        for index in spread(len(frames), MAX_SAMPLE):
-            with contextlib.suppress(ReadError):  # the grey levels are those of frames that can be
-                taken.append(inputs.make(index))
-        scaled = padded_frames(np.stack(taken))
-        height, width = tile_shape(*scaled.shape[1:3])
-        top = (scaled.shape[1] - height) // 2
-        left = (scaled.shape[2] - width) // 2
-        return np.ascontiguousarray(scaled[:, top : top + height, left : left + width])
-
-
-def default_batch_size(frame_shape: tuple[int, ...]) -> int:
-    """Frames given to the network at once: up to 4 that hold a megapixel; on a GPU 4 times that."""
-    times = GPU_BATCHES if accelerators() else 1
-    pixels = times * MAX_BATCH_PIXELS
-    return max(1, min(times * MAX_BATCH, pixels // math.prod(frame_shape)))
-
-
-def checked_frames(frames: Any) -> np.ndarray:
-    """An array of frames as `(frames, height, width)`; a `ValueError` says what is wrong."""
-    array = np.asarray(frames)
-    if array.ndim == 2:
-        array = array[None]
-    if array.ndim != 3 or not array.size:
-        raise ValueError(
-            f"frames of shape {np.shape(frames)}: want (height, width) or (frames, height, width), "
-            "grey, not empty"
-        )
-    if array.dtype == bool:
-        array = array.astype(np.uint8)
-    if array.dtype.kind not in "iuf":
-        raise ValueError(f"frames of dtype {array.dtype}: want real numbers")
-    if array.dtype.kind == "f" and not np.isfinite(array).all():
-        bad = int(np.argmin(np.isfinite(array).all(axis=(1, 2))))
-        raise ValueError(
-            f"frame {bad} holds NaN or infinite values; replace them "
-            "(for example by the median of their neighbours)"
-        )
-    return array

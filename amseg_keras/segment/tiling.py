@@ -36,7 +36,7 @@ Predict = Callable[[np.ndarray], np.ndarray]
 def predict_any_size(
     predict: Predict, frames: np.ndarray, tile_pixels: int = TILE_PIXELS
 ) -> np.ndarray:
-    """Probabilities of frames of any size.
+    """Compute probabilities of frames of any size.
 
     Frames are padded at the bottom and right by their mirror image and the result is cropped
     back. Larger ones are cut into overlapping tiles, one at a time in memory, on the grid of the
@@ -44,8 +44,7 @@ def predict_any_size(
     whole frame.
 
     Args:
-        predict: the network.
-        frames: what the network takes, float32 `(batch, height, width, channels)`, or
+        frames: inputs of the network, float32 `(batch, height, width, channels)`, or
             `(batch, height, width)` for one channel.
         tile_pixels: most pixels given to the network at once, at least 320 x 320.
 
@@ -68,17 +67,16 @@ def label_any_size(
     tile_pixels: int = TILE_PIXELS,
     on_tile: OnTile = lambda done, tiles: None,
 ) -> np.ndarray:
-    """Class ids of frames of any size.
+    """Compute class ids of frames of any size.
 
     Larger frames are cut into overlapping tiles, one at a time in memory. A pixel takes the label
     of the tile whose edges are farthest from it. As the networks see no farther than the margin,
     that is the label of the whole frame.
 
     Args:
-        label: the network up to class ids, `(batch, height, width)`.
-        frames: as for `predict_any_size`.
-        tile_pixels: likewise.
-        on_tile: told the number of the tiles that are done, and of all, after each tile.
+        label: function that runs the network up to class ids, `(batch, height, width)`.
+        frames: inputs, as for `predict_any_size`.
+        on_tile: function of the number of tiles that are done, and of all tiles.
 
     Returns:
         uint8 `(batch, height, width)`.
@@ -127,11 +125,10 @@ def padded_frames(frames: np.ndarray) -> np.ndarray:
 
 @functools.cache
 def tile_shape(height: int, width: int, tile_pixels: int = TILE_PIXELS) -> tuple[int, int]:
-    """Height and width of the tiles that cover a frame with the fewest pixels in all.
+    """Return height and width of the tiles that cover a frame with the fewest pixels.
 
     Args:
-        height: of the frame, a multiple of 16.
-        width: likewise.
+        height: height of the frame, a multiple of 16.
         tile_pixels: most pixels of a tile.
 
     Example:
@@ -149,7 +146,7 @@ def tile_shape(height: int, width: int, tile_pixels: int = TILE_PIXELS) -> tuple
 
 
 def _side(length: int, tiles: int) -> int:
-    """Side of so many tiles that cover a length with overlap, a multiple of 16."""
+    """Return the side of tiles that cover a length with overlap, a multiple of 16."""
     if tiles == 1:
         return length
     return -(-(length + (tiles - 1) * OVERLAP) // (tiles * MULTIPLE)) * MULTIPLE
@@ -178,7 +175,7 @@ def _tiled(predict: Predict, frame: np.ndarray, tile: tuple[int, int]) -> np.nda
 
 
 def tile_pixels_for(width: float) -> int:
-    """Pixels of a tile for a network, so that its tensors take the memory that AM-SegNet's take.
+    """Return the pixels of a tile for which a network needs as much memory as AM-SegNet.
 
     Args:
         width: channels of its widest tensor, for each pixel of the frame.

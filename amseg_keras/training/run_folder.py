@@ -32,7 +32,7 @@ from amseg_keras.outputs import OutputFiles, OutputFolder
 from amseg_keras.pretrained import PresetInfo
 from amseg_keras.pretrained.card import Measured, model_card
 from amseg_keras.pretrained.preset import description
-from amseg_keras.report.training_figure import draw_curves
+from amseg_keras.report.learning import draw_curves
 from amseg_keras.training.recipe import Recipe, TrainingError
 
 _RUN, _EPOCHS, _BEST = "run.json", "epochs.csv", "best.weights.h5"

@@ -15,16 +15,16 @@ import pandas as pd
 
 from amseg_keras.atomic import complete_or_absent
 from amseg_keras.datasets import Dataset, LabelledFrame, open_dataset
-from amseg_keras.datasets.split import split_dataset
+from amseg_keras.datasets.statistics import split_dataset
 from amseg_keras.models.precision import from_config
 from amseg_keras.read import ReadError
 from amseg_keras.training.recipe import TrainingError
 
 ONE_FRAME = "one frame, which is trained on and scored"
-"""How a single labelled frame is split."""
+"""Split of a single labelled frame."""
 
 SHARE = 5
-"""One of so many frames of a single sequence is for validation."""
+"""One frame in this number of a single sequence is for validation."""
 
 
 def split_for_tuning(data: Dataset) -> tuple[Dataset, str]:
@@ -88,7 +88,7 @@ def facilities_to_replay(class_names: Sequence[str]) -> dict[str, float]:
         class_names: Classes of the data set.
 
     Returns:
-        Shares by facility; empty where simulated labels would contradict those of the data set.
+        Shares by facility; empty if simulated labels would contradict the data set.
 
     Example:
         >>> facilities_to_replay(("background", "substrate", "keyhole"))
@@ -131,7 +131,7 @@ def with_classes(
 
     Args:
         model: Any of `models.NETWORKS`.
-        old: Its class names, in the order of its channels.
+        old: Class names of the preset, in the order of its channels.
         new: The class names to have.
         policy: Keras dtype policy of the new network.
 

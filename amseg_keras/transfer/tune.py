@@ -1,4 +1,4 @@
-"""From a trained network and a few labelled frames to a network for these frames."""
+"""Fine-tune a trained network on a few labelled frames."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from amseg_keras.models.precision import from_config
 from amseg_keras.outputs import write_json
 from amseg_keras.pretrained import PresetInfo, find_preset
 from amseg_keras.pretrained.preset import read_info, read_model, weights_digest
-from amseg_keras.report.training_figure import draw_transfer
+from amseg_keras.report.learning import draw_transfer
 from amseg_keras.training import Progress, Recipe, TrainedRun
 from amseg_keras.training.examples import (
     DatasetExamples,
@@ -60,7 +60,7 @@ BEFORE = "before.json"
 """File of the scores on the held-out frames before the first step."""
 
 TINY = 50
-"""With fewer training frames, batch norms keep their statistics."""
+"""Fewest training frames with which batch norms update their statistics."""
 
 ONE_FRAME_EPOCHS = 15
 """Most epochs on a single labelled frame: later it is learned by heart."""
@@ -246,7 +246,7 @@ def _examples(
     beside: tuple[Simulation | Dataset | None, float],
     folder: Path,
 ) -> Examples:
-    """Return the labelled frames, mixed with others if asked for."""
+    """Return the labelled frames, mixed with others if requested."""
     other, share = beside
     if other is None:
         return DatasetExamples(data, recipe, data.class_names, info.scaling)

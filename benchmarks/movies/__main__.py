@@ -31,7 +31,7 @@ from recorded import keep_record, record_option
 from simulated import score_simulated
 
 from amseg_keras import from_pretrained
-from amseg_keras.command.training_display import training_display
+from amseg_keras.command.training_options import training_display
 from amseg_keras.simulate import FACILITIES
 from amseg_keras.training import Recipe, Simulation, train
 

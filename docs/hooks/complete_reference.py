@@ -31,7 +31,9 @@ def on_post_build(config: MkDocsConfig) -> None:
             continue
         html = Path(config.site_dir, "reference", f"{page.stem}.html").read_text(encoding="utf-8")
         shown = set(_SHOWN.findall(html))
-        for name in _public(root / module[1].replace(".", "/") / "__init__.py"):
+        place = root / module[1].replace(".", "/")
+        source = place / "__init__.py" if place.is_dir() else place.with_suffix(".py")
+        for name in _public(source):
             full = f"{module[1]}.{name}"
             if not {full, f"{full}.{name}"} & shown:
                 missing.append(full)

@@ -15,8 +15,7 @@ from amseg_keras.datasets.dataset import SPLITS
 from amseg_keras.datasets.masks import KINDS
 from amseg_keras.datasets.masks.pictures import TOLERANCE
 from amseg_keras.datasets.public import SOURCES
-from amseg_keras.datasets.split import WAYS
-from amseg_keras.datasets.statistics import WEIGHTS
+from amseg_keras.datasets.statistics import WAYS, WEIGHTS
 from amseg_keras.engines import ENGINES
 from amseg_keras.models.networks import NETWORKS
 from amseg_keras.models.titles import TITLES
@@ -24,9 +23,9 @@ from amseg_keras.preprocess import STEP_ORDER
 from amseg_keras.preprocess.inputs import HOW
 from amseg_keras.quantify.classes import MEASURED
 from amseg_keras.quantify.quantities import SMALLEST_PORE_UM
+from amseg_keras.report.label_exports import Ngff
 from amseg_keras.report.label_files import LABEL_WRITERS
-from amseg_keras.report.label_ome import Ngff
-from amseg_keras.runs.export_labels import LABEL_EXPORTS
+from amseg_keras.runs.labelled_experiment import LABEL_EXPORTS
 from amseg_keras.runs.prepare import FRAMES
 from amseg_keras.runs.segment import MAX_DRAWN
 from amseg_keras.runs.watch import Timing as WatchTiming

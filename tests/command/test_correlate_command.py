@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 
-from amseg_keras.command.correlate import correlate
+from amseg_keras.command.report import correlate
 from amseg_keras.quantify.study import covariance_ellipse, dividing_line
-from amseg_keras.runs.experiments import read_experiments
+from amseg_keras.runs.correlate import read_experiments
 
 
 def run(*arguments):

@@ -8,8 +8,8 @@ import pytest
 from click.testing import CliRunner
 from segmented_runs import write_run
 
-from amseg_keras.command.engine_option import EngineChoice, engine_option
 from amseg_keras.command.export import export
+from amseg_keras.command.options import EngineChoice, engine_option
 
 
 @pytest.fixture(scope="module")

@@ -77,7 +77,7 @@ def test_pixel_size_and_frame_rate_survive(raw, tmp_path):
 
 
 def test_what_is_too_large_for_imagej_keeps_them_as_ome(raw, tmp_path, monkeypatch):
-    monkeypatch.setattr("amseg_keras.runs.prepare.IMAGEJ_BYTES", 1000)
+    monkeypatch.setattr("amseg_keras.runs.prepare.BIGTIFF_BYTES", 1000)
     assert amseg(raw, "-o", tmp_path / "out").exit_code == 0
     path = tmp_path / "out" / "raw" / "frames.tif"
     with tifffile.TiffFile(path) as file:

@@ -87,7 +87,7 @@ def test_wrong_use_is_exit_code_2(movie, tmp_path, options, message):
 
 
 def test_a_scheduler_that_does_not_answer_is_exit_code_1(preset, movie, tmp_path, monkeypatch):
-    monkeypatch.setattr("amseg_keras.runs.cluster.connect.CONNECT_S", 1)
+    monkeypatch.setattr("amseg_keras.runs.cluster.CONNECT_S", 1)
     done = segment(movie, "-o", tmp_path / "out", "-m", preset, "--dask", "tcp://127.0.0.1:9")
     assert done.exit_code == 1
     assert "tcp://127.0.0.1:9: no dask scheduler answers there" in done.output

@@ -15,7 +15,7 @@ from amseg_keras.comparison.speed import Case, Peak, frames_of, measure_speed, s
 from amseg_keras.models import AMSegNet
 from amseg_keras.models.cost import macs
 from amseg_keras.models.networks import NETWORKS
-from amseg_keras.report.comparison_table import speed_markdown
+from amseg_keras.report.learning import speed_markdown
 from amseg_keras.training import TrainingError
 
 

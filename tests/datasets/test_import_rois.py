@@ -12,13 +12,13 @@ from hypothesis.extra.numpy import arrays
 
 from amseg_keras.datasets.masks import ImportOptions, import_masks, open_masks
 from amseg_keras.datasets.masks.base import ClassIds
-from amseg_keras.datasets.masks.pixel_outlines import (
+from amseg_keras.datasets.masks.rois import (
     fill_outlines,
     runs_along_pixels,
     trace_pixels,
 )
 from amseg_keras.read import ReadError
-from amseg_keras.report.label_rois import write_rois
+from amseg_keras.report.label_exports import write_rois
 
 NAMES = ("background", "keyhole", "pore")
 IDS = ClassIds.of(NAMES)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from amseg_keras.datasets import Dataset, LabelledFrame, open_dataset
 from amseg_keras.datasets.dataset import SPLITS
-from amseg_keras.datasets.split import SHARES, SplitError, split_dataset
+from amseg_keras.datasets.statistics import SHARES, SplitError, split_dataset
 
 lengths = st.lists(st.integers(1, 60), min_size=3, max_size=25)
 seeds = st.integers(0, 10)

@@ -13,7 +13,7 @@ from amseg_keras.datasets.statistics import (
     count_pixels,
 )
 from amseg_keras.read import ReadError
-from amseg_keras.report.dataset_figure import draw_statistics
+from amseg_keras.report.learning import draw_statistics
 
 
 @pytest.fixture

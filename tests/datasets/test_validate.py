@@ -7,7 +7,7 @@ from PIL import Image
 
 from amseg_keras.datasets import Dataset, LabelledFrame, open_dataset
 from amseg_keras.datasets.dataset import write_frame
-from amseg_keras.datasets.split import split_dataset
+from amseg_keras.datasets.statistics import split_dataset
 from amseg_keras.datasets.validate import validate
 
 

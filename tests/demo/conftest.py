@@ -12,10 +12,9 @@ from small_sets import small_network
 
 from amseg_keras import Segmenter
 from amseg_keras.classes import CLASS_NAMES
+from amseg_keras.demo.lessons import Networks
 from amseg_keras.demo.limits import Limits
-from amseg_keras.demo.networks import Networks
-from amseg_keras.demo.serve import served
-from amseg_keras.demo.server import Demo
+from amseg_keras.demo.server import Demo, served
 from amseg_keras.preprocess import GreyScaling
 from amseg_keras.pretrained import PresetInfo
 

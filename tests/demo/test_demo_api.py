@@ -13,8 +13,7 @@ import pandas as pd
 import pytest
 import tifffile
 
-from amseg_keras.demo.serve import served
-from amseg_keras.demo.server import Access, Demo
+from amseg_keras.demo.server import Access, Demo, served
 from amseg_keras.demo.workers import JobError, Pool, Pools
 from amseg_keras.quantify import Scale, measure
 

@@ -10,8 +10,7 @@ import pytest
 import tifffile
 from PIL import Image
 
-from amseg_keras.demo.limits import Limits, check_file, check_stack
-from amseg_keras.demo.uploads import harmless_name, recordings_in
+from amseg_keras.demo.limits import Limits, check_file, check_stack, harmless_name, recordings_in
 from amseg_keras.read import ReadError
 
 LIMITS = Limits(upload_mb=1, frames=4, frame_pixels=2000)

@@ -12,10 +12,9 @@ from skimage.io import imread
 from skimage.measure import approximate_polygon, find_contours
 
 from amseg_keras import from_pretrained
+from amseg_keras.demo.lessons import Networks
 from amseg_keras.demo.limits import Limits
-from amseg_keras.demo.networks import Networks
-from amseg_keras.demo.serve import served
-from amseg_keras.demo.server import Demo
+from amseg_keras.demo.server import Demo, served
 
 CORRECTED = (3, 12, 21)
 MINUTES = 60

@@ -11,8 +11,7 @@ from demo_pages import SECONDS
 from demo_recordings import write_recording
 
 from amseg_keras.demo import server
-from amseg_keras.demo.serve import served
-from amseg_keras.demo.server import Access, Demo
+from amseg_keras.demo.server import Access, Demo, served
 from amseg_keras.demo.workers import Pool, Pools
 
 EMPTY = "Upload frames or take a sample, and press Segment."

@@ -3,7 +3,7 @@
 import numpy as np
 
 from amseg_keras.quantify import Scale, class_areas
-from amseg_keras.runs.watch.measured import measure_live
+from amseg_keras.runs.watch.results import measure_live
 
 LABELS = np.array([[[0, 1, 1], [2, 2, 2]], [[255] * 3] * 2, [[0, 0, 255], [0, 1, 2]]], np.uint8)
 

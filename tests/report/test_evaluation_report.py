@@ -15,8 +15,12 @@ from amseg_keras.datasets import Dataset, LabelledFrame
 from amseg_keras.evaluation import Evaluation, FrameCounts
 from amseg_keras.preprocess import GreyRange, GreyScaling
 from amseg_keras.report.colours import class_colours
-from amseg_keras.report.evaluation_pictures import compare_frame, draw_confusion
-from amseg_keras.report.evaluation_report import WorstFrame, evaluation_report
+from amseg_keras.report.evaluation_report import (
+    WorstFrame,
+    compare_frame,
+    draw_confusion,
+    evaluation_report,
+)
 
 NASTY = '<script>alert("1")</script>&'
 VOID = {"meta", "img"}

@@ -5,7 +5,7 @@ import pytest
 
 from amseg_keras.quantify.intervals import FrameBounds
 from amseg_keras.read import ReadError
-from amseg_keras.runs.bounds import read_bounds, write_bounds
+from amseg_keras.runs.segment_outputs import read_bounds, write_bounds
 
 
 def test_what_is_written_is_read_back(tmp_path):

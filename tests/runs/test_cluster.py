@@ -30,7 +30,7 @@ from amseg_keras.runs.cluster import (
     connected,
     segment_on_cluster,
 )
-from amseg_keras.runs.cluster.chunks import Chunk, chunks_of
+from amseg_keras.runs.cluster_worker import Chunk, chunks_of
 
 pytest.importorskip("distributed")
 FRAMES = 90
@@ -235,7 +235,7 @@ def test_a_finished_stack_is_left_as_it_is(client, job, stack_files, tmp_path):
 
 
 def test_a_scheduler_that_does_not_answer_is_named(monkeypatch):
-    monkeypatch.setattr("amseg_keras.runs.cluster.connect.CONNECT_S", 1)
+    monkeypatch.setattr("amseg_keras.runs.cluster.CONNECT_S", 1)
     with (
         pytest.raises(ClusterError, match=r"127\.0\.0\.1:9: no dask scheduler answers there"),
         connected(scheduler="tcp://127.0.0.1:9"),

@@ -9,11 +9,10 @@ from segmented_runs import write_run
 
 from amseg_keras.classes import CLASS_NAMES
 from amseg_keras.datasets.masks import ImportOptions, import_masks
-from amseg_keras.datasets.masks.stored_classes import stored_class_names
+from amseg_keras.datasets.masks.pictures import stored_class_names
 from amseg_keras.outputs import OutputTakenError
 from amseg_keras.read import open_stack
-from amseg_keras.runs.export_labels import LABEL_EXPORTS, export_labels
-from amseg_keras.runs.labelled_experiment import find_experiments
+from amseg_keras.runs.labelled_experiment import LABEL_EXPORTS, export_labels, find_experiments
 
 
 @pytest.fixture(scope="module")

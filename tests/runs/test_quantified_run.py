@@ -8,7 +8,7 @@ import pytest
 from drawn_experiment import FRAMES, SCALE, quantities, write_quantified, write_segmented
 
 from amseg_keras.read import ReadError
-from amseg_keras.runs.quantified_run import TABLES, read_quantities
+from amseg_keras.runs.quantify import TABLES, read_quantities
 
 
 @pytest.fixture(scope="module")

@@ -19,11 +19,9 @@ from amseg_keras.classes import CLASS_NAMES, IGNORE
 from amseg_keras.preprocess import GreyRange
 from amseg_keras.read import ReadError, open_stack
 from amseg_keras.report import overlay as overlays
-from amseg_keras.report.label_files import write_hdf5
-from amseg_keras.report.label_zarr import read_zarr, write_zarr
+from amseg_keras.report.label_files import read_zarr, write_hdf5, write_zarr
 from amseg_keras.runs import RunSettings, run_stack
-from amseg_keras.runs.read_ahead import ReadAhead
-from amseg_keras.runs.write_behind import WriteBehind
+from amseg_keras.runs.streams import ReadAhead, WriteBehind
 
 
 class Recording:

@@ -20,7 +20,7 @@ from amseg_keras.read.errors import reading
 
 @dataclass(frozen=True)
 class PageName:
-    """Where a frame or a mask is: in which file, on which page.
+    """Place of a frame or a mask: its file and page.
 
     Attributes:
         stem: Name of the file without its folder and extension.
@@ -51,7 +51,7 @@ class ClassIds:
 
     @classmethod
     def of(cls, class_names: Sequence[str]) -> ClassIds:
-        """Ids 0, 1, ... in the order of the names."""
+        """Number names 0, 1, ... in their order."""
         by_name = {name: number for number, name in enumerate(class_names)}
         return cls(by_name, by_name.get("background", 0))
 
@@ -79,7 +79,6 @@ class Masks(Protocol):
 
         Args:
             index: Index of the mask in `pages`.
-            size: Rows and columns of the frame.
             ids: Class id of each name, with all names of `class_names`.
 
         Returns:
@@ -173,7 +172,6 @@ def read_json(path: Path, kind: str) -> tuple[Any, str | None]:
     """Read a JSON file.
 
     Args:
-        path: The file.
         kind: Name of the format for error messages, such as ``"COCO JSON"``.
 
     Returns:

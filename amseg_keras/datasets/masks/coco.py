@@ -39,9 +39,6 @@ class CocoMasks:
     pixel, is left out. `notes` says both, with the ids. Every image in the file counts as labelled:
     one without annotations is all background.
 
-    Args:
-        file: The JSON file.
-
     Raises:
         ReadError: It is not of COCO, or two images or two categories have one id; the message says
             what is wrong.
@@ -222,7 +219,6 @@ def inside_segmentation(segmentation: Any, size: tuple[int, int]) -> np.ndarray:
     Args:
         segmentation: A list of polygons `[x, y, x, y, ...]`, which are joined, or run lengths
             `{"size": [height, width], "counts": [...] or "..."}`.
-        size: Rows and columns of the picture.
 
     Returns:
         bool `(height, width)`.

@@ -44,9 +44,6 @@ class LabelMeMasks:
     cover no pixel. What reaches out of the picture is cut off. `notes` says all that. A file
     without shapes is all background.
 
-    Args:
-        files: JSON files, one a frame.
-
     Raises:
         ReadError: One of them is not of LabelMe.
     """

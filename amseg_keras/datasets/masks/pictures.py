@@ -1,4 +1,4 @@
-"""Masks that are pictures: the pixels are class ids, or every class has a colour."""
+"""Read masks that are pictures: class ids, or a colour for each class."""
 
 from __future__ import annotations
 
@@ -7,8 +7,11 @@ import re
 import weakref
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
 
 import numpy as np
+import tifffile
 from PIL import ImageOps
 
 from amseg_keras.classes import IGNORE
@@ -20,13 +23,80 @@ from amseg_keras.datasets.label_image import (
     unmirrored,
 )
 from amseg_keras.datasets.masks.base import ClassIds, PageName, check_size
-from amseg_keras.datasets.masks.stored_classes import label_dataset
 from amseg_keras.datasets.open import name_classes
 from amseg_keras.read import ReadError
 from amseg_keras.read.errors import reading
 from amseg_keras.read.formats import FrameReader, is_store, open_reader
 from amseg_keras.read.formats.image import open_picture
+from amseg_keras.read.formats.zarr import document
 from amseg_keras.read.pixels import COLOUR_NOTE, class_ids
+
+
+def stored_class_names(path: Path) -> tuple[str, ...] | None:
+    """Read the class names in a label file: TIFF, OME-TIFF, Zarr or OME-Zarr.
+
+    Returns:
+        Name of each class id; None if the file does not say them.
+
+    Example:
+        >>> import numpy as np, tempfile
+        >>> from amseg_keras.report.label_files import write_tiff
+        >>> labels = np.zeros((1, 4, 6), np.uint8)
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> stored_class_names(folder / write_tiff(folder, labels, labels.shape, ["gas", "melt"]))
+        ('gas', 'melt')
+    """
+    try:
+        if is_store(path):
+            return _of_store(path)
+        if path.suffix.lower() in (".tif", ".tiff"):
+            with tifffile.TiffFile(path) as tiff:
+                return _checked(_of_tiff(tiff))
+    except (OSError, ValueError, KeyError, TypeError, ReadError, ElementTree.ParseError):
+        return None  # Whoever reads the labels says what is wrong with the file.
+    return None
+
+
+def label_dataset(path: Path) -> str | None:
+    """Find the first labels of an OME-Zarr image; None if a store has none."""
+    names = _attributes(path / "labels").get("labels")
+    if not isinstance(names, list) or not names:
+        return None
+    image = _attributes(path / "labels" / str(names[0])).get("multiscales", [{}])[0]
+    return f"labels/{names[0]}/{image['datasets'][0]['path']}"
+
+
+def _of_store(path: Path) -> tuple[str, ...] | None:
+    own = _attributes(path)
+    if "class_names" in own:
+        return _checked(own)
+    dataset = label_dataset(path)
+    place = path if dataset is None else (path / dataset).parent
+    properties = _attributes(place)["image-label"]["properties"]
+    by_id = {int(one["label-value"]): str(one["class"]) for one in properties}
+    return _checked({"class_names": [by_id[number] for number in range(len(by_id))]})
+
+
+def _of_tiff(tiff: tifffile.TiffFile) -> Mapping[str, Any]:
+    if tiff.is_ome and tiff.ome_metadata:
+        for element in ElementTree.fromstring(tiff.ome_metadata).iter():
+            if element.tag.endswith("}Description"):
+                return dict(json.loads(element.text or "{}"))
+    return dict(json.loads(str((tiff.imagej_metadata or {}).get("Info", "{}"))))
+
+
+def _checked(known: Mapping[str, Any]) -> tuple[str, ...] | None:
+    names = known.get("class_names")
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        return None
+    return tuple(names)
+
+
+def _attributes(folder: Path) -> dict[str, Any]:
+    """Read the metadata of a group or array; OME-Zarr 0.5 gives the form of 0.4."""
+    found = document(folder / "zarr.json").get("attributes") or document(folder / ".zattrs")
+    return dict(found.get("ome", found))
+
 
 _TIFF = (".tif", ".tiff")
 
@@ -40,7 +110,6 @@ class LabelImages:
     the two classes that are named; where other than two are, or none, they are refused.
 
     Args:
-        files: Files in the order of the frames.
         class_names: Name of each id in the files; without it the ids are read once, and are the
             paper's classes where they fit, else `class_0`, `class_1`, ...
         axes: Meaning of the axes of TIFF files, as in `ReadOptions`.
@@ -192,8 +261,6 @@ class ColourMasks:
 
     Args:
         files: Pictures, or TIFFs with a page a frame, in the order of the frames.
-        palette: Colour of each class.
-        tolerance: Distance in red, green and blue.
 
     Raises:
         ReadError: A file cannot be read.
@@ -255,7 +322,6 @@ def nearest_colours(pixels: np.ndarray, palette: Sequence[Colour], tolerance: fl
     Args:
         pixels: uint8 `(height, width, 3)`.
         palette: Red, green, blue; at most 255 of them.
-        tolerance: Largest distance in red, green and blue.
 
     Returns:
         uint8 `(height, width)`: index into `palette`, 255 where none is near.

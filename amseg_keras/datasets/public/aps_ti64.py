@@ -47,8 +47,6 @@ def make_aps_ti64(given: Path, folder: Path, advance: Callable[[], object]) -> D
 
     Args:
         given: Folder of the numbered TIFF files; they may be part of the published ones.
-        folder: Folder of the data set.
-        advance: Called after each frame.
 
     Raises:
         ReadError: It holds something else, too few frames, or no surface.
@@ -109,7 +107,6 @@ def find_surface(background: np.ndarray, where: str) -> np.ndarray:
 
     Args:
         background: Frame without a keyhole, `(height, width)`, plate below and brighter.
-        where: Start of the error's message.
 
     Returns:
         Whole rows as int, `(width,)`.
@@ -141,12 +138,11 @@ def find_surface(background: np.ndarray, where: str) -> np.ndarray:
 
 
 def label_keyhole(divided: np.ndarray, surface: np.ndarray, sigma: float) -> np.ndarray:
-    """Classes of one frame.
+    """Return the class ids of one frame.
 
     Args:
         divided: The frame over its background, `(height, width)`, 1 where nothing has changed.
         surface: First row of the plate in each column, `(width,)`.
-        sigma: Noise of the divided and smoothed frame.
 
     Returns:
         uint8 `(height, width)`, indices into `CLASSES`.

@@ -50,11 +50,6 @@ class _Held:
 def make_hpdc_video(given: Path, folder: Path, advance: Callable[[], object]) -> Dataset:
     """Cut the video into frames, labels (255 under the legend) and predictions, and write them.
 
-    Args:
-        given: The video, or its beginning.
-        folder: Folder of the data set.
-        advance: Called after each picture of the video.
-
     Returns:
         Data set; its `other["authors_prediction_scores"]` holds the result of `authors_scores`.
 
@@ -196,7 +191,7 @@ def _most_frequent(values: np.ndarray) -> float:
 
 
 FRAME_SHAPE = (256, 512)
-"""Of the frames that were scaled up for the video."""
+"""Shape of the frames before they were scaled up for the video."""
 
 _WHITE = 250  # of 255: the page, with the noise of the compression
 _BLACK = 60  # no overlay is so dark in all three colours, only the legend's lines and letters
@@ -239,7 +234,7 @@ class Panel:
 
 @lru_cache(maxsize=16)
 def area_weights(start: float, stop: float, parts: int) -> tuple[int, np.ndarray]:
-    """Weights that average the pixels of an interval into equal parts, edges by their share.
+    """Compute weights that average the pixels of an interval into equal parts.
 
     Returns:
         The first pixel, and float32 `(parts, pixels)`, read-only, whose rows add up to 1.
@@ -264,7 +259,6 @@ def find_panels(picture: np.ndarray, where: str) -> tuple[Panel, Panel, Panel]:
 
     Args:
         picture: First picture of the video, uint8 RGB `(height, width, 3)`.
-        where: Start of the error's message.
 
     Raises:
         ReadError: There are not three panels of one size and twice as wide as high.
@@ -314,7 +308,7 @@ def _alike(panels: list[Panel]) -> bool:
 
 
 def _edges(profile: np.ndarray, start: int, stop: int) -> tuple[float, float]:
-    """Edges of a dark run on white to a fraction of a pixel, from how grey its ends are."""
+    """Find the edges of a dark run on white to a fraction of a pixel, from its grey ends."""
     inside_start, inside_stop = start + 2, stop - 2
     before = _share(profile[max(start - 2, 0) : inside_start], profile[inside_start])
     after = _share(profile[inside_stop : stop + 2], profile[inside_stop - 1])

@@ -45,9 +45,7 @@ def push(
     preset is given the repository's name.
 
     Args:
-        folder: a preset folder.
         repo_id: `owner/repo`.
-        private: make a new repository private.
         revision: the branch to commit to; made if need be.
         tag: a name for this version, `v1`, for `from_pretrained(..., revision="v1")`.
 

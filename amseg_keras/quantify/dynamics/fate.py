@@ -1,4 +1,4 @@
-"""Where a pore comes from, and how it ends."""
+"""Decide where a pore comes from, and how it ends."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Recording:
 
     Attributes:
         frame: The readable frames, int, rising.
-        keyholes: Where the keyhole is in each of them.
+        keyholes: Place of the keyhole in each of these frames.
         shape: Height and width of a frame in pixels.
     """
 
@@ -42,7 +42,7 @@ class Sightings:
         x: Column of the centroid in pixels.
         y: Its row.
         depth: Below the surface in pixels.
-        area: In pixels.
+        area: Area in pixels.
         diameter: Equivalent diameter in pixels.
         touches_keyhole: bool.
         touches_edge: bool.
@@ -62,7 +62,7 @@ class Sightings:
 
 
 def is_from_keyhole(track: Sightings, recording: Recording) -> bool:
-    """Whether a pore was born at the keyhole; see `track_pores`."""
+    """Tell whether a pore was born at the keyhole; see `track_pores`."""
     born = int(np.searchsorted(recording.frame, track.frame[0]))
     if born == 0:
         return False
@@ -73,7 +73,7 @@ def is_from_keyhole(track: Sightings, recording: Recording) -> bool:
 
 
 def end_of(track: Sightings, recording: Recording) -> str:
-    """How a pore ended; see `track_pores`."""
+    """Tell how a pore ended; see `track_pores`."""
     last = int(np.searchsorted(recording.frame, track.frame[-1]))
     final = len(recording.frame) - 1
     if last == final:
@@ -93,7 +93,7 @@ def _is_beside_keyhole(track: Sightings, which: int, row: int, recording: Record
 
 
 def _reaches_edge(track: Sightings, shape: tuple[int, int]) -> bool:
-    """Whether the disc of a pore would be at the edge in the next frame."""
+    """Tell whether the disc of a pore would be at the edge in the next frame."""
     steps = min(_STEPS, len(track.frame) - 1)
     passed = max(track.frame[-1] - track.frame[-1 - steps], 1)
     radius = track.diameter[-1] / 2
@@ -156,7 +156,6 @@ def origins(
     Args:
         tracks: Sightings of each track, in the order of birth.
         from_keyhole: Whether each was born at the keyhole.
-        recording: Readable frames, and the keyhole in them.
 
     Returns:
         The origin of each track; and the number of its place, int64 `(tracks,)`: tracks at rest in

@@ -1,4 +1,4 @@
-"""How much a keyhole's area or depth fluctuates (the paper's equations 3 and 4), and how fast."""
+"""Compute how much a keyhole fluctuates (the paper's equations 3 and 4), and how fast."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class Fluctuation:
     """Deviations of a keyhole's area or depth from its mean, as fractions of that mean.
 
     Attributes:
-        delta_i: Of every frame, float64, as long as the values; NaN where there is no keyhole.
+        delta_i: Fluctuation of every frame, float64; NaN without a keyhole.
         delta_avg: Their mean.
         delta_max: The largest.
 
@@ -31,7 +31,7 @@ class Fluctuation:
 
 
 def fluctuation(values: pd.Series | np.ndarray | Sequence[float]) -> Fluctuation:
-    """Fluctuation of the keyhole's area or depth over a recording (equations 3 and 4).
+    """Compute the fluctuation of the keyhole's area or depth (equations 3 and 4).
 
     With the mean over the frames in which there is a keyhole,
 
@@ -73,7 +73,7 @@ _FEWEST_CYCLES = 3
 """Cycles in a segment below which an oscillation cannot be told from a slow change."""
 
 _CHANCE = 0.01
-"""How often white noise may look like a peak."""
+"""Probability that white noise looks like a peak."""
 
 _BESIDE = 2
 """Frequencies from a peak at which the window's leakage has ended."""
@@ -89,7 +89,7 @@ class Spectrum:
     Attributes:
         frequency_hz: float64 `(frequencies,)`; empty where the recording is too short.
         power: Power spectral density, in the values' unit squared per Hz, of the same shape.
-        peak_hz: Where the oscillation stands out most; None where none does.
+        peak_hz: Frequency of the most prominent oscillation in Hz; None without one.
 
     Example:
         >>> frames = np.arange(400)
@@ -168,7 +168,7 @@ def oscillation_spectrum(
 
 
 def _from_build_up_on(values: np.ndarray) -> np.ndarray:
-    """The part of a recording in which the keyhole is as it stays; NaN where there is none."""
+    """Return the part of a recording after the keyhole has formed; NaN without a keyhole."""
     there = np.isfinite(values) & (values > 0)
     if not there.any():
         return np.empty(0)
@@ -179,7 +179,7 @@ def _from_build_up_on(values: np.ndarray) -> np.ndarray:
 
 
 def _periodogram(segment: np.ndarray, cycles: np.ndarray) -> np.ndarray:
-    """One-sided power per cycle a frame, at frequencies given in cycles per segment."""
+    """Compute the one-sided power per cycle a frame, at frequencies in cycles per segment."""
     time = np.flatnonzero(np.isfinite(segment)).astype(np.float64)
     values = segment[np.isfinite(segment)]
     values = values - np.polyval(np.polyfit(time, values, 1), time)
@@ -189,7 +189,7 @@ def _periodogram(segment: np.ndarray, cycles: np.ndarray) -> np.ndarray:
 
 
 def _lomb_scargle(time: np.ndarray, values: np.ndarray, frequencies: np.ndarray) -> np.ndarray:
-    """As `scipy.signal.lombscargle`, which takes a second to import."""
+    """Compute `scipy.signal.lombscargle`, which takes a second to import."""
     phase = np.outer(frequencies, time)
     shift = np.arctan2(np.sin(2 * phase).sum(axis=1), np.cos(2 * phase).sum(axis=1)) / 2
     phase -= shift[:, None]
@@ -204,7 +204,7 @@ def _lomb_scargle(time: np.ndarray, values: np.ndarray, frequencies: np.ndarray)
 
 
 def _peak(power: np.ndarray, segments: int) -> int | None:
-    """Index of the frequency that stands out most."""
+    """Return the index of the most prominent frequency."""
     from scipy.special import gammainccinv, gammaincinv
 
     candidates = np.arange(_FEWEST_CYCLES - 1, len(power) - _BESIDE - 1)
@@ -213,7 +213,7 @@ def _peak(power: np.ndarray, segments: int) -> int | None:
         for place in candidates
     ]
     ratio = power[candidates] / background
-    # White noise: the mean of so many periodograms over its median, at all frequencies at once.
+    # White noise: ratio of the mean of the periodograms to its median, at all frequencies.
     needed = gammainccinv(segments, _CHANCE / len(power)) / gammaincinv(segments, 0.5)
     highest = int(np.argmax(ratio))
     return int(candidates[highest]) if ratio[highest] > needed else None

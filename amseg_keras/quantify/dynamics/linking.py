@@ -1,4 +1,4 @@
-"""Pores of one frame assigned to those of the frames before, around the place of the keyhole."""
+"""Assign the pores of a frame to the pores of earlier frames, around the keyhole."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ REST_MEMORY = 10
 """The same for a pore that is found again where it was."""
 
 SLACK_PX = 3.0
-"""How far a pore's centre may be off in a frame, whatever the pore's size."""
+"""Error of a pore's centre in a frame in pixels, whatever the pore's size."""
 
 _SIZE_NOISE_PX = 2.0
 """A pixel on each side of a pore says nothing about its size."""
@@ -65,8 +65,7 @@ def link(
     Args:
         pores: All pores, in the order of their frames.
         frame_of_pore: Frame of each, int `(pores,)`.
-        frames: The readable frames, int, in their order.
-        keyholes: Where the keyhole is in each of `frames`.
+        keyholes: Place of the keyhole in each of `frames`.
 
     Returns:
         Track of each pore, int64 `(pores,)`, numbered from 0 in the order of birth.
@@ -94,7 +93,7 @@ def _nothing() -> np.ndarray:
 
 @dataclass(eq=False)
 class _OpenTracks:
-    """The tracks that may go on; arrays with an entry for each."""
+    """The tracks that may continue; arrays with an entry for each."""
 
     number: np.ndarray = field(default_factory=lambda: np.empty(0, np.int64))
     seen: Discs = field(default_factory=lambda: Discs(_nothing(), _nothing(), _nothing()))
@@ -104,7 +103,7 @@ class _OpenTracks:
     born: int = 0
 
     def take(self, pores: Discs, frame: int) -> np.ndarray:
-        """Go on with the pores of a frame, and begin tracks with those left over."""
+        """Continue tracks with the pores of a frame, and begin tracks with the others."""
         self.missed += 1
         if not len(pores):
             return np.empty(0, np.int64)
@@ -128,7 +127,7 @@ class _OpenTracks:
         self._keep(self.missed <= REST_MEMORY)
 
     def _assigned(self, pores: Discs, frame: int) -> tuple[np.ndarray, np.ndarray]:
-        """Which tracks go on with which pores."""
+        """Assign pores to the tracks that they continue."""
         from scipy.optimize import linear_sum_assignment  # takes half a second to import
 
         passed = frame - self.last_frame
@@ -179,7 +178,7 @@ class _OpenTracks:
 class KeyholePlaces:
     """The keyhole of each readable frame as a thick line from its aperture to its tip.
 
-    NaN in frames without a keyhole. Columns and rows are those of the frame, in pixels.
+    NaN in frames without a keyhole. Columns and rows are in pixels of the frame.
 
     Attributes:
         top: Middle of the aperture (column, row), float `(readable frames, 2)`.
@@ -193,7 +192,7 @@ class KeyholePlaces:
 
     @classmethod
     def of(cls, frames: pd.DataFrame, width: int) -> KeyholePlaces:
-        """From the table of frames, for frames of a width."""
+        """Make the outlines from a table of frames of a width."""
 
         def column(name: str) -> np.ndarray:
             return np.asarray(frames[name].to_numpy(np.float64))
@@ -207,12 +206,7 @@ class KeyholePlaces:
         return cls(top, tip, column("keyhole_width_px") / 2)
 
     def gap(self, row: int, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-        """Distance of points from the keyhole of one frame in pixels, below 0 inside.
-
-        Args:
-            row: Which of the readable frames.
-            x: Columns of the points, of any shape.
-            y: Their rows, of the same shape.
+        """Return the distance of points from the keyhole of a frame in pixels, below 0 inside.
 
         Returns:
             float64 of that shape; infinite where there is no keyhole.
@@ -227,11 +221,7 @@ class KeyholePlaces:
         return _gap(self.top[row], self.tip[row], self.half_width[row], x, y)
 
     def gaps(self, x: float, y: float) -> np.ndarray:
-        """Distance of one point from the keyhole of every frame in pixels, below 0 inside.
-
-        Args:
-            x: Column of the point.
-            y: Its row.
+        """Return the distance of a point from the keyhole of every frame in pixels, below 0 inside.
 
         Returns:
             float64 `(readable frames,)`; infinite where there is no keyhole.
@@ -240,11 +230,7 @@ class KeyholePlaces:
 
 
 def _gap(
-    top: np.ndarray,
-    tip: np.ndarray,
-    half_width: np.ndarray | float,
-    x: np.ndarray,
-    y: np.ndarray,
+    top: np.ndarray, tip: np.ndarray, half_width: np.ndarray | float, x: np.ndarray, y: np.ndarray
 ) -> np.ndarray:
     (left, upper), (right, lower) = top, tip
     along, down = right - left, lower - upper

@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _GAP_PX = 10
-"""How far apart pieces of one keyhole may lie: a network loses a narrow neck now and then."""
+"""Largest gap between pieces of a keyhole in pixels, because networks miss narrow necks."""
 
 _AT_SURFACE_PX = 3
-"""How far below the fitted line a keyhole that is open may begin: plates are rough and dented."""
+"""Largest depth in pixels at which an open keyhole may begin, because plates are rough."""
 
 _WALL = (0.2, 0.8)
 """Part of the depth over which the front wall is taken: aperture and tip are rounded."""
@@ -69,7 +69,7 @@ class Keyhole(NamedTuple):
     tip_y_px: float = math.nan
 
     def front_wall_angle_deg(self, scan_direction: int | None) -> float:
-        """Angle of the front wall in degrees.
+        """Return the angle of the front wall in degrees.
 
         Args:
             scan_direction: +1 to the right, -1 to the left; None, not known, gives NaN.
@@ -116,7 +116,7 @@ def measure_keyhole(
     Args:
         labels: Class ids, uint8 `(height, width)`.
         class_names: Name of each class id.
-        surface: Of `substrate_surface`; None where there is none.
+        surface: Surface from `substrate_surface`, or None.
         smallest_px: Smallest area in pixels.
 
     Returns:
@@ -166,13 +166,7 @@ def measure_keyhole(
 
 
 class _Rows(NamedTuple):
-    """The rows of pixels below the surface, and parallel to it, in which there is keyhole.
-
-    Attributes:
-        number: Counted from the surface, int, rising.
-        first: First column with keyhole in each.
-        last: Last one.
-    """
+    """The rows of pixels below the surface, and parallel to it, in which there is keyhole."""
 
     number: np.ndarray
     first: np.ndarray
@@ -180,7 +174,7 @@ class _Rows(NamedTuple):
 
     @classmethod
     def of(cls, level: np.ndarray, left: int) -> _Rows:
-        """From a mask `(rows, columns)` whose first column is `left` in the frame."""
+        """Find the rows of a mask `(rows, columns)` whose first column is `left` in the frame."""
         number = np.flatnonzero(level.any(axis=1))
         filled = level[number]
         last = level.shape[1] - 1 - filled[:, ::-1].argmax(axis=1)
@@ -188,7 +182,7 @@ class _Rows(NamedTuple):
 
 
 def _pixels(mask: np.ndarray, smallest_px: float) -> tuple[np.ndarray, np.ndarray]:
-    """Rows and columns of the keyhole's pixels; none where there is no keyhole."""
+    """Return rows and columns of the keyhole's pixels; none without a keyhole."""
     rows, columns = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
     if not len(rows):
         return rows, columns
@@ -207,13 +201,13 @@ def _pixels(mask: np.ndarray, smallest_px: float) -> tuple[np.ndarray, np.ndarra
 
 
 def _gap(box: tuple[slice, slice], other: tuple[slice, slice]) -> int:
-    """Pixels between two bounding boxes, the more of rows and columns; 0 where they meet."""
+    """Return the larger gap between two bounding boxes in rows or columns; 0 if they touch."""
     gaps = [max(a.start - b.stop, b.start - a.stop, 0) for a, b in zip(box, other, strict=True)]
     return int(max(gaps))
 
 
 def _tip(x: np.ndarray, y: np.ndarray, surface: Surface) -> tuple[float, float, float]:
-    """Depth of the tip, its column and its row."""
+    """Return depth, column and row of the tip."""
     depths = surface.depth(x, y + 0.5)
     depth = float(depths.max())
     column = float(x[depths > depth - 0.5].mean())
@@ -221,14 +215,14 @@ def _tip(x: np.ndarray, y: np.ndarray, surface: Surface) -> tuple[float, float, 
 
 
 def _longest_run(level: np.ndarray) -> int:
-    """Length of the longest run of True in any row."""
+    """Return the length of the longest run of True in any row."""
     steps = np.diff(np.pad(level, ((0, 0), (1, 1))).astype(np.int8), axis=1)
     begins, ends = (np.nonzero(steps == step)[1] for step in (1, -1))
     return int((ends - begins).max())
 
 
 def _aperture(rows: _Rows) -> tuple[float, float | None]:
-    """Columns from end to end of the aperture, and its middle; 0 and None where it is closed."""
+    """Return width and middle of the aperture in columns; 0 and None if it is closed."""
     if rows.number[0] > _AT_SURFACE_PX:
         return 0.0, None
     first, last = rows.first[:2].mean(), rows.last[:2].mean()
@@ -236,7 +230,7 @@ def _aperture(rows: _Rows) -> tuple[float, float | None]:
 
 
 def _lean(row: np.ndarray, x: np.ndarray, surface: Surface, depth: float) -> float:
-    """Degrees by which a wall, one pixel a row, goes to the right from straight down."""
+    """Return the angle in degrees by which a wall, one pixel a row, leans to the right."""
     y = np.ceil(surface.row(x)) + row
     down = surface.depth(x, y)
     wall = (down >= _WALL[0] * depth) & (down <= _WALL[1] * depth)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _AT_SURFACE_PX = 3
-"""How far below the fitted line the pool may begin and still be open: plates are rough."""
+"""Largest depth in pixels at which an open pool may begin, because plates are rough."""
 
 _LEAST_TAILS = 8
 """Frames with a tail below which there is no speed."""
@@ -60,7 +60,7 @@ class MeltPool(NamedTuple):
     right_x_px: float = math.nan
 
     def tail_x_px(self, scan_direction: int | None) -> float:
-        """Column of the end where the metal freezes, behind the laser.
+        """Return the column of the end where the metal freezes, behind the laser.
 
         Args:
             scan_direction: +1 to the right, -1 to the left; None, not known, gives NaN.
@@ -80,7 +80,6 @@ def melt_pool_mask(
 
     Args:
         labels: Class ids, uint8 `(height, width)`.
-        class_names: Name of each class id.
         smallest_px: Smallest area of liquid in pixels.
 
     Returns:
@@ -187,14 +186,7 @@ class Boundary(NamedTuple):
 
 
 class BoundaryRow(NamedTuple):
-    """A point of the boundary in the table of boundaries; see `Boundary`.
-
-    Attributes:
-        frame: Number of the frame.
-        x_px: Column.
-        y_px: Row of the curve.
-        sd_px: Its standard deviation.
-    """
+    """A point of the boundary in the table of boundaries; see `Boundary`."""
 
     frame: int
     x_px: int
@@ -257,9 +249,7 @@ def boundary_rows(
     """Give the boundary of a frame as rows of a table, one for each column of the frame.
 
     Args:
-        frame: Number of the frame.
         labels: Class ids, uint8 `(height, width)`.
-        class_names: Name of each class id.
         smallest_px: Smallest area of liquid in pixels.
 
     Returns:
@@ -280,7 +270,7 @@ def melt_free_depth(
     keyhole: Keyhole,
     pores: Sequence[Pore],
 ) -> float:
-    """Distance from the deepest keyhole or pore pixel down to the bottom of the plate.
+    """Measure the distance from the deepest keyhole or pore pixel to the bottom of the plate.
 
     Where there is a keyhole or a pore, metal has been molten; how far below it is not seen in a
     label map, so this is the most that can have stayed solid. It is measured from the lower edge
@@ -290,10 +280,9 @@ def melt_free_depth(
 
     Args:
         labels: Class ids, uint8 `(height, width)`.
-        class_names: Name of each class id.
-        surface: Of `substrate_surface`.
-        keyhole: Of `measure_keyhole`.
-        pores: Of `measure_pores`.
+        surface: Surface from `substrate_surface`.
+        keyhole: Keyhole from `measure_keyhole`.
+        pores: Pores from `measure_pores`.
 
     Returns:
         In pixels; NaN without a surface, or without metal in that column.
@@ -326,7 +315,6 @@ def with_melt_pools(
 
     Args:
         rows: A row for each frame, with `keyhole_depth_px`.
-        pools: Melt pool of each row.
         scan_direction: +1 to the right, -1 to the left; None if it is not known.
 
     Returns:

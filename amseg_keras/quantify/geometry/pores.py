@@ -18,14 +18,14 @@ class Pore(NamedTuple):
 
     Attributes:
         pore_area_px: Number of its pixels.
-        equivalent_diameter_px: Of the disc of the same area, sqrt(4 A / pi) (equation 5).
-        depth_px: Of its centroid below the surface, perpendicular to it; NaN without a surface.
+        equivalent_diameter_px: Diameter of the disc of the same area, sqrt(4 A / pi) (equation 5).
+        depth_px: Depth of the centroid, perpendicular to the surface; NaN without a surface.
         x_px: Column of the centroid.
         y_px: Row of the centroid.
-        eccentricity: Of the ellipse with the same second moments: 0 of a circle, below 1.
+        eccentricity: Eccentricity of the ellipse with the same second moments: 0 for a circle.
         major_axis_px: Length of that ellipse's major axis.
         touches_keyhole: Whether one of its pixels has a keyhole pixel among its 8 neighbours.
-        touches_edge: Whether it reaches the edge of the frame, so that part of it may be outside.
+        touches_edge: Whether the pore reaches the edge of the frame, so that part may be outside.
         lowest_x_px: Column of its lowest pixel: the deepest below the surface, or the one nearest
             to the frame's lower edge without a surface.
         lowest_y_px: Row of that pixel's lower edge.
@@ -64,13 +64,13 @@ def measure_pores(
 ) -> list[Pore]:
     """Measure the pores of one frame: the 8-connected pieces of that class.
 
-    Area, centroid, eccentricity and major axis are those of `skimage.measure.regionprops`,
+    Area, centroid, eccentricity and major axis equal `skimage.measure.regionprops`,
     calculated for all pores at once: a slice of a casting has hundreds of them.
 
     Args:
         labels: Class ids, uint8 `(height, width)`.
         class_names: Name of each class id.
-        surface: Of `substrate_surface`; None where there is none.
+        surface: Surface from `substrate_surface`, or None.
         smallest_px: Area in pixels below which a piece is a speckle and no pore.
 
     Returns:
@@ -88,7 +88,7 @@ def measure_pores(
     area = np.bincount(piece)
     middle_x, middle_y = (np.bincount(piece, values) / area for values in (x, y))
     major_axis, eccentricity = _ellipses(x - middle_x[piece], y - middle_y[piece], piece, area)
-    # Rounded, so that of pixels equally deep the last one is taken.
+    # Rounded, so that the last of equally deep pixels is chosen.
     depths = (y + 0.5 if surface is None else surface.depth(x, y + 0.5)).round(6)
     lowest = np.lexsort((depths, piece))[np.cumsum(area) - 1]
     beside_keyhole = _beside(mask_of(labels, class_names, "keyhole"), y, x)
@@ -111,20 +111,20 @@ def measure_pores(
 
 
 def _pieces(mask: np.ndarray, smallest_px: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Rows and columns of the pixels of pieces large enough, and the number of each one's piece."""
+    """Return rows, columns and piece numbers of the pixels of large enough pieces."""
     y, x = np.nonzero(mask)
     pieces, _ = ndimage.label(mask, np.ones((3, 3))) if len(x) else (mask, 0)
     piece = pieces[y, x].astype(np.intp) - 1
     large = np.bincount(piece) >= smallest_px
     y, x, piece = (values[large[piece]] for values in (y, x, piece))
-    # Numbered anew, without gaps.
+    # Number them again, without gaps.
     return y, x, (np.cumsum(large) - 1)[piece]
 
 
 def _ellipses(
     dx: np.ndarray, dy: np.ndarray, piece: np.ndarray, area: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Major axis and eccentricity of each piece, from its pixels' distances to its centroid."""
+    """Compute major axis and eccentricity of each piece, from the second moments of its pixels."""
     xx, yy, xy = (np.bincount(piece, moment) / area for moment in (dx * dx, dy * dy, dx * dy))
     # The larger eigenvalue of the matrix of second moments is their sum, the smaller one their
     # difference.
@@ -136,7 +136,7 @@ def _ellipses(
 
 
 def _beside(mask: np.ndarray, y: np.ndarray, x: np.ndarray) -> np.ndarray:
-    """Whether any of the 8 neighbours of the pixels (y, x) is in the mask."""
+    """Tell whether any of the 8 neighbours of the pixels (y, x) is in the mask."""
     found = np.zeros(len(y), bool)
     if mask.any():
         padded = np.pad(mask, 1)

@@ -38,13 +38,13 @@ _TUKEY = 4.685
 """Residuals in units of their spread beyond which a point has no weight (95 % efficiency)."""
 
 _LEAST_SPREAD = 0.5
-"""In pixels: a line drawn in whole pixels is off by up to that."""
+"""Error in pixels of a line that is drawn in whole pixels."""
 
 _ROUNDS = 10
-"""At most so many times are the points weighed anew."""
+"""Most iterations of the weights of the points."""
 
 _SETTLED = 0.01
-"""In pixels: the line is found when its ends move by less against each other."""
+"""Relative motion of the ends in pixels below which the line is found."""
 
 
 @dataclass(frozen=True)
@@ -76,20 +76,20 @@ class Surface:
 
     @property
     def cosine(self) -> float:
-        """Of the surface's angle with the rows."""
+        """Angle of the surface with the rows."""
         return float(1 / np.hypot(1, self.slope))
 
     def row(self, x: Numbers) -> Numbers:
-        """Row of the surface at the columns `x`."""
+        """Return the row of the surface at the columns `x`."""
         return self.slope * x + self.offset
 
     def depth(self, x: Numbers, y: Numbers) -> Numbers:
-        """Distance of points below the surface, perpendicular to it; negative above."""
+        """Return the distance of points below the surface, perpendicular to it; negative above."""
         depth: Numbers = (y - self.row(x)) * self.cosine
         return depth
 
     def along(self, x: Numbers, y: Numbers) -> Numbers:
-        """Position of points along the surface, from left to right."""
+        """Return the position of points along the surface, from left to right."""
         return (x + self.slope * (y - self.offset)) * self.cosine
 
 
@@ -145,10 +145,8 @@ def at_grey_edge(
     columns, along the surface. It counts only if it stands out from all other places.
 
     Args:
-        surface: Surface of the frame's labels.
         frame: Grey levels, any real dtype, `(height, width)`.
         labels: Class ids of the frame, uint8 of the same shape.
-        class_names: Name of each class id.
 
     Returns:
         The surface at the step; None where there is no clear step, or powder lies on the plate,
@@ -185,7 +183,7 @@ def at_grey_edge(
 
 
 def _step(surface: Surface, frame: np.ndarray, columns: np.ndarray) -> float | None:
-    """Rows from the surface down to the steepest step of the grey levels in some columns."""
+    """Return rows from the surface down to the steepest step of the grey levels in columns."""
     away = np.arange(-_REACH, _REACH + 1)
     line = surface.row(columns.astype(float))
     nearest = np.floor(line + 0.5).astype(int)
@@ -205,7 +203,7 @@ def _step(surface: Surface, frame: np.ndarray, columns: np.ndarray) -> float | N
 
 
 def robust_line(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
-    """Slope and offset of the line on which most points lie.
+    """Fit slope and offset of the line on which most points lie.
 
     Of the lines through two of the points, that with the least median residual (Rousseeuw 1984),
     which stands up to nearly half of the points being wrong; then least squares with Tukey's
@@ -241,7 +239,7 @@ def robust_line(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
 
 
 def _median(values: np.ndarray) -> float:
-    """Median of finite values; `numpy.median` takes three times as long for a few hundred."""
+    """Return the median of finite values, in a third of the time of `numpy.median`."""
     half = len(values) // 2
     if len(values) % 2:
         return float(np.partition(values, half)[half])

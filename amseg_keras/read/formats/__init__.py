@@ -1,4 +1,4 @@
-"""Which extension is read by which module, and the checks that every file gets first."""
+"""Choose the reader of a file by its extension, after checks that every file gets."""
 
 import os
 import stat
@@ -37,7 +37,7 @@ _ZARR_FILES = ("zarr.json", ".zarray", ".zgroup")
 
 
 def file_type(path: Path) -> str:
-    """Extension of a file in lower case, of two parts for a compressed EDF file.
+    """Return the extension of a file in lower case, with two parts for compressed EDF.
 
     Example:
         >>> file_type(Path("scan.EDF.gz")), file_type(Path("a.b.tif"))
@@ -53,7 +53,7 @@ def is_supported(path: Path) -> bool:
 
 
 def is_video(path: Path) -> bool:
-    """Tell whether the extension is that of a movie."""
+    """Tell whether a file has the extension of a movie."""
     return _MODULES.get(file_type(path)) == "video"
 
 
@@ -63,7 +63,7 @@ def is_store(path: Path) -> bool:
 
 
 def holds_datasets(path: Path) -> bool:
-    """Tell whether the extension is that of HDF5, the only format with named datasets."""
+    """Tell whether a file has an extension of HDF5, the only format with named datasets."""
     return _MODULES.get(file_type(path)) == "hdf5"
 
 

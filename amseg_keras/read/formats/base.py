@@ -1,4 +1,4 @@
-"""What every file format offers to `FrameStack`, and what formats share: turns and units."""
+"""Base class of the readers of file formats, with turns and units that they share."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class StackInfo:
         dtype: Dtype of the grey frames.
         pixel_size_um: Edge of a pixel in micrometres, where the file says so unambiguously.
         frame_rate_hz: Frames per second of the recording, where the file says so.
-        notes: What was assumed on reading, a sentence each.
+        notes: Sentence for each assumption on reading.
         frame_names: File name of each frame, for a sequence of single files; empty for a missing
             frame.
         first_number: Number of the first frame in a recording of several files, where the file

@@ -69,7 +69,7 @@ class EdfReader(FrameReader):
                 raise _compressed(f"{self.label}: frame {index}")
 
     def read(self, index: int) -> np.ndarray:
-        # A frame keeps its pixels once they were asked for; a copy of it is thrown away instead.
+        # A frame keeps its pixels once they were read; a copy is thrown away instead.
         frame = copy.copy(self._image.get_frame(index))
         with quiet(*_LOGGERS) as records:
             pixels = np.asarray(frame.data)
@@ -168,7 +168,7 @@ def _read_header(file: BinaryIO) -> tuple[dict[str, str] | None, int]:
 
 
 def _declared(header: Mapping[str, str], where: str) -> tuple[int, int]:
-    """Bytes of the pixels, and bytes behind the header, as a header declares them."""
+    """Return bytes of the pixels, and bytes behind the header, as a header declares them."""
     sizes = []
     for key, value in header.items():
         match = _DIMENSION.fullmatch(key)

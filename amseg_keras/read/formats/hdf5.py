@@ -29,7 +29,6 @@ class Hdf5Reader(FrameReader):
     """A dataset ``(frames, height, width)`` or ``(height, width)``; a fourth axis may be 1.
 
     Args:
-        path: The file.
         dataset: Path inside it; None finds it.
         axes: Meaning of its axes, if the user said it.
         swmr: Read beside a writer in single-writer-multiple-readers mode, and without a lock that
@@ -247,7 +246,7 @@ _LARGEST_USER_BLOCK = 1 << 20
 
 
 class GrowingHdf5Reader(Hdf5Reader):
-    """A dataset whose writer, in SWMR mode, goes on appending to it or filling it.
+    """A dataset that a writer in SWMR mode is appending to or filling.
 
     It takes no lock: a reader's lock would keep out a writer that opens the file again. Frames
     count from the first one as far as all of their chunks are written, so that a dataset that is
@@ -309,7 +308,7 @@ def is_growing(path: Path) -> bool:
 
 
 def is_closed(path: Path) -> bool:
-    """Tell whether no program has the file open for writing, as far as this can be known.
+    """Tell whether no program has the file open for writing, if that can be known.
 
     Files of the latest format have flags for it. For older ones the writer's lock is asked for,
     for a moment; some file systems have no locks.
@@ -334,7 +333,7 @@ def is_closed(path: Path) -> bool:
 
 
 def _consistency_flags(path: Path) -> int | None:
-    """Flags of the superblock, of version 3 and later; None where there are none."""
+    """Read the flags of a superblock of version 3 or later; None for earlier versions."""
     with open(path, "rb") as file:
         offset = 0
         while offset <= _LARGEST_USER_BLOCK:

@@ -1,4 +1,4 @@
-"""Which dataset of an HDF5 file is meant, and from which other files its frames come."""
+"""Find the dataset of an HDF5 file, and other files that hold its frames."""
 
 from __future__ import annotations
 
@@ -22,8 +22,6 @@ def find_dataset(
     """Find the path of the dataset to read, and write notes on how it was found.
 
     Args:
-        file: Open file.
-        label: The file as given, for errors.
         dataset: The path the user named; None follows the NeXus attributes, and without them
             takes the only image stack there is.
         axes: Meaning of the axes of the dataset, if the user said it: as many must it have.
@@ -71,7 +69,7 @@ def find_dataset(
 
 
 def known_axes(dataset: h5py.Dataset) -> str | None:
-    """Letters of the axes of a dataset, where its own labels or the HDF5 image attributes say them.
+    """Return letters of the axes of a dataset, from its labels or the HDF5 image attributes.
 
     Example:
         >>> with h5py.File("a.h5", "w", driver="core", backing_store=False) as file:
@@ -111,7 +109,7 @@ def _is_stack(dataset: h5py.Dataset, axes: str | None) -> bool:
 
 
 def _nexus_signal(file: h5py.File, axes: str | None) -> str | None:
-    """Follow `default` from group to group, then `signal`; None where they lead to no stack."""
+    """Follow `default` from group to group, then `signal`; None if they lead to no stack."""
     group: h5py.Group = file
     for _ in range(8):
         default = _text(group.attrs.get("default", ""))
@@ -181,7 +179,6 @@ def linked_files(path: Path, dataset: h5py.Dataset) -> tuple[Path, ...]:
     Files that are missing are left out.
 
     Args:
-        path: File that was opened.
         dataset: Dataset of that file, or of a file that it links to.
     """
     opened = os.path.realpath(path)
@@ -218,7 +215,7 @@ def _files_of(dataset: h5py.Dataset, seen: set[tuple[str, str]]) -> Iterator[str
 
 
 def _named(folder: Path, name: str, home: str) -> list[Path]:
-    """Files of a source; `%b` in its name stands for the number of a block."""
+    """Return the files of a source; `%b` in its name stands for the number of a block."""
     if name == ".":
         return [Path(home)]
     if "%b" in name:

@@ -1,4 +1,4 @@
-"""Whether the pixels of an HDF5 dataset are really stored, there or in the files it refers to.
+"""Check that the pixels of an HDF5 dataset are stored, there or in files it refers to.
 
 HDF5 gives fill values, mostly zeros, for what no file holds: chunks that were never written,
 regions of a virtual dataset without a source, sources that are missing.

@@ -13,7 +13,6 @@ class NpyReader(FrameReader):
     """An array ``(height, width)`` or ``(frames, height, width)`` on disk.
 
     Args:
-        path: The file.
         axes: Meaning of its axes, if the user said it.
     """
 

@@ -18,7 +18,7 @@ from amseg_keras.read.formats import open_reader
 from amseg_keras.read.formats.base import FrameReader, StackInfo
 
 _COMPARED = 9
-"""Files that are asked for the size of the sequence where the first two disagree."""
+"""Files that decide the size of a sequence if the first two disagree."""
 
 
 class SequenceReader(FrameReader):
@@ -29,10 +29,8 @@ class SequenceReader(FrameReader):
 
     Args:
         label: The folder or pattern as it was given.
-        files: One for each frame that is there.
         positions: Frame number of each file, ascending; numbers left out are missing frames. None
             for files without gaps.
-        notes: What was assumed in finding the files.
     """
 
     kind = "a frame of a sequence"
@@ -87,7 +85,6 @@ class JoinedReader(FrameReader):
     Args:
         label: The folder or pattern as it was given.
         files: Files in the order of their frames; each may hold several frames.
-        notes: What was assumed in finding the files.
 
     Raises:
         ReadError: One of the files cannot be opened, so that it is not known how many frames it
@@ -192,7 +189,6 @@ def without_lost_frames(reader: FrameReader, file: Path) -> FrameReader:
     """Give a reader that hands out no zeros for frames that were lost before they were prepared.
 
     Args:
-        reader: Reader of the file.
         file: File; if no record of `amseg prepare` lies beside it, the reader is given back.
     """
     lost = _lost_frames(file)

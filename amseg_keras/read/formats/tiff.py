@@ -55,7 +55,6 @@ class TiffReader(FrameReader):
     """A TIFF file; every page is a frame, in the order that the file says.
 
     Args:
-        path: The file.
         axes: Meaning of the axes of all its pages together, if the user said it.
 
     Attributes:
@@ -175,7 +174,7 @@ class TiffReader(FrameReader):
     def _check_page_chain(self) -> None:
         """Raise if the list of pages does not end as a whole file ends it, with offset 0.
 
-        tifffile logs a broken chain and goes on with the pages before the break.
+        tifffile logs a broken chain and continues with the pages before the break.
         """
         handle, width = self._tiff.filehandle, self._tiff.tiff.offsetsize
         end = self._tiff.pages.next_page_offset
@@ -266,7 +265,7 @@ class TiffReader(FrameReader):
         return sizes["Y"], sizes["X"], sizes.get("S", 1)
 
     def _pixels(self, index: int) -> np.ndarray:
-        """Frame `index` as stored: ``(height, width)`` or ``(height, width, channels)``."""
+        """Read frame `index` as stored: ``(height, width)`` or ``(height, width, channels)``."""
         page = self._pages[0 if self._contiguous is not None else index]
         pixels = self._stored(index)
         height, width, channels = self._page_shape(page)

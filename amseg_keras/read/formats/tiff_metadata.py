@@ -1,4 +1,4 @@
-"""Which pages of a TIFF file are frames; pixel size, frame rate and axes from its metadata."""
+"""Read from a TIFF file which pages are frames, pixel size, frame rate and axes."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ class FramePages:
     Attributes:
         source: All pages of the file, or those that are frames; None for a plane that is missing.
         chosen: Index into `source` of each frame; None if every page is one.
-        notes: What was assumed, a sentence each.
+        notes: Sentence for each assumption.
     """
 
     source: Sequence[Page | None]
     chosen: tuple[int, ...] | None = None
     notes: tuple[str, ...] = ()
     _latest: dict[int, Page] = field(default_factory=dict, compare=False, repr=False)
-    """The page that was asked for last: tifffile reads its tags anew each time."""
+    """The last requested page, because tifffile reads its tags again each time."""
 
     def __len__(self) -> int:
         return len(self.source) if self.chosen is None else len(self.chosen)
@@ -103,7 +103,7 @@ def _is_no_frame(page: Page) -> bool:
 
 
 def _ome_planes(tiff: tifffile.TiffFile) -> FramePages | None:
-    """Planes in the order of their OME metadata; None where these describe no stack of planes."""
+    """Return planes in the order of their OME metadata; None without such metadata."""
     images = tiff.series
     if not images or any(image.kind != "ome" for image in images):
         return None
@@ -129,7 +129,7 @@ def _ome_planes(tiff: tifffile.TiffFile) -> FramePages | None:
 
 
 def pixel_size_um(tiff: tifffile.TiffFile) -> float | None:
-    """Edge of a square pixel in micrometres; None if not said, or not square.
+    """Read the edge of a square pixel in micrometres; None if unknown, or not square.
 
     The resolution tag alone is no answer: written by cameras and editors it means dots per inch.
     """

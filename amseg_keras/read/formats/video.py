@@ -74,7 +74,7 @@ class VideoReader(FrameReader):
                 self._seek(keyframe)
             frame = self._advance_to(index)
             if frame is None:
-                # Some containers seek past the keyframe that was asked for, and some streams call
+                # Some containers seek past the requested keyframe, and some streams call
                 # a frame a keyframe from which not everything can be decoded.
                 self._rewind()
                 frame = self._advance_to(index)
@@ -137,7 +137,7 @@ _REORDERED = 16
 
 @dataclass(frozen=True)
 class VideoIndex:
-    """Where the frames of a video are.
+    """Places of the frames of a video.
 
     Attributes:
         frames: Exact number of frames.

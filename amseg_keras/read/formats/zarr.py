@@ -32,7 +32,6 @@ class ZarrReader(FrameReader):
     """An array of a Zarr store, of version 2 or 3.
 
     Args:
-        path: Folder of the store.
         dataset: Path of the array in it; None takes the full resolution of an OME-Zarr image, or
             the only image stack there is.
         axes: Meaning of its axes, if the user said it.
@@ -192,7 +191,7 @@ def _choose(
 
 
 def _image(folder: Path) -> tuple[str | None, str | None]:
-    """Path and axes of the full resolution, from the metadata of an OME-Zarr image."""
+    """Return path and axes of the full resolution, from the metadata of an OME-Zarr image."""
     image = multiscale(folder)
     if not image.get("datasets"):
         return None, None
@@ -228,7 +227,7 @@ _LARGEST_TEXT = 4 << 20
 
 @dataclass(frozen=True)
 class Spacing:
-    """What lies between two pixels and two frames.
+    """Distances between two pixels and between two frames.
 
     Attributes:
         pixel_size_um: Edge of a square pixel in micrometres; None if not said.
@@ -243,9 +242,6 @@ def read_spacing(place: Path) -> Spacing:
     """Read the scale of an array from the metadata of its image.
 
     A length or time counts only where its axis names a unit; without one, a scale is a mere number.
-
-    Args:
-        place: Folder of the array.
     """
     for folder in (place.parent, *place.parent.parents[:2]):
         image = multiscale(folder)

@@ -1,1 +1,1 @@
-"""What one experiment is shown by: figures, a movie, and a report."""
+"""Show one experiment: figures, a movie, and a report."""

@@ -1,4 +1,4 @@
-"""One experiment as one HTML file that needs nothing beside it."""
+"""Write one experiment as one HTML file that needs no other file."""
 
 from __future__ import annotations
 
@@ -19,11 +19,9 @@ from amseg_keras.quantify.intervals import HIGH, LOW
 from amseg_keras.quantify.quantities import Quantities
 from amseg_keras.quantify.scale import SIZE_FROM, column_with_unit
 from amseg_keras.report.colours import class_colours
-from amseg_keras.report.experiment.definitions import definitions
 from amseg_keras.report.experiment.film_strip import StripPicture
-from amseg_keras.report.experiment.inline_svg import inline_svg
-from amseg_keras.report.experiment.look import PAGE_COLOURS, TimeAxis, unit_of
-from amseg_keras.report.experiment.tables import data_table, in_words, pore_tables
+from amseg_keras.report.experiment.look import PAGE_COLOURS, TimeAxis, inline_svg, unit_of
+from amseg_keras.report.experiment.tables import data_table, definitions, in_words, pore_tables
 from amseg_keras.report.page import NOTHING, about, cards, count, image_source, notes, page
 
 _STYLE = """
@@ -54,7 +52,7 @@ dt { font-weight: 600; } dd { margin: 0; max-width: 48rem; }
 """
 
 _MOST_WIDTH = 1024
-"""Pixels of a frame in the report: a wider one is reduced."""
+"""Widest frame in the report in pixels; wider frames are reduced."""
 
 _JPEG_QUALITY = 88
 
@@ -78,15 +76,15 @@ _KEYHOLE = {
 
 @dataclass(frozen=True, eq=False)
 class Experiment:
-    """What a report is about.
+    """Subject of a report.
 
     Attributes:
-        name: Of the experiment.
-        subtitle: What was recorded, and under which conditions.
-        quantities: Of it.
-        class_names: Of the labels.
-        axis: Of time.
-        folder: Where the tables are, as it is to be shown.
+        name: Name of the experiment.
+        subtitle: Recording and conditions.
+        quantities: Quantities of the experiment.
+        class_names: Classes of the labels.
+        axis: Axis of time.
+        folder: Folder of the tables, as text.
     """
 
     name: str
@@ -99,14 +97,7 @@ class Experiment:
 
 @dataclass(frozen=True, eq=False)
 class Figures:
-    """The figures of a report; None where there is too little to be drawn.
-
-    Attributes:
-        time_series: From `time_series_figure`.
-        area_histogram: From `area_histogram_figure`.
-        spectrum: From `spectrum_figure`.
-        strip: From `draw_strip`.
-    """
+    """Figures of a report, from the functions of these names; None without enough data."""
 
     time_series: Figure | None
     area_histogram: Figure | None
@@ -115,24 +106,11 @@ class Figures:
 
 
 def experiment_report(
-    experiment: Experiment,
-    figures: Figures,
-    sentences: Sequence[str],
-    made_with: Mapping[str, str],
+    experiment: Experiment, figures: Figures, sentences: Sequence[str], made_with: Mapping[str, str]
 ) -> str:
-    """Write an experiment down as HTML: numbers, figures, frames, tables, definitions.
+    """Write the HTML page of an experiment: numbers, figures, frames, tables, definitions.
 
-    Nothing is fetched when it is opened, and names from files are shown as text, whatever they
-    hold.
-
-    Args:
-        experiment: What is reported.
-        figures: Of it.
-        sentences: What a reader has to know before the numbers.
-        made_with: How it was made, for the table at the end.
-
-    Returns:
-        The whole document.
+    The page loads nothing, and shows names from files as text.
     """
     body = [
         f"<h1>{escape(experiment.name)}</h1>",
@@ -188,7 +166,7 @@ def _headline(experiment: Experiment) -> list[tuple[str, str]]:
 
 
 def _standing_still(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """What was there before and never moves; nothing in what earlier versions measured."""
+    """Count pores that were there before and never move; earlier versions did not."""
     static = summary.get("pores_static")
     return [("static: old pores or dirt", f"{static:,}")] if static else []
 
@@ -203,7 +181,7 @@ def _of_summary(summary: Mapping[str, Any], quantity: str) -> str:
 
 
 def _interval(summary: Mapping[str, Any], name: str) -> str:
-    """The 90 % interval of a number, if it has one."""
+    """Write the 90 % interval of a number, if it has one."""
     ends = [in_words(summary.get(end + name)) for end in (LOW, HIGH)]
     return "" if NOTHING in ends else f" ({ends[0]} to {ends[1]})"
 
@@ -229,10 +207,7 @@ def _over_time(experiment: Experiment, figures: Figures) -> list[str]:
         caption += " Triangles mark the moments at which pores were formed."
     return [
         "<h2>Over time</h2>",
-        _plot(
-            figures.time_series,
-            "What was measured over time, under frames of the recording",
-        ),
+        _plot(figures.time_series, "What was measured over time, under frames of the recording"),
         f'<p class="soft">{escape(caption)}</p>',
     ]
 
@@ -252,11 +227,11 @@ def _frames(experiment: Experiment, figures: Figures) -> list[str]:
         )
     )
     shown = []
-    for one in figures.strip:
-        moment = experiment.axis.text(one.frame)
-        name = moment if moment.startswith("frame") else f"{moment}, frame {one.frame}"
+    for shot in figures.strip:
+        moment = experiment.axis.text(shot.frame)
+        name = moment if moment.startswith("frame") else f"{moment}, frame {shot.frame}"
         shown.append(
-            f'<figure><img alt="{escape(name)}" src="{_jpeg(one.picture)}">'
+            f'<figure><img alt="{escape(name)}" src="{_jpeg(shot.picture)}">'
             f"<figcaption>{escape(name)}</figcaption></figure>"
         )
     return [

@@ -1,4 +1,4 @@
-"""Pictures of what a network looks at and of how sure it is, over the frame."""
+"""Draw what a network looks at, and how sure it is, over the frame."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from amseg_keras.atomic import complete_or_absent
 from amseg_keras.report.experiment.look import font_file
 
 OPACITY = 0.5
-"""Of the colours over the frame."""
+"""Opacity of the colours over the frame."""
 
 PANEL = (800, 900)
 """Widest and highest panel in pixels: small frames are enlarged, large ones fit a screen."""
@@ -21,26 +21,23 @@ PANEL = (800, 900)
 LOW_MARGIN_COLOUR = "#e69f00"
 UNSTABLE_COLOUR = "#56b4e9"
 BOTH_COLOUR = "#d55e00"
-"""Okabe and Ito's, told apart by the colour-blind."""
+"""Colours by Okabe and Ito, for the colour-blind too."""
 
 _NARROWEST = 560
 _TITLE, _LEGEND, _BAR, _EDGE = 34, 34, 96, 10
 _COMPRESSION = 1
-"""Level of the PNG files: higher ones take several times as long for a few per cent."""
+"""Level of the PNG files; higher levels take several times as long for a few per cent."""
 
 
 def draw_grad_cam(
     grey: np.ndarray, heat: np.ndarray, found: np.ndarray, class_name: str, title: str, path: Path
 ) -> None:
-    """Lay a Grad-CAM map over its frame, from blue to red as in the paper, with the class's edge.
+    """Draw a Grad-CAM map over its frame, from blue to red as in the paper, with the class's edge.
 
     Args:
-        grey: the frame, `(height, width)`, 0 black to 1 white.
-        heat: the map `(height, width)`, 0 to 1.
-        found: where the network finds the class, bool `(height, width)`; outlined in white.
-        class_name: for the legend.
-        title: of the picture.
-        path: PNG to write.
+        grey: frame `(height, width)`, 0 black to 1 white.
+        heat: map `(height, width)`, 0 to 1.
+        found: pixels of the class, bool `(height, width)`; outlined in white.
     """
     page = _Page(grey.shape, panels=1)
     colours = _colours("jet")
@@ -62,21 +59,19 @@ def draw_confidence(
     title: str,
     path: Path,
 ) -> None:
-    """Show how sure the network is, and below (or beside) it the pixels that are in doubt.
+    """Draw the confidence of the network, and below or beside it the doubtful pixels.
 
     Args:
-        grey: the frame, `(height, width)`, 0 black to 1 white.
+        grey: frame `(height, width)`, 0 black to 1 white.
         confidence: probability of the chosen class, `(height, width)`.
         low_margin: pixels with two classes nearly equal, bool `(height, width)`.
         unstable: pixels whose label changes when the frame moves, bool `(height, width)`.
-        title: of the picture.
-        path: PNG to write.
     """
     page = _Page(grey.shape, panels=2)
     colours = _colours("viridis")
     page.panel(0, colours[_bytes((confidence - _UNSURE) / (1 - _UNSURE))], title)
     page.colour_bar(0, colours, "probability of the label", (_UNSURE, 1.0), [0.2, 0.4, 0.6, 0.8, 1])
-    # Paler than it is, so that single pixels are seen on it.
+    # A pale frame, so that single coloured pixels are seen.
     doubtful = np.repeat(_bytes(0.5 + grey / 2)[..., None], 3, axis=-1)
     doubts = {
         "two classes nearly equal": (LOW_MARGIN_COLOUR, low_margin & ~unstable),
@@ -91,13 +86,13 @@ def draw_confidence(
 
 
 _UNSURE = 0.2
-"""Probability at the lower end of the colours: that of a guess among five classes."""
+"""Probability at the lower end of the colours: a guess among five classes."""
 
 
 class _Page:
-    """A picture whose panels have whole pixels of the frame, one below the other or side by side.
+    """A picture of panels, one below the other or side by side.
 
-    It is put together pixel by pixel: a plotting library takes longer than the network.
+    It is assembled pixel by pixel, because a plotting library takes longer than the network.
     """
 
     def __init__(self, shape: tuple[int, ...], panels: int) -> None:
@@ -150,7 +145,7 @@ class _Page:
         self.image.paste(upright, (left + 48, top + max((height - width) // 2, 0)))
 
     def legend(self, entries: list[tuple[str, str]]) -> None:
-        """Write what colours mean: a colour, "outline" or nothing, and its text."""
+        """Write a legend of pairs: a colour, "outline" or nothing, and its text."""
         left, middle = _EDGE, self.image.height - _LEGEND // 2 - 2
         for colour, text in entries:
             if colour == "outline":
@@ -166,7 +161,7 @@ class _Page:
             self.image.save(temporary, "png", compress_level=_COMPRESSION)
 
     def _corner(self, number: int) -> tuple[int, int]:
-        """Left and top of a panel, in pixels from the top left of the page."""
+        """Return left and top of a panel in pixels."""
         across, down = (number, 0) if self.beside else (0, number)
         return _EDGE + across * self.cell[0], _TITLE + down * self.cell[1]
 
@@ -188,13 +183,13 @@ def _with_outline(picture: Image.Image, found: np.ndarray) -> Image.Image:
 
 
 def _bytes(levels: np.ndarray) -> np.ndarray:
-    """From 0..1 to 0..255, clipped."""
+    """Convert 0..1 to 0..255, clipped."""
     return np.asarray((np.clip(levels, 0, 1) * 255 + 0.5).astype(np.uint8))
 
 
 @functools.cache
 def _colours(name: str) -> np.ndarray:
-    """A colour map, uint8 `(256, 3)`."""
+    """Return a colour map, uint8 `(256, 3)`."""
     return np.asarray(colormaps[name](np.arange(256), bytes=True), np.uint8)[:, :3]
 
 

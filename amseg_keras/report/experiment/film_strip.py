@@ -1,4 +1,4 @@
-"""Pictures of chosen frames with their labels, as a strip over time."""
+"""Draw chosen frames with their labels as a strip over time."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from amseg_keras.read import Frames, ReadError
 from amseg_keras.report.overlay import overlay, with_boundary
 
 COUNT = 6
-"""Frames of a strip: as many as can be read beside each other in a column of text."""
+"""Frames of a strip: as many as fit beside each other in a column of text."""
 
 _LEAST_SIDE = 64
-"""Of a window, in pixels: below it there is nothing around the keyhole to be seen."""
+"""Smallest side of a window in pixels, to show the surroundings of the keyhole."""
 
 _DEPTHS = 2.0
 """Height of a window in depths of the deepest keyhole or pore."""
 
 _ABOVE = 0.25
-"""Share of a window that is above the surface."""
+"""Fraction of a window above the surface."""
 
 
 @dataclass(frozen=True)
@@ -30,8 +30,8 @@ class StripPicture:
     """One frame of a strip.
 
     Attributes:
-        frame: Its number, from 0.
-        picture: The frame with its labels, uint8 `(height, width, 3)`.
+        frame: Number of the frame, from 0.
+        picture: Frame with its labels, uint8 `(height, width, 3)`.
     """
 
     frame: int
@@ -48,22 +48,14 @@ class Window:
     width: int
 
     def cut(self, picture: np.ndarray) -> np.ndarray:
-        """This part of a picture `(height, width, ...)`."""
+        """Cut this part out of a picture `(height, width, ...)`."""
         return picture[self.top : self.top + self.height, self.left : self.left + self.width]
 
 
 def strip_frames(
     readable: Sequence[int] | np.ndarray, frames: int, count: int = COUNT
 ) -> list[int]:
-    """Choose the frames of a strip: those in the middle of equal parts of the recording.
-
-    Args:
-        readable: The frames that could be read, rising.
-        frames: Length of the recording.
-        count: How many; fewer of a recording that is shorter.
-
-    Returns:
-        Their numbers, rising, each once.
+    """Choose frames in the middle of equal parts of the recording; return rising numbers.
 
     Example:
         >>> strip_frames(range(60), 60)
@@ -71,13 +63,13 @@ def strip_frames(
         >>> strip_frames([0, 1, 9], 10), strip_frames([], 10)
         ([0, 1, 9], [])
     """
-    there = np.asarray(readable, int)
-    if not len(there):
+    present = np.asarray(readable, int)
+    if not len(present):
         return []
     count = min(count, frames)
     wanted = (np.arange(count) + 0.5) * frames / count - 0.5
-    nearest = np.abs(there[:, None] - np.floor(wanted)).argmin(axis=0)
-    return list(map(int, np.unique(there[nearest])))
+    nearest = np.abs(present[:, None] - np.floor(wanted)).argmin(axis=0)
+    return list(map(int, np.unique(present[nearest])))
 
 
 def draw_strip(
@@ -86,15 +78,13 @@ def draw_strip(
     """Draw the chosen frames with their labels.
 
     Args:
-        pictures: How.
-        labels: The label map of every frame in turn; those of the other frames are passed over.
-        chosen: Numbers of the frames.
+        labels: Label map of every frame in turn; other frames are skipped.
     """
     wanted = set(chosen)
     strip = []
-    for index, one in enumerate(labels):
+    for index, label_map in enumerate(labels):
         if index in wanted:
-            strip.append(StripPicture(index, pictures.labelled(index, one)))
+            strip.append(StripPicture(index, pictures.labelled(index, label_map)))
         if len(strip) == len(wanted):
             break
     return strip
@@ -103,31 +93,29 @@ def draw_strip(
 def windows_around_keyhole(
     frames: pd.DataFrame, chosen: Sequence[int], shape: tuple[int, int]
 ) -> list[Window]:
-    """The part of each chosen frame that shows the keyhole, all of one size.
+    """Choose the part of each frame that shows the keyhole, all of one size.
 
-    A window follows the keyhole along the surface, and the surface is always at the same height
-    in it; where a frame has no keyhole, the window is that of the nearest frame with one.
+    A window follows the keyhole along the surface, which is always at the same height in the
+    window. A frame without a keyhole gets the window of the nearest frame with one.
 
     Args:
-        frames: A row for each readable frame, with the columns `frame`, `surface_slope`,
+        frames: Row for each readable frame, with the columns `frame`, `surface_slope`,
             `surface_y_px`, `keyhole_depth_px`, `keyhole_x_px`, `keyhole_tip_x_px`.
-        chosen: Numbers of the frames.
-        shape: Height and width of a frame.
 
     Returns:
-        A window for each; the whole frame if there is never a keyhole below a surface.
+        A window for each frame; the whole frame without any keyhole below a surface.
     """
     height, width = shape
     table = frames.set_index("frame")
-    there = table[(table["keyhole_depth_px"] > 0) & table["surface_y_px"].notna()]
-    if there.empty:
+    shown = table[(table["keyhole_depth_px"] > 0) & table["surface_y_px"].notna()]
+    if shown.empty:
         return [Window(0, 0, height, width)] * len(chosen)
-    side = max(_LEAST_SIDE, round(_DEPTHS * float(there["keyhole_depth_px"].max())))
+    side = max(_LEAST_SIDE, round(_DEPTHS * float(shown["keyhole_depth_px"].max())))
     high, wide = min(side, height), min(side, width)
     windows = []
     for frame in chosen:
-        near = there.iloc[int(np.abs(there.index - frame).argmin())]
-        # A tip that trails far behind is to be seen, and the aperture too.
+        near = shown.iloc[int(np.abs(shown.index - frame).argmin())]
+        # Both the aperture and a tip that trails far behind must be seen.
         x = float(near["keyhole_x_px"] + near["keyhole_tip_x_px"]) / 2
         surface = float(near["surface_y_px"] + near["surface_slope"] * (x - (width - 1) / 2))
         left = int(np.clip(round(x - wide / 2), 0, width - wide))
@@ -137,17 +125,17 @@ def windows_around_keyhole(
 
 
 _NO_FRAME = 255
-"""Grey level of a frame that is not there: white, so that the colours are those of the legend."""
+"""Grey level of a missing frame: white, so that the colours equal the legend."""
 
 
 @dataclass(frozen=True, eq=False)
 class Pictures:
-    """Draws frames as they were recorded and as they were labelled.
+    """Pictures of frames, as recorded and with labels.
 
     Attributes:
-        frames: The recording; None if it is not at hand.
+        frames: Recording, or None.
         class_names: Name of each class id.
-        grey_range: The grey levels shown black and white.
+        grey_range: Grey levels that are shown black and white.
 
     Example:
         >>> pictures = Pictures(None, ["background", "pore"], GreyRange(0, 1, 255))
@@ -161,7 +149,7 @@ class Pictures:
     grey_range: GreyRange
 
     def frame(self, index: int) -> np.ndarray | None:
-        """Grey levels of a frame `(height, width)`; None if it is not at hand."""
+        """Read the grey levels of a frame `(height, width)`; None if that fails."""
         if self.frames is None:
             return None
         try:
@@ -170,15 +158,13 @@ class Pictures:
             return None
 
     def pair(self, index: int, labels: np.ndarray) -> tuple[np.ndarray | None, np.ndarray]:
-        """A frame as it was recorded, None if it is not at hand, and with its labels over it.
+        """Draw a frame as recorded, None if unreadable, and with its labels.
 
         Args:
-            index: Of the frame.
-            labels: Its class ids, uint8 `(height, width)`; 255 shows the bare frame.
+            labels: Class ids, uint8 `(height, width)`; 255 shows the bare frame.
 
         Returns:
-            Red, green, blue, uint8 `(height, width, 3)` each. A line shows the boundary of the
-            melt pool if that is a class.
+            Red, green, blue, uint8 `(height, width, 3)` each, with the boundary of a melt pool.
         """
         grey = self.frame(index)
         if grey is None:
@@ -192,5 +178,5 @@ class Pictures:
         return raw, with_boundary(labelled, labels, self.class_names)
 
     def labelled(self, index: int, labels: np.ndarray) -> np.ndarray:
-        """A frame with its labels over it; the colours alone where the frame is not at hand."""
+        """Draw a frame with its labels; an unreadable frame is white."""
         return self.pair(index, labels)[1]

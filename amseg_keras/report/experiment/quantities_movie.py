@@ -1,4 +1,4 @@
-"""A movie of the frames, their labels, and the quantities as they run along."""
+"""Make a movie of the frames, their labels, and the growing curves of the quantities."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ from amseg_keras.report.experiment.time_series import (
 from amseg_keras.report.overlay import with_legend, write_movie
 
 _LEAST_WIDTH, _MOST_SIDE = 480, 960
-"""Of a frame in the movie, in pixels: others are enlarged or reduced."""
+"""Limits of a frame in the movie in pixels; other frames are resized."""
 
 _TALL = 1.2
-"""Width by height below which frame and labels are beside each other."""
+"""Ratio of width to height below which frame and labels are side by side."""
 
 _PLOT_WIDTH = 480
 _PLOT_HEIGHT = 420
-"""At least: less leaves the plots no room."""
+"""Smallest height of the plots in pixels."""
 
 _EDGE = 12
 _HEAD = 26
@@ -55,17 +55,13 @@ def write_quantities_movie(
     axis: TimeAxis,
     caution: str = "",
 ) -> None:
-    """Write the movie, one frame in memory at a time, as H.264 that every player opens.
+    """Write the movie as H.264, with one frame in memory at a time.
 
     Args:
-        path: Of the file, ending in `.mp4`; it is complete or not there.
-        pictures: How frames are drawn. Without the recording, or in frames that cannot be read,
-            the labels are shown alone.
-        labels: The label map of every frame in turn, uint8 `(height, width)`.
-        quantities: Of the experiment.
+        path: Path of the file, ending in `.mp4`; it is complete or absent.
+        pictures: Frames to draw; without the recording, the labels are shown alone.
+        labels: Label map of every frame in turn, uint8 `(height, width)`.
         shape: (frames, height, width).
-        axis: Of time.
-        caution: Short text that stands above every frame.
 
     Raises:
         ReadError: The label maps cannot be read.
@@ -81,7 +77,7 @@ def movie_frames(
     axis: TimeAxis,
     caution: str = "",
 ) -> Iterator[np.ndarray]:
-    """The frames of the movie, for the same arguments as `write_quantities_movie`.
+    """Draw the frames of the movie, for the arguments of `write_quantities_movie`.
 
     Yields:
         Red, green, blue, uint8 `(height, width, 3)`, both sides even.
@@ -90,10 +86,10 @@ def movie_frames(
     font = ImageFont.truetype(font_file(), _TEXT_SIZE)
     background = layout.background(font)
     plots = RunningPlots(quantities, pictures.class_names, axis, layout.plot_size)
-    for index, one in enumerate(labels):
+    for index, label_map in enumerate(labels):
         canvas = background.copy()
-        recorded, labelled = pictures.pair(index, one)
-        # Of a frame that cannot be read the place stays empty.
+        recorded, labelled = pictures.pair(index, label_map)
+        # The place of an unreadable frame stays empty.
         for place, picture in zip(reversed(layout.places), (labelled, recorded), strict=False):
             if picture is not None:
                 _put(canvas, layout.resized(picture), place)
@@ -110,11 +106,11 @@ def movie_frames(
 
 
 class _Layout:
-    """Where everything is in a frame of the movie; places are (left, top) in pixels.
+    """Layout of a frame of the movie; places are (left, top) in pixels.
 
     Args:
         shape: Height and width of a frame of the recording.
-        class_names: In the order of the legend.
+        class_names: Class names in the order of the legend.
         recorded: Whether the recording is shown beside the labels.
     """
 
@@ -140,7 +136,7 @@ class _Layout:
         self.shape = (height + height % 2, width + width % 2)
 
     def background(self, font: ImageFont.FreeTypeFont) -> np.ndarray:
-        """What is the same in every frame: titles and legend, on white."""
+        """Draw the titles and the legend, which are the same in every frame."""
         image = Image.new("RGB", self.shape[::-1], "white")
         draw = ImageDraw.Draw(image)
         for (left, top), title in zip(self.places, self.titles, strict=True):
@@ -151,7 +147,7 @@ class _Layout:
         return canvas
 
     def resized(self, picture: np.ndarray) -> np.ndarray:
-        """A picture of a frame in the size that it has in the movie."""
+        """Resize a picture of a frame for the movie."""
         if picture.shape[1::-1] == self.size:
             return picture
         return np.asarray(Image.fromarray(picture).resize(self.size, Image.Resampling.BILINEAR))
@@ -166,12 +162,12 @@ def _put(canvas: np.ndarray, picture: np.ndarray, place: tuple[int, int]) -> Non
 _DPI = 100
 
 _PALE = 0.25
-"""What is left of a line that the movie has not reached."""
+"""Opacity of a curve that the movie has not reached."""
 
 _VALUE_SIZE = 14
 
 _VALUE_ABOVE = 8
-"""Baseline of a value above its plot in pixels: that of the plot's title."""
+"""Baseline of a value above its plot in pixels, as of the plot's title."""
 
 _POINT = 4
 """Radius of the point that moves along a line, in pixels."""
@@ -181,9 +177,7 @@ class RunningPlots:
     """Keyhole area, keyhole depth and pore area, drawn in full colour up to a frame.
 
     Args:
-        quantities: Of the experiment.
-        class_names: Of the labels: without keyhole or pore its plots are left out.
-        axis: Of time.
+        class_names: Classes of the labels; other classes have no plots.
         size: Width and height in pixels.
     """
 
@@ -208,7 +202,7 @@ class RunningPlots:
             axes.set_title(panel.quantity.replace("_", " "), loc="left", fontsize=10, color=TEXT)
         mark_formed(rows, quantities.events, axis)
         self._past = _rendered(canvas)
-        # The lines must not move when they are drawn once more.
+        # The curves must not move when they are drawn again.
         figure.set_layout_engine("none")
         for axes in rows:
             for artist in (*axes.lines, *axes.collections):
@@ -230,7 +224,7 @@ class RunningPlots:
         self._font = ImageFont.truetype(font_file(), _VALUE_SIZE)
 
     def at(self, frame: int) -> np.ndarray:
-        """The plots at the moment of a frame, uint8 `(height, width, 3)`."""
+        """Draw the plots at the moment of a frame, uint8 `(height, width, 3)`."""
         canvas = self._future.copy()
         column = int(self._columns[frame])
         canvas[:, :column] = self._past[:, :column]
@@ -242,7 +236,7 @@ class RunningPlots:
 
 
 class _Plot:
-    """What moves on one of the plots."""
+    """The moving parts of one plot."""
 
     def __init__(self, axes: Axes, values: np.ndarray, unit: str, colour: str) -> None:
         self.values = values
@@ -257,7 +251,7 @@ class _Plot:
     def draw_cursor(
         self, draw: ImageDraw.ImageDraw, column: int, frame: int, font: ImageFont.FreeTypeFont
     ) -> None:
-        """Draw the line of the moment, the point on the curve, and the value in words."""
+        """Draw the line of the moment, the point on the curve, and the value."""
         draw.line((column, self.top, column, self.bottom), SOFT)
         value = self.values[frame]
         text = "\N{EN DASH}"
@@ -275,7 +269,7 @@ def _rendered(canvas: FigureCanvasAgg) -> np.ndarray:
 
 
 def _pixels(axes: Axes, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Columns and rows of points of a plot."""
+    """Convert points of a plot to columns and rows."""
     column, row = axes.transData.transform(np.column_stack((x, y))).T
     height = axes.figure.bbox.height
     return column.round().astype(int), (height - row).round().astype(int)

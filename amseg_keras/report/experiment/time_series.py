@@ -1,4 +1,4 @@
-"""Keyhole and pores over time, under a strip of frames (as the paper's Figure 5)."""
+"""Draw one experiment: its quantities over time, their distribution and their spectrum."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import ConnectionPatch
 from matplotlib.ticker import MaxNLocator
 
+from amseg_keras.quantify.dynamics.fluctuation import oscillation_spectrum
 from amseg_keras.quantify.intervals import HIGH, LOW
 from amseg_keras.quantify.quantities import Quantities
 from amseg_keras.quantify.scale import Scale, column_with_unit
@@ -27,18 +28,13 @@ from amseg_keras.report.experiment.look import (
     TimeAxis,
     axis_label,
     plain_axes,
+    unit_of,
 )
 
 
 @dataclass(frozen=True)
 class Panel:
-    """A plot over time.
-
-    Attributes:
-        class_name: What it is measured on.
-        quantity: Name of a column without its unit.
-        colour: Of the line.
-    """
+    """A plot over time."""
 
     class_name: str
     quantity: str
@@ -54,13 +50,13 @@ _PANELS = (
 )
 
 _WIDTH = 9.0
-"""In inches: reduced to the width of a page, 9 pt become 7 pt."""
+"""Width of a figure in inches; on the width of a page, 9 pt become 7 pt."""
 
 _LEFT, _RIGHT = 0.115, 0.985
-"""Edges of the panels, in shares of the figure's width."""
+"""Edges of the panels, as fractions of the figure's width."""
 
 _LABEL = -0.08
-"""Where the label of a panel ends, in shares of the panel's width."""
+"""End of the label of a panel, as a fraction of the panel's width."""
 
 # Heights in inches.
 _TITLE = 0.24
@@ -71,25 +67,25 @@ _GAP = 0.14
 _FOOT = 0.55
 
 _FILL = 0.93
-"""Share of its part of the axis that a picture takes."""
+"""Fraction of its part of the axis that a picture takes."""
 
 _BAR = 0.4
-"""Longest scale bar, as a share of a picture's width."""
+"""Longest scale bar, as a fraction of a picture's width."""
 
 _BRIGHT = "#fefefe"
-"""White, but not that which is the background of the page."""
+"""White that does not become the background of the page."""
 
 _BAND = 0.28
 """Opacity of the band between the ends of the 90 % intervals."""
 
 _MARKED = 150
-"""Frames up to which each is marked by a point."""
+"""Most frames that are marked by points."""
 
 _LONG = 3000
-"""Frames from which on the area below a line is pixels: as vectors it would be megabytes."""
+"""Most frames whose area below a curve is drawn as vectors, which may be megabytes."""
 
 _LINES = 60
-"""Moments up to which each has a line through all panels: more would hide the curves."""
+"""Most moments with a line through all panels; more lines would hide the curves."""
 
 
 def time_series_figure(
@@ -98,15 +94,13 @@ def time_series_figure(
     axis: TimeAxis,
     strip: Sequence[tuple[StripPicture, Window]] = (),
 ) -> Figure:
-    """Draw keyhole, melt pool and pores over time, frames above them.
+    """Draw keyhole, melt pool and pores over time, with frames above them.
 
-    A frame stands above its moment, and a line leads there. Dotted lines are moments at which a
-    pore was formed.
+    A line leads from each frame to its moment. Dotted lines mark moments at which a pore formed.
 
     Args:
-        quantities: Of the experiment. Frames that could not be read leave a gap in the lines.
-        class_names: Classes of the labels. A class that is not there has no panels.
-        axis: Of time.
+        quantities: Quantities of the experiment. Unreadable frames leave gaps in the curves.
+        class_names: Classes of the labels. Other classes have no panels.
         strip: Pictures, and the part of each that is shown.
 
     Returns:
@@ -148,7 +142,7 @@ def time_series_figure(
 
 
 def panels_of(class_names: Sequence[str]) -> list[Panel]:
-    """The plots that labels of these classes have, from the top."""
+    """List the plots for labels of these classes, from the top."""
     return [panel for panel in _PANELS if panel.class_name in class_names]
 
 
@@ -158,15 +152,11 @@ def draw_quantity(
     """Draw one quantity over time, with the band of its 90 % intervals where they are known.
 
     Args:
-        axes: To draw on.
-        frames: A row for each readable frame.
-        column: Its name in `frames`.
-        colour: Of the line.
-        axis: Of time.
+        column: Name of the quantity in `frames`.
     """
     values = over_time(frames, column, axis.frames)
     moments = axis.at(np.arange(axis.frames))
-    # A frame between two that could not be read has no line to be seen by.
+    # A frame between two unreadable ones has no line.
     marker = "." if axis.frames <= _MARKED else ""
     axes.plot(moments, values, color=colour, linewidth=1.3, marker=marker, markersize=4)
     below = axes.fill_between(moments, 0, values, color=colour, alpha=0.12, linewidth=0)
@@ -187,7 +177,7 @@ def draw_quantity(
 
 
 def over_time(frames: pd.DataFrame, column: str, count: int) -> np.ndarray:
-    """A column with a value for every frame, NaN for those that could not be read.
+    """Return a column with a value for every frame, NaN for unreadable frames.
 
     Example:
         >>> over_time(pd.DataFrame({"frame": [0, 2], "pore_area_px": [5, 7]}), "pore_area_px", 3)
@@ -290,3 +280,78 @@ def _draw_scale_bar(axes: Axes, window: Window, scale: Scale) -> None:
         left, low - 0.04 * window.height, f"{length:g} µm{said}", color=_BRIGHT, fontsize=8,
         va="bottom",
     )  # fmt: skip
+
+
+LEAST_FRAMES = 20
+"""Least frames with a keyhole for a histogram."""
+
+_FAST = 2000.0
+"""Lowest frame rate in Hz for frequencies in kHz."""
+
+_SIZE = (5.2, 3.4)
+"""Size in inches; two figures side by side are as wide as a page."""
+
+
+def area_histogram_figure(quantities: Quantities) -> Figure | None:
+    """Draw a histogram of the keyhole's area in frames with one (the paper's Figure 7a).
+
+    Returns:
+        None if fewer than 20 frames have a keyhole.
+    """
+    column = column_with_unit(quantities.frames, "keyhole_area")
+    areas = quantities.frames[column].to_numpy(float)
+    areas = areas[np.isfinite(areas) & (areas > 0)]
+    if len(areas) < LEAST_FRAMES:
+        return None
+    assumed = quantities.scale.pixel_size_assumed
+    figure = Figure(figsize=_SIZE, layout="constrained")
+    axes = figure.subplots()
+    edges = np.histogram_bin_edges(areas, "fd" if np.ptp(areas) > 0 else 1)
+    # Freedman and Diaconis' width, within what can be seen.
+    bins = int(np.clip(len(edges) - 1, 8, 40))
+    axes.hist(areas, bins, color=KEYHOLE, alpha=0.75, edgecolor=WHITE, linewidth=0.6)
+    for value, line, name in ((np.median(areas), "--", "median"), (areas.mean(), ":", "mean")):
+        axes.axvline(
+            value,
+            color=TEXT,
+            linestyle=line,
+            linewidth=1.3,
+            label=f"{name} {value:,.0f} {unit_of(column, assumed)}",
+        )
+    axes.legend(frameon=False, fontsize=9, labelcolor=TEXT)
+    axes.set(xlabel=axis_label(column, assumed), ylabel="frames")
+    axes.xaxis.set_major_formatter("{x:,g}")
+    plain_axes(axes)
+    return figure
+
+
+def spectrum_figure(quantities: Quantities) -> Figure | None:
+    """Draw the power spectrum of the keyhole's depth.
+
+    Returns:
+        None without a frame rate, or with too few frames for a spectrum.
+    """
+    rate = quantities.scale.frame_rate_hz
+    if rate is None:
+        return None
+    column = column_with_unit(quantities.frames, "keyhole_depth")
+    depth = over_time(quantities.frames, column, int(quantities.frames["frame"].max()) + 1)
+    spectrum = oscillation_spectrum(depth, rate)
+    if not len(spectrum.frequency_hz):
+        return None
+    said = ", assumed" if quantities.scale.pixel_size_assumed else ""
+    unit, factor = ("kHz", 1e-3) if rate >= _FAST else ("Hz", 1.0)
+    figure = Figure(figsize=_SIZE, layout="constrained")
+    axes = figure.subplots()
+    axes.semilogy(spectrum.frequency_hz * factor, spectrum.power, color=KEYHOLE, linewidth=1.3)
+    if spectrum.peak_hz is not None:
+        peak = spectrum.peak_hz * factor
+        axes.axvline(peak, color=TEXT, linestyle="--", label=f"peak at {peak:.3g} {unit}")
+        axes.legend(frameon=False, fontsize=9, labelcolor=TEXT)
+    axes.set(
+        xlim=(0, spectrum.frequency_hz[-1] * factor),
+        xlabel=f"frequency ({unit})",
+        ylabel=f"power of the depth ({unit_of(column)}²/Hz{said})",
+    )
+    plain_axes(axes)
+    return figure

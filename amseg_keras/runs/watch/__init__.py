@@ -1,14 +1,7 @@
 """An acquisition, segmented and measured while it is written."""
 
-from amseg_keras.runs.watch.incoming.timing import Timing
-from amseg_keras.runs.watch.settings import (
-    Event,
-    Network,
-    Problem,
-    Turn,
-    WatchSettings,
-    Written,
-)
+from amseg_keras.runs.watch.arriving import Timing
+from amseg_keras.runs.watch.settings import Event, Network, Problem, Turn, WatchSettings, Written
 from amseg_keras.runs.watch.watch import check_folders, watch
 
 __all__ = [

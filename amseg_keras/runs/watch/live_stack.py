@@ -1,4 +1,4 @@
-"""One stack of a watch: labelled and measured frame by frame into its folder."""
+"""Label and measure one stack of a watch, frame by frame, into its folder."""
 
 from __future__ import annotations
 
@@ -16,64 +16,64 @@ from amseg_keras.outputs import OutputFolder, OutputTakenError, input_place
 from amseg_keras.outputs.identity import RESULT_FORMAT
 from amseg_keras.preprocess import GreyRange, scale_between
 from amseg_keras.quantify import Scale
-from amseg_keras.quantify.scale import ASSUMED
-from amseg_keras.read import Frames, ReadError
-from amseg_keras.runs.labelled_run import open_labelled_run
-from amseg_keras.runs.segment import (
-    RECORD,
+from amseg_keras.quantify.scale import (
+    ASSUMED,
     known_frame_rate,
     known_pixel_size,
     said_of_pixel_size,
 )
-from amseg_keras.runs.watch.finish import (
-    STATE_KEYS,
-    WATCH_OUTPUTS,
-    CompleteStack,
-    write_files,
-)
-from amseg_keras.runs.watch.incoming.growing import (
+from amseg_keras.read import Frames, ReadError
+from amseg_keras.runs.labelled_run import open_labelled_run
+from amseg_keras.runs.segment import RECORD
+from amseg_keras.runs.watch.arriving import (
     MOST_SEEN,
     Arrival,
     GrowingStack,
     HeldFrames,
+    LiveInputs,
     SeenFrame,
     checksum,
+    wall_time,
 )
-from amseg_keras.runs.watch.incoming.timing import wall_time
-from amseg_keras.runs.watch.journal import (
+from amseg_keras.runs.watch.results import (
+    STATE_KEYS,
     TABLE,
+    WATCH_OUTPUTS,
+    CompleteStack,
     DoneFrame,
     Journal,
+    measure_live,
+    measured_columns,
     read_state,
     read_table,
+    write_files,
 )
-from amseg_keras.runs.watch.live_inputs import LiveInputs
-from amseg_keras.runs.watch.measured import measure_live, measured_columns
 from amseg_keras.runs.watch.settings import Network, Turn, WatchSettings
 from amseg_keras.segment import LabelledFrame
-from amseg_keras.segment.segmenter import default_batch_size
+from amseg_keras.segment.segmentation import default_batch_size
 
 GREY_FRAMES = 16
-"""Of a growing stack, the grey levels are measured on so many first frames at most."""
+"""Number of first frames on which the grey levels of a growing stack are measured."""
 
 _TURN_S = 1.0
-"""After so long other stacks, and the terminal, have their turn."""
+"""Duration of a turn in s, after which other stacks and the terminal have theirs."""
 
 
 class LiveStack:
-    """The frames of a growing stack on their way into a folder.
+    """A growing stack with its output folder.
 
     Args:
-        source: The frames.
-        place: Folder to write to, and a sentence that says why, from `folder_for`.
-        network: What labels them.
-        settings: The user's.
+        place: Output folder, and the reason for an unexpected name, from `folder_for`.
+
+    Attributes:
+        is_written: Whether the files of all frames that are done are written.
+        stuck: Reason why there are no grey levels although there are frames, or None.
 
     Raises:
         OutputTakenError: The folder holds the labels of another network or of other frames, or
             another process writes into it.
         CannotWriteError: The folder cannot be made.
-        ReadError: The frames that were done are not there any more.
+        ReadError: The stack lacks frames that were done.
     """
 
     def __init__(
@@ -93,20 +93,18 @@ class LiveStack:
         self._tried = 0
         self._state = _earlier_state(folder)
         self.is_written = (folder / RECORD).is_file()
-        """Whether the files of all frames that are done are there."""
         self.stuck: str | None = None
-        """Why there are no grey levels, though there are frames."""
         self._journal: Journal | None = None
         self._inputs: LiveInputs | None = None
         self.out.claim()
         try:
-            self._go_on()
+            self._resume()
         except BaseException:
             self.close()
             raise
 
-    def _go_on(self) -> None:
-        """Take up what an earlier watch has done."""
+    def _resume(self) -> None:
+        """Continue after the frames of an earlier watch."""
         if self._state is None:
             return
         self._check_same(self._state)
@@ -121,25 +119,25 @@ class LiveStack:
         else:
             self._journal.resume()
         self._earlier = len(self._journal.done)
-        self.source.skip([(one.frame, one.file) for one in self._journal.done])
+        self.source.skip([(row.frame, row.file) for row in self._journal.done])
 
     def close(self) -> None:
-        """Give the folder back; what is done of the stack is kept for another start."""
+        """Release the folder; the frames that are done are kept for another start."""
         self.source.close()
         self.out.__exit__(None, None, None)
 
     @property
     def done(self) -> int:
-        """Frames that are done."""
+        """Number of frames that are done."""
         return 0 if self._journal is None else len(self._journal.done)
 
     def is_complete(self, now: float) -> bool:
-        """Whether all frames are done that will come, as far as can be known."""
+        """Tell whether all frames are done and no more are expected."""
         quiet = self.source.last_seen + self._settings.complete_s <= now
         return self.source.behind == 0 and (self.source.closed or quiet)
 
     def turn(self) -> Turn | None:
-        """Do frames for a while; None where none is ready."""
+        """Label frames for a while; return None if no frame is ready."""
         journal = self._begun(time.monotonic())
         if journal is None:
             return None
@@ -151,7 +149,7 @@ class LiveStack:
                 break
             if self.is_written:
                 self._reopen(journal)
-            # Batches of two sizes only: a network may be compiled for each size anew.
+            # Only two batch sizes, because a network may be compiled again for each size.
             size = self._batch_size if len(arrivals) == self._batch_size else 1
             for begin in range(0, len(arrivals), size):
                 self._label(journal, arrivals[begin : begin + size])
@@ -164,12 +162,12 @@ class LiveStack:
         return Turn(
             stack=self.folder.name,
             done=len(journal.done),
-            latencies_s=tuple(one.latency_s for one in new),
+            latencies_s=tuple(row.latency_s for row in new),
             seconds=time.monotonic() - started,
             behind=behind,
             oldest_s=0.0 if oldest is None else time.monotonic() - oldest,
             falling_behind=behind > before > 0,
-            errors=tuple(one.error for one in new if one.error is not None),
+            errors=tuple(row.error for row in new if row.error is not None),
         )
 
     def finish(self) -> None:
@@ -181,7 +179,7 @@ class LiveStack:
         assert self._journal is not None
         assert self._state is not None
         if seen := self._journal.seen():
-            self._state["seen"] = [asdict(one) for one in seen]
+            self._state["seen"] = [asdict(frame) for frame in seen]
         known = [note for note in self._state["notes"] if " missing" not in note]
         self._state |= {"notes": [*dict.fromkeys((*known, *self.source.gap_notes()))]}
         stack = CompleteStack(
@@ -206,7 +204,7 @@ class LiveStack:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What was assumed of the stack, a sentence each."""
+        """Sentence for each assumption about the stack."""
         if self._state is None:
             return ()
         said = said_of_pixel_size(self._state["pixel_size_um"], self._state["pixel_size_from"])
@@ -215,11 +213,11 @@ class LiveStack:
     def _whole(self) -> Frames:
         try:
             return self.source.whole()
-        except ReadError as error:  # moved away since; the labels are there all the same
+        except ReadError as error:  # moved since; the labels are kept
             return HeldFrames([error] * self.done, self.source.frame_shape)
 
     def _begun(self, now: float) -> Journal | None:
-        """The journal; None as long as there are too few frames to measure the grey levels on."""
+        """Return the journal; None while there are too few frames to measure grey levels on."""
         if self._journal is not None:
             return self._journal
         measured = self._measure_grey(now)
@@ -236,7 +234,7 @@ class LiveStack:
             "result_format": RESULT_FORMAT,
             "source": source.source,
             "place": asdict(input_place(Path(source.source), self.folder)),
-            "seen": [asdict(one) for one in self._first_seen(now)],
+            "seen": [asdict(frame) for frame in self._first_seen(now)],
             "dtype": str(source.dtype),
             "weights_sha256": self._network.weights_sha256,
             "precision": segmenter.precision,
@@ -257,12 +255,11 @@ class LiveStack:
         return journal
 
     def _first_seen(self, now: float) -> list[SeenFrame]:
-        """The first frames, by which the recording is known until it is complete."""
-        first = self.source.ready(MOST_SEEN, now)
+        """Return the first frames, by which the recording is recognised until it is complete."""
         return [
-            SeenFrame(one.frame, one.file, checksum(one.pixels))
-            for one in first
-            if isinstance(one.pixels, np.ndarray)
+            SeenFrame(arrival.frame, arrival.file, checksum(arrival.pixels))
+            for arrival in self.source.ready(MOST_SEEN, now)
+            if isinstance(arrival.pixels, np.ndarray)
         ]
 
     def _measure_grey(self, now: float) -> tuple[GreyRange, str] | None:
@@ -279,9 +276,9 @@ class LiveStack:
             first = source.ready(GREY_FRAMES, now)
             if not first or (len(first) < GREY_FRAMES and not waited):
                 return None
-            held = HeldFrames([one.pixels for one in first], source.frame_shape)
+            held = HeldFrames([arrival.pixels for arrival in first], source.frame_shape)
             return scaling.measure(held), f"the first {len(first)} frames"
-        except ReadError as error:  # none of them can be read; the next ones may
+        except ReadError as error:  # none can be read; later frames may be readable
             self.stuck = str(error)
             return None
 
@@ -291,12 +288,12 @@ class LiveStack:
         return Journal(self.out, self.source.frame_shape, measured)
 
     def _label(self, journal: Journal, arrivals: Sequence[Arrival]) -> None:
-        for arrival, found in zip(arrivals, self._labelled(arrivals), strict=True):
+        for arrival, labelled in zip(arrivals, self._labelled(arrivals), strict=True):
             row: dict[str, Any] = {}
-            if found.error is None:
+            if labelled.error is None:
                 assert self._state is not None
                 scale = _scale_of(self._state)
-                row = measure_live(found.labels, self._network.segmenter.class_names, scale)
+                row = measure_live(labelled.labels, self._network.segmenter.class_names, scale)
             latency = time.monotonic() - arrival.seen
             seen = datetime.fromtimestamp(wall_time(arrival.seen), UTC)
             row |= {
@@ -304,13 +301,13 @@ class LiveStack:
                 "file": arrival.file,
                 "seen": seen.isoformat(timespec="milliseconds"),
                 "latency_s": latency,
-                "since_written_s": _since(arrival.written),
-                "error": found.error,
+                "since_written_s": arrival.written and time.time() - arrival.written,
+                "error": labelled.error,
             }
-            done = DoneFrame(arrival.frame, arrival.file, latency, found.error)
+            done = DoneFrame(arrival.frame, arrival.file, latency, labelled.error)
             pixels = arrival.pixels
-            sums = checksum(pixels) if isinstance(pixels, np.ndarray) else None
-            journal.append(row, done, found.labels, sums)
+            crc = checksum(pixels) if isinstance(pixels, np.ndarray) else None
+            journal.append(row, done, labelled.labels, crc)
             self.source.take(arrival)
 
     def _labelled(self, arrivals: Sequence[Arrival]) -> Iterator[LabelledFrame]:
@@ -325,7 +322,7 @@ class LiveStack:
         return LiveInputs(self._network.segmenter, grey_range, state["scale"], self.source.whole)
 
     def _reopen(self, journal: Journal) -> None:
-        """Take the labels of a stack that was complete back, to go on with it."""
+        """Take back the labels of a complete stack, because new frames came."""
         assert self._state is not None
         journal.reopen(self._state, open_labelled_run(self.folder).frames())
         (self.folder / RECORD).unlink()
@@ -354,20 +351,18 @@ class LiveStack:
 
 
 def folder_for(source: GrowingStack, out: Path, in_use: set[str]) -> tuple[Path, str | None]:
-    """Choose the folder of a stack: of its name, or with a number where another stack has that.
+    """Choose the folder of a stack: its name, with a number if another stack has the name.
 
-    A recording that was written over another one of the same name is another stack.
+    A recording that overwrote another one of the same name is another stack.
 
     Args:
-        source: The stack.
-        out: Output folder of the watch.
         in_use: Names of the folders of other stacks of this watch, in lower case.
 
     Returns:
-        The folder, and a sentence if it is not the one that the user will look for.
+        The folder, and a sentence if the user will look for another folder.
 
     Raises:
-        OutputTakenError: The folder of its name holds something else than a watched stack.
+        OutputTakenError: The folder of its name holds no watched stack.
     """
     number, note = 1, None
     while True:
@@ -384,16 +379,16 @@ def folder_for(source: GrowingStack, out: Path, in_use: set[str]) -> tuple[Path,
 
 
 def _is_of(state: dict[str, Any], source: GrowingStack, folder: Path) -> bool:
-    """Whether what is in a folder was made from this stack."""
+    """Tell whether the results in a folder were made from this stack."""
     if state.get("source") != source.source:
         place = state.get("place")
         if place is None or input_place(Path(source.source), folder).difference(place, ""):
             return False
-    return not source.differs([SeenFrame(**one) for one in state.get("seen") or ()])
+    return not source.differs([SeenFrame(**frame) for frame in state.get("seen") or ()])
 
 
 def _earlier_state(folder: Path) -> dict[str, Any] | None:
-    """What an earlier watch says of its stack, complete or not; None where there was none."""
+    """Read the state of a stack of an earlier watch, complete or not; None without one."""
     if not (folder / RECORD).is_file():
         return read_state(folder)
     try:
@@ -405,10 +400,6 @@ def _earlier_state(folder: Path) -> dict[str, Any] | None:
         raise OutputTakenError(
             f"{folder}: holds the result of another run than amseg watch; give another -o"
         ) from error
-
-
-def _since(moment: float | None) -> float | None:
-    return None if moment is None else time.time() - moment
 
 
 def _scale_of(state: Mapping[str, Any]) -> Scale:

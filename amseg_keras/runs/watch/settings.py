@@ -1,4 +1,4 @@
-"""What the user chose for a watch, and what it tells the user."""
+"""Settings of a watch, and the events that it reports."""
 
 from __future__ import annotations
 
@@ -7,29 +7,29 @@ from pathlib import Path
 from typing import Literal
 
 from amseg_keras.read import ReadOptions
-from amseg_keras.runs.watch.incoming.timing import Timing
+from amseg_keras.runs.watch.arriving import Timing
 from amseg_keras.segment import Segmenter
 
 
 @dataclass(frozen=True)
 class WatchSettings:
-    """What the user chose.
+    """Settings of a watch.
 
     Attributes:
-        label_format: Of the label maps of complete stacks: `"tiff"`, `"png"` or `"hdf5"`.
-        pixel_size_um: Size of a pixel; by default the file's, else none.
+        label_format: Format of the label maps of complete stacks: `"tiff"`, `"png"` or `"hdf5"`.
+        pixel_size_um: Size of a pixel in um; by default the pixel size that the file states.
         batch_size: Most frames given to the network at once; by default up to 4, by frame size.
         dataset: Path inside HDF5 files; by default the only image stack in each.
-        reading: What the user said of files that can be read in two ways.
-        timing: When files are taken, and when given up.
-        grey_wait_s: So long are the first frames waited for on which grey levels are measured.
-        complete_s: A stack that may still grow counts as complete without a frame for so long.
-        until_idle_s: End when nothing came for so long; None to go on until told to stop.
-        poll_s: Between two looks at the folder; no longer than half of `timing.settle_s`, and no
-            shorter than four times what a look takes.
+        reading: Choices of the user for files that can be read in two ways.
+        timing: Times that decide when files are read.
+        grey_wait_s: Longest wait in s for the first frames, on which grey levels are measured.
+        complete_s: Time in s without a new frame after which an open stack counts as complete.
+        until_idle_s: Time in s without a new frame after which the watch ends; None for never.
+        poll_s: Pause in s between two looks at the folder; no longer than half of
+            `timing.settle_s`, and no shorter than four times the duration of a look.
         scale: Factor by which frames are enlarged for the network; `"auto"` as in `RunSettings`.
         assume_pixel_size: As in `RunSettings`.
-        frame_rate_hz: Frames per second; by default the file's, else none.
+        frame_rate_hz: Frames per second; by default the frame rate that the file states.
     """
 
     label_format: str = "tiff"
@@ -52,9 +52,8 @@ class Network:
     """A trained network.
 
     Attributes:
-        segmenter: The network.
-        weights_sha256: Of its weights, to tell whether an earlier run used the same.
-        device: Where it is, as Keras names it, `"cpu:0"`; written to the records.
+        weights_sha256: Digest of the weights, by which an earlier watch is recognised.
+        device: Device as Keras names it, `"cpu:0"`; written to the records.
     """
 
     segmenter: Segmenter
@@ -64,17 +63,17 @@ class Network:
 
 @dataclass(frozen=True)
 class Turn:
-    """Frames of one stack that were done one after the other.
+    """Frames of one stack that were labelled in a row.
 
     Attributes:
         stack: Name of the stack.
-        done: Frames of the stack that are done by now.
-        latencies_s: Of each frame of the turn, from its being seen to its result.
-        seconds: That the turn took.
-        behind: Frames that were seen and are not done.
-        oldest_s: For how long the first of these has been waiting.
-        falling_behind: Whether there are more of these than after the turn before.
-        errors: Frames of the turn that could not be read, a sentence each.
+        done: Number of frames of the stack that are done.
+        latencies_s: Time in s from the first look at each frame of the turn to its result.
+        seconds: Duration of the turn.
+        behind: Number of frames that were seen and are not done.
+        oldest_s: Time in s for which the oldest of these frames has been waiting.
+        falling_behind: Whether more frames wait than after the previous turn.
+        errors: Sentence for each unreadable frame of the turn.
     """
 
     stack: str
@@ -89,14 +88,7 @@ class Turn:
 
 @dataclass(frozen=True)
 class Written:
-    """The files of a stack that counts as complete were written.
-
-    Attributes:
-        stack: Name of the stack.
-        frames: That it has by now.
-        folder: Where they are.
-        notes: What was assumed, a sentence each.
-    """
+    """Notice that the files of a complete stack were written."""
 
     stack: str
     frames: int
@@ -106,11 +98,7 @@ class Written:
 
 @dataclass(frozen=True)
 class Problem:
-    """Something that the user must know of; the watch goes on.
-
-    Attributes:
-        text: One sentence that names the file and says what to do.
-    """
+    """Problem for the user, in a sentence that names the file; the watch continues."""
 
     text: str
 

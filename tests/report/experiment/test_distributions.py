@@ -5,7 +5,7 @@ import pytest
 from drawn_experiment import FRAMES, SCALE, depth, draw_labels, quantities
 
 from amseg_keras.quantify import Scale
-from amseg_keras.report.experiment.distributions import area_histogram_figure, spectrum_figure
+from amseg_keras.report.experiment.time_series import area_histogram_figure, spectrum_figure
 
 
 def test_the_histogram_counts_the_frames_with_a_keyhole():

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from amseg_keras.report.experiment.inline_svg import inline_svg
+from amseg_keras.report.experiment.look import inline_svg
 
 
 @pytest.fixture

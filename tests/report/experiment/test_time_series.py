@@ -14,8 +14,7 @@ from amseg_keras.classes import CLASS_NAMES
 from amseg_keras.quantify import Scale, measure
 from amseg_keras.report.colours import PAPER_COLOURS
 from amseg_keras.report.experiment.film_strip import StripPicture, Window, strip_frames
-from amseg_keras.report.experiment.inline_svg import inline_svg
-from amseg_keras.report.experiment.look import time_axis
+from amseg_keras.report.experiment.look import inline_svg, time_axis
 from amseg_keras.report.experiment.time_series import over_time, time_series_figure
 
 AXIS = time_axis(SCALE, FRAMES)

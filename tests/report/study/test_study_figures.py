@@ -9,15 +9,16 @@ from matplotlib.patches import Ellipse
 from PIL import Image
 
 from amseg_keras.quantify.study import describe_plane, frame_errors
-from amseg_keras.report.figure_files import save_figure
+from amseg_keras.report.experiment.look import save_figure
 from amseg_keras.report.study import (
+    WITH_PORES,
+    WITHOUT_PORES,
     area_histograms,
     error_figure,
     plane_figure,
     process_map,
     study_figure,
 )
-from amseg_keras.report.study.groups import WITH_PORES, WITHOUT_PORES
 
 
 def make_table():

@@ -1,1 +1,0 @@
-"""What comes into a watched folder: its files, and the stacks that they are."""
