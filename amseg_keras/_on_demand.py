@@ -15,6 +15,7 @@ NO_KERAS = (
 )
 
 _EXTRAS = {
+    "cv2": ("opencv-python-headless", "simulate"),
     "fabio": ("fabio", "formats"),
     "hdf5plugin": ("hdf5plugin", "formats"),
     "imagecodecs": ("imagecodecs", "formats"),
@@ -60,11 +61,35 @@ def needed(module: str, what: str) -> ModuleType:
     except ModuleNotFoundError as error:
         if error.name is None or error.name.partition(".")[0] != top:
             raise
-        package, extra = _EXTRAS[top]
-        raise MissingPackageError(
-            f"{what} needs the package {package}, which is not installed: run "
-            f"pip install 'amseg-keras[{extra}]'"
-        ) from error
+        raise MissingPackageError(_install(top, what)) from error
+
+
+def _install(top: str, what: str) -> str:
+    package, extra = _EXTRAS[top]
+    return (
+        f"{what} needs the package {package}, which is not installed: run "
+        f"pip install 'amseg-keras[{extra}]'"
+    )
+
+
+def install_keras(error: ImportError, what: str = "this") -> str | None:
+    """Return the sentence for an import that failed because Keras or its backend is missing.
+
+    Args:
+        error: Error of the import.
+        what: Beginning of the sentence: what needs Keras.
+
+    Returns:
+        The sentence, which names the extras that have Keras; `None` if another package is missing.
+
+    Example:
+        >>> install_keras(ModuleNotFoundError("No module named 'keras'", name="keras"), "Grad-CAM")
+        "Grad-CAM needs Keras with a backend, and none is installed: run pip install
+        'amseg-keras[tensorflow]' (or [jax], or [torch])"
+    """
+    if error.name != "keras" and NO_KERAS not in str(error):
+        return None
+    return NO_KERAS.replace("this", what, 1)
 
 
 def on_demand(
@@ -89,16 +114,19 @@ def on_demand(
     own = frozenset(modules)
 
     def get(name: str) -> Any:
-        if name in own:
-            return import_module(f"{package}.{name}")
-        if name not in where:
+        if name not in own and name not in where:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
         try:
+            if name in own:
+                return import_module(f"{package}.{name}")
             found = getattr(import_module(where[name]), name)
         except ModuleNotFoundError as error:
-            if error.name != "keras":
-                raise
-            raise ImportError(NO_KERAS) from error
+            sentence = install_keras(error)
+            if sentence is not None:
+                raise ImportError(sentence, name="keras") from error
+            if error.name in _EXTRAS:
+                raise MissingPackageError(_install(error.name, f"{package}.{name}")) from error
+            raise
         setattr(sys.modules[package], name, found)
         return found
 

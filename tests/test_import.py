@@ -189,3 +189,20 @@ def test_without_a_backend_the_error_says_what_to_install(monkeypatch, tmp_path)
     monkeypatch.setattr(_backend.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(ImportError, match=r"pip install 'amseg-keras\[tensorflow\]'"):
         _backend.choose_backend()
+
+
+def test_public_names_that_need_a_missing_package_say_what_to_install():
+    code = """
+import sys
+import amseg_keras
+sys.modules["keras"] = sys.modules["cv2"] = None
+for name in amseg_keras.__all__:
+    try:
+        getattr(amseg_keras, name)
+    except ImportError as error:
+        print(f"{name}: {error}")
+"""
+    said = dict(line.split(": ", 1) for line in run(code)[0].splitlines())
+    assert {"losses", "layers", "explain", "train", "simulate"} <= set(said)
+    assert "pip install 'amseg-keras[simulate]'" in said.pop("simulate")
+    assert all("pip install 'amseg-keras[tensorflow]'" in sentence for sentence in said.values())

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from amseg_keras._on_demand import NO_KERAS, MissingPackageError
+from amseg_keras._on_demand import MissingPackageError, install_keras
 
 if TYPE_CHECKING:
     from tqdm import tqdm
@@ -40,10 +40,10 @@ class InterruptibleGroup(click.Group):
         except MissingPackageError as error:
             raise click.ClickException(str(error)) from error
         except ImportError as error:
-            if error.name != "keras" and NO_KERAS not in str(error):
+            sentence = install_keras(error, f"amseg {ctx.invoked_subcommand}")
+            if sentence is None:
                 raise
-            command = f"amseg {ctx.invoked_subcommand}"
-            raise click.ClickException(NO_KERAS.replace("this", command, 1)) from error
+            raise click.ClickException(sentence) from error
 
 
 @contextmanager

@@ -76,6 +76,7 @@ def main() -> None:
 
 
 def _outcome(job: Callable[..., Any], message: dict[str, Any], tell: Tell) -> dict[str, Any]:
+    from amseg_keras._on_demand import MissingPackageError, install_keras
     from amseg_keras.outputs import OutputError
     from amseg_keras.pretrained import PresetError
     from amseg_keras.read import ReadError
@@ -91,6 +92,13 @@ def _outcome(job: Callable[..., Any], message: dict[str, Any], tell: Tell) -> di
         return {"stopped": True}
     except tuple(known) as error:
         return {"failed": without_folders(str(error), message["arguments"])}
+    except MissingPackageError as error:
+        return {"failed": str(error)}
+    except ImportError as error:
+        sentence = install_keras(error)
+        if sentence is None:
+            traceback.print_exc()
+        return {"failed": sentence}
     except MemoryError:
         return {"failed": "it takes more memory than this page has"}
     except Exception:

@@ -187,11 +187,12 @@ def _serve() -> None:
 
 
 def _answer(function: str, arguments: tuple[Any, ...], tell: Any) -> tuple[Any, ...]:
+    from amseg_keras._on_demand import install_keras
     from amseg_keras.outputs import OutputError
     from amseg_keras.pretrained import PresetError
     from amseg_keras.read import ReadError
 
-    known = (ReadError, OutputError, PresetError, ValueError, ImportError, OSError)
+    known = (ReadError, OutputError, PresetError, ValueError, OSError)
     module, _, name = function.partition(":")
     try:
         return "done", getattr(import_module(module), name)(*arguments, tell)
@@ -199,6 +200,8 @@ def _answer(function: str, arguments: tuple[Any, ...], tell: Any) -> tuple[Any, 
         return ("stopped",)
     except known as error:
         return "failed", str(error)
+    except ImportError as error:
+        return "failed", install_keras(error) or str(error)
     except Exception as error:
         if type(error).__name__ == "TrainingError":  # its module takes seconds to import
             return "failed", str(error)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from typing import Any, ClassVar, Literal, get_args
@@ -152,47 +152,106 @@ class GreyScaling:
         Raises:
             ReadError: none of the frames can be read.
         """
-        sampled = list(_sample(frames))
-        sample = np.concatenate([pixels.ravel() for pixels in sampled])
-        if self.method == "as_is" and sample.dtype == np.uint8:
+        sample = list(_sample(frames))
+        if self.method == "as_is" and sample[0].dtype == np.uint8:
             return GreyRange(0.0, self.top, self.top)
-        # Counts need no large copy in float64; between signed integers NumPy overflows.
-        exact = sample if sample.dtype.kind == "u" else sample.astype(np.float64)
-        ends = [self.low_percent, self.high_percent]
-        low, high = map(float, np.percentile(exact, ends, overwrite_input=True))
+        levels, counts = _counted(sample)
+        low, high = _percentiles(levels, counts, [self.low_percent, self.high_percent])
         if self.method != "specimen" or high <= low:
             return GreyRange(low, high, self.top)
-        return GreyRange(low, high, self.top, *_specimen_levels(np.stack(sampled), low, high))
+        specimen = _specimen_levels(sample, levels, counts, low, high)
+        return GreyRange(low, high, self.top, *specimen)
 
 
-def _specimen_levels(sample: np.ndarray, low: float, high: float) -> tuple[float, float]:
+Counts = np.ndarray | None
+"""How many pixels have each grey level; `None` if there is a grey level for each pixel."""
+
+
+def _counted(sample: Sequence[np.ndarray]) -> tuple[np.ndarray, Counts]:
+    """Count the grey levels of frames of 8 or 16 bit, which have far fewer levels than pixels.
+
+    Args:
+        sample: Frames `(height, width)` of one dtype.
+
+    Returns:
+        The grey levels in rising order, and how many pixels have each. Of other frames the grey
+        levels of all pixels, and `None`.
+    """
+    dtype = sample[0].dtype
+    if dtype not in (np.uint8, np.uint16):
+        pixels = np.concatenate([frame.ravel() for frame in sample])
+        # Between signed integers NumPy overflows.
+        return (pixels if dtype.kind == "u" else pixels.astype(np.float64)), None
+    counts = np.zeros(np.iinfo(dtype).max + 1, np.int64)
+    for frame in sample:
+        counts += np.bincount(frame.ravel(), minlength=len(counts))
+    levels = np.flatnonzero(counts)
+    return levels.astype(dtype), counts[levels]
+
+
+def _percentiles(
+    levels: np.ndarray, counts: Counts, percents: Sequence[float]
+) -> tuple[float, float]:
+    """Compute two percentiles as `np.percentile` does, of counted grey levels as well."""
+    if counts is None:
+        low, high = np.percentile(levels, percents)
+        return float(low), float(high)
+    ends = np.cumsum(counts)
+    found = []
+    for percent in percents:
+        place = np.float64(percent / 100) * (int(ends[-1]) - 1)
+        before = int(place)
+        after = min(before + 1, int(ends[-1]) - 1)
+        below, above = levels[np.searchsorted(ends, [before, after], "right")]
+        apart, part = above - below, place - before
+        found.append(below + apart * part if part < 0.5 else above - apart * (1 - part))
+    return float(found[0]), float(found[1])
+
+
+def _specimen_levels(
+    sample: Sequence[np.ndarray], levels: np.ndarray, counts: Counts, low: float, high: float
+) -> tuple[float, float]:
     """Find the grey levels of the specimen, whatever the gas beside it is.
 
     Args:
-        sample: Frames of a stack, `(frames, height, width)`.
+        sample: Frames of a stack, each `(height, width)`.
+        levels: Grey levels of the sample, from `_counted`.
+        counts: How many pixels have each.
+        low: Lower end of the stretch.
+        high: Upper end of the stretch.
 
     Returns:
         Lower and upper grey level.
     """
-    levels = np.clip(sample.astype(np.float32), low, high)
-    dark = levels <= _otsu(levels)
-    dark_in_row = dark.mean(axis=(0, 2))
-    specimen = levels.ravel()
+    clipped = np.clip(levels.astype(np.float32), low, high)
+    dark = clipped <= _otsu(clipped, counts)
+    dark_in_row = _share_in_rows(sample, levels[dark].max())
+    specimen = np.ones_like(dark)
     if 0 < dark_in_row.sum() < len(dark_in_row):
         rows = np.arange(len(dark_in_row))
         below = np.average(rows, weights=dark_in_row) - np.average(rows, weights=1 - dark_in_row)
         if abs(below) >= LEAST_APART * len(rows):  # else there is no gas in view
-            specimen = levels[dark] if below > 0 else levels[~dark]
-    first, median = np.percentile(specimen, [DARKEST_PERCENT, 50])
+            specimen = dark if below > 0 else ~dark
+    of_specimen = None if counts is None else counts[specimen]
+    first, median = _percentiles(clipped[specimen], of_specimen, [DARKEST_PERCENT, 50])
     spread = (median - first) or LEAST_SPREAD * (high - low)
-    return float(median - spread), float(median + TIMES_ABOVE * spread)
+    return median - spread, median + TIMES_ABOVE * spread
 
 
-def _otsu(levels: np.ndarray) -> float:
+def _share_in_rows(sample: Sequence[np.ndarray], darkest: float) -> np.ndarray:
+    """Share of the pixels of each row, over all frames, that are no brighter than a grey level."""
+    height, width = sample[0].shape
+    dark = np.zeros((height, width), np.uint8)
+    for frame in sample:  # at most 64
+        dark += frame <= darkest
+    return np.asarray(dark.sum(axis=1, dtype=np.int64) / (len(sample) * width))
+
+
+def _otsu(levels: np.ndarray, counts: Counts) -> float:
     """Compute Otsu's threshold without `skimage.filters`, which takes long to import."""
     if (levels == levels.flat[0]).all():
         return float(levels.flat[0])
-    histogram, edges = np.histogram(levels, 256)
+    histogram, edges = np.histogram(levels, 256, weights=counts)
     counts, centres = histogram.astype(np.float32), (edges[1:] + edges[:-1]) / 2
     below, above = np.cumsum(counts), np.cumsum(counts[::-1])[::-1]
     mean_below = np.cumsum(counts * centres) / below

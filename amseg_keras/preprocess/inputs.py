@@ -126,7 +126,31 @@ NO_LIGHT = 1e-20
 """Backgrounds that are darker have no grey levels to compare with."""
 
 
-def motion(frame: np.ndarray, background: np.ndarray | None) -> np.ndarray:
+class Behind:
+    """A background made ready for the motion of many frames, which saves a third of the time.
+
+    Args:
+        background: Grey levels without what moves, `(height, width)`.
+
+    Attributes:
+        darkest: Grey level as which darker ones count, float32; `None` without any light.
+        levels: Grey levels of the background, none below the darkest, float32.
+
+    Example:
+        >>> ready = Behind(np.full((2, 3), 100.0))
+        >>> float(ready.darkest), ready.levels.shape
+        (1.0, (2, 3))
+    """
+
+    def __init__(self, background: np.ndarray) -> None:
+        behind = np.asarray(background, np.float32)
+        mean = np.maximum(behind, 0).mean(dtype=np.float64).astype(np.float32)
+        darkest = np.float32(DARKEST) * mean
+        self.darkest = darkest if darkest > NO_LIGHT else None
+        self.levels = behind if self.darkest is None else np.maximum(behind, darkest)
+
+
+def motion(frame: np.ndarray, background: np.ndarray | Behind | None) -> np.ndarray:
     """Compute what moves: the log ratio of a frame to its background, over ten standard deviations.
 
     The frame's own median is subtracted first, so that a flicker of the beam is no motion. The
@@ -137,7 +161,8 @@ def motion(frame: np.ndarray, background: np.ndarray | None) -> np.ndarray:
 
     Args:
         frame: Grey levels, `(height, width)`, any real dtype.
-        background: Grey levels without what moves, same shape; `None` if there are none.
+        background: Grey levels without what moves, same shape, as they are or made ready; `None`
+            if there are none.
 
     Returns:
         float32 of the same shape, from -1 (darker) to 1 (brighter); 0 everywhere without a
@@ -158,16 +183,16 @@ def motion(frame: np.ndarray, background: np.ndarray | None) -> np.ndarray:
     """
     if background is None:
         return np.zeros(frame.shape, np.float32)
-    if np.shape(frame) != np.shape(background):
+    behind = background if isinstance(background, Behind) else Behind(background)
+    if np.shape(frame) != behind.levels.shape:
         raise ValueError(
-            f"a frame of {np.shape(frame)} and a background of {np.shape(background)} pixels differ"
+            f"a frame of {np.shape(frame)} and a background of {behind.levels.shape} pixels differ"
         )
-    behind = np.asarray(background, np.float32)
-    darkest = np.float32(DARKEST) * np.maximum(behind, 0).mean(dtype=np.float64).astype(np.float32)
-    if not darkest > NO_LIGHT:
+    if behind.darkest is None:
         return np.zeros(frame.shape, np.float32)
-    ratio = np.maximum(np.asarray(frame, np.float32), darkest)
-    ratio /= np.maximum(behind, darkest)
+    # `clip` takes a third of the time of `maximum`, which gives the same.
+    ratio = np.clip(np.asarray(frame, np.float32), behind.darkest, np.float32(np.inf))
+    ratio /= behind.levels
     change = np.log(ratio, out=ratio)
     some = change[::2, ::2]
     some = some[some != 0]
@@ -245,14 +270,20 @@ class Channels:
         return "motion" in self.names
 
     def make(
-        self, frame: np.ndarray, grey_range: GreyRange, background: np.ndarray | None = None
+        self,
+        frame: np.ndarray,
+        grey_range: GreyRange,
+        background: np.ndarray | Behind | None = None,
+        out: np.ndarray | None = None,
     ) -> np.ndarray:
         """Make the channels of one frame.
 
         Args:
             frame: Grey levels as recorded, `(height, width)`, any real dtype.
             grey_range: Grey levels of the stack, from `GreyScaling.measure`.
-            background: Grey levels without what moves, same shape; `None` for a blank motion.
+            background: Grey levels without what moves, same shape, as they are or made ready;
+                `None` for a blank motion.
+            out: Array to fill and to return; by default a new one.
 
         Returns:
             float32 `(height, width, channels)`, each channel from 0 to `grey_range.top`.
@@ -260,17 +291,19 @@ class Channels:
         Raises:
             ValueError: The background has another shape than the frame.
         """
-        made = np.empty((*frame.shape, len(self.names)), np.float32)
+        made = np.empty((*frame.shape, len(self.names)), np.float32) if out is None else out
         for top in range(0, len(frame), ROWS):
             made[top : top + ROWS, :, 0] = grey_range.apply(frame[top : top + ROWS])
         if self.has_motion:
             place = self.names.index("motion")
             half = np.float32(grey_range.top / 2)
-            made[..., place] = half
-            if background is not None:
+            if background is None:
+                made[..., place] = half
+            else:
                 moved = motion(frame, background)
                 moved *= half
-                made[..., place] += moved
+                moved += half
+                made[..., place] = moved
         return made
 
     def description(self) -> list[dict[str, str]]:
@@ -346,7 +379,7 @@ class Inputs:
         self.scale = scale
         own = frames.shape[1:]
         self.frame_shape = (own[0], own[1]) if scale == 1 else scaled_shape(own, scale)
-        self._rescaled: tuple[np.ndarray, np.ndarray] | None = None
+        self._ready: tuple[np.ndarray, Behind] | None = None
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -393,17 +426,20 @@ class Inputs:
         frame = self.frames[index]
         return frame, None if self.backgrounds is None else self.backgrounds.of(index)
 
-    def make_of(self, frame: np.ndarray, background: np.ndarray | None) -> np.ndarray:
+    def make_of(
+        self, frame: np.ndarray, background: np.ndarray | None, out: np.ndarray | None = None
+    ) -> np.ndarray:
         """Make the input of a frame that was read: float32 `(height, width, channels)`.
 
         Args:
             frame: Grey levels as recorded, `(height, width)`.
             background: Background of the frame, of the same shape, or `None`.
+            out: Array to fill and to return; by default a new one.
         """
         if self.scale != 1:
             frame = rescale(frame, self.frame_shape)
-            background = None if background is None else self._rescale_background(background)
-        return self.channels.make(frame, self.grey_range, background)
+        behind = None if background is None else self._make_ready(background)
+        return self.channels.make(frame, self.grey_range, behind, out)
 
     def make(self, index: int) -> np.ndarray:
         """Make the input of a frame: float32 `(height, width, channels)`.
@@ -413,8 +449,9 @@ class Inputs:
         """
         return self.make_of(*self.read(index))
 
-    def _rescale_background(self, background: np.ndarray) -> np.ndarray:
+    def _make_ready(self, background: np.ndarray) -> Behind:
         # Most frames have the background of the frame before.
-        if self._rescaled is None or self._rescaled[0] is not background:
-            self._rescaled = background, rescale(background, self.frame_shape)
-        return self._rescaled[1]
+        if self._ready is None or self._ready[0] is not background:
+            scaled = background if self.scale == 1 else rescale(background, self.frame_shape)
+            self._ready = background, Behind(scaled)
+        return self._ready[1]

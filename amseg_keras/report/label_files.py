@@ -105,8 +105,29 @@ BIGTIFF_BYTES = (1 << 32) - (1 << 26)
 DEFLATE_LEVEL = 4
 """Level of gzip in HDF5 by default."""
 
+STRIP_BYTES = 1 << 18
+"""Bytes of a TIFF strip before it is compressed, as tifffile chooses where nobody says."""
+
 WriteLabels = Callable[[Path, Iterable[np.ndarray], tuple[int, int, int], Sequence[str]], str]
 """Function of folder, label maps, shape and class names that returns the name of its file."""
+
+
+def pack(labels: np.ndarray) -> bytes:
+    """Compress labels as zlib does, by runs of equal bytes alone.
+
+    Labels are large pieces of one value. Runs take half the time of zlib's usual search for
+    repetitions, and the result is as small.
+
+    Args:
+        labels: Class ids, uint8.
+
+    Example:
+        >>> labels = np.repeat(np.arange(4, dtype=np.uint8), 1000)
+        >>> len(pack(labels)) < 100, zlib.decompress(pack(labels)) == labels.tobytes()
+        (True, True)
+    """
+    packer = zlib.compressobj(DEFLATE_LEVEL, strategy=zlib.Z_RLE)
+    return packer.compress(np.ascontiguousarray(labels).data) + packer.flush()
 
 
 def write_tiff(
@@ -123,13 +144,15 @@ def write_tiff(
     lookup = np.zeros((3, 256), np.uint8)
     lookup[:, : len(class_names)] = class_colours(class_names).T
     lookup[:, IGNORE] = 255
+    rows = min(max(STRIP_BYTES // width, 1), height)
     with complete_or_absent(folder / "labels.tif") as temporary:
         tifffile.imwrite(
             temporary,
-            (np.ascontiguousarray(frame) for frame in labels),
+            (pack(frame[top : top + rows]) for frame in labels for top in range(0, height, rows)),
             shape=(frames, height, width),
             dtype=np.uint8,
             compression="zlib",
+            rowsperstrip=rows,
             imagej=frames * height * width < BIGTIFF_BYTES,
             bigtiff=frames * height * width >= BIGTIFF_BYTES,
             metadata={
@@ -179,8 +202,7 @@ def write_hdf5(
         dataset.attrs["ignore"] = IGNORE
         for index, frame in enumerate(labels):
             # HDF5 would lock out the thread that reads other files while it compresses.
-            packed = zlib.compress(frame.tobytes(), DEFLATE_LEVEL)
-            dataset.id.write_direct_chunk((index, 0, 0), packed)
+            dataset.id.write_direct_chunk((index, 0, 0), pack(frame))
     return "labels.h5"
 
 

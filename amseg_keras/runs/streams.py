@@ -33,6 +33,7 @@ class ReadAhead:
         self._frames = frames
         self.shape: tuple[int, ...] = (len(frames), *frames.shape[1:])
         self._ahead = ahead
+        self._rests = False
         self._coming = dict.fromkeys(indices)
         self._kept: dict[int, np.ndarray | BaseException] = {}
         self._unrequested: set[int] = set()
@@ -58,13 +59,14 @@ class ReadAhead:
         if not 0 <= index < len(self):
             raise IndexError(f"there is no frame {index} among {len(self)}")
         with self._changed:
-            self._waiting += 1
-            self._changed.notify_all()
-            self._changed.wait_for(lambda: index in self._kept or index not in self._coming)
-            self._waiting -= 1
+            if index in self._coming:
+                self._waiting += 1
+                self._changed.notify_all()
+                self._changed.wait_for(lambda: index not in self._coming)
+                self._waiting -= 1
             frame = self._kept.get(index)
             self._unrequested.discard(index)
-            self._changed.notify_all()
+            self._let_read()
         if frame is None:
             with self._file:
                 return self._frames[index]
@@ -90,6 +92,10 @@ class ReadAhead:
         with self._changed:
             self._kept.pop(index, None)
             self._unrequested.discard(index)
+            self._let_read()
+
+    def _let_read(self) -> None:
+        if self._may_go_on():
             self._changed.notify_all()
 
     def _read_all(self) -> None:
@@ -114,7 +120,14 @@ class ReadAhead:
 
     def _may_go_on(self) -> bool:
         # A request for a later frame must not wait for frames that nobody requests.
-        return not self._coming or self._waiting > 0 or len(self._unrequested) < self._ahead
+        if not self._coming or self._waiting > 0:
+            self._rests = False
+        elif len(self._unrequested) >= self._ahead:
+            self._rests = True
+        elif len(self._unrequested) <= self._ahead // 2:
+            # To wake up for each frame takes longer than to read a small one.
+            self._rests = False
+        return not self._rests
 
 
 class _FirstFrames:
@@ -133,6 +146,10 @@ class _FirstFrames:
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+
+
+AT_ONCE = 4
+"""Items that wake up the writer: to wake up for each takes longer than to write a small one."""
 
 
 class _AbandonedError(Exception):
@@ -159,6 +176,7 @@ class WriteBehind(Generic[Item, Result]):
     def __init__(self, write: Callable[[Iterator[Item]], Result], behind: int) -> None:
         self._write = write
         self._behind = behind
+        self._enough = min(AT_ONCE, behind)
         self._items: deque[Item] = deque()
         self._complete = self._abandoned = self._over = False
         self._error: BaseException | None = None
@@ -184,7 +202,8 @@ class WriteBehind(Generic[Item, Result]):
                 raise self._error
             if not self._over:
                 self._items.append(item)
-                self._changed.notify_all()
+                if len(self._items) >= self._enough:
+                    self._changed.notify_all()
 
     def result(self) -> Result:
         """End the items, and wait for the result of the function."""
@@ -210,14 +229,19 @@ class WriteBehind(Generic[Item, Result]):
     def _coming(self) -> Iterator[Item]:
         while True:
             with self._changed:
-                self._changed.wait_for(lambda: self._items or self._complete or self._abandoned)
+                if not self._items:
+                    self._changed.wait_for(self._has_enough)
                 if self._abandoned:
                     raise _AbandonedError
                 if not self._items:
                     return
                 item = self._items.popleft()
-                self._changed.notify_all()
+                if len(self._items) < self._enough:
+                    self._changed.notify_all()
             yield item
+
+    def _has_enough(self) -> bool:
+        return len(self._items) >= self._enough or self._complete or self._abandoned
 
 
 def with_progress(

@@ -22,6 +22,7 @@ from amseg_keras.preprocess.lazy import spread
 from amseg_keras.quantify.geometry.surface import at_grey_edge, substrate_surface
 from amseg_keras.quantify.intervals import FrameBounds
 from amseg_keras.read import ReadError
+from amseg_keras.segment.tiling import TILE_PIXELS
 
 LEVEL = 0.9
 """Probability that the truth lies between the ends of an interval."""
@@ -64,7 +65,7 @@ def find_bounds(
 
     Args:
         inputs: Inputs of the network for the recording.
-        probabilities: The network, from `(1, height, width, channels)` to probabilities of the
+        probabilities: The network, from `(batch, height, width, channels)` to probabilities of the
             classes.
         class_names: Name of each class id.
         temperature: Temperature at which its probabilities mean what they say.
@@ -168,12 +169,19 @@ def _mean_probabilities(
 ) -> np.ndarray:
     """Average over the frame and the frame moved by a few pixels."""
     height, width = made.shape[:2]
-    total = tempered(probabilities(made[None])[0], temperature)
-    for down, right in SHIFTS:
-        # The moved frame keeps its size: engines are made ready for one size.
-        gap = ((down, 0), (right, 0), (0, 0))
-        moved = np.pad(made, gap, mode="symmetric")[:height, :width]
-        found = tempered(probabilities(moved[None])[0], temperature)
+    # The moved frames keep the size: engines are made ready for one size.
+    given = [made] + [
+        np.pad(made, ((down, 0), (right, 0), (0, 0)), mode="symmetric")[:height, :width]
+        for down, right in SHIFTS
+    ]
+    if height * width <= TILE_PIXELS:
+        # Together, so that an engine need not be made ready for frames that come alone.
+        found = list(probabilities(np.stack(given)))
+    else:
+        found = [probabilities(one[None])[0] for one in given]
+    total = tempered(found[0], temperature)
+    for (down, right), one in zip(SHIFTS, found[1:], strict=True):
         # The rows and columns that left the frame repeat the last ones that stayed.
-        total = total + np.pad(found[down:, right:], ((0, down), (0, right), (0, 0)), mode="edge")
+        stayed = tempered(one, temperature)[down:, right:]
+        total = total + np.pad(stayed, ((0, down), (0, right), (0, 0)), mode="edge")
     return total / np.float32(1 + len(SHIFTS))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -168,7 +168,7 @@ def label_batch(
         if before is None or not _same(read, before):
             new.append(read)
         places.append(len(new) - 1)
-    found = label(_stacked([inputs.make_of(*read) for read in new])) if new else []
+    found = label(_made(inputs, new)) if new else []
     own = inputs.frames.shape[1:]
     for index, place in zip(indices, places, strict=True):
         if isinstance(place, str):
@@ -184,9 +184,12 @@ def label_batch(
             yield new[place], LabelledFrame(index, labels, sure)
 
 
-def _stacked(made: list[np.ndarray]) -> np.ndarray:
-    """Stack the inputs to a batch, without a copy of a single large one."""
-    return made[0][None] if len(made) == 1 else np.stack(made)
+def _made(inputs: Inputs, frames: Sequence[Read]) -> np.ndarray:
+    """Make the inputs of some frames as one batch."""
+    batch = np.empty((len(frames), *inputs.frame_shape, len(inputs.channels)), np.float32)
+    for made, (frame, background) in zip(batch, frames, strict=True):
+        inputs.make_of(frame, background, made)
+    return batch
 
 
 def _same(read: Read, before: Read) -> bool:

@@ -199,3 +199,18 @@ def test_a_specimen_without_gas_is_stretched_as_a_whole():
     first, median = np.percentile(np.clip(stack, measured.low, measured.high), [2, 50])
     assert measured.specimen_low == pytest.approx(first, abs=0.1)
     assert measured.specimen_high == pytest.approx(median + 2 * (median - first), abs=0.1)
+
+
+@given(
+    stored=st.sampled_from(["uint8", "uint16"]),
+    method=st.sampled_from(["percentile", "specimen"]),
+    step=st.sampled_from([1, 9, 60]),
+    seed=st.integers(0, 1 << 16),
+)
+def test_counted_grey_levels_give_the_range_of_all_pixels(stored, method, step, seed):
+    rng = np.random.default_rng(seed)
+    frames = rng.normal(90, 30, (rng.integers(1, 4), *rng.integers(1, 40, 2)))
+    frames[:, : frames.shape[1] // 3] += 90  # gas above the plate
+    frames = (np.clip(frames, 0, 255) // step * step).astype(stored)
+    scaling = GreyScaling(method)
+    assert scaling.measure(frames) == scaling.measure(frames.astype(np.float64))

@@ -175,7 +175,7 @@ def test_a_cut_member_of_a_sequence_is_an_error_of_its_frame(frames, tmp_path, c
 
 WITHOUT_EXTRAS = """
 import sys
-for name in ("fabio", "hdf5plugin", "imagecodecs"):
+for name in ("compression", "fabio", "hdf5plugin", "imagecodecs"):
     sys.modules[name] = None
 from amseg_keras.read import open_stack
 for path in sys.argv[1:]:
@@ -194,7 +194,8 @@ def test_what_an_extra_reads_says_which_package_is_missing(frames, tmp_path):
     import tifffile
     from fabio.edfimage import EdfImage
 
-    paths = [tmp_path / name for name in ("a.edf", "a.h5", "whole.h5", "a.png", "a.tif")]
+    names = ("a.edf", "a.h5", "whole.h5", "a.png")
+    paths = [tmp_path / name for name in (*names, "a.tif", "z.tif")]
     EdfImage(data=frames[0]).write(str(paths[0]))
     with h5py.File(paths[1], "w") as file:
         file.create_dataset("a", data=frames, chunks=True, **hdf5plugin.LZ4())
@@ -204,7 +205,8 @@ def test_what_an_extra_reads_says_which_package_is_missing(frames, tmp_path):
         file.create_virtual_dataset("a", layout)
     colours = np.stack([frames[0].astype(np.uint16)] * 3, axis=-1)
     paths[3].write_bytes(imagecodecs.png_encode(colours))
-    tifffile.imwrite(paths[4], frames, compression="lzw", photometric="minisblack")
+    for path, compression in zip(paths[4:], ("lzw", "zstd"), strict=True):
+        tifffile.imwrite(path, frames, compression=compression, photometric="minisblack")
 
     said = subprocess.run(
         [sys.executable, "-c", WITHOUT_EXTRAS, *map(str, paths)],
@@ -213,7 +215,7 @@ def test_what_an_extra_reads_says_which_package_is_missing(frames, tmp_path):
         check=True,
     ).stdout.splitlines()
 
-    packages = ("fabio", "hdf5plugin", "hdf5plugin", "imagecodecs", "imagecodecs")
+    packages = ("fabio", "hdf5plugin", "hdf5plugin", *["imagecodecs"] * 3)
     assert len(said) == len(paths)
     for path, package, sentence in zip(paths, packages, said, strict=True):
         assert sentence.startswith(str(path))

@@ -48,6 +48,20 @@ def test_bounds_belong_to_the_labels_and_know_where_the_grey_levels_step():
     assert (found[1].most == 2).sum() >= 150 > (found[1].least == 2).sum()
 
 
+def test_moved_frames_are_computed_together_unless_they_are_large():
+    given = []
+
+    def probabilities(scaled):
+        given.append(scaled.shape)
+        return np.full((*scaled.shape[:3], len(NAMES)), 0.25, np.float32)
+
+    for height, width in ((32, 48), (1024, 1600)):
+        stack = np.random.default_rng(0).integers(0, 255, (1, height, width), np.uint8)
+        inputs = Inputs(stack, Channels(), GreyScaling().measure(stack))
+        find_bounds(inputs, probabilities, NAMES, 1.0, {0: np.zeros((height, width), np.uint8)})
+    assert given == [(3, 32, 48, 1), *[(1, 1024, 1600, 1)] * 3]
+
+
 def test_a_long_recording_has_few_frames_with_bounds():
     assert len(bounded_frames(10_000)) == 8
     assert bounded_frames(3) == (0,)

@@ -282,8 +282,10 @@ class TiffReader(FrameReader):
         self._check_extent(page, index)
         try:
             return np.asarray(page.asarray())
-        except ValueError as error:
-            if "'imagecodecs' package" in str(error):
+        except (ValueError, ModuleNotFoundError) as error:
+            # Before Python 3.14, tifffile finds no module that reads Zstandard.
+            missing = isinstance(error, ModuleNotFoundError)
+            if missing or "'imagecodecs' package" in str(error):
                 name = tifffile.COMPRESSION(page.compression).name
                 needed("imagecodecs", f"a TIFF file with the compression {name}")
             raise
