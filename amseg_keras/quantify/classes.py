@@ -88,6 +88,8 @@ def check_class_ids(labels: np.ndarray, class_names: Sequence[str], index: int) 
     Raises:
         ValueError: An id has no name; the message names the id and the frame.
     """
+    if labels.dtype.kind == "u" and labels.size and int(labels.max()) < len(class_names):
+        return  # the usual case, without a copy
     ids = labels[labels != IGNORE]
     if ids.size and not 0 <= (low := int(ids.min())) <= (high := int(ids.max())) < len(class_names):
         raise ValueError(

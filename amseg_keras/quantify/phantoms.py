@@ -174,20 +174,32 @@ def find_phantoms(labels: Iterable[np.ndarray], class_names: Sequence[str]) -> P
 
 def _numbered(mask: np.ndarray) -> tuple[np.ndarray, int]:
     """Number the pieces of a mask; pieces that are near each other have one number."""
-    if not mask.any():
-        return np.zeros(mask.shape, np.int32), 0
-    joined = ndimage.maximum_filter(mask, GAP_PX + 1, mode="constant")
-    numbers, count = ndimage.label(joined, np.ones((3, 3)))
-    return np.where(mask, numbers, 0), int(count)
+    numbers = np.zeros(mask.shape, np.int32)
+    rows = np.flatnonzero(mask.any(axis=1))
+    if not len(rows):
+        return numbers, 0
+    columns = np.flatnonzero(mask.any(axis=0))
+    # Most of a frame holds no keyhole: only the part that does is numbered.
+    part = tuple(
+        slice(max(int(side[0]) - GAP_PX, 0), int(side[-1]) + GAP_PX + 1) for side in (rows, columns)
+    )
+    joined = ndimage.maximum_filter(mask[part], GAP_PX + 1, mode="constant")
+    found, count = ndimage.label(joined, np.ones((3, 3)))
+    numbers[part] = np.where(mask[part], found, 0)
+    return numbers, int(count)
 
 
 def _continue_paths(paths: list[Path], index: int, mask: np.ndarray) -> None:
     """Add the pieces of a frame to the paths that they continue, the nearest first."""
     numbers, count = _numbered(mask)
-    pieces = []
-    for number in range(1, count + 1):
-        columns = np.flatnonzero(numbers == number) % mask.shape[1]
-        pieces.append((number, float(columns.mean()), len(columns)))
+    places = np.flatnonzero(numbers)
+    of_place = numbers.ravel()[places]
+    areas = np.bincount(of_place, minlength=count + 1)[1:]
+    sums = np.bincount(of_place, places % mask.shape[1], minlength=count + 1)[1:]
+    pieces = [
+        (number, float(total / area), int(area))
+        for number, (total, area) in enumerate(zip(sums, areas, strict=True), start=1)
+    ]
     open_paths = [path for path in paths if index - path.frames[-1] <= MEMORY]
     pairs = sorted(
         (abs(path.expected(index) - column), at, piece)

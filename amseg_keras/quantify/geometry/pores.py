@@ -113,8 +113,12 @@ def measure_pores(
 def _pieces(mask: np.ndarray, smallest_px: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return rows, columns and piece numbers of the pixels of large enough pieces."""
     y, x = np.nonzero(mask)
-    pieces, _ = ndimage.label(mask, np.ones((3, 3))) if len(x) else (mask, 0)
-    piece = pieces[y, x].astype(np.intp) - 1
+    if not len(x):
+        return y, x, y
+    # Most of a frame holds no pore: only the part that does is numbered.
+    top, left = y[0], x.min()
+    pieces, _ = ndimage.label(mask[top : y[-1] + 1, left : x.max() + 1], np.ones((3, 3)))
+    piece = pieces[y - top, x - left].astype(np.intp) - 1
     large = np.bincount(piece) >= smallest_px
     y, x, piece = (values[large[piece]] for values in (y, x, piece))
     # Number them again, without gaps.

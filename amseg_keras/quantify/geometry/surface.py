@@ -122,8 +122,10 @@ def substrate_surface(labels: np.ndarray, class_names: Sequence[str]) -> Surface
     pieces, count = ndimage.label(metal)
     if not count:
         return None
-    areas = np.bincount(pieces.ravel())
-    body = pieces == 1 + int(areas[1:].argmax())
+    body = metal
+    if count > 1:
+        areas = np.bincount(pieces.ravel())
+        body = pieces == 1 + int(areas[1:].argmax())
     tops = body.argmax(axis=0)
     columns = np.arange(labels.shape[1])
     # Row 0 is also what argmax says of a column without metal.
