@@ -106,7 +106,7 @@ def judge(
         return ()
     whole = known.deviations(median_signs(list(signs.values())))
     each = {number: known.deviations(found) for number, found in signs.items()}
-    foreign = _foreign(known, whole, each) or _inverted(known, signs)
+    foreign = _foreign(known, whole, each) or _inverted(known, signs, whole)
     found = [
         *_bright_gas(known, signs, frames, bool(foreign)),
         *foreign,
@@ -144,10 +144,13 @@ def _foreign(
 
 
 def _inverted(
-    known: Knowledge, signs: Mapping[int, Mapping[str, float]]
+    known: Knowledge, signs: Mapping[int, Mapping[str, float]], whole: np.ndarray
 ) -> list[ApplicabilityWarning]:
     """Warn of voids that are darker than the plate, whether the gas is bright or dark."""
     if not {"share_background", "share_substrate"} <= set(known.signs):
+        return []
+    # Grains that stick to a plate are dark too: the trees must at least doubt.
+    if known.trees is not None and known.trees.score(whole) <= 0:
         return []
     # Voids of all sizes must be dark: a track of dark grains is dark at one size alone.
     each = {
