@@ -64,8 +64,10 @@ _FAILURES = (JobError, ReadError, PresetError, OutputError, ValueError, OSError)
 _QUIET: dict[str, Any] = {
     "api_visibility": "private",
     "show_progress": "hidden",
-    "concurrency_limit": None,
+    "queue": False,
 }
+"""Quick actions are answered at once. In Gradio's queue, the end of one can close the stream of
+events just as a run is sent, and the page would wait for its result for ever."""
 
 _KEEP_TOKEN = "(token) => { if (token) sessionStorage.setItem('token', token); return token; }"
 """Key in the browser under which the workbench finds its visitor too."""
@@ -164,13 +166,15 @@ def build_page(visitors: Visitors) -> gr.Blocks:
             trigger_mode="multiple",
         )
         changed = [uploaded.upload, uploaded.clear, uploaded.delete]
-        changed += [preset.input, size.input, rate.input, stop.click]
-        gr.on(changed, actions.clear, [token, shown], outputs, queue=False, **_QUIET)
+        changed += [preset.input, size.input, rate.input]
+        known = [shown, *chosen]
+        gr.on(changed, actions.clear, known, outputs, **_QUIET)
+        stop.click(actions.stop, [shown, token], outputs, **_QUIET)
         for name, button in zip(sample_names(), samples, strict=True):
             taken = button.click(
                 lambda name=name: [str(sample_path(name))], None, uploaded, **_QUIET
             )
-            taken.then(actions.clear, [token, shown], outputs, queue=False, **_QUIET)
+            taken.then(actions.clear, known, outputs, **_QUIET)
         preset.input(actions.trained_on, preset, trained_on, **_QUIET)
         number.change(
             actions.turn_to, [token, shown, number], outputs, trigger_mode="always_last", **_QUIET
@@ -189,6 +193,8 @@ class _Actions:
     def __init__(self, visitors: Visitors) -> None:
         self._visitors = visitors
         self._changes: WeakKeyDictionary[Visitor, int] = WeakKeyDictionary()
+        self._begun: WeakKeyDictionary[Visitor, tuple[Any, ...]] = WeakKeyDictionary()
+        """Input of the latest run of each visitor, until the input changes."""
 
     def come(self, token: str) -> str:
         """Let a page in; a page that was in the workbench before is the same visitor."""
@@ -202,11 +208,29 @@ class _Actions:
             f"<small>Trained on: {escape(self._visitors.networks.infos[preset].trained_on)}</small>"
         )
 
-    def clear(self, token: str, shown: Shown | None) -> list[Any]:
+    def clear(
+        self,
+        shown: Shown | None,
+        token: str,
+        files: Sequence[str] | None,
+        preset: str,
+        size: float | None,
+        rate: float | None,
+    ) -> list[Any]:
+        """Drop an earlier result where the input has changed."""
+        with suppress(KeyError):
+            # A browser may tell of an upload after the visitor has pressed Segment.
+            begun = self._begun.get(self._visitors.of(token))
+            if begun == _input(files, preset, size, rate):
+                return [gr.skip() for _ in NAMES]
+        return self.stop(shown, token)
+
+    def stop(self, shown: Shown | None, token: str) -> list[Any]:
         """Drop an earlier result; a corrected one stays in the list."""
         with suppress(KeyError):
             visitor = self._visitors.of(token)
             self._changes[visitor] = self._changes.get(visitor, 0) + 1
+            self._begun.pop(visitor, None)
         if (found := self._found(token, shown)) is not None:
             visitor, recording = found
             if recording.labels is None or not recording.labels.corrected:
@@ -227,6 +251,7 @@ class _Actions:
         try:
             visitor = self._visitors.come(token)
             begun = self._changes.get(visitor, 0)
+            self._begun[visitor] = _input(files, preset, size, rate)
             yield values_of("Reading ...", visitor)
             for recording in _segmented(visitor, files, preset, size, rate):
                 if self._is_stale(visitor, begun):
@@ -291,6 +316,13 @@ class _Actions:
             return None if shown is None else (visitor, visitor.recording(shown.number))
         except KeyError:
             return None
+
+
+def _input(
+    files: Sequence[str] | None, preset: str, size: float | None, rate: float | None
+) -> tuple[Any, ...]:
+    """Return what a run is asked to segment, and how; 0 is as good as nothing."""
+    return tuple(files or ()), preset, size or None, rate or None
 
 
 def _segmented(
