@@ -299,3 +299,8 @@ def test_what_is_wrong_is_named():
         simulate_sequence("esrf", 2, seed=0, process="ded")
     with pytest.raises(ValueError, match="at least 1"):
         simulate_sequence("esrf", 0, seed=0)
+
+
+def test_no_light_is_without_bound_in_a_frame_of_few_pixels():
+    tiny = record("aps", 4, 15, shape=(48, 80))
+    assert np.isfinite(tiny._light(tiny._number(2))).all()

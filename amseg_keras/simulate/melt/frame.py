@@ -29,6 +29,9 @@ from amseg_keras.simulate.shot import LabelMaps, Liquid, Picture
 
 Window = tuple[slice, slice]
 
+_BRIGHTEST = np.float32(1.2)
+"""Log intensity above which nothing shines: fringes reach 0.9."""
+
 
 @dataclass(frozen=True)
 class Track:
@@ -138,7 +141,8 @@ def compose(stage: Stage, still: Still, moment: Moment, labelled: bool = True) -
     _add_fresh(stage, moment, lines, log)
     if moment.plume is not None:
         moment.plume.darken(log, stage.ceiling, moment.laser_px)
-    intensity = cv2.exp(log)
+    # In frames of a few dozen pixels the texture of a fresh track could add without bound.
+    intensity = cv2.exp(np.minimum(log, _BRIGHTEST))
     if not labelled:
         return Picture(intensity)
     labels = _labels(stage, still, moment, lines)
