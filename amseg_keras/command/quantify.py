@@ -215,4 +215,7 @@ def _headline(summary: dict[str, Any]) -> str:
     parts.append(f"{formed} pore{'s' * (formed != 1)} formed")
     if summary["pores_static"]:
         parts.append(f"{summary['pores_static']} static (old pores or dirt)")
+    if left := summary.get("phantoms_removed"):
+        pieces = "piece" if left == 1 else "pieces"
+        parts.append(f"{left} {pieces} of keyhole left out (--all-keyholes keeps them)")
     return ", ".join(parts)

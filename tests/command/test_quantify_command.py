@@ -42,6 +42,14 @@ def test_the_results_of_a_segmentation_lie_in_its_folder(scan):
     assert frames["time_s"].to_list() == pytest.approx(np.arange(12) / 1000)
 
 
+def test_pieces_of_keyhole_that_are_left_out_are_said(tmp_path):
+    labels = LABELS.copy()
+    labels[:, 44:50, 80:88] = 3  # stands still while the keyhole moves
+    scan = write_run(tmp_path / "scan", labels)
+    assert "12 pieces of keyhole left out (--all-keyholes keeps them)" in run(scan).output
+    assert "left out" not in run(scan, "--all-keyholes").output
+
+
 def test_parquet_holds_the_same_table_as_csv(scan):
     assert run(scan).exit_code == 0
     for name in ("frames", "pores", "tracks", "events"):
