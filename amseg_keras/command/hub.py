@@ -20,13 +20,13 @@ if TYPE_CHECKING:
     "--for",
     "recording",
     metavar="INPUT",
-    help="Rank the presets for a recording, with the reasons. A few of its frames are labelled by "
-    "each, those that were pulled from the Hugging Face Hub included.",
+    help="Rank the presets for a recording, with the reasons. Each preset labels a few of its "
+    "frames; presets pulled from the Hugging Face Hub take part.",
 )
 def presets(recording: str | None) -> None:
     """List the trained networks that come with the package, and what they were trained on.
 
-    Those that were pulled from the Hugging Face Hub: amseg hub list.
+    `amseg hub list` shows the networks that you pulled from the Hugging Face Hub.
 
     \b
     amseg presets --for scan.h5

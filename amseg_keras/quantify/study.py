@@ -105,10 +105,11 @@ def error_statistics(errors: pd.DataFrame) -> pd.DataFrame:
         errors: errors of one or more recordings, from `frame_errors`.
 
     Returns:
-        A row for each quantity, unit and material ("all" last): `frames`, of which `missed` (in
-        the truth only) and `invented` (in the prediction only); then `bias` (mean), `spread`
-        (standard deviation of a sample), `lower_quartile`, `median`, `upper_quartile` of the
-        error, and the same of the relative error with `relative_` before and `_percent` behind.
+        A row for each quantity, unit and material ("all" last). `frames` is the number of frames,
+        `missed` counts those with the quantity in the truth only, `invented` those in the
+        prediction only. `bias` (mean), `spread` (standard deviation of a sample),
+        `lower_quartile`, `median` and `upper_quartile` describe the error. The same columns with
+        `relative_` before and `_percent` behind describe the relative error.
 
     Example:
         >>> errors = pd.DataFrame({

@@ -106,7 +106,7 @@ DEFLATE_LEVEL = 4
 """Level of gzip in HDF5 by default."""
 
 STRIP_BYTES = 1 << 18
-"""Bytes of a TIFF strip before it is compressed, as tifffile chooses where nobody says."""
+"""Bytes of a TIFF strip before it is compressed, tifffile's default."""
 
 WriteLabels = Callable[[Path, Iterable[np.ndarray], tuple[int, int, int], Sequence[str]], str]
 """Function of folder, label maps, shape and class names that returns the name of its file."""

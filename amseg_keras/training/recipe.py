@@ -176,7 +176,7 @@ TARGETS = 8
 """Labelled frames of each simulated recording: its background is paid for once."""
 
 NO_REAL_FRAME = "no real frame was used"
-"""What a card says of a training on simulated frames alone."""
+"""Sentence on the card of a network that was trained on simulated frames alone."""
 
 SEEN_POOLS: Mapping[str, Any] = MappingProxyType(
     {"liquid_lacking": (0.01, 0.08), "liquid_width": (0.4, 1.0), "liquid_edge_px": (1.0, 40.0)}
