@@ -112,6 +112,11 @@ if TYPE_CHECKING:
 )
 @click.option("--start-from", metavar="PRESET", help="Begin with the weights of a preset.")
 @click.option(
+    "--without-motion",
+    is_flag=True,
+    help="Leave out the motion channel of --start-from: for a network of single frames.",
+)
+@click.option(
     "--teacher", metavar="PRESET", help="Learn from a trained network too: for a small --network."
 )
 @click.option(
@@ -166,6 +171,8 @@ def train_command(
         raise click.UsageError("give --data, --simulate, or both")
     if students and repeats > 1:
         raise click.UsageError("give either --student or --repeats")
+    if settings["without_motion"] and not settings["start_from"]:
+        raise click.UsageError("--without-motion needs --start-from, a preset with motion")
 
     from amseg_keras.training import Recipe, train
     from amseg_keras.training.several import Student, train_repeatedly, train_students
@@ -197,7 +204,7 @@ def train_command(
     click.echo(summary.to_string(float_format=lambda value: f"{value:.4f}"))
 
 
-_OF_TRAINING = ("start_from", "teacher", "kept_epochs", "store", "resume")
+_OF_TRAINING = ("start_from", "without_motion", "teacher", "kept_epochs", "store", "resume")
 _OF_SIMULATION = ("frames_per_epoch", "reuse", "kept_frames", "melt_pool")
 
 

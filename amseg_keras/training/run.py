@@ -8,116 +8,28 @@ import math
 import os
 import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import keras
-import numpy as np
 import pandas as pd
 
 from amseg_keras.backend import best_precision, every_device, hardware
 from amseg_keras.datasets import Dataset, open_dataset
 from amseg_keras.json_values import json_value
-from amseg_keras.models.networks import NETWORKS
 from amseg_keras.preprocess import Channels, GreyScaling
 from amseg_keras.pretrained import PresetInfo, find_preset
 from amseg_keras.pretrained.preset import read_info, read_model, weights_digest, write_preset
 from amseg_keras.training.derived_examples import DistilledExamples, KeptExamples, mixed_examples
 from amseg_keras.training.examples import DatasetExamples, DatasetSource, Examples
+from amseg_keras.training.first_weights import adds_channels, network_to_train
 from amseg_keras.training.recipe import Phase, Progress, Recipe, Simulation, TrainingError
 from amseg_keras.training.run_folder import RunFolder, run_card
 from amseg_keras.training.trainer import Trainer
 from amseg_keras.versions import versions
-
-
-def adds_channels(channels: Sequence[str], info: PresetInfo) -> bool:
-    """Tell whether a network takes more input channels than the preset it starts from.
-
-    Args:
-        channels: Input channels of the network.
-        info: The preset.
-
-    Example:
-        >>> from amseg_keras import list_presets
-        >>> info = list_presets()["amsegnet-esrf-lite"]
-        >>> adds_channels(("frame", "motion"), info), adds_channels(("frame",), info)
-        (True, False)
-    """
-    known = info.channels.names
-    return len(channels) > len(known) and tuple(channels[: len(known)]) == known
-
-
-def network_to_train(
-    recipe: Recipe, class_names: tuple[str, ...], start: Path | None
-) -> keras.Model:
-    """Build the network of a recipe, with random weights or the weights of a preset.
-
-    An input channel that the preset does not have begins with weights of zero: before the first
-    step the network gives the probabilities of the preset. A class that the preset does not have
-    begins with the weights of the substrate and a lower bias.
-
-    Args:
-        recipe: Recipe of the training.
-        class_names: Names of the classes in the order of their ids.
-        start: Folder of the preset, or None for random weights.
-
-    Raises:
-        TrainingError: The preset holds another network.
-    """
-    width = {} if recipe.width is None else {"base_filters": recipe.width}
-    shape = (None, None, len(recipe.channels))
-    model = NETWORKS[recipe.network](num_classes=len(class_names), input_shape=shape, **width)
-    if start is None:
-        return model
-    info = read_info(start)
-    trained = read_model(start, info)
-    there = trained.get_weights()
-    more = class_names[len(info.class_names) :]
-    if more and class_names[: len(info.class_names)] == info.class_names:
-        there = [
-            _with_classes(old, new, info.class_names, len(more))
-            for old, new in zip(there, model.weights, strict=True)
-        ]
-    if adds_channels(recipe.channels, info):
-        pairs = zip(there, model.weights, strict=False)
-        there = [_widened(old, new.shape, info.channels) for old, new in pairs]
-    if [w.shape for w in there] != [w.shape for w in model.weights]:
-        raise TrainingError(
-            f"{info.name}: is a network {trained.name}, no {recipe.network}; "
-            "give the recipe its network (--network, --width)"
-        )
-    model.set_weights(there)
-    return model
-
-
-def _widened(kernel: np.ndarray, shape: tuple[int, ...], known: Channels) -> np.ndarray:
-    """Widen a kernel to more input channels; return other weights as they are."""
-    if kernel.ndim != 4 or kernel.shape[2] != len(known.names) or shape[2] == kernel.shape[2]:
-        return kernel
-    more = np.zeros((*kernel.shape[:2], shape[2] - kernel.shape[2], kernel.shape[3]))
-    return np.concatenate([kernel, more.astype(kernel.dtype)], axis=2)
-
-
-RARER = 2.0
-"""Difference between the bias of the substrate and the lower bias of a new class."""
-
-
-def _with_classes(
-    old: np.ndarray, new: keras.Variable, known: Sequence[str], more: int
-) -> np.ndarray:
-    """Weights of a last layer over more classes; weights of other layers as they are."""
-    shape = tuple(new.shape)
-    if old.shape == shape or old.shape[:-1] != shape[:-1]:
-        return old
-    # The last layer answers for several pixels at once: the classes of a pixel are side by side.
-    pixels = old.reshape(*old.shape[:-1], -1, len(known))
-    added = pixels[..., [known.index("substrate")] * more]
-    if new.name == "bias":
-        added = added - RARER
-    return np.concatenate([pixels, added], axis=-1).reshape(shape)
 
 
 @dataclass(frozen=True)
@@ -158,6 +70,7 @@ def train(
     mixed_with: Simulation | None = None,
     share: float = 0.5,
     start_from: str | os.PathLike[str] | None = None,
+    without_motion: bool = False,
     teacher: str | os.PathLike[str] | None = None,
     kept_epochs: int | None = None,
     store: str | os.PathLike[str] | None = None,
@@ -180,6 +93,8 @@ def train(
         start_from: Preset with the first weights; random weights by default. The training keeps
             the preset's channels and grey levels. If the recipe adds channels, the new channels
             begin with weights of zero, and the training takes the recipe's grey levels.
+        without_motion: Leave out the motion channel of `start_from`, so that the network begins as
+            that preset answers for single frames.
         teacher: Preset of a trained network whose probabilities are learned besides the labels.
         kept_epochs: Number of epochs whose batches are kept on disk and come again: for a simulator
             or a teacher that is slower than the training itself.
@@ -212,7 +127,12 @@ def train(
     recipe = recipe or Recipe()
     start = None if start_from is None else find_preset(start_from)
     info = None if start is None else read_info(start)
-    if info is not None and adds_channels(recipe.channels, info):
+    if without_motion:
+        if info is None or not info.channels.has_motion:
+            raise TrainingError("without_motion needs start_from, a preset with a motion channel")
+        info = replace(info, channels=Channels(("frame",)))
+        recipe = replace(recipe, channels=info.channels.names)
+    elif info is not None and adds_channels(recipe.channels, info):
         channels, scaling = Channels(recipe.channels), GreyScaling(recipe.grey_levels)
         info = replace(info, channels=channels, scaling=scaling)
     elif info is not None:
@@ -238,6 +158,8 @@ def train(
         "data": examples.describe(),
         "start_from": None if start is None else weights_digest(start),
     }
+    if without_motion:
+        asked["without_motion"] = True
     run = RunFolder(Path(out), asked)
     phases = (Phase(recipe.epochs, recipe.learning_rate),)
     network = partial(network_to_train, recipe, examples.class_names, start)

@@ -292,6 +292,8 @@ def command_of(asked: dict[str, Any]) -> str:
             words += ["--kept-frames", str(simulation["kept"])]
     if asked.get("start_from"):
         words += ["--model" if tuned else "--start-from", asked.get("start_name", "PRESET")]
+    if asked.get("without_motion"):
+        words.append("--without-motion")
     for name, value in asked["recipe"].items():
         if value != usual.get(name) and name in _OPTIONS[tuned]:
             words += [f"--{name.replace('_', '-')}", _as_word(name, value)]

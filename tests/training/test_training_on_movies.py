@@ -20,7 +20,7 @@ from amseg_keras.pretrained.preset import read_info, read_model
 from amseg_keras.training import Recipe, Simulation, TrainingError, train, trainer
 from amseg_keras.training.derived_examples import mixed_examples, mixed_with_frames
 from amseg_keras.training.examples import DatasetExamples, DatasetSource
-from amseg_keras.training.run import network_to_train
+from amseg_keras.training.first_weights import network_to_train
 from amseg_keras.training.run_folder import command_of
 from amseg_keras.training.several import Student, train_students
 from amseg_keras.transfer import FINE_TUNING
@@ -44,6 +44,60 @@ def test_a_network_that_adds_motion_begins_with_the_probabilities_of_its_preset(
     np.testing.assert_allclose(
         keras.ops.convert_to_numpy(model(both)), keras.ops.convert_to_numpy(expected), atol=1e-5
     )
+
+
+def test_a_network_without_motion_begins_as_its_preset_answers_without_motion():
+    start = find_preset("amsegnet-movie")
+    recipe = Recipe(network="amsegnet-lite", channels=("frame",))
+    model = network_to_train(recipe, CLASS_NAMES, start)
+    frame = np.random.default_rng(0).random((1, 32, 64, 1), np.float32)
+    blank = np.concatenate([frame, np.zeros_like(frame)], axis=-1)
+    expected = read_model(start, read_info(start))(blank)
+    np.testing.assert_allclose(
+        keras.ops.convert_to_numpy(model(frame)), keras.ops.convert_to_numpy(expected), atol=1e-5
+    )
+
+
+def test_leaving_out_the_motion_of_a_preset_without_motion_is_refused(tmp_path):
+    simulation = Simulation({"aps": 1.0}, frames=2, crop=(32, 48), validation_frames=1)
+    recipe = Recipe(network="amsegnet-lite", epochs=1, batch_size=2)
+    with pytest.raises(TrainingError, match="a preset with a motion channel"):
+        train(
+            simulation,
+            tmp_path / "run",
+            recipe,
+            start_from="amsegnet-esrf-lite",
+            without_motion=True,
+        )
+
+
+def test_a_network_without_the_motion_of_its_preset_is_a_preset_of_frames(tmp_path):
+    simulation = Simulation({"aps": 1.0}, frames=2, crop=(32, 48), validation_frames=1)
+    recipe = Recipe(network="amsegnet-lite", epochs=1, batch_size=2)
+    run = train(
+        simulation, tmp_path / "run", recipe, start_from="amsegnet-movie", without_motion=True
+    )
+    info = from_pretrained(run.preset).info
+    assert (info.channels.names, info.scaling.method) == (("frame",), "specimen")
+
+
+def test_a_wider_network_begins_with_the_probabilities_of_its_preset():
+    start = find_preset("amsegnet-movie")
+    recipe = Recipe(network="amsegnet-lite", width=40, channels=BOTH.names)
+    model = network_to_train(recipe, CLASS_NAMES, start)
+    both = np.random.default_rng(0).random((1, 32, 64, 2), np.float32)
+    expected = read_model(start, read_info(start))(both)
+    np.testing.assert_allclose(
+        keras.ops.convert_to_numpy(model(both)), keras.ops.convert_to_numpy(expected), atol=1e-5
+    )
+    # The new channels are not dead: the weights from the old channels to them are random.
+    assert np.std(model.get_layer("encoder_1").get_weights()[0][..., 32:]) > 0.01
+
+
+def test_a_narrower_network_is_refused_with_what_to_give():
+    recipe = Recipe(network="amsegnet-lite", width=24, channels=BOTH.names)
+    with pytest.raises(TrainingError, match="--width"):
+        network_to_train(recipe, CLASS_NAMES, find_preset("amsegnet-movie"))
 
 
 def test_a_network_with_one_more_class_keeps_the_order_of_the_others():
