@@ -153,7 +153,7 @@ def train(
         if store is not None:
             batches = Path(store) / f"batches-{_batches_key(recipe, examples)}"
         examples = KeptExamples(examples, kept_epochs, batches)
-    asked = {
+    asked: dict[str, Any] = {
         "recipe": asdict(recipe),
         "data": examples.describe(),
         "start_from": None if start is None else weights_digest(start),
