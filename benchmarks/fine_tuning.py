@@ -42,7 +42,7 @@ class Recording:
     last_validation: int
 
     def split_of(self, number: int) -> str:
-        """Of the frame of a number."""
+        """Class ids of the frame with a number."""
         if number <= self.last_training:
             return "train"
         return "validation" if number <= self.last_validation else "test"

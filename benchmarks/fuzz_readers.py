@@ -145,7 +145,7 @@ def fuzz(reader: str, files: int, seed: int = 0) -> Tally:
     Args:
         reader: One of `READERS`.
         files: How many.
-        seed: Of the changes.
+        seed: Seed of the changes.
     """
     chance = random.Random(f"{reader} {seed}")
     tally = Tally()

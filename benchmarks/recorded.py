@@ -1,4 +1,4 @@
-"""Records of runs, `recorded/*.json`, of which `python docs/make_benchmarks.py` makes tables."""
+"""Records of runs, `recorded/*.json`; `python docs/make_benchmarks.py` makes tables from them."""
 
 import argparse
 from pathlib import Path

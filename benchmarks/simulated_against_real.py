@@ -52,7 +52,7 @@ def simulate(
 
 
 def row_of(target: Target, one: Compared) -> dict[str, object]:
-    """What is known of one number."""
+    """One number, simulated and real."""
     reference = [found.numbers[target.name] for found in one.reference]
     randomised = [found.numbers[target.name] for found in one.randomised]
     real = one.real.numbers[target.name]

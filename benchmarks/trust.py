@@ -1,4 +1,4 @@
-"""What the looks at a recording cost, and how well intervals cover real keyholes.
+"""Measure the cost of the looks at a recording, and how well intervals cover real keyholes.
 
     python benchmarks/trust.py amsegnet-movie --real ../shared/data \\
         --record benchmarks/recorded/trust.json

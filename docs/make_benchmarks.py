@@ -24,7 +24,7 @@ BACKENDS = {"tensorflow": "TensorFlow", "jax": "JAX", "torch": "PyTorch"}
 
 
 def recorded(name: str) -> dict[str, Any]:
-    """What a benchmark wrote with `--record`."""
+    """Read what a benchmark wrote with `--record`."""
     return json.loads((BENCHMARKS / "recorded" / f"{name}.json").read_text("utf-8"))
 
 
@@ -291,7 +291,7 @@ def quantification() -> str:
 
 
 def study() -> str:
-    """What the simulated experiments show, with ranges of new plates and with the default ones."""
+    """Write the table of the simulated experiments: ranges of new plates, and default ranges."""
     runs = [_study(BENCHMARKS / name) for name in ("simulated_study", "simulated_study_default")]
     rows = [[what, *(run[what] for run in runs)] for what in runs[0]]
     return table(["", "new plates", "default ranges"], rows)

@@ -52,7 +52,7 @@ def length(axes: Axes, start: np.ndarray, end: np.ndarray, text: str, beside: tu
 
 
 def geometry() -> Figure:
-    """What is measured in one frame."""
+    """Draw the quantities of one frame."""
     drawing = Drawing((170, 300), TILT_DEG, row=45.5)
     drawing.polygon(
         [(-6, -9), (26, -9), (26, 4), (10, 60), (-4, 74), (-18, 66), (-20, 46), (-6, 6)]

@@ -164,7 +164,7 @@ def _calibrate(folder: Path, options: argparse.Namespace) -> None:
 
 
 class Measured:
-    """What is measured of simulated recordings, which are rendered once for everything.
+    """Measurements of simulated recordings, which are rendered once for everything.
 
     Args:
         segmenter: The network.

@@ -118,7 +118,7 @@ def _put_last_weights(model: keras.Model, checkpoint: Path) -> None:
 
 
 def training(run: Path, command: str | None) -> str:
-    """What the record of a run says, as Markdown."""
+    """Write the record of a run as Markdown."""
     record: dict[str, Any] = json.loads((run / "run.json").read_text())
     command = command or command_of(record["asked"])
     history = pd.read_csv(run / "epochs.csv")

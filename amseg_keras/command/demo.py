@@ -19,7 +19,7 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
     multiple=True,
     default=("amsegnet-movie",),
     help="Preset, preset folder or owner/repo that is offered first; may be given several times. "
-    "Those of the package (see: amseg presets) are offered after them.",
+    "The presets of the package (see: amseg presets) are offered after them.",
 )
 @click.option(
     "--host",

@@ -20,7 +20,7 @@ from amseg_keras.engines.runners import (
 )
 
 MAX_LOST_IOU = 0.002
-"""Of the 8-bit network; one that loses more is not used."""
+"""Largest loss of the 8-bit network; a network that loses more is not used."""
 
 WITHOUT_KERAS = ("openvino", "onnxruntime")
 """Engines of which `auto` takes the first that is installed."""

@@ -102,7 +102,7 @@ Ranges = dict[str, tuple[float, float]]
 
 
 def ranges_of(rewritten: Rewritten, frames: np.ndarray) -> Ranges:
-    """What the tensors inside the network reach on some frames.
+    """Ranges that the tensors inside the network reach on some frames.
 
     Args:
         rewritten: the network.

@@ -36,7 +36,7 @@ class FrameCounts:
             are right; int64 `(4,)`, zeros for a network without a class "pore".
 
     Example:
-        Of a frame in which 2 of 10 gas pixels were taken for melt:
+        A frame in which 2 of 10 gas pixels were called melt:
 
         >>> counts = FrameCounts(
         ...     LabelledFrame("1.tif", "1.png", "shot", 1),
@@ -129,7 +129,7 @@ class Evaluation:
 
     @property
     def class_names(self) -> tuple[str, ...]:
-        """Those of the network, in the order of its ids."""
+        """Class names of the network, in the order of its ids."""
         return self.model.class_names
 
     @property

@@ -19,7 +19,7 @@ MAX_MEDIAN_BYTES = 1 << 28
 def median_frame(frames: Frames, indices: list[int] | None = None) -> np.ndarray:
     """Take the median over frames, pixel by pixel: a flat field of 100 to 200, or a dark field.
 
-    Of a stack that is larger than 256 MiB, bands of rows are read one after the other.
+    If the stack is larger than 256 MiB, its rows are read in bands, one band after the other.
 
     Args:
         frames: stack `(frames, height, width)`, any real dtype. Frames that cannot be read are

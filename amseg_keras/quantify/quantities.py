@@ -133,7 +133,8 @@ def measure(
         - `boundary`: of the melt pool, if it is a class of the labels.
         - `summary`: see `summarise`.
 
-        What is measured from the surface is NaN in frames without one (see `substrate_surface`).
+        A quantity that is measured from the surface is NaN in frames without a surface (see
+        `substrate_surface`).
 
     Raises:
         ValueError: A frame is not two-dimensional or not of the first one's shape; a class id has

@@ -252,9 +252,9 @@ def _quantities(errors: bytes | None) -> list[str]:
     if errors is None:
         return []
     meaning = (
-        "What the wrong pixels mean for the quantities: those measured in the labels found, less "
-        "those measured in the true labels of the same frame. Frames in which neither has a "
-        "keyhole, or pores, are left out."
+        "Errors of the quantities: each quantity in the labels found, less the same quantity in "
+        "the true labels of the same frame. Frames in which neither has a keyhole, or pores, are "
+        "left out."
     )
     return ["<h2>Quantities</h2>", figure(errors, "Errors of the quantities", meaning)]
 

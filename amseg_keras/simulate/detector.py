@@ -14,7 +14,7 @@ _POOL = 1 << 22
 class Detector:
     """What one beam and one camera make of every frame of a shot.
 
-    Intensities are fractions of the open beam, of which `gain` says the grey level.
+    Intensities are fractions of the open beam, whose grey level is `gain`.
 
     Attributes:
         beam: Open beam at each pixel, float32 `(height, width)`, about 1: its unevenness, its

@@ -1,4 +1,4 @@
-"""What the laser does: experiments, the keyhole's depth and motion, and the life of pores.
+"""The laser's work: experiments, the keyhole's depth and motion, and the life of pores.
 
 The scaling laws of Gan et al. 2021, *Universal scaling laws of keyhole stability and porosity in
 3D printing of metals*, Nature Communications 12, 2379: one dimensionless number decides the

@@ -314,7 +314,7 @@ def record(
     shape: tuple[int, int] | None = None,
     motion: bool = False,
 ) -> Recording:
-    """Draw a recording, of which any frame can be rendered: for stacks of any length.
+    """Draw a recording whose frames are rendered one by one: for stacks of any length.
 
     Args:
         facility: Name of one of `FACILITIES`, or one with ranges of your own.

@@ -31,7 +31,7 @@ _SUBSTRATE, _KEYHOLE, _PORE = map(CLASS_NAMES.index, ("substrate", "keyhole", "p
 
 @dataclass(frozen=True)
 class Presentation:
-    """What is drawn at random when a frame is shown.
+    """Changes that are drawn at random when a frame is shown.
 
     Attributes:
         scaling: Grey levels of the network.

@@ -1,4 +1,4 @@
-"""What a training is asked to do: its recipe, and what is simulated in place of a data set."""
+"""The recipe of a training, and the simulation that takes the place of a data set."""
 
 from __future__ import annotations
 

@@ -44,7 +44,7 @@ class Trainer:
 
     Args:
         model: The network, with the weights to start from.
-        examples: What it is trained and validated on.
+        examples: Frames that it is trained and validated on.
         recipe: Recipe of the training.
         phases: Phases in their order; they replace the recipe's epochs and rate.
         run: Folder for checkpoints, tables and the best weights.

@@ -32,7 +32,7 @@ class Compared:
     """One kind, real and simulated.
 
     Attributes:
-        kind: What it is.
+        kind: Kind of the recording.
         pictures: One recording each: real, reference, randomised.
         real: Measured in the real recording.
         reference: Measured in each simulated recording of the reference ranges.

@@ -22,8 +22,8 @@ class Target:
     """How near a simulated number must come to the real one.
 
     Attributes:
-        name: Of the number.
-        unit: Of the number; nothing for ratios and correlations.
+        name: Name of the number.
+        unit: Unit of the number; empty for ratios and correlations.
         tolerance: Largest difference between the reference's median and the real value.
         published: The value in the list of facts that the simulator was written from.
     """
@@ -46,7 +46,7 @@ class Kind:
         frames: How many frames a simulated recording has.
         real: Reads the real recording from the folder of the given files.
         measure: Measures one frame.
-        edge: What the profile of `measure` is of.
+        edge: Edge whose profile `measure` gives.
         targets: The numbers that are compared.
         movie: Whether the frames are a movie, long enough for a background.
         at_rest: Whether the plate stands still, so that its texture can be told from noise.

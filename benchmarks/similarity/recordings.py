@@ -22,7 +22,7 @@ BACKGROUND, POWDER, SUBSTRATE, KEYHOLE, PORE = range(len(CLASS_NAMES))
 
 @dataclass(frozen=True)
 class LabelledStack:
-    """Frames and their class ids, `(frames, height, width)` each; 255 where nobody can tell."""
+    """Frames and class ids, `(frames, height, width)` each; 255 where the class is unknown."""
 
     frames: np.ndarray
     labels: np.ndarray

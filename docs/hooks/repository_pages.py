@@ -74,8 +74,8 @@ class _Links:
     Attributes:
         written_in: The file, from the root of the repository.
         shown_in: The page.
-        root: Of the repository.
-        files: Of the site.
+        root: Root folder of the repository.
+        files: Files of the site.
     """
 
     written_in: str
@@ -104,7 +104,7 @@ class _Links:
 
 
 def _section(path: Path, anchor: str) -> str:
-    """What is below a heading, up to the next one that is as high."""
+    """Return the text below a heading, up to the next heading of the same level."""
     if not path.is_file():
         raise PluginError(f"{path}: no such file to take a section from")
     text = path.read_text(encoding="utf-8")

@@ -207,9 +207,9 @@ def _step(surface: Surface, frame: np.ndarray, columns: np.ndarray) -> float | N
 def robust_line(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
     """Fit slope and offset of the line on which most points lie.
 
-    Of the lines through two of the points, that with the least median residual (Rousseeuw 1984),
-    which stands up to nearly half of the points being wrong; then least squares with Tukey's
-    weights, which reach below a pixel where the points are whole pixels.
+    First take, among the lines through two of the points, the line with the least median residual
+    (Rousseeuw 1984): nearly half of the points may be wrong. Then fit by least squares with Tukey's
+    weights: the result is finer than a pixel although the points are whole pixels.
 
     Args:
         x: Positions, in rising order, `(points,)`.

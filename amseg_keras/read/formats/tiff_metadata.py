@@ -86,7 +86,7 @@ def orientation_of(page: Page) -> int:
 def count_turned(pages: FramePages, orientation: int) -> str | None:
     """Say how many pages are turned otherwise than the first; None if no page that is asked is.
 
-    Of a long file some pages are asked alone; every page is turned by its own orientation.
+    In a long file, only some pages are asked; every page is turned by its own orientation.
     """
     step = max(len(pages) // _MOST_ASKED, 1)
     asked = [at for at in range(0, len(pages), step) if not pages.is_missing(at)]

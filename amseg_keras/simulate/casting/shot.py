@@ -48,7 +48,7 @@ class Wedge:
 
 @dataclass(frozen=True)
 class Reconstruction:
-    """What the reconstruction adds to the alloy.
+    """Artefacts that the reconstruction adds to the alloy.
 
     Attributes:
         seed: With the slice's number, the seed of its noise.
@@ -136,10 +136,10 @@ def draw_reconstruction(
 PORE = CLASS_NAMES.index("pore")
 
 VISIBLE = 0.15
-"""What a pore must lack of the alloy's level, after the blur, to be seen for sure."""
+"""Share of the alloy's level that a pore must lack, after the blur, to be seen for sure."""
 
 DENSE = 0.22
-"""What the alloy of a cloud must lack of its level to look like pores of its own."""
+"""Share of its level that the alloy of a cloud must lack to look like pores of its own."""
 
 _RANGES_AREA = 256 * 512
 """Pixels of the slice that the ranges count pores in."""

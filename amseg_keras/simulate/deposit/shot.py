@@ -73,7 +73,7 @@ class Track:
 
 @dataclass(frozen=True)
 class Look:
-    """What the beam makes of the scene.
+    """The scene as the beam shows it.
 
     Attributes:
         edge: Blur (px) and fringe (px2) of the surface.

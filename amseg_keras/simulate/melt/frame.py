@@ -72,7 +72,7 @@ class Moment:
         hump: Height of the melt bulge now, in pixels.
         keyhole: None where there is none.
         glow: The keyhole of the frame before, where the scintillator still glows.
-        pores: Those that move or are new.
+        pores: Pores that move or are new.
         airborne: Grains and drops in the gas.
         ligaments: Tongues of melt, there or not.
         plume: Vapour above the keyhole; None where there is none.
@@ -97,7 +97,7 @@ class Moment:
 
 @dataclass(frozen=True)
 class Lines:
-    """What the melt has made of the surface, at each column, float32 `(width,)`.
+    """Surface that the melt has left, at each column, float32 `(width,)`.
 
     Attributes:
         melted: Row of the surface with bead and hump.

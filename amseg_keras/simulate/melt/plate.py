@@ -142,9 +142,10 @@ class Band:
     """A bright band under the surface.
 
     Attributes:
-        path: What the beam crosses less there, um of the plate's alloy, float32 `(height, width)`.
-        bottom: Row that it ends at.
-        melts: Whether it is gone behind the laser.
+        path: Length of the plate's alloy that the beam crosses less in the band, um, float32
+            `(height, width)`.
+        bottom: Row where the band ends.
+        melts: Whether the band is gone behind the laser.
     """
 
     path: np.ndarray

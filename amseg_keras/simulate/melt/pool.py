@@ -26,7 +26,7 @@ class Pool:
         brightness: Log intensity that the liquid has more than the solid.
         ragged: Factor on its depth at each column of the frame, float32 `(width,)`.
         cooling: Frames in which it freezes when the laser is off.
-        fresh: What the texture changes by where the metal has frozen again: log intensity,
+        fresh: Change of the texture where the metal has frozen again: log intensity,
             float32 `(height, width)`.
         fresh_depth: Depth to which it does.
     """

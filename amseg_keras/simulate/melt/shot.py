@@ -85,7 +85,7 @@ class MeltShot:
         keyhole_path_um: Depth of the keyhole along the beam.
         pores: All that there are at any time.
         pore_wall_px: Limits of the width of their walls.
-        track: What the melt does to the surface.
+        track: Changes of the surface by the melt.
         pool: The liquid, and what it freezes to.
         airborne: Grains that hang in the gas, and those thrown out.
         ligaments: Tongues of melt.

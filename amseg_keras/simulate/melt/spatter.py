@@ -146,8 +146,8 @@ class Ligament:
     Attributes:
         born: Frame in which it begins.
         life: Frames in which it is seen.
-        column: Of its foot.
-        length, width: Of the grown tongue, pixels.
+        column: Column of its foot.
+        length, width: Size of the grown tongue, pixels.
         lean: Columns to the side for a row up.
         blur: Smear in pixels.
     """

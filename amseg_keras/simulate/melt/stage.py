@@ -48,7 +48,7 @@ def draw_powder(
 
     Args:
         rng: Source of all randomness.
-        plate: What it lies on.
+        plate: Plate that it lies on.
         material: Alloy of the powder.
         sigma: Standard deviation of the log intensity over the plate.
         ranges: What else is drawn from.
@@ -202,7 +202,7 @@ class Stage:
         sigma: Standard deviation of the log intensity over the plate, as the camera sees it.
         lip: Dark line under the surface, as a fraction of the plate's thickness: light that the
             edge refracts away.
-        plate_fringe: Of the plate's surface.
+        plate_fringe: Fringe of the plate's surface.
         grain_fringe: Of grains in flight.
         void_fringe: Of keyhole and pores.
         grain_factor: Micrometres of plate per micrometre of powder alloy.

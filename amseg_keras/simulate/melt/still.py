@@ -1,4 +1,4 @@
-"""What the beam meets in every frame of a melt-pool shot, and the class ids of what can be seen."""
+"""All that the beam meets in every frame of a melt-pool shot, and what of it can be seen."""
 
 from __future__ import annotations
 

@@ -62,7 +62,7 @@ class CastingRanges(CheckedRanges):
     clouds: Range = (0.0, 2.0)
     """Clouds of unresolved pores in a slice."""
     cloud_darkness: Range = (0.05, 0.3)
-    """What the alloy in the middle of a cloud lacks of its level."""
+    """Share of its level that the alloy in the middle of a cloud lacks."""
     cloud_px: Range = (15.0, 90.0)
     """Half length of a cloud; it is 1.5 to 5 times as long as high."""
     cloud_height_px: Range = (6.0, 26.0)
