@@ -184,7 +184,8 @@ _MODEL_OPTIONS: list[Callable[[Command], Command]] = [
         "--model",
         default="auto",
         help="Preset (see: amseg presets), preset folder, or owner/repo on the Hugging Face Hub; "
-        "auto: the preset that measures best.",
+        "auto: the preset that measures best; amseg segment has one for recordings and one for "
+        "single frames.",
     ),
     click.option("--revision", help="Tag, branch or commit of an owner/repo."),
     click.option("--device", default="auto", help="auto, cpu, gpu, or one of several: gpu:1."),

@@ -297,6 +297,7 @@ def segment(
     if not sources:
         finish([str(error) for error in failures])
     outcome = Outcome([str(error) for error in failures])
+    model = _for_this_input(model, sources)
     # The network is loaded here too for what it says of itself; where is then for the workers.
     with opened_model(model, revision, "cpu" if workers else device, engine) as opened:
         settings = RunSettings(
@@ -324,6 +325,23 @@ def segment(
     if strict and outcome.warned:
         click.echo(f"out of the preset's depth: {', '.join(outcome.warned)}", err=True)
         raise SystemExit(OUT_OF_DEPTH)
+
+
+def _for_this_input(model: str, sources: Sequence[StackSource]) -> str:
+    """Choose the preset of single frames if `model` is "auto" and no input is a recording."""
+    from amseg_keras.pretrained.find import AUTO, BEST_FOR_A_FRAME
+    from amseg_keras.read import ReadError
+
+    if model != AUTO or Path(model).is_dir():
+        return model
+    for source in sources:
+        try:
+            with source.open() as stack:
+                if len(stack) > 1:
+                    return model
+        except ReadError:  # said when the stack is segmented
+            continue
+    return BEST_FOR_A_FRAME
 
 
 def _segment_one(

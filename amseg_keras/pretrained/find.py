@@ -15,8 +15,11 @@ AUTO = "auto"
 """Name that stands for the preset that measures best; `amseg segment` uses it by default."""
 
 BEST = "amsegnet-movie"
-"""Preset that measures best on recordings and on single frames: benchmarks/README.md, "Accuracy on
-frames that no training has seen"."""
+"""Preset that measures best on recordings: benchmarks/README.md, "Accuracy on frames that no
+training has seen"."""
+
+BEST_FOR_A_FRAME = "amsegnet-esrf-lite"
+"""Preset that measures best on single frames, by the same table."""
 
 
 def list_presets() -> dict[str, PresetInfo]:
@@ -37,8 +40,8 @@ def find_preset(name: str | os.PathLike[str], revision: str | None = None) -> Pa
 
     Args:
         name: one of `list_presets()`, a folder, `owner/repo` or `hf://owner/repo`; `"auto"` for
-            the preset of the package that measures best. A folder that exists comes before a
-            repository of the same name.
+            the preset of the package that measures best on recordings. A folder that exists comes
+            before a repository of the same name.
         revision: tag, branch or commit of a repository.
 
     Returns:

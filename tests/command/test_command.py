@@ -37,6 +37,25 @@ def frame(seed=0, size=(48, 64)):
     return (np.cumsum(rng.normal(0, 3, size), axis=1) + 128).clip(0, 255).astype(np.uint8)
 
 
+@pytest.mark.parametrize(
+    ("counts", "chosen"), [((1, 1), "amsegnet-esrf-lite"), ((1, 3), "amsegnet-movie")]
+)
+def test_without_a_model_recordings_and_single_frames_get_the_preset_that_is_best_for_them(
+    tmp_path, counts, chosen
+):
+    folder = tmp_path / "frames"
+    folder.mkdir()
+    for number, count in enumerate(counts):
+        frames = np.stack([frame(seed) for seed in range(count)])
+        tifffile.imwrite(folder / f"{number}.tif", frames, photometric="minisblack")
+    files = [folder / f"{number}.tif" for number in range(len(counts))]
+    done = CliRunner().invoke(main, ["segment", *map(str, files), "-o", str(tmp_path / "out")])
+    assert done.exit_code == 0, done.output
+    record = json.loads((tmp_path / "out" / "0" / "run.json").read_text())
+    assert record["model"] == chosen
+    assert chosen in done.output
+
+
 def test_good_frames_are_done_and_bad_files_named(preset, tmp_path):
     folder = tmp_path / "mixed"
     folder.mkdir()
