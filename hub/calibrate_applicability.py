@@ -30,7 +30,13 @@ from amseg_keras.applicability import (
     read_knowledge,
     write_knowledge,
 )
-from amseg_keras.applicability.calibrate import FAMILIAR, Samples, interval_factor, make_knowledge
+from amseg_keras.applicability.calibrate import (
+    FALSE_ALARMS,
+    FAMILIAR,
+    Samples,
+    interval_factor,
+    make_knowledge,
+)
 from amseg_keras.applicability.check import signs_of
 from amseg_keras.applicability.foreign import CHANGES, MEANINGLESS, PROCESSES, reduced
 from amseg_keras.applicability.signs import change, of_scaled
@@ -118,6 +124,12 @@ def main() -> None:
     parser.add_argument("--foreign", type=int, default=160, help="foreign recordings of each kind")
     parser.add_argument("--engine", default="openvino", help="as of amseg segment")
     parser.add_argument("--real", type=Path, help="folder of real recordings")
+    parser.add_argument(
+        "--false-alarms",
+        type=float,
+        default=FALSE_ALARMS,
+        help="share of the simulated familiar recordings that may be called foreign",
+    )
     parser.add_argument("--signs", type=Path, help="keep the measured signs in this JSON file")
     options = parser.parse_args()
     for folder in options.presets:
@@ -153,6 +165,7 @@ def _calibrate(folder: Path, options: argparse.Namespace) -> None:
             np.concatenate(measured.truth),
             measured.factors(),
             print,
+            options.false_alarms,
         ),
     )
     _write_card(folder)

@@ -119,6 +119,7 @@ def make_knowledge(
     truth: np.ndarray | None = None,
     interval_factors: Mapping[str, float] | None = None,
     say: Callable[[str], None] = lambda line: None,
+    false_alarms: float = FALSE_ALARMS,
 ) -> Knowledge:
     """Calibrate what a preset knows.
 
@@ -133,6 +134,8 @@ def make_knowledge(
         interval_factors: Factor on the interval of each quantity, from `interval_factor`.
         say: Function that is told, line by line, how recordings are judged by trees that were
             fitted without them.
+        false_alarms: Share of the simulated familiar recordings, left out of the fit, that may be
+            called foreign.
     """
     medians = [median_signs(one) for one in samples.signs]
     kinds, origins = np.array(samples.kind), np.array(samples.origin)
@@ -154,7 +157,7 @@ def make_knowledge(
         scores = left_out_scores(deviations, ~own, weights, origins)
         simulated = own & (origins == "")
         quiet = scores[simulated if simulated.any() else own]
-        limit = max(float(np.quantile(quiet, 1 - FALSE_ALARMS)), 0.0)
+        limit = max(float(np.quantile(quiet, 1 - false_alarms)), 0.0)
         for line in _of_left_out(scores > limit, samples):
             say(line)
         trees = _trees(deviations, ~own, weights, limit)
