@@ -43,15 +43,15 @@ def network_to_train(
 ) -> keras.Model:
     """Build the network of a recipe, with random weights or the weights of a preset.
 
-    The network may be larger than the preset, and gives the same probabilities before the first
-    step:
+    The network may be larger than the preset. Before the first step, more input channels and more
+    width do not change the probabilities:
 
     - An input channel that the preset does not have begins with weights of zero. An input channel
       that only the preset has is left out, as if it were blank.
-    - A class that the preset does not have begins with the weights of the substrate and a lower
-      bias.
-    - In a wider network, the channels that the preset does not have begin at random, and with
-      weights of zero towards the channels that it has.
+    - In a wider network, the new channels begin at random, and with weights of zero towards the
+      channels of the preset.
+
+    A class that the preset does not have begins with the weights of the substrate and a lower bias.
 
     Args:
         recipe: Recipe of the training.
@@ -59,7 +59,7 @@ def network_to_train(
         start: Folder of the preset, or None for random weights.
 
     Raises:
-        TrainingError: The preset holds another network, or a wider one.
+        TrainingError: The preset holds another network, a wider one, or other classes.
     """
     width = {} if recipe.width is None else {"base_filters": recipe.width}
     shape = (None, None, len(recipe.channels))
@@ -82,12 +82,13 @@ def network_to_train(
         added = max(0, len(recipe.channels) - there[0].shape[2])
         kernel = np.pad(there[0], ((0, 0), (0, 0), (0, added), (0, 0)))
         there[0] = kernel[:, :, : len(recipe.channels)]
-    shapes = [(old.shape, tuple(new.shape)) for old, new in zip(there, model.weights, strict=fits)]
-    wider = recipe.network == WIDENS
-    if not fits or not all(
-        old == new or (wider and len(old) == len(new) and np.all(np.less_equal(old, new)))
-        for old, new in shapes
-    ):
+    if fits and there[-1].shape != tuple(model.weights[-1].shape):
+        raise TrainingError(
+            f"{info.name}: has the classes {', '.join(info.class_names)}, and the training has "
+            f"{', '.join(class_names)}; start from a preset with the same first classes, or use "
+            "amseg finetune, which matches classes by name"
+        )
+    if not fits or not _has_room(there, model, wider=recipe.network == WIDENS):
         raise TrainingError(
             f"{info.name}: is a network {trained.name}, no {recipe.network}; "
             "give the recipe its network (--network, --width)"
@@ -96,6 +97,14 @@ def network_to_train(
         [_inside(old, new) for old, new in zip(there, model.get_weights(), strict=True)]
     )
     return model
+
+
+def _has_room(there: Sequence[np.ndarray], model: keras.Model, wider: bool) -> bool:
+    """Tell whether weights fit into a network; if `wider`, the network may have more channels."""
+    shapes = [(old.shape, tuple(new.shape)) for old, new in zip(there, model.weights, strict=True)]
+    if not wider:
+        return all(old == new for old, new in shapes)
+    return all(len(old) == len(new) and all(np.less_equal(old, new)) for old, new in shapes)
 
 
 def _with_classes(

@@ -94,6 +94,12 @@ def test_a_wider_network_begins_with_the_probabilities_of_its_preset():
     assert np.std(model.get_layer("encoder_1").get_weights()[0][..., 32:]) > 0.01
 
 
+def test_a_preset_whose_classes_are_not_the_first_ones_is_refused():
+    recipe = Recipe(network="amsegnet-lite")
+    with pytest.raises(TrainingError, match="has the classes background, pore"):
+        network_to_train(recipe, CLASS_NAMES, find_preset("amsegnet-hpdc"))
+
+
 def test_a_narrower_network_is_refused_with_what_to_give():
     recipe = Recipe(network="amsegnet-lite", width=24, channels=BOTH.names)
     with pytest.raises(TrainingError, match="--width"):
